@@ -1,0 +1,33 @@
+import { h, render } from 'preact'
+import './styles.css'
+import { Rest } from './parley/rest.ts'
+import { IdentityKeeper } from './state/identity.ts'
+import { NameBook } from './state/names.ts'
+import { Notices } from './state/notices.ts'
+import { App } from './ui/app.tsx'
+import type { Parts } from './ui/parts.ts'
+
+const { origin } = location
+
+const keeper = new IdentityKeeper({
+  storage: sessionStorage,
+  fetchGuest: (guest) =>
+    fetch(`${origin}/demo/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(guest),
+    }),
+  now: () => Date.now(),
+})
+
+const parts: Parts = {
+  origin,
+  socketBase: origin.replace(/^http/, 'ws'),
+  keeper,
+  rest: new Rest({ baseUrl: origin, token: keeper }),
+  notices: new Notices(),
+  nameBook: new NameBook(),
+}
+
+const root = document.querySelector('#app')
+if (root !== null) render(h(App, { parts }), root)

@@ -1,0 +1,157 @@
+import * as shapes from './shapes.ts'
+import type { Reader } from './readers.ts'
+import type * as Types from './types.ts'
+
+/** Where tokens come from. `renew` is asked once for a token that was refused, and may hand out another principal's. */
+export interface TokenSource {
+  current(): Promise<string>
+  renew(refused: string): Promise<string>
+}
+
+/** The server refused: the problem document, as an error. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly problem: Types.Problem
+
+  constructor(problem: Types.Problem) {
+    super(problem.detail || problem.title)
+    this.problem = problem
+  }
+}
+
+/** No answer came, or none that Parley speaks: the network, a proxy, a server that is down. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
+export interface RestOptions {
+  /** Where the API is, without a final slash: `http://localhost:4090`. */
+  readonly baseUrl: string
+  readonly token: TokenSource
+  readonly fetch?: typeof fetch
+}
+
+/** An answer that takes longer is as good as none. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** The most a list answers in one page (API-5). */
+const PAGE_LIMIT = 100
+
+interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json' } as const
+
+/**
+ * Parley over REST, typed. Every method rejects with ProblemError when the server refuses and with
+ * UnreachableError when no answer comes; a 401 is tried once more with a renewed token.
+ */
+export class Rest {
+  readonly #baseUrl: string
+  readonly #token: TokenSource
+  readonly #fetch: typeof fetch
+
+  constructor(options: RestOptions) {
+    this.#baseUrl = options.baseUrl
+    this.#token = options.token
+    this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  }
+
+  /** Documents without content, by id; `pattern` is an id or a prefix followed by `*`. */
+  listDocuments(options: { pattern?: string; cursor?: string } = {}): Promise<Types.Page<Types.ListedDocument>> {
+    const search = query({ pattern: '*', ...options, limit: PAGE_LIMIT })
+    return this.#ask({ method: 'GET', path: `/documents?${search}` }, shapes.pageOf(shapes.listedDocument))
+  }
+
+  createDocument(wanted: { id: string; kind: Types.Kind; content?: Types.Content }): Promise<Types.Document> {
+    return this.#ask({ method: 'POST', path: '/documents', ...json(wanted) }, shapes.document)
+  }
+
+  getDocument(id: string): Promise<Types.Document> {
+    return this.#ask({ method: 'GET', path: documentPath(id) }, shapes.document)
+  }
+
+  /** Replaces the content as it stands on `etag`. `body` is the bare content: the text, or the JSON text. */
+  putContent(id: string, kind: Types.Kind, body: string, etag: string): Promise<Types.WriteAnswer> {
+    const headers = { 'content-type': CONTENT_TYPES[kind], 'if-match': `"${etag}"` }
+    return this.#ask({ method: 'PUT', path: `${documentPath(id)}/content`, headers, body }, shapes.writeAnswer)
+  }
+
+  /** Conflicts without contents, newest first. */
+  listConflicts(filter: {
+    document: string
+    status?: Types.ConflictStatus
+    cursor?: string
+  }): Promise<Types.Page<Types.ListedConflict>> {
+    const search = query({ ...filter, limit: PAGE_LIMIT })
+    return this.#ask({ method: 'GET', path: `/conflicts?${search}` }, shapes.pageOf(shapes.listedConflict))
+  }
+
+  getConflict(id: string): Promise<Types.Conflict> {
+    return this.#ask({ method: 'GET', path: `/conflicts/${encodeURIComponent(id)}` }, shapes.conflict)
+  }
+
+  /** Resolves, proposes, accepts, rejects or dismisses, as the request says. */
+  resolveConflict(request: Types.ResolutionRequest): Promise<Types.ResolutionAnswer> {
+    return this.#ask({ method: 'POST', path: '/resolve-conflict', ...json(request) }, shapes.resolutionAnswer)
+  }
+
+  async #ask<T>(call: Call, read: Reader<T>): Promise<T> {
+    const bearer = await this.#token.current()
+    const first = await this.#send(call, bearer)
+    const response = first.status === 401 ? await this.#send(call, await this.#token.renew(bearer)) : first
+    const body = await bodyOf(response)
+    if (!response.ok) throw refusal(response.status, body)
+    return read(body, call.path)
+  }
+
+  async #send(call: Call, bearer: string): Promise<Response> {
+    const init: RequestInit = {
+      method: call.method,
+      headers: { ...call.headers, authorization: `Bearer ${bearer}`, accept: 'application/json' },
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(call.body === undefined ? {} : { body: call.body }),
+    }
+    try {
+      return await this.#fetch(this.#baseUrl + call.path, init)
+    } catch (cause) {
+      throw new UnreachableError('The server cannot be reached.', { cause })
+    }
+  }
+}
+
+const documentPath = (id: string): string => `/documents/${encodeURIComponent(id)}`
+
+const json = (body: object): { headers: Record<string, string>; body: string } => ({
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+})
+
+function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) search.set(name, String(value))
+  }
+  return search.toString()
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  try {
+    const text = await response.text()
+    return text === '' ? null : (JSON.parse(text) as unknown)
+  } catch (cause) {
+    throw new UnreachableError(`The answer (${response.status}) could not be read.`, { cause })
+  }
+}
+
+/** A problem document becomes a ProblemError; anything else came from something in between. */
+function refusal(status: number, body: unknown): Error {
+  try {
+    return new ProblemError(shapes.problem(body, 'problem'))
+  } catch (cause) {
+    return new UnreachableError(`The server answered ${status} without a problem document.`, { cause })
+  }
+}

@@ -1,0 +1,112 @@
+import { conflictIdOf, outcome, headline } from '../present/conflict.ts'
+import { personOf, type Names } from '../present/names.ts'
+import { explain } from '../present/problem.ts'
+import type { Rest } from '../parley/rest.ts'
+import type { Conflict, ListedConflict, ParleyEvent } from '../parley/types.ts'
+import { coalesce } from './coalesce.ts'
+import type { NameBook } from './names.ts'
+import type { Notice, Notices } from './notices.ts'
+import { Store } from './store.ts'
+
+export interface OpenConflicts {
+  readonly items: readonly ListedConflict[]
+  readonly hasMore: boolean
+  readonly isLoaded: boolean
+  /** Why the list could not be read the last time; what is shown may be old. */
+  readonly problem: string | null
+}
+
+export interface ConflictListOptions {
+  readonly rest: Rest
+  readonly document: string
+  readonly nameBook: NameBook
+  readonly notices: Notices
+  /** Opens the view of a conflict. */
+  readonly show: (conflictId: string) => void
+}
+
+/** Several events of one act arrive together. */
+const GATHER_MS = 120
+const CLOSINGS: readonly string[] = [
+  'parley.conflict.resolved',
+  'parley.conflict.superseded',
+  'parley.conflict.dismissed',
+  'parley.conflict.expired',
+]
+
+/** The open conflicts of a document, kept up by notifications, and the news about them. */
+export class ConflictList {
+  readonly open = new Store<OpenConflicts>({ items: [], hasMore: false, isLoaded: false, problem: null })
+  readonly #options: ConflictListOptions
+  #looking: string | null = null
+  readonly #watchers = new Set<(conflictId: string | null) => void>()
+  readonly #reload = coalesce(GATHER_MS, () => this.#load())
+
+  constructor(options: ConflictListOptions) {
+    this.#options = options
+  }
+
+  refresh(): void {
+    this.#reload.wish()
+  }
+
+  /** Calls `watcher` when something happened to a conflict; null where it is not known to which. */
+  watch(watcher: (conflictId: string | null) => void): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /** The conflict whose view is open: its news are on the screen already, and need no notice. */
+  look(conflictId: string | null): void {
+    this.#looking = conflictId
+  }
+
+  receive(event: ParleyEvent): void {
+    if (!event.type.startsWith('parley.conflict.')) return
+    const conflictId = conflictIdOf(event)
+    this.refresh()
+    for (const watcher of this.#watchers) watcher(conflictId)
+    if (conflictId !== null) void this.#announce(event, conflictId)
+  }
+
+  close(): void {
+    this.#reload.close()
+    this.#watchers.clear()
+  }
+
+  async #load(): Promise<void> {
+    const { rest, document } = this.#options
+    try {
+      const page = await rest.listConflicts({ document, status: 'open' })
+      this.open.set({ items: page.items, hasMore: page.nextCursor !== undefined, isLoaded: true, problem: null })
+    } catch (error) {
+      this.open.update((known) => ({ ...known, problem: explain(error) }))
+    }
+  }
+
+  /** Events are thin: what they mean is read from the conflict itself. A failed read costs only the notice. */
+  async #announce(event: ParleyEvent, conflictId: string): Promise<void> {
+    const { rest, nameBook, notices, show } = this.#options
+    const conflict = await rest.getConflict(conflictId).catch(() => null)
+    if (conflict === null || this.#looking === conflictId) return
+    const news = newsOf(event.type, conflict, nameBook.store.value)
+    if (news === null) return
+    notices.tell({ ...news, topic: conflictId, action: { label: 'Show', run: () => show(conflictId) } }, event.id)
+  }
+}
+
+/** What an event says to the person who did not cause it; null where there is nothing to say. */
+function newsOf(type: string, conflict: Conflict, names: Names): Pick<Notice, 'tone' | 'text'> | null {
+  const { self } = names
+  if (type === 'parley.conflict.detected') {
+    if (conflict.status !== 'open' || conflict.incoming.authors.includes(self)) return null
+    return { tone: 'attention', text: `New conflict: ${headline(conflict, names)}.` }
+  }
+  if (type === 'parley.conflict.proposed') {
+    const proposal = conflict.proposals.findLast(({ status }) => status === 'pending')
+    if (proposal === undefined || proposal.by === self) return null
+    return { tone: 'info', text: `${personOf(proposal.by, names)} proposed a resolution.` }
+  }
+  if (!CLOSINGS.includes(type) || conflict.closedBy === self) return null
+  return { tone: 'info', text: outcome(conflict, names) ?? '' }
+}

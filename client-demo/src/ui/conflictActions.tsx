@@ -1,0 +1,92 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Conflict } from '../parley/types.ts'
+import { chosen, parseJson } from '../state/choices.ts'
+import type { Act, ConflictDesk, Desk } from '../state/conflictDesk.ts'
+import { useRun } from './parts.ts'
+
+interface ActionsProps {
+  readonly desk: ConflictDesk
+  readonly state: Desk
+  readonly conflict: Conflict
+}
+
+/** The ways to close the conflict, always at hand below it. */
+export function ConflictActions({ desk, state, conflict }: ActionsProps): JSX.Element {
+  const [comment, setComment] = useState('')
+  const run = useRun()
+  const act = (what: Act) => (): void => run(() => desk.act(what, comment))
+  const isClean = conflict.merged.clean && conflict.kind === 'stale-write'
+  return (
+    <div class="actions" role="group" aria-label="Resolve this conflict">
+      <input
+        class="input comment-input"
+        value={comment}
+        maxLength={1_000}
+        placeholder="Comment (optional)"
+        aria-label="Comment for everyone concerned (optional)"
+        data-testid="comment"
+        onInput={(event) => setComment(event.currentTarget.value)}
+      />
+      <div class="action-buttons">
+        <button class="button quiet" disabled={state.busy} onClick={act({ dismiss: true })} data-testid="dismiss">
+          Dismiss
+        </button>
+        <button class="button" disabled={state.busy} onClick={act({ use: 'current' })} data-testid="keep-current">
+          Keep current
+        </button>
+        <button class="button" disabled={state.busy} onClick={act({ use: 'incoming' })} data-testid="take-incoming">
+          Take incoming
+        </button>
+        <Primary state={state} conflict={conflict} isClean={isClean} act={act} />
+      </div>
+    </div>
+  )
+}
+
+interface PrimaryProps {
+  readonly state: Desk
+  readonly conflict: Conflict
+  readonly isClean: boolean
+  readonly act: (what: Act) => () => void
+}
+
+/** The one that uses what was prepared above: the hand-made result, the merge, or the choices. */
+function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element | null {
+  if (state.ownResult !== null) {
+    const parsed = conflict.document.kind === 'json' ? parseJson(state.ownResult) : { value: state.ownResult }
+    const content = 'value' in parsed ? parsed.value : null
+    const isUsable = typeof content === 'string' || (typeof content === 'object' && content !== null && !Array.isArray(content))
+    return (
+      <button
+        class="button primary"
+        disabled={state.busy || !isUsable}
+        onClick={isUsable ? act({ use: 'content', content }) : undefined}
+        data-testid="apply-result"
+      >
+        Use this result
+      </button>
+    )
+  }
+  if (isClean) {
+    return (
+      <button class="button primary" disabled={state.busy} onClick={act({ use: 'merged' })} data-testid="use-merge">
+        Use merge
+      </button>
+    )
+  }
+  if (conflict.overlaps.length === 0) return null
+  const { missing, invalid } = chosen(conflict.overlaps, state.picks)
+  const isReady = missing === 0 && Object.keys(invalid).length === 0
+  return (
+    <button
+      class="button primary"
+      disabled={state.busy || !isReady}
+      onClick={act({ use: 'choices' })}
+      title={isReady ? undefined : 'Choose at every place first'}
+      data-testid="apply-choices"
+    >
+      Apply choices
+    </button>
+  )
+}

@@ -1,0 +1,105 @@
+import type { JSX } from 'preact'
+import { headline, places } from '../present/conflict.ts'
+import { ago } from '../present/time.ts'
+import type { ListedConflict } from '../parley/types.ts'
+import type { DocumentSession } from '../state/documentSession.ts'
+import { useNow, useStore } from './hooks.ts'
+import { Icon } from './icon.tsx'
+import { useNames } from './parts.ts'
+import { conflictHref } from './route.ts'
+
+interface PanelProps {
+  readonly session: DocumentSession
+  readonly selected: string | null
+  /** On a narrow screen the panel covers the editor and can be closed. */
+  readonly onClose: (() => void) | null
+  readonly onOutside: () => void
+}
+
+export function ConflictPanel(props: PanelProps): JSX.Element {
+  const { session, selected } = props
+  const { items, hasMore, isLoaded, problem } = useStore(session.conflicts.open)
+  const feed = useStore(session.following)
+  const now = useNow()
+  return (
+    <aside class="panel" aria-labelledby="panel-title" data-testid="conflict-panel">
+      <div class="panel-head">
+        <h2 id="panel-title" class="section-title">
+          Open conflicts
+        </h2>
+        <span class={items.length > 0 ? 'count count-attention' : 'count'} data-testid="conflict-count">
+          {items.length}
+          {hasMore && '+'}
+        </span>
+        {props.onClose !== null && (
+          <button class="icon-button push" aria-label="Close the list" onClick={props.onClose}>
+            <Icon name="close" />
+          </button>
+        )}
+      </div>
+      <ul class="conflict-list">
+        {items.map((conflict) => (
+          <li key={conflict.id}>
+            <Item conflict={conflict} now={now} isSelected={conflict.id === selected} id={session.id} />
+          </li>
+        ))}
+      </ul>
+      {isLoaded && items.length === 0 && <NoConflicts onOutside={props.onOutside} />}
+      {problem !== null && (
+        <p class="panel-note" role="alert">
+          {problem}{' '}
+          <button class="button quiet" onClick={() => session.conflicts.refresh()}>
+            Try again
+          </button>
+        </p>
+      )}
+      {feed.phase === 'waiting' && <p class="panel-note muted">No news at the moment; reconnecting…</p>}
+      {feed.phase === 'refused' && <p class="panel-note">No news: {feed.reason}</p>}
+    </aside>
+  )
+}
+
+interface ItemProps {
+  readonly conflict: ListedConflict
+  readonly now: number
+  readonly isSelected: boolean
+  readonly id: string
+}
+
+function Item({ conflict, now, isSelected, id }: ItemProps): JSX.Element {
+  const names = useNames()
+  const pending = conflict.proposals.filter(({ status }) => status === 'pending').length
+  return (
+    <a
+      class="conflict-item"
+      href={conflictHref(id, conflict.id)}
+      aria-current={isSelected ? 'true' : undefined}
+      data-testid="conflict-item"
+      data-id={conflict.id}
+    >
+      <span class="conflict-item-title">{headline(conflict, names)}</span>
+      <span class="muted">
+        {places(conflict)} · <time dateTime={conflict.detectedAt}>{ago(conflict.detectedAt, now)}</time>
+      </span>
+      {pending > 0 && (
+        <span class="tag">
+          {pending} proposal{pending === 1 ? '' : 's'}
+        </span>
+      )}
+    </a>
+  )
+}
+
+function NoConflicts({ onOutside }: { onOutside: () => void }): JSX.Element {
+  return (
+    <div class="panel-empty" data-testid="no-conflicts">
+      <p>
+        None. When a program writes on a version that is no longer current, or someone returns with offline edits in
+        the same place, it shows up here.
+      </p>
+      <button class="button" onClick={onOutside}>
+        Make one
+      </button>
+    </div>
+  )
+}

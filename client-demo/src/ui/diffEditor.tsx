@@ -1,0 +1,101 @@
+import { history, historyKeymap, defaultKeymap } from '@codemirror/commands'
+import { MergeView, unifiedMergeView } from '@codemirror/merge'
+import type { Extension } from '@codemirror/state'
+import { EditorView, keymap } from '@codemirror/view'
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { named, readOnly, shared } from './codeMirror.ts'
+
+const LOOK = EditorView.theme({
+  '&': { height: 'auto' },
+  '.cm-content': { padding: '0.5rem 0' },
+  '&.cm-merge-b .cm-changedLine': { backgroundColor: 'var(--added-line)' },
+  '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': { backgroundColor: 'var(--removed-line)' },
+  '&.cm-merge-b .cm-changedText': { background: 'var(--added-text)' },
+  '&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText': { background: 'var(--removed-text)' },
+  '&.cm-merge-b .cm-changedLineGutter': { background: 'var(--good)' },
+  '&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter': { background: 'var(--problem)' },
+  '.cm-deletedChunk': { paddingLeft: '0.5rem' },
+  '.cm-changeGutter': { width: '3px', paddingLeft: '0' },
+  '.cm-collapsedLines': {
+    background: 'var(--sunken)',
+    color: 'var(--muted)',
+    padding: '0.15rem 1.25rem',
+    fontFamily: 'var(--sans)',
+    fontSize: '0.8125rem',
+  },
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: 'none' },
+})
+
+/** Counted in characters and not in time, so that the same texts always look the same. */
+const COMPARISON = { collapseUnchanged: { margin: 2, minSize: 5 }, diffConfig: { scanLimit: 2_000 }, gutter: true }
+
+interface UnifiedProps {
+  readonly original: string
+  readonly value: string
+  readonly label: string
+  readonly testId: string
+  readonly look?: Extension
+  /** Makes the text editable. */
+  readonly onChange?: ((text: string) => void) | undefined
+}
+
+/** One text with what differs from another marked in it. */
+export function UnifiedDiff(props: UnifiedProps): JSX.Element {
+  const { original, value, label, testId, look } = props
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const onChange = useRef(props.onChange)
+  onChange.current = props.onChange
+  const isEditable = props.onChange !== undefined
+
+  useEffect(() => {
+    if (host.current === null) return
+    const editing = [
+      history(),
+      keymap.of([...historyKeymap, ...defaultKeymap]),
+      EditorView.updateListener.of((update) => {
+        if (update.docChanged) onChange.current?.(update.state.doc.toString())
+      }),
+    ]
+    const editor = new EditorView({
+      parent: host.current,
+      doc: value,
+      extensions: [
+        LOOK,
+        shared,
+        look ?? [],
+        unifiedMergeView({ original, mergeControls: false, ...COMPARISON }),
+        isEditable ? editing : readOnly,
+        named(label, `${testId}-content`),
+      ],
+    })
+    view.current = editor
+    return () => editor.destroy()
+    // A new `value` is put into the same view below.
+  }, [original, isEditable, label, testId, look])
+
+  useEffect(() => {
+    const { current } = view
+    if (current === null || current.state.doc.toString() === value) return
+    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } })
+  }, [value])
+
+  return <div ref={host} class="diff" data-testid={testId} />
+}
+
+/** Two texts beside each other, aligned. */
+export function SideBySide(props: { a: string; b: string; labels: readonly [string, string]; look?: Extension }): JSX.Element {
+  const { a, b, labels, look } = props
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (host.current === null) return
+    const sideOf = (doc: string, label: string): { doc: string; extensions: Extension } => ({
+      doc,
+      extensions: [LOOK, shared, look ?? [], readOnly, named(label)],
+    })
+    const merge = new MergeView({ parent: host.current, a: sideOf(a, labels[0]), b: sideOf(b, labels[1]), ...COMPARISON })
+    return () => merge.destroy()
+  }, [a, b, labels[0], labels[1], look])
+  return <div ref={host} class="diff diff-pair" data-testid="compare-content" />
+}

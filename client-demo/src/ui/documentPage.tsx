@@ -1,0 +1,175 @@
+import type { JSX } from 'preact'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { Identity } from '../state/identity.ts'
+import { DocumentSession, type Phase } from '../state/documentSession.ts'
+import { explain } from '../present/problem.ts'
+import { ConflictPanel } from './conflictPanel.tsx'
+import { ConflictView } from './conflictView.tsx'
+import { DocumentHeader } from './documentHeader.tsx'
+import { useMedia, useStore, useTitle } from './hooks.ts'
+import { JsonEditor } from './jsonEditor.tsx'
+import { OutsideDrawer } from './outsideDrawer.tsx'
+import { useParts } from './parts.ts'
+import { conflictHref, HOME } from './route.ts'
+import { TextEditor } from './textEditor.tsx'
+
+export const NARROW = '(max-width: 52rem)'
+
+export function DocumentPage(props: { id: string; conflictId: string | null; self: Identity }): JSX.Element {
+  const { id, conflictId, self } = props
+  const session = useSession(id, self)
+  const phase = useStore(session.phase)
+  const { items } = useStore(session.conflicts.open)
+  const isNarrow = useMedia(NARROW)
+  const [isPanelOpen, setPanelOpen] = useState(false)
+  const [isOutsideOpen, setOutsideOpen] = useState(false)
+  useTitle(items.length === 0 ? `${id} – Parley` : `(${items.length}) ${id} – Parley`)
+  useUnsavedGuard(session)
+  useEffect(() => {
+    setPanelOpen(false)
+    session.conflicts.look(conflictId)
+  }, [session, conflictId])
+
+  const isPanelShown = !isNarrow || isPanelOpen
+  return (
+    <div class="document">
+      <a class="skip" href="#work" onClick={focusWork}>
+        Skip to the document
+      </a>
+      <DocumentHeader
+        session={session}
+        self={self}
+        isNarrow={isNarrow}
+        isOutsideOpen={isOutsideOpen}
+        onOutside={() => setOutsideOpen((open) => !open)}
+        onPanel={() => setPanelOpen((open) => !open)}
+        isPanelOpen={isPanelOpen}
+      />
+      <div class="document-body">
+        <main id="work" class="work" tabIndex={-1}>
+          <div class="work-sheet" hidden={conflictId !== null}>
+            <Work session={session} phase={phase} />
+          </div>
+          {conflictId !== null && (
+            <ConflictView key={conflictId} session={session} conflictId={conflictId} />
+          )}
+          {isOutsideOpen && phase.phase === 'open' && (
+            <OutsideDrawer session={session} self={self} onClose={() => setOutsideOpen(false)} />
+          )}
+        </main>
+        {isPanelShown && phase.phase === 'open' && (
+          <ConflictPanel
+            session={session}
+            selected={conflictId}
+            onClose={isNarrow ? () => setPanelOpen(false) : null}
+            onOutside={() => {
+              setPanelOpen(false)
+              setOutsideOpen(true)
+            }}
+          />
+        )}
+      </div>
+    </div>
+  )
+}
+
+/** The hash names the screen, so a plain anchor would leave it. */
+function focusWork(event: Event): void {
+  event.preventDefault()
+  document.querySelector<HTMLElement>('#work')?.focus()
+}
+
+function useSession(id: string, self: Identity): DocumentSession {
+  const { rest, keeper, notices, nameBook, socketBase } = useParts()
+  const created = useRef<DocumentSession | null>(null)
+  const session = useMemo(() => {
+    created.current?.close()
+    created.current = new DocumentSession({
+      id,
+      self,
+      rest,
+      keeper,
+      notices,
+      nameBook,
+      socketBase,
+      show: (conflictId) => {
+        location.hash = conflictHref(id, conflictId)
+      },
+    })
+    return created.current
+  }, [id, self, rest, keeper, notices, nameBook, socketBase])
+  useEffect(() => () => session.close(), [session])
+  return session
+}
+
+/** Leaving the page with edits that are nowhere but here is asked about. */
+function useUnsavedGuard(session: DocumentSession): void {
+  useEffect(() => {
+    const guard = (event: BeforeUnloadEvent): void => {
+      if (session.hasUnsavedEdits) event.preventDefault()
+    }
+    addEventListener('beforeunload', guard)
+    return () => removeEventListener('beforeunload', guard)
+  }, [session])
+}
+
+function Work({ session, phase }: { session: DocumentSession; phase: Phase }): JSX.Element {
+  const isDeleted = useStore(session.deleted)
+  if (phase.phase === 'loading') return <div class="work-note" aria-busy="true" />
+  if (phase.phase === 'failed') {
+    return (
+      <div class="work-note">
+        <h1>The document could not be opened</h1>
+        <p class="muted">{phase.reason}</p>
+        <button class="button primary" onClick={() => void session.open()}>
+          Try again
+        </button>
+      </div>
+    )
+  }
+  if (phase.phase === 'absent') return <Absent session={session} />
+  return (
+    <>
+      {isDeleted && (
+        <p class="banner tone-problem" role="alert">
+          This document was deleted. What you see is no longer kept anywhere: copy what you need.{' '}
+          <a href={HOME}>All documents</a>
+        </p>
+      )}
+      {phase.editor.kind === 'text' ? (
+        <TextEditor session={session} live={phase.editor.live} isReadOnly={isDeleted} />
+      ) : (
+        <JsonEditor session={session} draftStore={phase.editor.draft} />
+      )}
+    </>
+  )
+}
+
+function Absent({ session }: { session: DocumentSession }): JSX.Element {
+  const [problem, setProblem] = useState<string | null>(null)
+  const create = (kind: 'text' | 'json') => (): void => {
+    session.create(kind).catch((error: unknown) => setProblem(explain(error)))
+  }
+  return (
+    <div class="work-note" data-testid="document-absent">
+      <h1>
+        No document <span class="mono">{session.id}</span>
+      </h1>
+      <p class="muted">It does not exist, was deleted, or is not yours to read. You can create it now.</p>
+      <p class="row">
+        <button class="button primary" onClick={create('text')}>
+          Create as text
+        </button>
+        <button class="button" onClick={create('json')}>
+          Create as JSON
+        </button>
+        <a class="button quiet" href={HOME}>
+          All documents
+        </a>
+      </p>
+      <p class="field-problem" role="alert">
+        {problem}
+      </p>
+    </div>
+  )
+}

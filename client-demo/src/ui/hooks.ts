@@ -1,0 +1,45 @@
+import { useEffect, useLayoutEffect, useReducer, useState } from 'preact/hooks'
+import type { Store } from '../state/store.ts'
+
+/** The store's value; the component is drawn again after each change. */
+export function useStore<T>(store: Store<T>): T {
+  const [, redraw] = useReducer((draws: number, _: null) => draws + 1, 0)
+  const { value } = store
+  useLayoutEffect(() => {
+    const stop = store.watch(() => redraw(null))
+    if (!Object.is(store.value, value)) redraw(null)
+    return stop
+    // `value` is read once, for the change between drawing and watching.
+  }, [store])
+  return value
+}
+
+const NOW_EVERY_MS = 30_000
+
+/** The time, brought up to date often enough for "4 min ago". */
+export function useNow(): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), NOW_EVERY_MS)
+    return () => clearInterval(timer)
+  }, [])
+  return now
+}
+
+export function useMedia(query: string): boolean {
+  const [matches, setMatches] = useState(() => matchMedia(query).matches)
+  useEffect(() => {
+    const list = matchMedia(query)
+    const show = (): void => setMatches(list.matches)
+    show()
+    list.addEventListener('change', show)
+    return () => list.removeEventListener('change', show)
+  }, [query])
+  return matches
+}
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title
+  }, [title])
+}

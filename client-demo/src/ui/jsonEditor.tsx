@@ -1,0 +1,101 @@
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
+import { json } from '@codemirror/lang-json'
+import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
+import { EditorView, keymap } from '@codemirror/view'
+import { tags } from '@lezer/highlight'
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import type { DocumentSession } from '../state/documentSession.ts'
+import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
+import type { Store } from '../state/store.ts'
+import { named, shared } from './codeMirror.ts'
+import { useStore } from './hooks.ts'
+import { useRun } from './parts.ts'
+import { conflictHref } from './route.ts'
+
+const COLOURS = HighlightStyle.define([
+  { tag: tags.propertyName, color: 'var(--code-name)' },
+  { tag: tags.string, color: 'var(--code-string)' },
+  { tag: [tags.number, tags.bool, tags.null], color: 'var(--code-value)' },
+])
+
+export const jsonLook = [json(), bracketMatching(), syntaxHighlighting(COLOURS)]
+
+/** Edits the JSON text here and saves it by PUT on the version it started from. */
+export function JsonEditor(props: { session: DocumentSession; draftStore: Store<JsonDraft> }): JSX.Element {
+  const { session, draftStore } = props
+  const draft = useStore(draftStore)
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const run = useRun()
+  const problem = syntaxProblem(draft.text)
+  const canSave = problem === null && (draft.status === 'edited' || draft.status === 'refused')
+  const save = useRef((): void => {})
+  save.current = () => {
+    if (canSave) run(() => session.saveDraft(draftStore))
+  }
+
+  useEffect(() => {
+    if (host.current === null) return
+    const editor = new EditorView({
+      parent: host.current,
+      doc: draftStore.value.text,
+      extensions: [
+        shared,
+        jsonLook,
+        history(),
+        keymap.of([
+          { key: 'Mod-s', run: () => (save.current(), true) },
+          ...historyKeymap,
+          ...defaultKeymap,
+        ]),
+        named(`JSON of ${session.id}`, 'editor-content'),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))
+        }),
+      ],
+    })
+    view.current = editor
+    return () => editor.destroy()
+  }, [session.id, draftStore])
+
+  useEffect(() => {
+    const { current } = view
+    if (current === null || current.state.doc.toString() === draft.text) return
+    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: draft.text } })
+  }, [draft.text])
+
+  return (
+    <>
+      <div ref={host} class="editor" data-testid="editor" />
+      <div class="json-bar" data-testid="json-bar" data-status={draft.status}>
+        <p class={problem === null ? 'muted grow' : 'field-problem grow'} role="status" data-testid="json-note">
+          {problem === null ? words(draft) : `Not JSON yet: ${problem}`}{' '}
+          {draft.conflictId !== null && (
+            <a href={conflictHref(session.id, draft.conflictId)} data-testid="json-conflict">
+              Show the conflict
+            </a>
+          )}
+        </p>
+        {draft.latest.version > draft.from.version && draft.status !== 'saving' && (
+          <button class="button" onClick={() => draftStore.update(discard)} data-testid="json-load">
+            {draft.status === 'refused' ? `Load version ${draft.latest.version}` : `Discard my edits, load version ${draft.latest.version}`}
+          </button>
+        )}
+        <button class="button primary" disabled={!canSave} onClick={() => save.current()} data-testid="json-save">
+          {draft.status === 'saving' ? 'Saving…' : 'Save'}
+        </button>
+      </div>
+    </>
+  )
+}
+
+function words({ status, from, latest }: JsonDraft): string {
+  const isBehind = latest.version > from.version
+  if (status === 'saving') return `Saving on version ${from.version}…`
+  if (status === 'refused') return `Not written: version ${from.version} was no longer current. Your text is kept as incoming.`
+  if (status === 'edited' && isBehind) {
+    return `Started from version ${from.version}; the document is at ${latest.version} now. Saving will open a conflict.`
+  }
+  return status === 'edited' ? `Not saved. Started from version ${from.version}.` : `Saved as version ${from.version}.`
+}

@@ -1,0 +1,108 @@
+import type { JSX } from 'preact'
+import { place } from '../present/conflict.ts'
+import { sideStretches, sideText } from '../present/highlight.ts'
+import { SIDES, type Overlap, type SideName } from '../parley/types.ts'
+import { parseJson, type Pick } from '../state/choices.ts'
+
+interface CardProps {
+  readonly overlap: Overlap
+  readonly pick: Pick | null
+  /** Nothing can be chosen any more: the conflict is closed. */
+  readonly isClosed: boolean
+  /** Nothing can be chosen now: the result is edited by hand. */
+  readonly isLocked: boolean
+  readonly onPick: (pick: Pick) => void
+}
+
+const NAMES: Readonly<Record<SideName, string>> = { base: 'Base', current: 'Current', incoming: 'Incoming' }
+const CHOICES: Readonly<Record<SideName, string>> = {
+  base: 'Back to base',
+  current: 'Keep current',
+  incoming: 'Take incoming',
+}
+
+/** One place where the changes overlap: the three sides, and what should stand there. */
+export function OverlapCard({ overlap, pick, isClosed, isLocked, onPick }: CardProps): JSX.Element {
+  return (
+    <fieldset class="overlap" disabled={isLocked || isClosed} data-testid="overlap" data-id={overlap.id}>
+      <legend class={'pointer' in overlap ? 'mono' : undefined}>{place(overlap)}</legend>
+      <div class="overlap-sides">
+        {SIDES.map((side) => (
+          <label key={side} class={`choice side-${side}`}>
+            <span class="choice-head">
+              {!isClosed && (
+                <input
+                  type="radio"
+                  name={`pick-${overlap.id}`}
+                  checked={pick?.from === side}
+                  onChange={() => onPick({ from: side })}
+                  data-testid={`pick-${side}`}
+                  aria-label={`${CHOICES[side]} at ${place(overlap)}`}
+                />
+              )}
+              <span class="side-name">{NAMES[side]}</span>
+              {!isClosed && <span class="choice-words muted">{CHOICES[side]}</span>}
+            </span>
+            <SideContent overlap={overlap} side={side} />
+          </label>
+        ))}
+      </div>
+      {!isClosed && <OwnWords overlap={overlap} pick={pick} onPick={onPick} />}
+    </fieldset>
+  )
+}
+
+function SideContent({ overlap, side }: { overlap: Overlap; side: SideName }): JSX.Element {
+  const stretches = sideStretches(overlap, side)
+  if (stretches === null) {
+    return <em class="side-nothing">{'pointer' in overlap ? 'not there' : side === 'base' ? 'no lines here' : 'lines removed'}</em>
+  }
+  if (stretches.length === 0) return <em class="side-nothing">an empty line</em>
+  return (
+    <pre class="side-text">
+      {stretches.map(({ text, changed }, index) => (changed ? <mark key={index}>{text}</mark> : text))}
+    </pre>
+  )
+}
+
+function OwnWords({ overlap, pick, onPick }: Omit<CardProps, 'isClosed' | 'isLocked'>): JSX.Element {
+  const isOwn = pick?.from === 'own'
+  const start = sideText(overlap, pick !== null && pick.from !== 'own' ? pick.from : 'current') ?? ''
+  const text = isOwn ? pick.text : start
+  const parsed = isOwn && 'pointer' in overlap ? parseJson(pick.text) : null
+  const problem = parsed !== null && 'error' in parsed ? parsed.error : null
+  return (
+    <div class="own">
+      <label class="choice-head">
+        <input
+          type="radio"
+          name={`pick-${overlap.id}`}
+          checked={isOwn}
+          onChange={() => onPick({ from: 'own', text: start })}
+          data-testid="pick-own"
+        />
+        <span class="side-name">Something else</span>
+        <span class="choice-words muted">write it yourself</span>
+      </label>
+      {isOwn && (
+        <>
+          <textarea
+            class="input mono"
+            rows={Math.min(12, Math.max(2, text.split('\n').length + 1))}
+            value={text}
+            spellcheck={false}
+            aria-label={`What should stand at ${place(overlap)}`}
+            aria-invalid={problem !== null}
+            data-testid="own-text"
+            onInput={(event) => onPick({ from: 'own', text: event.currentTarget.value })}
+          />
+          {problem !== null && (
+            <p class="field-problem" role="alert">
+              Not JSON yet: {problem}
+            </p>
+          )}
+        </>
+      )}
+    </div>
+  )
+}

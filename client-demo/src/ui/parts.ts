@@ -1,0 +1,41 @@
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { Names } from '../present/names.ts'
+import { explain } from '../present/problem.ts'
+import type { Rest } from '../parley/rest.ts'
+import type { IdentityKeeper } from '../state/identity.ts'
+import type { NameBook } from '../state/names.ts'
+import type { Notices } from '../state/notices.ts'
+import { useStore } from './hooks.ts'
+
+/** What every screen may use. */
+export interface Parts {
+  /** `http://localhost:4090` */
+  readonly origin: string
+  /** `ws://localhost:4090` */
+  readonly socketBase: string
+  readonly keeper: IdentityKeeper
+  readonly rest: Rest
+  readonly notices: Notices
+  readonly nameBook: NameBook
+}
+
+export const PartsContext = createContext<Parts | null>(null)
+
+export function useParts(): Parts {
+  const parts = useContext(PartsContext)
+  if (parts === null) throw new Error('A screen stands outside of the app.')
+  return parts
+}
+
+export function useNames(): Names {
+  return useStore(useParts().nameBook.store)
+}
+
+/** Runs what a button starts; a failure becomes a notice. */
+export function useRun(): (task: () => Promise<void>) => void {
+  const { notices } = useParts()
+  return (task) => {
+    void task().catch((error: unknown) => notices.tell({ tone: 'problem', text: explain(error) }))
+  }
+}

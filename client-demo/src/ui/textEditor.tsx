@@ -1,0 +1,77 @@
+import { defaultKeymap } from '@codemirror/commands'
+import { Compartment, EditorState } from '@codemirror/state'
+import { EditorView, keymap, placeholder } from '@codemirror/view'
+import type { JSX } from 'preact'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
+import type { DocumentSession } from '../state/documentSession.ts'
+import type { Connection, LiveText } from '../state/liveText.ts'
+import { named, readOnly, shared } from './codeMirror.ts'
+import { useStore } from './hooks.ts'
+import { remoteCursors } from './remoteCursors.ts'
+
+export function TextEditor(props: { session: DocumentSession; live: LiveText; isReadOnly: boolean }): JSX.Element {
+  const { session, live } = props
+  const { id } = session
+  const isSaved = useStore(session.saved)
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const access = useMemo(() => new Compartment(), [])
+  const connection = useStore(live.connection)
+  const isReadOnly = props.isReadOnly || connection.phase === 'refused'
+
+  useEffect(() => {
+    if (host.current === null) return
+    const editor = new EditorView({
+      parent: host.current,
+      state: EditorState.create({
+        doc: live.text.toString(),
+        extensions: [
+          shared,
+          keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
+          yCollab(live.text, null, { undoManager: live.undoManager }),
+          remoteCursors(live.text, live.awareness),
+          placeholder('Write here. Everyone who has this document open sees it.'),
+          named(`Text of ${id}`, 'editor-content'),
+          access.of([]),
+        ],
+      }),
+    })
+    view.current = editor
+    return () => editor.destroy()
+  }, [id, live, access])
+
+  useEffect(() => {
+    view.current?.dispatch({ effects: access.reconfigure(isReadOnly ? readOnly : []) })
+  }, [isReadOnly, access])
+
+  return (
+    <>
+      <div ref={host} class="editor" data-testid="editor" />
+      <Warning connection={connection} isSaved={isSaved} />
+    </>
+  )
+}
+
+/** Below the text, so that nothing above it moves while someone types. */
+function Warning({ connection, isSaved }: { connection: Connection; isSaved: boolean }): JSX.Element | null {
+  if (connection.phase === 'refused') {
+    return (
+      <div class="work-bar tone-problem" role="alert" data-testid="refusal">
+        <p>
+          The server refused: {connection.reason}.{' '}
+          {!isSaved && 'Your last edits are in this window only: copy what you need before you go on.'}
+        </p>
+        <button class="button" onClick={() => location.reload()}>
+          Open anew
+        </button>
+      </div>
+    )
+  }
+  if (isSaved || connection.phase === 'live') return null
+  return (
+    <div class="work-bar tone-attention" role="status" data-testid="unsaved">
+      <p>Your last edits wait in this window until the connection is back. Keep it open.</p>
+    </div>
+  )
+}

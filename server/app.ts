@@ -1,0 +1,208 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { guestRoutes } from './auth/guest.ts'
+import { Revocations } from './auth/revocations.ts'
+import { authRoutes } from './auth/routes.ts'
+import { TokenIssuer } from './auth/tokens.ts'
+import { secretKeys, TokenVerifier } from './auth/verifier.ts'
+import type { Config } from './config.ts'
+import { ConflictResolver } from './conflicts/resolve.ts'
+import { conflictRoutes } from './conflicts/routes.ts'
+import { Committer } from './documents/commit.ts'
+import { contentRoutes } from './documents/contentRoutes.ts'
+import { DocumentLifecycle } from './documents/lifecycle.ts'
+import { DocumentReader } from './documents/read.ts'
+import { Replicas } from './documents/replicas.ts'
+import { documentRoutes } from './documents/routes.ts'
+import { DocumentWriter } from './documents/write.ts'
+import type { Environment } from './foundation/environment.ts'
+import type { DocumentId } from './foundation/ids.ts'
+import { ParleyError } from './foundation/problems.ts'
+import { Turns } from './foundation/turns.ts'
+import { demoPages } from './http/demo.ts'
+import { mount } from './http/mount.ts'
+import { problemDocument } from './http/problem.ts'
+import { createHttpServer } from './http/server.ts'
+import { parseStrictJson } from './http/strictJson.ts'
+import { Upgrades } from './http/upgrade.ts'
+import { Feed } from './notifications/feed.ts'
+import { NotificationHub } from './notifications/hub.ts'
+import { hubEndpoint } from './notifications/hubEndpoint.ts'
+import { startPruning } from './notifications/pruning.ts'
+import { Rooms } from './sync/rooms.ts'
+import { syncEndpoint, YWebsocketEndpoint } from './sync/yWebsocket.ts'
+import { drain, type DrainStep } from './operations/drain.ts'
+import { openSqlite } from './storage/sqlite.ts'
+import type { Storage } from './storage/storage.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+/** 48 random bytes: more than HS256 can use. */
+const DRAWN_SECRET_BYTES = 48
+
+export interface RunningApp {
+  readonly url: string
+  /** OPS-2: stops accepting, ends live sessions with 1012, waits for what was handed in, closes storage. */
+  stop(): Promise<void>
+}
+
+/** What tests choose; a server that is started has none of it. */
+export interface AppInternals {
+  readonly writer?: 'thread' | 'inline'
+  readonly logStream?: { write(line: string): void }
+  readonly wrapStorage?: (storage: Storage) => Storage
+}
+
+/** Builds every part, wires them and listens. Rejects where storage cannot be opened or the address is taken. */
+export async function startApp(
+  config: Config,
+  environment: Environment,
+  internals: AppInternals = {},
+): Promise<RunningApp> {
+  const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'thread', environment })
+  const storage = internals.wrapStorage?.(opened) ?? opened
+  let url = ''
+  const publicUrl = (): string => config.publicUrl ?? url
+  const access = await createAccess(config, environment, storage)
+  const core = createCore(config, environment, storage)
+  const app = createHttpServer({
+    authenticate: access.authenticate,
+    maxContentBytes: config.maxContentBytes,
+    publicUrl,
+    randomBytes: (length) => environment.randomBytes(length),
+    logLevel: config.logLevel,
+    ...(internals.logStream ? { logStream: internals.logStream } : {}),
+  })
+  mountRoutes({ config, environment, storage, core, access, app })
+  await app.listen({ host: config.host, port: config.port })
+  url = addressOf(app)
+  // Sockets come last, for their events name this server by the address it got.
+  const live = await createLive({ config, environment, storage, core, access, app, publicUrl })
+  return { url, stop: () => stop({ app, live, core, storage }, environment) }
+}
+
+type Core = ReturnType<typeof createCore>
+type Access = Awaited<ReturnType<typeof createAccess>>
+type Live = Awaited<ReturnType<typeof createLive>>
+
+async function createAccess(config: Config, environment: Environment, storage: Storage) {
+  const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
+  const { audience } = config
+  const revocations = await Revocations.load(storage)
+  const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
+  return {
+    revocations,
+    issuer: new TokenIssuer({ secret, audience, environment }),
+    authenticate: (token: string) => verifier.verify(token),
+  }
+}
+
+function createCore(config: Config, environment: Environment, storage: Storage) {
+  const limits = {
+    maxBytes: config.maxContentBytes,
+    maxDepth: config.maxContentDepth,
+    maxNodes: config.maxContentNodes,
+  }
+  const committer = new Committer(storage)
+  const replicas = new Replicas({
+    storage,
+    committer,
+    environment,
+    limits,
+    idleMs: config.replicaIdleMs,
+    budgetBytes: config.replicaBudgetBytes,
+  })
+  const parts = { storage, replicas, committer, environment, limits }
+  const turns = new Turns<DocumentId>()
+  return {
+    limits,
+    replicas,
+    reader: new DocumentReader(storage, replicas),
+    writer: new DocumentWriter(parts, turns),
+    lifecycle: new DocumentLifecycle(parts, turns),
+    resolver: new ConflictResolver(parts, turns),
+  }
+}
+
+interface LiveParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly storage: Storage
+  readonly core: Core
+  readonly access: Access
+  readonly app: FastifyInstance
+  readonly publicUrl: () => string
+}
+
+/** The sockets: live editing and notifications. */
+async function createLive({ config, environment, storage, core, access, app, publicUrl }: LiveParts) {
+  const { authenticate } = access
+  const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a session failed unexpectedly')
+  const feed = await Feed.open({ storage, environment, source: publicUrl() })
+  const hub = new NotificationHub({
+    feed,
+    authenticate,
+    environment,
+    parseJson: parseStrictJson,
+    problemOf: (problem) => problemDocument(problem, publicUrl()),
+    onUnexpected,
+  })
+  const rooms = new Rooms({ replicas: core.replicas, environment, maxDepth: core.limits.maxDepth, onUnexpected })
+  const sync = new YWebsocketEndpoint({ rooms, authenticate, environment, onUnexpected })
+  const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
+  upgrades.add(syncEndpoint(sync, core.limits))
+  upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
+  const pruneEvents = startPruning({ storage, environment, retentionMs: config.eventRetentionDays * DAY_MS })
+  return { feed, hub, sync, upgrades, prunings: [pruneEvents] }
+}
+
+/** SPEC AUTH-4: pages of this server only. */
+function isSameOrigin(origin: string, host: string): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+interface RouteParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly storage: Storage
+  readonly core: Core
+  readonly access: Access
+  readonly app: FastifyInstance
+}
+
+function mountRoutes({ config, environment, storage, core, access, app }: RouteParts): void {
+  const { issuer, revocations } = access
+  mount(app, documentRoutes({ storage, environment, ...core }))
+  mount(app, contentRoutes({ storage, ...core }))
+  mount(app, conflictRoutes({ storage, ...core }))
+  mount(app, authRoutes({ issuer, revocations, environment }))
+  if (config.development) mount(app, guestRoutes({ issuer, environment }))
+  const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))
+  if (existsSync(demoFolder)) void app.register(demoPages(demoFolder))
+}
+
+/** SPEC OPS-2. Sessions end before the HTTP server can, for it waits for their connections. */
+async function stop(parts: { app: FastifyInstance; live: Live; core: Core; storage: Storage }, environment: Environment): Promise<void> {
+  const { app, live, core, storage } = parts
+  live.upgrades.close()
+  const closed = app.close()
+  const steps: DrainStep[] = [
+    { name: 'live sessions', deadlineMs: 4_000, run: async () => void (await Promise.all([live.hub.close(), live.sync.close()])) },
+    { name: 'requests', deadlineMs: 3_000, run: async () => void (await closed) },
+    { name: 'storage', deadlineMs: 2_000, run: () => storage.close() },
+  ]
+  live.feed.close()
+  for (const pruning of live.prunings) pruning.stop()
+  for (const { name, outcome, cause } of await drain(steps, environment)) {
+    if (outcome !== 'done') app.log.warn({ err: cause, outcome }, `stopping: ${name}`)
+  }
+  core.replicas.close(new ParleyError('shutting-down', 'The server is stopping.'))
+}
+
+function addressOf(app: FastifyInstance): string {
+  const address: AddressInfo | string | null = app.server.address()
+  if (address === null || typeof address === 'string') return 'http://localhost'
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}

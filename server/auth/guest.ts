@@ -1,0 +1,108 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { randomTag, toTimestamp, type Environment } from '../foundation/environment.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { isLoopbackHost } from './loopback.ts'
+import type { TokenIssuer } from './tokens.ts'
+
+interface Parts {
+  readonly issuer: TokenIssuer
+  readonly environment: Environment
+}
+
+/** A working day; the page asks again with the same `sub` before it is over. */
+const GUEST_TTL_SECONDS = 12 * 3600
+const GUEST_ACCESS = { '*': ['read', 'write', 'resolve'] } as const
+const GUEST_TAG_LENGTH = 10
+
+const GuestBody = Type.Union([
+  Type.Null(),
+  Type.Object(
+    { sub: Type.Optional(Type.String({ pattern: `^guest-[a-z2-7]{${GUEST_TAG_LENGTH}}$` })) },
+    { additionalProperties: false },
+  ),
+])
+
+/**
+ * `POST /demo/token` hands the demo page a token of its own (SPEC AUTH-5). Only for a development server: bound to
+ * loopback, without a configured secret, so everyone who reaches it already sits at this machine. The two checks
+ * keep out web pages from elsewhere that run in a browser on it.
+ *
+ * A page that was a guest before may name its `sub` and stays who it was, also after a restart. That proves nothing,
+ * and need not: all guests may do the same.
+ */
+export const guestRoutes =
+  ({ issuer, environment }: Parts): Routes =>
+  async (app) => {
+    const config = { access: 'public' } as const
+    app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
+      requireOwnPage(request)
+      const sub = request.body?.sub ?? `guest-${randomTag(environment, GUEST_TAG_LENGTH)}`
+      const name = friendlyName(sub)
+      const { token, expiresAt } = await issuer.issue({
+        sub,
+        name,
+        access: GUEST_ACCESS,
+        ttlSeconds: GUEST_TTL_SECONDS,
+      })
+      void reply.code(201).header('Cache-Control', 'no-store')
+      return reply.send({ token, sub, name, expiresAt: toTimestamp(expiresAt) })
+    })
+  }
+
+/**
+ * A foreign name in `Host` is DNS rebinding; a foreign `Origin` or `Sec-Fetch-Site` is another site's page.
+ * Programs on this machine send none of these and pass.
+ */
+function requireOwnPage({ headers }: FastifyRequest): void {
+  const host = headers.host ?? ''
+  if (!isLoopbackHost(hostnameOf(host))) {
+    throw new ParleyError('forbidden', 'Guest tokens are handed out under a loopback name only, such as localhost.')
+  }
+  const site = headers['sec-fetch-site']
+  const sameSite = site === undefined || site === 'same-origin'
+  const sameOrigin = headers.origin === undefined || headers.origin === `http://${host}`
+  if (!sameSite || !sameOrigin) throw new ParleyError('forbidden', "Guest tokens are for this server's own page.")
+}
+
+/** `localhost:4090` or `[::1]:4090` without the port. */
+const hostnameOf = (host: string): string => host.replace(/:[0-9]+$/, '').replace(/^\[(.*)\]$/, '$1')
+
+const MANNERS = [
+  'Brave',
+  'Calm',
+  'Clever',
+  'Curious',
+  'Gentle',
+  'Keen',
+  'Merry',
+  'Patient',
+  'Quick',
+  'Quiet',
+  'Sunny',
+  'Wise',
+]
+const ANIMALS = [
+  'Badger',
+  'Crane',
+  'Dolphin',
+  'Finch',
+  'Fox',
+  'Hare',
+  'Heron',
+  'Lynx',
+  'Magpie',
+  'Otter',
+  'Owl',
+  'Seal',
+]
+
+/** Always the same name for the same `sub`, so that a guest keeps it. */
+function friendlyName(sub: string): string {
+  let hash = 0
+  for (const character of sub) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 65_521
+  const manner = MANNERS[hash % MANNERS.length]
+  const animal = ANIMALS[Math.floor(hash / MANNERS.length) % ANIMALS.length]
+  return `${manner} ${animal}`
+}

@@ -1,0 +1,83 @@
+import { Type } from '@fastify/type-provider-typebox'
+import { toTimestamp, type Environment } from '../foundation/environment.ts'
+import { toPrincipalId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from './access.ts'
+import type { Revocations } from './revocations.ts'
+import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from './tokens.ts'
+
+interface Parts {
+  readonly issuer: TokenIssuer
+  readonly revocations: Revocations
+  readonly environment: Environment
+}
+
+const CLOSED = { additionalProperties: false }
+/** Tokens and revocations are short; nobody needs to send more here. */
+const BODY_LIMIT_BYTES = 64 * 1024
+
+const Subject = Type.String({ pattern: SUBJECT_PATTERN })
+const TokenBody = Type.Object(
+  {
+    sub: Subject,
+    access: Type.Record(Type.String(), Type.Array(Type.Enum([...PERMISSIONS]))),
+    ttlSeconds: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS }),
+    name: Type.Optional(Subject),
+  },
+  CLOSED,
+)
+const RevocationBody = Type.Union([
+  Type.Object({ sub: Subject }, CLOSED),
+  Type.Object({ jti: Type.String({ minLength: 1, maxLength: 256 }) }, CLOSED),
+])
+
+/** `POST /tokens` and `POST /revocations` (SPEC AUTH-3). */
+export const authRoutes =
+  ({ issuer, revocations, environment }: Parts): Routes =>
+  async (app) => {
+    const tokens = {
+      config: { access: { anywhere: 'admin' } },
+      schema: { body: TokenBody },
+      bodyLimit: BODY_LIMIT_BYTES,
+    } as const
+    app.post('/tokens', tokens, async (request, reply) => {
+      requireIssuer(request.principal, request.body.access)
+      if (request.headers['idempotency-key'] !== undefined) {
+        throw new ParleyError(
+          'invalid-request',
+          'POST /tokens takes no Idempotency-Key: a token is not kept to be sent again.',
+        )
+      }
+      const firstIssueMs = revocations.firstValidIssueMs(request.body.sub)
+      const { token, expiresAt } = await issuer.issue(request.body, firstIssueMs)
+      return reply
+        .code(201)
+        .header('Cache-Control', 'no-store')
+        .send({ token, expiresAt: toTimestamp(expiresAt) })
+    })
+
+    const revoking = {
+      config: { access: { everywhere: 'admin' } },
+      schema: { body: RevocationBody },
+      bodyLimit: BODY_LIMIT_BYTES,
+    } as const
+    app.post('/revocations', revoking, async (request, reply) => {
+      // Rounded up: what was issued earlier in this very second is revoked too.
+      const until = Math.ceil(environment.now() / 1000)
+      const { body } = request
+      const subject = 'sub' in body ? { sub: toPrincipalId(body.sub) } : body
+      await revocations.revoke({ subject, until })
+      return reply.code(201).send({ ...body, revokedUntil: toTimestamp(until * 1000) })
+    })
+  }
+
+/** The permissions asked for do not matter: `admin` on a pattern implies all of them. */
+function requireIssuer(issuer: Principal, access: unknown): void {
+  const grants = parseAccess(access)
+  if (!grants) throw new ParleyError('invalid-request', '`access` maps patterns to lists of permissions.')
+  const beyond = grants.find(({ pattern }) => !mayIssueFor(issuer, pattern))
+  if (!beyond) return
+  const pattern = 'exact' in beyond.pattern ? beyond.pattern.exact : `${beyond.pattern.prefix}*`
+  throw new ParleyError('forbidden', `Issuing for \`${pattern}\` needs \`admin\` on all of it.`)
+}

@@ -1,0 +1,183 @@
+import { isLoopbackHost } from './auth/loopback.ts'
+import { MIN_SECRET_BYTES } from './auth/tokens.ts'
+import { LOG_LEVELS } from './http/logLevel.ts'
+
+const KIBIBYTE = 1024
+const MEBIBYTE = 1024 * KIBIBYTE
+/** What a Node timer can wait; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** SPEC OPS-5: every setting, one row each. A value is read from the environment, or from the flag of the same name. */
+function settings(read: Reader) {
+  return {
+    host: read.text('PARLEY_HOST', '127.0.0.1', 'Address to bind; any but a loopback one needs PARLEY_SECRET'),
+    port: read.integer('PARLEY_PORT', 4090, [0, 65_535], 'Port to listen on; 0 picks a free one'),
+    database: read.value('PARLEY_DATABASE', './parley.db', {
+      help: 'SQLite file, made if absent',
+      expects: 'the path of an SQLite file (PostgreSQL is not available yet)',
+      parse: (text) => (text === '' || /^postgres(ql)?:/i.test(text) ? undefined : text),
+    }),
+    secret: read.value('PARLEY_SECRET', null, {
+      help: 'Secret that signs tokens (HS256); prefer the environment, for flags show in process lists',
+      expects: `at least ${MIN_SECRET_BYTES} bytes long`,
+      parse: (text) => (Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : undefined),
+    }),
+    audience: read.value('PARLEY_AUDIENCE', null, {
+      help: 'What `aud` of a token must name',
+      expects: 'a text that is not empty',
+      parse: (text) => (text === '' ? undefined : text),
+    }),
+    publicUrl: read.value('PARLEY_PUBLIC_URL', null, {
+      help: 'How clients reach this server, where not by the address it binds',
+      expects: 'an absolute http or https URL without query, fragment or credentials',
+      parse: parseBaseUrl,
+    }),
+    logLevel: read.value('PARLEY_LOG_LEVEL', 'info', {
+      help: `How much is logged: ${LOG_LEVELS.join(', ')}`,
+      expects: `one of ${LOG_LEVELS.join(', ')}`,
+      parse: (text) => LOG_LEVELS.find((level) => level === text),
+    }),
+    ...limits(read),
+  }
+}
+
+/** The limits that SPEC names, each with its unit in its name. */
+function limits(read: Reader) {
+  return {
+    maxContentBytes: read.integer(
+      'PARLEY_MAX_CONTENT_BYTES',
+      10 * MEBIBYTE,
+      [KIBIBYTE, 64 * MEBIBYTE],
+      'Largest content of a document, in bytes of UTF-8',
+    ),
+    maxContentDepth: read.integer(
+      'PARLEY_MAX_CONTENT_DEPTH',
+      64,
+      [1, 256],
+      'Deepest nesting of a json document; its root is 1',
+    ),
+    maxContentNodes: read.integer(
+      'PARLEY_MAX_CONTENT_NODES',
+      100_000,
+      [1, 10_000_000],
+      'Most nodes of a json document',
+    ),
+    replicaIdleMs: read.integer(
+      'PARLEY_REPLICA_IDLE_MS',
+      30_000,
+      [0, MAX_TIMER_MS],
+      'How long a document without sessions stays in memory, in milliseconds',
+    ),
+    replicaBudgetBytes: read.integer(
+      'PARLEY_REPLICA_BUDGET_BYTES',
+      256 * MEBIBYTE,
+      [MEBIBYTE, Number.MAX_SAFE_INTEGER],
+      'Memory for all documents together, in bytes; the least recently used leave first',
+    ),
+    eventRetentionDays: read.integer(
+      'PARLEY_EVENT_RETENTION_DAYS',
+      7,
+      [1, 3650],
+      'How long events are kept and can be resumed from, in days',
+    ),
+    conflictRetentionDays: read.integer(
+      'PARLEY_CONFLICT_RETENTION_DAYS',
+      90,
+      [1, 3650],
+      'How long closed conflicts are kept, in days',
+    ),
+  }
+}
+
+export interface Config extends Readonly<ReturnType<typeof settings>> {
+  /** Bound to loopback and without a secret of its own: the demo page may hand itself guest tokens (SPEC AUTH-5). */
+  readonly development: boolean
+}
+
+/** One row as `parley serve --help` shows it. */
+export interface SettingRow {
+  /** `PARLEY_MAX_CONTENT_BYTES` */
+  readonly variable: string
+  /** `--max-content-bytes` */
+  readonly flag: string
+  readonly help: string
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** Every setting, for the command line. */
+export function settingRows(): readonly SettingRow[] {
+  const reader = new Reader({})
+  settings(reader)
+  return reader.rows
+}
+
+/**
+ * The configuration in these variables, or one line for the person who started the server that says what is wrong:
+ * an unknown `PARLEY_*` name, a malformed value, or a bind address that needs a secret (SPEC AUTH-5).
+ */
+export function readConfig(variables: Variables): { readonly config: Config } | { readonly problem: string } {
+  const reader = new Reader(variables)
+  const values = settings(reader)
+  const known = new Set(reader.rows.map((row) => row.variable))
+  const unknown = Object.keys(variables).find((name) => name.startsWith('PARLEY_') && !known.has(name))
+  if (unknown !== undefined) return { problem: `${unknown} is not a setting; \`parley serve --help\` lists them all` }
+  const [problem] = reader.problems
+  if (problem !== undefined) return { problem }
+  const loopback = isLoopbackHost(values.host)
+  if (!loopback && values.secret === null) {
+    return { problem: `PARLEY_HOST ${values.host} is not a loopback address, so PARLEY_SECRET must be set` }
+  }
+  return { config: { ...values, development: loopback && values.secret === null } }
+}
+
+/** Reads settings one by one and keeps what it learnt on the way: their rows, and what was malformed. */
+class Reader {
+  readonly rows: SettingRow[] = []
+  readonly problems: string[] = []
+  readonly #variables: Variables
+
+  constructor(variables: Variables) {
+    this.#variables = variables
+  }
+
+  /** `parse` answers undefined for a malformed value; `expects` completes "PARLEY_X must be …". */
+  value<T, D extends T | null>(
+    variable: string,
+    fallback: D,
+    kind: { readonly help: string; readonly expects: string; readonly parse: (text: string) => T | undefined },
+  ): T | D {
+    const flag = `--${variable.slice('PARLEY_'.length).toLowerCase().replaceAll('_', '-')}`
+    const shown = fallback === null ? 'not set' : `default ${String(fallback)}`
+    this.rows.push({ variable, flag, help: `${kind.help} (${variable}, ${shown})` })
+    const text = this.#variables[variable]
+    if (text === undefined) return fallback
+    const parsed = kind.parse(text)
+    if (parsed !== undefined) return parsed
+    this.problems.push(`${variable} must be ${kind.expects}`)
+    return fallback
+  }
+
+  text(variable: string, fallback: string, help: string): string {
+    const parse = (text: string): string | undefined => (text === '' ? undefined : text)
+    return this.value(variable, fallback, { help, expects: 'a text that is not empty', parse })
+  }
+
+  integer(variable: string, fallback: number, [minimum, maximum]: readonly [number, number], help: string): number {
+    const expects = `an integer from ${minimum} to ${maximum}`
+    const parse = (text: string): number | undefined => {
+      const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
+      return number >= minimum && number <= maximum ? number : undefined
+    }
+    return this.value(variable, fallback, { help, expects, parse })
+  }
+}
+
+/** Without a final slash, for paths are appended. */
+function parseBaseUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined
+  const url = new URL(text)
+  const plain = url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+  if (!plain || !['http:', 'https:'].includes(url.protocol)) return undefined
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}

@@ -1,0 +1,91 @@
+import type { Content, Kind, Range } from '../content/content.ts'
+import type { ConflictId, DocumentId, Incarnation, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
+
+export const CONFLICT_KINDS = ['stale-write', 'concurrent-edit', 'invalid-merge'] as const
+export type ConflictKind = (typeof CONFLICT_KINDS)[number]
+
+export const CONFLICT_STATUSES = ['open', 'resolved', 'superseded', 'dismissed', 'expired'] as const
+export type ConflictStatus = (typeof CONFLICT_STATUSES)[number]
+
+export const RESOLUTION_USES = ['current', 'incoming', 'merged', 'content', 'choices'] as const
+export type Use = (typeof RESOLUTION_USES)[number]
+
+/** sha-256 of the canonical form of a content, base64url; the key under which storage keeps equal contents once. */
+export type ContentHash = string
+
+/**
+ * One side of a conflict as it is kept: a version of the log, or (for what never became a version)
+ * a stored content.
+ */
+export type SideRef =
+  | { readonly version: Version; readonly hash: null }
+  | { readonly version: Version | null; readonly hash: ContentHash }
+
+/** The three contents of a conflict. */
+export interface Sides {
+  readonly base: Content
+  readonly current: Content
+  readonly incoming: Content
+}
+
+export interface Resolution {
+  readonly use: Use
+  readonly by: PrincipalId
+  readonly at: number
+  readonly version: Version
+  readonly comment: string | null
+}
+
+export interface Proposal {
+  readonly id: ProposalId
+  readonly use: Use
+  /** The content the proposal would make, kept like any refused content. */
+  readonly hash: ContentHash
+  readonly baseVersion: Version
+  readonly by: PrincipalId
+  readonly at: number
+  readonly comment: string | null
+  readonly status: 'pending' | 'accepted' | 'rejected'
+  readonly decidedBy: PrincipalId | null
+  readonly decidedAt: number | null
+  readonly decisionComment: string | null
+}
+
+/** How a conflict ended; `open` carries none of this. */
+export type ConflictState =
+  | { readonly status: 'open' }
+  | { readonly status: 'resolved'; readonly closedAt: number; readonly resolution: Resolution }
+  | {
+      readonly status: 'superseded' | 'dismissed' | 'expired'
+      readonly closedAt: number
+      readonly closedBy: PrincipalId
+      readonly comment: string | null
+    }
+
+/** Where an overlap is, without what stands there. */
+export type Place =
+  | { readonly id: string; readonly pointer: string }
+  | { readonly id: string; readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range } }
+
+/** A conflict as it is kept: references and facts; contents and overlaps are worked out when it is shown. */
+export interface ConflictRecord {
+  readonly id: ConflictId
+  readonly kind: ConflictKind
+  readonly document: DocumentId
+  readonly documentKind: Kind
+  readonly incarnation: Incarnation
+  /** Author of the incoming change. */
+  readonly author: PrincipalId
+  readonly detectedAt: number
+  readonly base: SideRef
+  readonly current: SideRef
+  readonly incoming: SideRef
+  /** The overlaps as of `current`, at most 1,000; worked out in full when the conflict is shown. */
+  readonly places: readonly Place[]
+  /** Whether `merged` takes every change of both sides. */
+  readonly clean: boolean
+  readonly state: ConflictState
+  readonly proposals: readonly Proposal[]
+  /** Grows with each change of the record; an update names the one it saw. */
+  readonly revision: number
+}

@@ -1,0 +1,58 @@
+import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
+import type { EntryEffect, Storage } from '../storage/storage.ts'
+import type { ConflictRecord } from './conflict.ts'
+
+/** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
+const PAGE_ENTRIES = 32
+/** Entries between base and current that are attributed: the newest so many, a day of typing. */
+const MAX_ENTRIES = 10_000
+/** Their effects together, as JSON; full rewrites of a large content would fill memory otherwise. */
+const MAX_EFFECT_CHARACTERS = 16 * 1024 * 1024
+
+/** What lies between the base and the current side of a conflict. */
+export interface History {
+  /** Who made the base version: one, or nobody where it was no version. */
+  readonly baseAuthors: string[]
+  /** The entries after base up to current, oldest first; the newest of them where they are very many or large. */
+  readonly between: readonly EntryEffect[]
+  /** Whether `between` begins right after base. */
+  readonly isWhole: boolean
+}
+
+export async function readHistory(storage: Storage, record: ConflictRecord): Promise<History> {
+  const [base, current] = [record.base.version, record.current.version]
+  if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
+  const isNothing = base === NO_VERSION
+  const maker = toVersion(isNothing ? NO_VERSION : base - 1)
+  const read = await newestEntries(storage, record, maker, current)
+  if (isNothing) {
+    // A write on nothing starts where the incarnation does: what came before is another history.
+    const start = read.entries.findLastIndex((entry) => entry.origin === 'delete') + 1
+    return { baseAuthors: [], between: read.entries.slice(start), isWhole: read.isWhole || start > 0 }
+  }
+  if (read.isWhole) return { baseAuthors: authorsOf(read.entries.slice(0, 1)), between: read.entries.slice(1), isWhole: true }
+  const baseAuthors = authorsOf(await storage.effects(record.document, maker, base, 1))
+  return { baseAuthors, between: read.entries.filter((entry) => entry.version > base), isWhole: false }
+}
+
+const authorsOf = (entries: readonly EntryEffect[]): string[] => entries.map((entry) => entry.author)
+
+/** Entries with `after < version <= upTo`, or the newest of them. */
+async function newestEntries(
+  storage: Storage,
+  record: ConflictRecord,
+  after: Version,
+  upTo: Version,
+): Promise<{ entries: EntryEffect[]; isWhole: boolean }> {
+  const pages: (readonly EntryEffect[])[] = []
+  let end = upTo
+  let characters = 0
+  while (end > after && upTo - end < MAX_ENTRIES && characters < MAX_EFFECT_CHARACTERS) {
+    const start = toVersion(Math.max(after, end - PAGE_ENTRIES))
+    const page = await storage.effects(record.document, start, end, PAGE_ENTRIES)
+    pages.unshift(page)
+    characters += JSON.stringify(page).length
+    end = start
+  }
+  return { entries: pages.flat(), isWhole: end <= after }
+}

@@ -1,0 +1,338 @@
+import type { Content } from '../content/content.ts'
+import { contentHash } from '../content/equal.ts'
+import { checkContent } from '../content/limits.ts'
+import { merge } from '../content/merge.ts'
+import { isKnown, unknownBase } from '../documents/base.ts'
+import type { Head } from '../documents/document.ts'
+import { formatEtag } from '../documents/etag.ts'
+import { openConflictsOf, supersede } from '../documents/openConflicts.ts'
+import { contentAt } from '../documents/past.ts'
+import type { Replica, Staged } from '../documents/replica.ts'
+import { assertValid } from '../documents/schema.ts'
+import { assertKind, type WriterParts } from '../documents/write.ts'
+import { assertNever, invariant } from '../foundation/assert.ts'
+import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Turns } from '../foundation/turns.ts'
+import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected } from '../notifications/events.ts'
+import type { NewEvent } from '../notifications/event.ts'
+import type { ConflictWrite } from '../storage/storage.ts'
+import type { ConflictRecord, ContentHash, Proposal, Use } from './conflict.ts'
+import { newProposalId } from './ids.ts'
+import { showConflict, sideContent, storedContent, type ShowOptions } from './show.ts'
+import { closed, refreshed } from './staleWrite.ts'
+import { targetOf, type Way } from './target.ts'
+
+/** As for writes: how often a resolution is planned anew because the document moved meanwhile. */
+const MAX_ROUNDS = 8
+/** Pending proposals a conflict may hold: each keeps a content of up to 10 MiB. */
+const MAX_PENDING_PROPOSALS = 20
+/** Decided proposals kept with the conflict, as its history. */
+const MAX_PROPOSALS = 200
+
+/** What is asked of a conflict. */
+export type Request =
+  | { readonly ask: 'resolve'; readonly baseVersion: Version; readonly way: Way; readonly comment: string | null }
+  | { readonly ask: 'propose'; readonly baseVersion: Version; readonly way: Way; readonly comment: string | null }
+  | { readonly ask: 'accept'; readonly proposal: ProposalId }
+  | { readonly ask: 'reject'; readonly proposal: ProposalId; readonly comment: string | null }
+  | { readonly ask: 'dismiss'; readonly comment: string | null }
+
+export interface Outcome {
+  readonly record: ConflictRecord
+  /** The document after the act. */
+  readonly head: Head
+  /** Set where a proposal was kept. */
+  readonly proposal: Proposal | null
+}
+
+/** What one round works on, all of the same moment. */
+interface Round {
+  readonly record: ConflictRecord
+  readonly replica: Replica
+  readonly head: Head
+  readonly by: PrincipalId
+  readonly shown: Shown
+}
+
+/** How much of the conflict goes with a refusal. */
+type Shown = Pick<ShowOptions, 'contents'>
+
+/** A content to be written as the resolution, looked at from a version. */
+interface Wanted {
+  readonly use: Use
+  readonly content: Content
+  readonly baseVersion: Version
+  readonly lookedAt: Content
+  readonly comment: string | null
+  readonly accepted: Proposal | null
+}
+
+/** What becomes of a conflict, and what goes with it in one act. */
+interface Deed {
+  readonly outcome: Outcome
+  readonly at: number
+  readonly events: readonly NewEvent[]
+  readonly staged?: readonly Staged[]
+  readonly superseded?: readonly ConflictWrite[]
+  readonly contents?: ReadonlyMap<ContentHash, Content>
+}
+
+/** Decides conflicts: a resolution is an ordinary write at the head (SPEC RES-1 to RES-7). */
+export class ConflictResolver {
+  readonly #parts: WriterParts
+  readonly #turns: Turns<DocumentId>
+
+  constructor(parts: WriterParts, turns: Turns<DocumentId>) {
+    this.#parts = parts
+    this.#turns = turns
+  }
+
+  /**
+   * Performs the request by a principal whose rights were checked; `shown` is for the conflict in a refusal. Throws `conflict-closed`, `conflict-expired`,
+   * `version-conflict` (refreshed, still open), `unknown-base`, `invalid-resolution`, `proposal-closed`,
+   * `too-many-proposals`, `schema-violation`, `kind-mismatch` or a limit; nothing was written then.
+   */
+  async perform(id: ConflictId, by: PrincipalId, request: Request, shown: Shown): Promise<Outcome> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = await this.#parts.storage.conflict(id)
+      if (!record) throw new ParleyError('not-found', `There is no conflict ${id}.`)
+      const lease = await this.#parts.replicas.lease(record.document)
+      if ('absent' in lease) throw expired(record)
+      try {
+        const outcome = await this.#turns.take(record.document, () => this.#round(id, lease.replica, { by, request, shown }))
+        if (outcome !== 'again') return outcome
+      } finally {
+        lease.release()
+      }
+    }
+    throw new ParleyError('overloaded', 'The document changes too fast for a resolution just now.')
+  }
+
+  async #round(
+    id: ConflictId,
+    replica: Replica,
+    { by, request, shown }: { readonly by: PrincipalId; readonly request: Request; readonly shown: Shown },
+  ): Promise<Outcome | 'again'> {
+    const record = await this.#parts.storage.conflict(id)
+    if (replica.ended || !record) return 'again'
+    await this.#assertOpen(record, replica, shown)
+    const round: Round = { record, replica, head: replica.appliedHead, by, shown }
+    switch (request.ask) {
+      case 'resolve':
+        return this.#apply(round, await this.#wanted(round, request))
+      case 'propose':
+        return this.#propose(round, await this.#wanted(round, request))
+      case 'accept':
+        return this.#apply(round, await this.#accepted(round, request.proposal))
+      case 'reject':
+        return this.#reject(round, request.proposal, request.comment)
+      case 'dismiss':
+        return this.#dismiss(round, request.comment)
+      default:
+        return assertNever(request)
+    }
+  }
+
+  async #assertOpen(record: ConflictRecord, replica: Replica, shown: Shown): Promise<void> {
+    if (record.state.status === 'expired' || record.incarnation !== replica.head.incarnation) throw expired(record)
+    if (record.state.status === 'open') return
+    throw new ParleyError('conflict-closed', `The conflict is ${record.state.status} already.`, {
+      extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
+    })
+  }
+
+  async #wanted(
+    round: Round,
+    request: { readonly baseVersion: Version; readonly way: Way; readonly comment: string | null },
+  ): Promise<Wanted> {
+    const { record, replica, head } = round
+    const lookedAt = await this.#contentAt(replica, head, request.baseVersion)
+    const { storage } = this.#parts
+    const base = await sideContent(storage, record, record.base)
+    const incoming = await sideContent(storage, record, record.incoming)
+    const target = targetOf({ base, incoming }, lookedAt, request.way)
+    if (!target.ok) throw invalid(target.errors)
+    this.#assertKeepable(target.content, head)
+    const { use } = request.way
+    return { use, content: target.content, baseVersion: request.baseVersion, lookedAt, comment: request.comment, accepted: null }
+  }
+
+  async #accepted(round: Round, id: ProposalId): Promise<Wanted> {
+    const proposal = await this.#pending(round, id)
+    const content = await storedContent(this.#parts.storage, round.record, proposal.hash)
+    const lookedAt = await this.#contentAt(round.replica, round.head, proposal.baseVersion)
+    const { use, baseVersion, comment } = proposal
+    return { use, content, baseVersion, lookedAt, comment, accepted: proposal }
+  }
+
+  /** Writes the wanted content, merged with what came since the resolver looked, and closes the conflict. */
+  async #apply(round: Round, wanted: Wanted): Promise<Outcome | 'again'> {
+    const { record, replica, head, by } = round
+    const { storage, environment } = this.#parts
+    if (isMoved(round)) return 'again'
+    const before = replica.content()
+    const after = this.#merged(round, wanted)
+    if (after === null) return this.#refuseMoved(round, wanted.baseVersion)
+    const at = environment.now()
+    // A resolution is a write: it settles other conflicts of whoever makes it, as any write does (WRITE-7).
+    const others = (await openConflictsOf(storage, replica, by)).filter((other) => other.id !== record.id)
+    const superseded = await supersede(storage, others, { author: by, at, before, after })
+    if (isMoved(round)) return 'again'
+    const staged = replica.stageContent(after, { author: by, at, origin: 'resolution' })
+    const headAfter = staged?.append.head ?? head
+    const decided = wanted.accepted ? decide(record, wanted.accepted, 'accepted', by, at, null) : record
+    const resolution = { use: wanted.use, by, at, version: headAfter.version, comment: wanted.comment }
+    const done = { ...closed(decided, { status: 'resolved', closedAt: at, resolution }), revision: record.revision + 1 }
+    if (!staged) await replica.whenCommitted(head.version)
+    return this.#commit({
+      outcome: { record: done, head: headAfter, proposal: null },
+      at,
+      staged: staged ? [staged] : [],
+      superseded: superseded.conflicts,
+      events: [conflictResolved(done), ...superseded.events],
+    })
+  }
+
+  /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
+  #merged({ replica, head }: Round, wanted: Wanted): Content | null {
+    const merged = merge(wanted.lookedAt, replica.content(), wanted.content)
+    if (!merged.clean) return null
+    this.#assertKeepable(merged.content, head)
+    assertValid(head.schema, merged.content)
+    return merged.content
+  }
+
+  async #propose(round: Round, wanted: Wanted): Promise<Outcome | 'again'> {
+    const { record, by, head } = round
+    if (isMoved(round)) return 'again'
+    if (this.#merged(round, wanted) === null) return this.#refuseMoved(round, wanted.baseVersion)
+    assertRoomForProposal(record)
+    const at = this.#parts.environment.now()
+    const proposal: Proposal = {
+      id: newProposalId(this.#parts.environment),
+      use: wanted.use,
+      hash: contentHash(wanted.content),
+      baseVersion: wanted.baseVersion,
+      by,
+      at,
+      comment: wanted.comment,
+      status: 'pending',
+      decidedBy: null,
+      decidedAt: null,
+      decisionComment: null,
+    }
+    const kept = { ...record, proposals: [...record.proposals, proposal], revision: record.revision + 1 }
+    const contents = new Map([[proposal.hash, wanted.content]])
+    return this.#commit({
+      outcome: { record: kept, head, proposal },
+      at,
+      contents,
+      events: [conflictProposed(kept, proposal)],
+    })
+  }
+
+  async #reject(round: Round, id: ProposalId, comment: string | null): Promise<Outcome | 'again'> {
+    const { record, by, head } = round
+    const proposal = await this.#pending(round, id)
+    const at = this.#parts.environment.now()
+    const decided = decide(record, proposal, 'rejected', by, at, comment)
+    const rejected = decided.proposals.find((one) => one.id === id)
+    invariant(rejected !== undefined, 'a decided proposal stays with its conflict')
+    const events = [proposalRejected(decided, rejected)]
+    return this.#commit({ outcome: { record: decided, head, proposal: null }, at, events })
+  }
+
+  async #dismiss({ record, head, by }: Round, comment: string | null): Promise<Outcome | 'again'> {
+    const at = this.#parts.environment.now()
+    const done = closed(record, { status: 'dismissed', closedAt: at, closedBy: by, comment })
+    return this.#commit({ outcome: { record: done, head, proposal: null }, at, events: [conflictDismissed(done)] })
+  }
+
+  async #commit(deed: Deed): Promise<Outcome | 'again'> {
+    const { outcome, at, events, staged = [], superseded = [], contents = new Map<ContentHash, Content>() } = deed
+    const conflicts: ConflictWrite[] = [{ op: 'update', record: outcome.record }, ...superseded]
+    const result = await this.#parts.committer.commit(staged, { at, conflicts, contents, events })
+    return result.status === 'committed' ? outcome : 'again'
+  }
+
+  /** The 409 of a resolution that overlaps what came since: the same conflict, seen from the head, still open. */
+  async #refuseMoved({ record, replica, head, shown }: Round, lookedAt: Version): Promise<'again'> {
+    const { storage, committer, environment } = this.#parts
+    const current = replica.content()
+    const base = await sideContent(storage, record, record.base)
+    const incoming = await sideContent(storage, record, record.incoming)
+    const merged = merge(base, current, incoming)
+    const seen = refreshed(record, { version: head.version, merge: merged })
+    await replica.whenCommitted(head.version)
+    const act = { at: environment.now(), conflicts: [{ op: 'update', record: seen } as const], contents: new Map(), events: [] }
+    const result = await committer.commit([], act)
+    if (result.status !== 'committed') return 'again'
+    const etag = `"${formatEtag(head, storage.epoch, head.version)}"`
+    throw new ParleyError('version-conflict', `What came since version ${lookedAt} overlaps this resolution.`, {
+      extras: {
+        conflict: await showConflict(storage, seen, { ...shown, known: { sides: { base, current, incoming }, merged } }),
+      },
+      headers: { etag, link: `</conflicts/${record.id}>; rel="conflict"` },
+    })
+  }
+
+  async #contentAt(replica: Replica, head: Head, version: Version): Promise<Content> {
+    if (version === head.version) return replica.content()
+    if (!isKnown(version, head)) throw unknownBase(head, this.#parts.storage.epoch)
+    await replica.whenCommitted(version)
+    return contentAt(this.#parts.storage, head.id, head.kind, version)
+  }
+
+  async #pending({ record, shown }: Round, id: ProposalId): Promise<Proposal> {
+    const proposal = record.proposals.find((one) => one.id === id)
+    if (!proposal) throw invalid([{ overlap: id, message: 'this conflict has no such proposal' }])
+    if (proposal.status === 'pending') return proposal
+    throw new ParleyError('proposal-closed', `The proposal was ${proposal.status} already.`, {
+      extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
+    })
+  }
+
+  #assertKeepable(content: Content, head: Head): void {
+    assertKind(content, head.kind)
+    const breach = checkContent(content, this.#parts.limits)
+    if (breach) throw new ParleyError(breach.code, breach.detail)
+  }
+}
+
+const isMoved = ({ replica, head }: Round): boolean => replica.ended !== null || replica.appliedVersion !== head.version
+
+function assertRoomForProposal({ proposals }: ConflictRecord): void {
+  const pending = proposals.filter((proposal) => proposal.status === 'pending').length
+  if (pending >= MAX_PENDING_PROPOSALS) {
+    throw new ParleyError('too-many-proposals', `At most ${MAX_PENDING_PROPOSALS} proposals can be pending.`)
+  }
+  if (proposals.length >= MAX_PROPOSALS) {
+    throw new ParleyError('too-many-proposals', `A conflict takes at most ${MAX_PROPOSALS} proposals in all.`)
+  }
+}
+
+function decide(
+  record: ConflictRecord,
+  proposal: Proposal,
+  status: 'accepted' | 'rejected',
+  by: PrincipalId,
+  at: number,
+  comment: string | null,
+): ConflictRecord {
+  const decided: Proposal = { ...proposal, status, decidedBy: by, decidedAt: at, decisionComment: comment }
+  return {
+    ...record,
+    proposals: record.proposals.map((one) => (one.id === proposal.id ? decided : one)),
+    revision: record.revision + 1,
+  }
+}
+
+function invalid(errors: readonly { readonly overlap: string; readonly message: string }[]): ParleyError {
+  const named = errors.map((error) => `${error.overlap}: ${error.message}`).join('; ')
+  return new ParleyError('invalid-resolution', `The resolution cannot be applied: ${named}.`, { extras: { errors } })
+}
+
+function expired(record: ConflictRecord): ParleyError {
+  return new ParleyError('conflict-expired', `The document ${record.document} was deleted.`)
+}

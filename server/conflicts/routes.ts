@@ -1,0 +1,256 @@
+import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import { can, patternsWithin, type Principal } from '../auth/access.ts'
+import type { Content, JsonValue } from '../content/content.ts'
+import type { Choice } from '../content/merge.ts'
+import { BaseVersionSchema, ContentSchema } from '../documents/represent.ts'
+import { formatEtag } from '../documents/etag.ts'
+import {
+  DOCUMENT_ID_PATTERN,
+  parsePattern,
+  toConflictId,
+  toProposalId,
+  toVersion,
+  type ConflictId,
+} from '../foundation/ids.ts'
+import { invariant } from '../foundation/assert.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { preferredReturn } from '../http/prefer.ts'
+import type { Storage } from '../storage/storage.ts'
+import {
+  CONFLICT_KINDS,
+  CONFLICT_STATUSES,
+  RESOLUTION_USES,
+  type ConflictKind,
+  type ConflictRecord,
+  type ConflictStatus,
+} from './conflict.ts'
+import type { ConflictResolver, Request } from './resolve.ts'
+import { outlineOf, showConflict, sideContent, storedContent } from './show.ts'
+import type { Way } from './target.ts'
+
+export interface ConflictRouteParts {
+  readonly storage: Storage
+  readonly resolver: ConflictResolver
+}
+
+const CONFLICT_ID_PATTERN = '^cfl_[0-9A-HJKMNP-TV-Z]{26}$'
+const ConflictIdSchema = Type.String({ pattern: CONFLICT_ID_PATTERN })
+const PROPOSAL_ID_PATTERN = '^prp_[0-9A-HJKMNP-TV-Z]{26}$'
+const ProposalIdSchema = Type.String({ pattern: PROPOSAL_ID_PATTERN })
+/** Long enough for an explanation, short enough to be shown. */
+const CommentSchema = Type.String({ maxLength: 2_000 })
+
+const AnyJson = Type.Unsafe<JsonValue>({})
+const ChoiceSchema = Type.Union([
+  Type.Unsafe<'base' | 'current' | 'incoming'>({ type: 'string', enum: ['base', 'current', 'incoming'] }),
+  Type.Object({ value: AnyJson }, { additionalProperties: false }),
+  Type.Object({ text: Type.String() }, { additionalProperties: false }),
+])
+const ResolveBody = Type.Object(
+  {
+    conflictId: ConflictIdSchema,
+    baseVersion: Type.Optional(BaseVersionSchema),
+    use: Type.Optional(Type.Unsafe<(typeof RESOLUTION_USES)[number]>({ type: 'string', enum: [...RESOLUTION_USES] })),
+    content: Type.Optional(ContentSchema),
+    choices: Type.Optional(Type.Record(Type.String(), ChoiceSchema)),
+    accept: Type.Optional(ProposalIdSchema),
+    reject: Type.Optional(ProposalIdSchema),
+    dismiss: Type.Optional(Type.Literal(true)),
+    comment: Type.Optional(CommentSchema),
+  },
+  { additionalProperties: false },
+)
+type ResolveBody = Type.Static<typeof ResolveBody>
+
+const ListQuery = Type.Object(
+  {
+    ...PAGE_QUERY,
+    document: Type.Optional(Type.String({ pattern: DOCUMENT_ID_PATTERN })),
+    status: Type.Optional(Type.Unsafe<ConflictStatus>({ type: 'string', enum: [...CONFLICT_STATUSES] })),
+    kind: Type.Optional(Type.Unsafe<ConflictKind>({ type: 'string', enum: [...CONFLICT_KINDS] })),
+  },
+  { additionalProperties: false },
+)
+/** A position in a list of conflicts: the last id shown. */
+const ListCursor = Type.Tuple([ConflictIdSchema])
+
+type TypedApp = Parameters<Routes>[0]
+
+/** Conflicts as resources, and their resolution (SPEC CONF-4, CONF-5, RES-1 to RES-7). */
+export function conflictRoutes(parts: ConflictRouteParts): Routes {
+  return async (app) => {
+    addList(app, parts)
+    addRead(app, parts)
+    addSides(app, parts)
+    addProposal(app, parts)
+    addResolve(app, parts)
+  }
+}
+
+function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  app.get('/conflicts', options, async (request) => {
+    const { query, principal } = request
+    const { limit, after } = pageAsked(query, ListCursor)
+    const wanted = parsePattern(query.document ?? '*')
+    invariant(wanted !== null, 'the schema checked the id')
+    const patterns = patternsWithin(principal, 'read', wanted)
+    if (query.document !== undefined && patterns.length === 0) throw notFound()
+    const found =
+      patterns.length === 0
+        ? []
+        : await storage.conflicts({
+            patterns,
+            ...(query.status === undefined ? {} : { statuses: [query.status] }),
+            ...(query.kind === undefined ? {} : { kinds: [query.kind] }),
+            before: after && toConflictId(after[0]),
+            limit: limit + 1,
+          })
+    const page = pageOf(
+      found,
+      limit,
+      (record) => record,
+      (record) => [record.id],
+    )
+    const visible = await Promise.all(page.items.map((record) => isVisible(storage, record, principal)))
+    return { ...page, items: page.items.filter((_, i) => visible[i]).map((record) => outlineOf(storage, record)) }
+  })
+}
+
+function addRead(app: TypedApp, { storage }: ConflictRouteParts): void {
+  app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request) => {
+    const record = await findReadable(storage, conflictInPath(request.params), request.principal)
+    return showConflict(storage, record, { contents: preferredReturn(request.headers['prefer']) !== 'minimal' })
+  })
+}
+
+function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
+  for (const side of ['base', 'current', 'incoming'] as const) {
+    app.get(`/conflicts/:conflict/${side}`, { config: { access: 'authenticated' } }, async (request, reply) => {
+      const record = await findReadable(storage, conflictInPath(request.params), request.principal)
+      return sendContent(reply, await sideContent(storage, record, record[side]))
+    })
+  }
+}
+
+/** What a proposal would make, however large it is. */
+function addProposal(app: TypedApp, { storage }: ConflictRouteParts): void {
+  const options = { config: { access: 'authenticated' } } as const
+  app.get('/conflicts/:conflict/proposals/:proposal', options, async (request, reply) => {
+    const id = idInPath(request.params, 'proposal', PROPOSAL_ID_PATTERN)
+    const record = await findReadable(storage, conflictInPath(request.params), request.principal)
+    const proposal = record.proposals.find((one) => one.id === id)
+    if (!proposal) throw new ParleyError('not-found', `The conflict has no proposal ${id}.`)
+    return sendContent(reply, await storedContent(storage, record, proposal.hash))
+  })
+}
+
+function sendContent(reply: FastifyReply, content: Content): FastifyReply {
+  if (typeof content === 'string') return reply.type('text/plain; charset=utf-8').send(content)
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(content))
+}
+
+function addResolve(app: TypedApp, { storage, resolver }: ConflictRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { body: ResolveBody } } as const
+  app.post('/resolve-conflict', options, async (request, reply) => {
+    const { body, principal } = request
+    const asked = readRequest(body)
+    const record = await find(storage, toConflictId(body.conflictId), principal)
+    const allowed = withRights(asked, record, principal)
+    const shown = { contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
+    const outcome = await resolver.perform(record.id, principal.sub, allowed, shown)
+    const conflict = await showConflict(storage, outcome.record, shown)
+    if (outcome.proposal) {
+      const { id } = outcome.proposal
+      return reply.code(202).send({ conflict, proposal: conflict.proposals.find((proposal) => proposal.id === id) })
+    }
+    const { head } = outcome
+    const etag = formatEtag(head, storage.epoch, head.version)
+    return { conflict, document: { id: head.id, version: head.version, etag } }
+  })
+}
+
+/** Exactly one of `use`, `accept`, `reject`, `dismiss`, each with only its own members (SPEC RES-1). */
+function readRequest(body: ResolveBody): Request {
+  const { use, accept, reject, dismiss, comment = null } = body
+  if ([use, accept, reject, dismiss].filter((one) => one !== undefined).length !== 1) {
+    throw new ParleyError('invalid-request', 'Send exactly one of `use`, `accept`, `reject` and `dismiss`.')
+  }
+  if (use !== undefined) return { ask: 'resolve', baseVersion: baseVersionOf(body), way: readWay(body, use), comment }
+  for (const member of ['baseVersion', 'content', 'choices'] as const) refuseMember(body, member, 'goes with `use` only')
+  if (accept !== undefined) {
+    refuseMember(body, 'comment', 'goes with `use`, `reject` and `dismiss` only')
+    return { ask: 'accept', proposal: toProposalId(accept) }
+  }
+  if (reject !== undefined) return { ask: 'reject', proposal: toProposalId(reject), comment }
+  return { ask: 'dismiss', comment }
+}
+
+function baseVersionOf(body: ResolveBody) {
+  if (body.baseVersion !== undefined) return toVersion(body.baseVersion)
+  throw new ParleyError('invalid-request', 'Name the version you looked at as `baseVersion`.')
+}
+
+function readWay(body: ResolveBody, use: NonNullable<ResolveBody['use']>): Way {
+  if (use !== 'content') refuseMember(body, 'content', 'goes with `use: "content"` only')
+  if (use !== 'choices') refuseMember(body, 'choices', 'goes with `use: "choices"` only')
+  if (use === 'content') {
+    if (body.content === undefined) throw new ParleyError('invalid-request', '`use: "content"` needs `content`.')
+    return { use, content: body.content }
+  }
+  if (use === 'choices') {
+    if (body.choices === undefined) throw new ParleyError('invalid-request', '`use: "choices"` needs `choices`.')
+    return { use, choices: new Map<string, Choice>(Object.entries(body.choices)) }
+  }
+  return { use }
+}
+
+function refuseMember(body: ResolveBody, member: keyof ResolveBody, why: string): void {
+  if (body[member] !== undefined) throw new ParleyError('invalid-request', `\`${member}\` ${why}.`)
+}
+
+/**
+ * What the principal may make of the request (SPEC RES-1 to RES-3): a resolution by one who may only write is a
+ * proposal; deciding needs `resolve`, but the author of the incoming change may dismiss the conflict.
+ */
+function withRights(asked: Request, record: ConflictRecord, principal: Principal): Request {
+  if (can(principal, 'resolve', record.document)) return asked
+  if (asked.ask === 'resolve' && can(principal, 'write', record.document)) return { ...asked, ask: 'propose' }
+  if (asked.ask === 'dismiss' && record.author === principal.sub) return asked
+  const needs = asked.ask === 'resolve' ? '`resolve` or `write`' : '`resolve`'
+  throw new ParleyError('forbidden', `This needs the permission ${needs} on ${record.document}.`)
+}
+
+const conflictInPath = (params: unknown): ConflictId =>
+  toConflictId(idInPath(params, 'conflict', CONFLICT_ID_PATTERN))
+
+function idInPath(params: unknown, name: 'conflict' | 'proposal', pattern: string): string {
+  const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined
+  if (typeof text === 'string' && new RegExp(pattern).test(text)) return text
+  throw new ParleyError('invalid-request', `The path does not hold a valid ${name} id.`)
+}
+
+/** A conflict of a document the principal may read; for all others there is none (SPEC CONF-5). */
+async function find(storage: Storage, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
+  const record = await storage.conflict(id)
+  if (!record || !can(principal, 'read', record.document)) throw notFound()
+  return record
+}
+
+async function findReadable(storage: Storage, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
+  const record = await find(storage, id, principal)
+  if (await isVisible(storage, record, principal)) return record
+  throw new ParleyError('conflict-expired', `The document ${record.document} was deleted.`)
+}
+
+/** What belongs to a deleted document stays readable to `admin` only (SPEC DOC-6). */
+async function isVisible(storage: Storage, record: ConflictRecord, principal: Principal): Promise<boolean> {
+  if (can(principal, 'admin', record.document)) return true
+  const head = await storage.head(record.document)
+  return head !== null && head.deletedAt === null && head.incarnation === record.incarnation
+}
+
+const notFound = (): ParleyError => new ParleyError('not-found', 'There is no such conflict that you may read.')

@@ -1,0 +1,230 @@
+import { attributeLines, attributePointers, type AttributedEffect } from '../content/attribution.ts'
+import type { Content, JsonValue, Kind, Value } from '../content/content.ts'
+import { effectPointers } from '../content/effect.ts'
+import { contentBytes } from '../content/equal.ts'
+import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../content/merge.ts'
+import { formatEtag } from '../documents/etag.ts'
+import { contentAt } from '../documents/past.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { NO_VERSION, toVersion } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { EntryEffect, Storage } from '../storage/storage.ts'
+import type { ConflictRecord, Proposal, SideRef, Sides } from './conflict.ts'
+import { readHistory, type History } from './history.ts'
+
+/** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
+const CONTENT_CAP_BYTES = 1024 * 1024
+/** Contents of proposals in one answer, newest first: there may be hundreds of proposals. */
+const PROPOSALS_CAP_BYTES = 4 * CONTENT_CAP_BYTES
+/** Entries listed as `intervening`: the newest so many; a person reads no more. */
+const MAX_INTERVENING = 500
+
+export interface ShownSide {
+  version: number | null
+  etag: string | null
+  authors: string[]
+  content?: Content
+  href: string | null
+}
+
+/** A conflict as the API shows it (SPEC `Conflict`). */
+export interface ShownConflict {
+  id: string | null
+  kind: string
+  status: string
+  document: { id: string; href: string; kind: Kind }
+  detectedAt: string
+  closedAt: string | null
+  closedBy: string | null
+  closedComment: string | null
+  base: ShownSide
+  current: ShownSide
+  incoming: ShownSide
+  merged: { clean: boolean; content?: Content }
+  overlaps: object[]
+  intervening: object[]
+  proposals: ShownProposal[]
+  resolution: object | null
+  truncated: boolean
+}
+
+export type ShownProposal = Omit<Proposal, 'hash' | 'at' | 'decidedAt'> & {
+  at: string
+  decidedAt: string | null
+  content?: Content
+}
+
+export interface ShowOptions {
+  /** False leaves the contents of sides, merge and proposals out (`Prefer: return=minimal`). */
+  readonly contents: boolean
+  /** What is at hand already, so that it is neither read nor merged again. */
+  readonly known?: { readonly sides: Sides; readonly merged: Merge }
+  /** False for a conflict that was not kept: its id and hrefs, which would lead nowhere, are null (CONF-9). */
+  readonly stored?: boolean
+}
+
+/** The content of one side. Throws `document-damaged` where it is gone. */
+export function sideContent(storage: Storage, record: ConflictRecord, side: SideRef): Promise<Content> {
+  if (side.hash !== null) return storedContent(storage, record, side.hash)
+  return contentAt(storage, record.document, record.documentKind, side.version)
+}
+
+/** A content that is kept with the conflict: what was refused, or what a proposal would make. */
+export async function storedContent(storage: Storage, record: ConflictRecord, hash: string): Promise<Content> {
+  const content = await storage.content(hash)
+  if (content === null) throw new ParleyError('document-damaged', `A content of conflict ${record.id} is missing.`)
+  return content
+}
+
+/** Works a conflict out in full: contents, overlaps with their authors, merge. */
+export async function showConflict(
+  storage: Storage,
+  record: ConflictRecord,
+  options: ShowOptions,
+): Promise<ShownConflict> {
+  const { sides, merged } = options.known ?? (await workOut(storage, record))
+  const history = await readHistory(storage, record)
+  const overlaps = await showOverlaps(storage, record, sides.base, merged, history)
+  const proposals = await showProposals(storage, record, options.contents)
+  const outline = outlineOf(storage, record, options.stored)
+  const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
+  const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
+  return {
+    ...outline,
+    base: { ...outline.base, authors: history.baseAuthors, ...shown(sides.base) },
+    current: { ...outline.current, authors: distinctAuthors(history.between), ...shown(sides.current) },
+    incoming: { ...outline.incoming, ...shown(sides.incoming) },
+    merged: { clean: merged.clean, ...shown(merged.content) },
+    overlaps: overlaps ?? outline.overlaps,
+    intervening: history.between.slice(-MAX_INTERVENING).map((entry) => showEntry(entry, record.documentKind)),
+    proposals: proposals.shown,
+    truncated:
+      proposals.truncated ||
+      overlaps === null ||
+      ![sides.base, sides.current, sides.incoming, merged.content].every(fits),
+  }
+}
+
+async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
+  const base = await sideContent(storage, record, record.base)
+  const current = await sideContent(storage, record, record.current)
+  const incoming = await sideContent(storage, record, record.incoming)
+  return { sides: { base, current, incoming }, merged: merge(base, current, incoming) }
+}
+
+/** A conflict as lists show it: without contents and without the values of overlaps. */
+export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecord, stored = true): ShownConflict {
+  const { state } = record
+  const isOpen = state.status === 'open'
+  const side = (name: 'base' | 'current' | 'incoming', authors: string[]): ShownSide => {
+    const { version } = record[name]
+    const etag = version === null || version === NO_VERSION ? null : formatEtag(record, storage.epoch, version)
+    return { version, etag, authors, href: stored ? `/conflicts/${record.id}/${name}` : null }
+  }
+  return {
+    id: stored ? record.id : null,
+    kind: record.kind,
+    status: state.status,
+    document: { id: record.document, href: `/documents/${record.document}`, kind: record.documentKind },
+    detectedAt: toTimestamp(record.detectedAt),
+    closedAt: isOpen ? null : toTimestamp(state.closedAt),
+    closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
+    closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,
+    base: side('base', []),
+    current: side('current', []),
+    incoming: side('incoming', [record.author]),
+    merged: { clean: record.clean },
+    overlaps: record.places.map((place) => ({ ...place })),
+    intervening: [],
+    proposals: record.proposals.map(showProposal),
+    resolution: state.status === 'resolved' ? { ...state.resolution, at: toTimestamp(state.resolution.at) } : null,
+    truncated: false,
+  }
+}
+
+/** A proposal without its content. */
+function showProposal(proposal: Proposal): ShownProposal {
+  const { hash: _, at, decidedAt, ...rest } = proposal
+  return { ...rest, at: toTimestamp(at), decidedAt: decidedAt === null ? null : toTimestamp(decidedAt) }
+}
+
+/** The proposals with their contents, as far as these fit. */
+async function showProposals(
+  storage: Storage,
+  record: ConflictRecord,
+  contents: boolean,
+): Promise<{ shown: ShownProposal[]; truncated: boolean }> {
+  const shown: ShownProposal[] = []
+  let roomBytes = contents ? PROPOSALS_CAP_BYTES : 0
+  let truncated = false
+  for (const proposal of record.proposals.toReversed()) {
+    const content = roomBytes > 0 ? await storedContent(storage, record, proposal.hash) : null
+    const bytes = content === null ? 0 : contentBytes(content)
+    const fits = content !== null && bytes <= Math.min(roomBytes, CONTENT_CAP_BYTES)
+    if (fits) roomBytes -= bytes
+    else truncated ||= contents
+    shown.unshift({ ...showProposal(proposal), ...(fits ? { content } : {}) })
+  }
+  return { shown, truncated }
+}
+
+function showEntry(entry: EntryEffect, kind: Kind): object {
+  return {
+    version: entry.version,
+    author: entry.author,
+    at: toTimestamp(entry.at),
+    ...(kind === 'json' ? { pointers: effectPointers(entry.effect) } : {}),
+  }
+}
+
+function distinctAuthors(entries: readonly EntryEffect[]): string[] {
+  return [...new Set(entries.map((entry) => entry.author))]
+}
+
+/** The overlaps with who is behind their current side; null where they are too large to be sent along. */
+async function showOverlaps(
+  storage: Storage,
+  record: ConflictRecord,
+  base: Content,
+  merged: Merge,
+  history: History,
+): Promise<object[] | null> {
+  const texts = merged.overlaps.filter((overlap): overlap is TextOverlap => 'lines' in overlap)
+  const values = merged.overlaps.filter((overlap): overlap is JsonOverlap => 'pointer' in overlap)
+  const shown =
+    texts.length > 0
+      ? await showTextOverlaps(storage, record, base, texts, history)
+      : showJsonOverlaps(values, history.between)
+  return Buffer.byteLength(JSON.stringify(shown)) <= CONTENT_CAP_BYTES ? shown : null
+}
+
+async function showTextOverlaps(
+  storage: Storage,
+  record: ConflictRecord,
+  base: Content,
+  overlaps: readonly TextOverlap[],
+  { between, isWhole }: History,
+): Promise<object[]> {
+  const [first] = between
+  if (first === undefined) return overlaps.map((overlap) => ({ ...overlap, authors: [] }))
+  const before = isWhole ? base : await contentAt(storage, record.document, 'text', toVersion(first.version - 1))
+  const authors = attributeLines(
+    String(before),
+    between,
+    overlaps.map((overlap) => overlap.lines.current),
+  )
+  return overlaps.map((overlap, index) => ({ ...overlap, authors: authors[index] ?? [] }))
+}
+
+function showJsonOverlaps(overlaps: readonly JsonOverlap[], between: readonly AttributedEffect[]): object[] {
+  const blame = attributePointers(
+    between,
+    overlaps.map((overlap) => overlap.pointer),
+  )
+  return overlaps.map((overlap, index) => ({ ...overlap, current: blamed(overlap.current, blame[index] ?? null) }))
+}
+
+function blamed(value: Value, entry: AttributedEffect | null): object {
+  const shown: { present: boolean; value?: JsonValue } = value
+  return entry ? { ...shown, version: entry.version, author: entry.author, at: toTimestamp(entry.at) } : { ...shown }
+}

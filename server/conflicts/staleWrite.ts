@@ -1,0 +1,82 @@
+/**
+ * How the record of a refused (or overridden) write is made and kept up to date. Pure.
+ */
+import type { Kind } from '../content/content.ts'
+import type { Merge, Overlap } from '../content/merge.ts'
+import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
+import type { ConflictRecord, ConflictState, ContentHash, Place } from './conflict.ts'
+
+/** More places than these are shown in full only by the conflict itself. */
+const MAX_PLACES = 1_000
+
+export interface StaleWrite {
+  readonly id: ConflictId
+  readonly document: DocumentId
+  readonly documentKind: Kind
+  readonly incarnation: Incarnation
+  readonly author: PrincipalId
+  readonly at: number
+  readonly baseVersion: Version
+  readonly currentVersion: Version
+  readonly incomingHash: ContentHash
+  readonly merge: Merge
+  readonly state: ConflictState
+}
+
+/** The record of a stale write as it is first kept. */
+export function newStaleWrite(write: StaleWrite): ConflictRecord {
+  return {
+    id: write.id,
+    kind: 'stale-write',
+    document: write.document,
+    documentKind: write.documentKind,
+    incarnation: write.incarnation,
+    author: write.author,
+    detectedAt: write.at,
+    base: { version: write.baseVersion, hash: null },
+    current: { version: write.currentVersion, hash: null },
+    incoming: { version: null, hash: write.incomingHash },
+    places: placesOf(write.merge.overlaps),
+    clean: write.merge.clean,
+    state: write.state,
+    proposals: [],
+    revision: 1,
+  }
+}
+
+/** The same conflict seen from a newer current version (SPEC WRITE-7, RES-4). */
+export function refreshed(
+  record: ConflictRecord,
+  current: { readonly version: Version; readonly merge: Merge },
+): ConflictRecord {
+  return {
+    ...record,
+    current: { version: current.version, hash: null },
+    places: placesOf(current.merge.overlaps),
+    clean: current.merge.clean,
+    revision: record.revision + 1,
+  }
+}
+
+/** The record after its conflict ended; proposals still pending are rejected by whoever ended it (SPEC RES-1). */
+export function closed(record: ConflictRecord, state: Exclude<ConflictState, { status: 'open' }>): ConflictRecord {
+  const by = state.status === 'resolved' ? state.resolution.by : state.closedBy
+  return {
+    ...record,
+    state,
+    proposals: record.proposals.map((proposal) =>
+      proposal.status === 'pending'
+        ? { ...proposal, status: 'rejected', decidedBy: by, decidedAt: state.closedAt }
+        : proposal,
+    ),
+    revision: record.revision + 1,
+  }
+}
+
+function placesOf(overlaps: readonly Overlap[]): Place[] {
+  return overlaps
+    .slice(0, MAX_PLACES)
+    .map((overlap) =>
+      'pointer' in overlap ? { id: overlap.id, pointer: overlap.pointer } : { id: overlap.id, lines: overlap.lines },
+    )
+}

@@ -1,0 +1,47 @@
+/**
+ * What a resolution wants the document to be, worked out afresh from the conflict and the content the
+ * resolver looked at (SPEC RES-1, RES-5). Pure.
+ */
+import type { Content } from '../content/content.ts'
+import { merge, mergeWith, type Choice, type ChoiceError } from '../content/merge.ts'
+import { assertNever } from '../foundation/assert.ts'
+
+/** How a conflict shall be resolved. */
+export type Way =
+  | { readonly use: 'current' | 'incoming' | 'merged' }
+  | { readonly use: 'content'; readonly content: Content }
+  | { readonly use: 'choices'; readonly choices: ReadonlyMap<string, Choice> }
+
+export type Target =
+  | { readonly ok: true; readonly content: Content }
+  | { readonly ok: false; readonly errors: readonly ChoiceError[] }
+
+/** `lookedAt` is the content at the version the resolver looked at. */
+export function targetOf(
+  conflict: { readonly base: Content; readonly incoming: Content },
+  lookedAt: Content,
+  way: Way,
+): Target {
+  switch (way.use) {
+    case 'current':
+      return { ok: true, content: lookedAt }
+    case 'incoming':
+      return { ok: true, content: conflict.incoming }
+    case 'content':
+      return { ok: true, content: way.content }
+    case 'merged': {
+      const merged = merge(conflict.base, lookedAt, conflict.incoming)
+      if (merged.clean) return { ok: true, content: merged.content }
+      const message = 'both sides changed this place; choose one'
+      return { ok: false, errors: merged.overlaps.map((overlap) => ({ overlap: overlap.id, message })) }
+    }
+    case 'choices': {
+      const chosen = mergeWith(conflict.base, lookedAt, conflict.incoming, way.choices)
+      return chosen.errors.length === 0
+        ? { ok: true, content: chosen.content }
+        : { ok: false, errors: chosen.errors }
+    }
+    default:
+      return assertNever(way)
+  }
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { isObject, kindOf, member, type Content, type JsonValue } from './content.ts'
+
+/**
+ * Whether two contents are the same JSON: order of members does not count, order of elements does, `-0` is `0`.
+ * Subtrees that are the same object in memory are not walked. Any depth: it keeps its own stack.
+ */
+export function contentEquals(a: JsonValue, b: JsonValue): boolean {
+  const pending: JsonValue[] = [a, b]
+  while (pending.length > 0) {
+    const right = pending.pop()
+    const left = pending.pop()
+    if (left === right) continue
+    if (Array.isArray(left) && Array.isArray(right)) {
+      if (left.length !== right.length) return false
+      for (const [index, value] of left.entries()) {
+        const other = right[index]
+        if (other === undefined) return false
+        if (value !== other) pending.push(value, other)
+      }
+    } else if (isObject(left) && isObject(right)) {
+      const keys = Object.keys(left)
+      if (keys.length !== Object.keys(right).length) return false
+      for (const key of keys) {
+        const value = left[key]
+        const other = member(right, key)
+        if (value === undefined || other === undefined) return false
+        if (value !== other) pending.push(value, other)
+      }
+    } else return false
+  }
+  return true
+}
+
+/** Code unit order, the same on every machine whatever its locale. */
+export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** JSON with sorted members and no white space: equal values give equal strings. */
+export function canonicalJson(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  const members = Object.entries(value).sort(([a], [b]) => byCodeUnits(a, b))
+  return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join()}}`
+}
+
+/** UTF-8 of the kind and the canonical form: equal contents, and only they, give equal bytes. */
+export function canonicalBytes(content: Content): Uint8Array {
+  const form = typeof content === 'string' ? content : canonicalJson(content)
+  return new TextEncoder().encode(`${kindOf(content)}\n${form}`)
+}
+
+/** sha-256 of the canonical bytes, base64url. */
+export function contentHash(content: Content): string {
+  return createHash('sha256').update(canonicalBytes(content)).digest('base64url')
+}
+
+/** UTF-8 bytes of the text, or of its JSON without white space. */
+export function contentBytes(content: Content): number {
+  return Buffer.byteLength(typeof content === 'string' ? content : JSON.stringify(content))
+}

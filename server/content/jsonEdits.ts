@@ -1,0 +1,108 @@
+import { invariant } from '../foundation/assert.ts'
+import { alignElements, spanLength, type Span } from './align.ts'
+import { isObject, member, type JsonObject, type JsonValue, type Path } from './content.ts'
+import { Draft } from './draft.ts'
+import { byCodeUnits } from './equal.ts'
+import { child } from './pointer.ts'
+import type { Work } from './shortestEdits.ts'
+import { applyTextDelta, characterWork, textDelta, type TextDelta } from './textDelta.ts'
+
+/** Below this a string is replaced as a whole: a delta would hardly be shorter. */
+const MIN_DELTA_UNITS = 32
+
+/**
+ * One change of a json content. Edits of a list apply in order, each to the result of the one before.
+ * Lists made here go from the end of the content to its start, so that every index in them is also an
+ * index into the content before any of them.
+ */
+export type JsonEdit =
+  | { readonly at: Path; readonly value: JsonValue }
+  | { readonly at: Path; readonly removed: true }
+  | { readonly at: Path; readonly index: number; readonly remove: number; readonly insert: readonly JsonValue[] }
+  | { readonly at: Path; readonly delta: TextDelta }
+
+/**
+ * One change by the rules of CONF-2: the deepest place that differs, where undefined is absent; or a run of
+ * elements `span` of the array at `at` that became the elements `to`, with another length.
+ */
+export type JsonChange =
+  | { readonly at: Path; readonly from: JsonValue | undefined; readonly to: JsonValue | undefined }
+  | { readonly at: Path; readonly span: Span; readonly from: readonly JsonValue[]; readonly to: readonly JsonValue[] }
+
+/**
+ * The changes from one content to another, members in code unit order, elements in theirs; indices are
+ * those of `from`. Subtrees that are the same object in memory cost nothing.
+ */
+export function jsonChanges(from: JsonObject, to: JsonObject): JsonChange[] {
+  const changes: JsonChange[] = []
+  compare(from, to, [], changes)
+  return changes
+}
+
+/** The smallest edits from one content to another; `[]` when they are equal. */
+export function jsonEdits(from: JsonObject, to: JsonObject): JsonEdit[] {
+  const work = characterWork()
+  return jsonChanges(from, to)
+    .map((change) => toEdit(change, work))
+    .reverse()
+}
+
+/** Applies edits to any JSON value. The input stays as it is and shares with the result what is unchanged. */
+export function applyJsonEdits<T extends JsonValue>(content: T, edits: readonly JsonEdit[]): T
+export function applyJsonEdits(content: JsonValue, edits: readonly JsonEdit[]): JsonValue {
+  const draft = new Draft(content)
+  for (const edit of edits) {
+    if ('value' in edit) draft.set(edit.at, edit.value)
+    else if ('removed' in edit) draft.remove(edit.at)
+    else if ('delta' in edit) draft.set(edit.at, editedText(draft.root, edit))
+    else draft.splice(edit.at, edit.index, edit.remove, edit.insert)
+  }
+  return draft.root
+}
+
+function editedText(root: JsonValue, edit: { at: Path; delta: TextDelta }): string {
+  const text = edit.at.reduce<JsonValue | undefined>(child, root)
+  invariant(typeof text === 'string', 'a delta edits a string')
+  return applyTextDelta(text, edit.delta)
+}
+
+function compare(from: JsonValue, to: JsonValue, at: Path, changes: JsonChange[]): void {
+  if (from === to) return
+  if (isObject(from) && isObject(to)) compareObjects(from, to, at, changes)
+  else if (Array.isArray(from) && Array.isArray(to)) compareArrays(from, to, at, changes)
+  else changes.push({ at, from, to })
+}
+
+function compareObjects(from: JsonObject, to: JsonObject, at: Path, changes: JsonChange[]): void {
+  const keys = Object.keys(from).filter((key) => from[key] !== member(to, key))
+  for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) keys.push(key)
+  for (const key of keys.sort(byCodeUnits)) {
+    const [before, after] = [member(from, key), member(to, key)]
+    if (before === undefined || after === undefined) changes.push({ at: [...at, key], from: before, to: after })
+    else compare(before, after, [...at, key], changes)
+  }
+}
+
+function compareArrays(from: JsonValue[], to: JsonValue[], at: Path, changes: JsonChange[]): void {
+  for (const { base, side } of alignElements(from, to)) {
+    if (spanLength(base) !== spanLength(side)) {
+      changes.push({ at, span: base, from: from.slice(...base), to: to.slice(...side) })
+      continue
+    }
+    for (let index = base[0]; index < base[1]; index += 1) {
+      compare(from[index] ?? null, to[side[0] + index - base[0]] ?? null, [...at, index], changes)
+    }
+  }
+}
+
+function toEdit(change: JsonChange, work: Work): JsonEdit {
+  const { at } = change
+  if ('span' in change) return { at, index: change.span[0], remove: spanLength(change.span), insert: change.to }
+  if (change.to === undefined) return { at, removed: true }
+  if (typeof change.from !== 'string' || typeof change.to !== 'string' || change.to.length < MIN_DELTA_UNITS) {
+    return { at, value: change.to }
+  }
+  const delta = textDelta(change.from, change.to, work)
+  const isShorter = JSON.stringify(delta).length < JSON.stringify(change.to).length
+  return isShorter ? { at, delta } : { at, value: change.to }
+}

@@ -1,0 +1,152 @@
+import { assertNever, invariant } from '../foundation/assert.ts'
+import { spansOverlap, type Span } from './align.ts'
+import type { Content, JsonValue } from './content.ts'
+import { applyEffect, type Effect } from './effect.ts'
+import type { JsonEdit } from './jsonEdits.ts'
+import { mergeJson, valueChanges, type JsonChoice } from './mergeJson.ts'
+import { changesLines, lineChanges, mergeText, type TextChoice } from './mergeText.ts'
+import type { Change, Choice, ChoiceError, JsonOverlap, Merge, Overlap, TextOverlap } from './overlap.ts'
+import { child, parsePointer } from './pointer.ts'
+
+export type {
+  Change,
+  Choice,
+  ChoiceError,
+  JsonOverlap,
+  LineChange,
+  Merge,
+  Overlap,
+  TextOverlap,
+  ValueChange,
+} from './overlap.ts'
+
+/**
+ * The three-way merge of CONF-2 and CONF-3, of three contents of one kind: line by line for text, pointer by
+ * pointer for json. Every change of both sides that does not overlap is in the result; overlaps stand as in
+ * current and are listed in order.
+ */
+export function merge(base: Content, current: Content, incoming: Content): Merge {
+  const overlaps: Overlap[] = []
+  const keepCurrent = (overlap: Overlap): 'current' => {
+    overlaps.push(overlap)
+    return 'current'
+  }
+  const content = threeWay(base, current, incoming, keepCurrent, keepCurrent)
+  return { clean: overlaps.length === 0, content, overlaps }
+}
+
+/**
+ * The same merge with each overlap settled by the choice for its id. A missing, unknown or unfit choice is an
+ * error; with any error the content is not to be used. A text chosen for lines holds no final newline; the
+ * text `''` means no lines, unless some side shows one empty line at the overlap and none shows no lines.
+ */
+export function mergeWith(
+  base: Content,
+  current: Content,
+  incoming: Content,
+  choices: ReadonlyMap<string, Choice>,
+): { content: Content; errors: ChoiceError[] } {
+  const errors: ChoiceError[] = []
+  const unknown = new Set(choices.keys())
+  const refuse = (overlap: string, message: string): 'current' => {
+    errors.push({ overlap, message })
+    return 'current'
+  }
+  const choiceFor = (overlap: Overlap): Choice => {
+    unknown.delete(overlap.id)
+    return choices.get(overlap.id) ?? refuse(overlap.id, 'No choice is made for this overlap.')
+  }
+  const settleText = (overlap: TextOverlap): TextChoice => {
+    const choice = choiceFor(overlap)
+    if (typeof choice === 'string' || 'text' in choice) return choice
+    return refuse(overlap.id, 'Lines of text take a side or {text}.')
+  }
+  const settleJson = (overlap: JsonOverlap): JsonChoice => {
+    const choice = choiceFor(overlap)
+    if (typeof choice === 'string') return choice
+    if (!('value' in choice)) return refuse(overlap.id, 'A place of a json content takes a side or {value}.')
+    if (!overlap.elements || Array.isArray(choice.value)) return choice
+    return refuse(overlap.id, 'This place holds several elements: its value is their list.')
+  }
+  const content = threeWay(base, current, incoming, settleText, settleJson)
+  for (const overlap of unknown) refuse(overlap, 'There is no such overlap.')
+  return { content, errors }
+}
+
+/** What one side changed of a base, in order: runs of lines, or places of a json content. */
+export function changesOf(base: Content, side: Content): Change[] {
+  if (typeof base === 'string' && typeof side === 'string') return lineChanges(base, side)
+  invariant(typeof base !== 'string' && typeof side !== 'string', KINDS_DIFFER)
+  return valueChanges(base, side)
+}
+
+/**
+ * Whether an effect on `before`, the current side of the overlaps, changes any of the overlapping places
+ * (WRITE-7): lines that overlap theirs by CONF-2; or a place that is the same, above or below.
+ */
+export function touches(effect: Effect, before: Content, overlaps: readonly Overlap[]): boolean {
+  if (effect === null || overlaps.length === 0) return false
+  switch (effect.kind) {
+    case 'text': {
+      const after = applyEffect(before, effect)
+      invariant(typeof before === 'string' && typeof after === 'string', KINDS_DIFFER)
+      return changesLines(before, after, overlaps.flatMap((overlap) => ('lines' in overlap ? [overlap.lines.current] : [])))
+    }
+    case 'json': {
+      const places = overlaps.flatMap((overlap) => ('pointer' in overlap ? [placeOfOverlap(overlap, before)] : []))
+      return effect.edits.map(placeOfEdit).some((edit) => places.some((place) => placesMeet(edit, place)))
+    }
+    default:
+      return assertNever(effect)
+  }
+}
+
+const KINDS_DIFFER = 'contents of one document are of one kind'
+
+function threeWay(
+  base: Content,
+  current: Content,
+  incoming: Content,
+  settleText: (overlap: TextOverlap) => TextChoice,
+  settleJson: (overlap: JsonOverlap) => JsonChoice,
+): Content {
+  if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
+    return mergeText(base, current, incoming, settleText)
+  }
+  invariant(typeof base !== 'string' && typeof current !== 'string' && typeof incoming !== 'string', KINDS_DIFFER)
+  return mergeJson(base, current, incoming, settleJson)
+}
+
+/** Keys, and the elements of arrays that are met on the way or at the end. */
+type Place = readonly (string | Span)[]
+
+function placeOfEdit(edit: JsonEdit): Place {
+  const place = edit.at.map((step): string | Span => (typeof step === 'number' ? [step, step + 1] : step))
+  return 'index' in edit ? [...place, [edit.index, edit.index + edit.remove]] : place
+}
+
+function placeOfOverlap(overlap: JsonOverlap, current: Content): Place {
+  const tokens = parsePointer(overlap.pointers.current) ?? []
+  let node: JsonValue | undefined = current
+  return tokens.map((token, i): string | Span => {
+    const index = Array.isArray(node) ? Number(token) : null
+    node = child(node, token)
+    if (index === null) return token
+    return [index, index + (i === tokens.length - 1 ? elementCount(overlap) : 1)]
+  })
+}
+
+function elementCount({ current, elements }: JsonOverlap): number {
+  if (!current.present) return 0
+  return elements && Array.isArray(current.value) ? current.value.length : 1
+}
+
+/** One is the other or lies below it. */
+function placesMeet(a: Place, b: Place): boolean {
+  return a.every((step, i) => {
+    const other = b[i]
+    if (other === undefined) return true
+    if (typeof step === 'string' || typeof other === 'string') return step === other
+    return spansOverlap(step, other)
+  })
+}

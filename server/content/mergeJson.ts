@@ -1,0 +1,155 @@
+import { alignElements, spanLength, type Run } from './align.ts'
+import { isObject, member, setMember, toValue, type JsonObject, type JsonValue, type Path, type Value } from './content.ts'
+import { byCodeUnits, contentEquals } from './equal.ts'
+import { jsonChanges } from './jsonEdits.ts'
+import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
+import { toPointer } from './pointer.ts'
+import { weave, type Stretch } from './weave.ts'
+
+/** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */
+export type SettleJson = (overlap: JsonOverlap) => JsonChoice
+export type JsonChoice = Extract<Choice, string> | { readonly value: JsonValue }
+
+/** The three-way merge of CONF-2 by pointers. Overlaps are handed to `settle` in order. */
+export function mergeJson(base: JsonObject, current: JsonObject, incoming: JsonObject, settle: SettleJson): JsonObject {
+  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, settle)
+}
+
+/** The places in which a side differs from the base. */
+export function valueChanges(base: JsonObject, side: JsonObject): ValueChange[] {
+  return jsonChanges(base, side).flatMap((change): ValueChange[] => {
+    if (!('span' in change)) {
+      return [{ pointer: toPointer(change.at), base: toValue(change.from), side: toValue(change.to) }]
+    }
+    const { at, span, from, to } = change
+    if (to.length === 0) {
+      return from.map((element, i) => ({
+        pointer: toPointer([...at, span[0] + i]),
+        base: toValue(element),
+        side: { present: false },
+      }))
+    }
+    const several = from.length > 1 || to.length > 1
+    const place = { pointer: toPointer([...at, span[0]]), base: elementsValue(from, several), side: elementsValue(to, several) }
+    return [several ? { ...place, elements: true } : place]
+  })
+}
+
+type Sides<T> = Readonly<Record<'base' | 'current' | 'incoming', T>>
+type Places = Sides<Path>
+
+function mergeValue(sides: Sides<JsonValue | undefined>, at: Places, settle: SettleJson): JsonValue | undefined {
+  const { base, current, incoming } = sides
+  if (incoming === base || incoming === current) return current
+  if (current === base) return incoming
+  if (isObject(base) && isObject(current) && isObject(incoming)) return mergeObjects({ base, current, incoming }, at, settle)
+  if (Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
+    return mergeArrays({ base, current, incoming }, at, settle)
+  }
+  if (same(incoming, base) || same(incoming, current)) return current
+  if (same(current, base)) return incoming
+  const choice = settle(overlapAt(at, toValue(base), toValue(current), toValue(incoming)))
+  return typeof choice === 'string' ? sides[choice] : choice.value
+}
+
+const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && contentEquals(a, b))
+
+function mergeObjects(sides: Sides<JsonObject>, at: Places, settle: SettleJson): JsonObject {
+  const { base, current, incoming } = sides
+  const keys = Object.keys(incoming).filter((key) => incoming[key] !== member(base, key))
+  for (const key of Object.keys(base)) if (!Object.hasOwn(incoming, key)) keys.push(key)
+  let merged = current
+  for (const key of keys.sort(byCodeUnits)) {
+    const members = { base: member(base, key), current: member(current, key), incoming: member(incoming, key) }
+    const value = mergeValue(members, stepInto(at, { base: key, current: key, incoming: key }), settle)
+    if (value === members.current) continue
+    if (merged === current) merged = { ...current }
+    if (value === undefined) delete merged[key]
+    else setMember(merged, key, value)
+  }
+  return merged
+}
+
+function mergeArrays(sides: Sides<JsonValue[]>, at: Places, settle: SettleJson): JsonValue[] {
+  const currentRuns = alignElements(sides.base, sides.current)
+  const incomingRuns = alignElements(sides.base, sides.incoming)
+  const merged: JsonValue[] = []
+  let kept = 0
+  for (const stretch of weave(singly(currentRuns, incomingRuns), singly(incomingRuns, currentRuns))) {
+    append(merged, sides.base.slice(kept, stretch.base[0]))
+    append(merged, settledElements(sides, stretch, at, settle))
+    kept = stretch.base[1]
+  }
+  append(merged, sides.base.slice(kept))
+  return merged
+}
+
+function append(merged: JsonValue[], elements: readonly JsonValue[]): void {
+  for (const element of elements) merged.push(element)
+}
+
+/**
+ * CONF-2: runs of equal length pair by index, and each removed element is a change of its own. A run stays
+ * whole where the other side inserts between two of its elements: these overlap.
+ */
+function singly(runs: readonly Run[], otherRuns: readonly Run[]): Run[] {
+  const insertions = new Set(otherRuns.filter((run) => spanLength(run.base) === 0).map((run) => run.base[0]))
+  return runs.flatMap(({ base, side }) => {
+    const paired = spanLength(base) === spanLength(side)
+    if (!paired && spanLength(side) > 0) return [{ base, side }]
+    const sideAt = (index: number): number => (paired ? side[0] + index - base[0] : side[0])
+    const pieces: Run[] = []
+    let start = base[0]
+    for (let end = start + 1; end <= base[1]; end += 1) {
+      if (end < base[1] && insertions.has(end)) continue
+      pieces.push({ base: [start, end], side: [sideAt(start), sideAt(end)] })
+      start = end
+    }
+    return pieces
+  })
+}
+
+function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places, settle: SettleJson): JsonValue[] {
+  if (stretch.changedBy !== 'both') return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
+  const places = stepInto(at, { base: stretch.base[0], current: stretch.current[0], incoming: stretch.incoming[0] })
+  const elements = {
+    base: sides.base.slice(...stretch.base),
+    current: sides.current.slice(...stretch.current),
+    incoming: sides.incoming.slice(...stretch.incoming),
+  }
+  const { base, current, incoming } = elements
+  if (base.length === 1 && current.length === 1 && incoming.length === 1) {
+    const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, places, settle)
+    return value === undefined ? [] : [value]
+  }
+  if (contentEquals(current, incoming)) return current
+  const several = base.length > 1 || current.length > 1 || incoming.length > 1
+  const overlap = overlapAt(
+    places,
+    elementsValue(base, several),
+    elementsValue(current, several),
+    elementsValue(incoming, several),
+  )
+  const choice = settle(several ? { ...overlap, elements: true } : overlap)
+  if (typeof choice === 'string') return elements[choice]
+  return several && Array.isArray(choice.value) ? choice.value : [choice.value]
+}
+
+/** What is shown of the elements at a place of an array: the one there is, or where sides have several the list. */
+function elementsValue(elements: readonly JsonValue[], several: boolean): Value {
+  if (elements.length === 0) return { present: false }
+  return toValue(several ? [...elements] : elements[0])
+}
+
+const stepInto = (at: Places, step: Sides<string | number>): Places => ({
+  base: [...at.base, step.base],
+  current: [...at.current, step.current],
+  incoming: [...at.incoming, step.incoming],
+})
+
+function overlapAt(at: Places, base: Value, current: Value, incoming: Value): JsonOverlap {
+  const pointer = toPointer(at.base)
+  const pointers = { current: toPointer(at.current), incoming: toPointer(at.incoming) }
+  return { id: `P${pointer}`, pointer, pointers, base, current, incoming }
+}

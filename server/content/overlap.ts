@@ -1,0 +1,65 @@
+import type { Content, JsonValue, Range, Value } from './content.ts'
+
+/** Lines that both sides changed differently. Each string is its lines joined by `\n`, without a final newline. */
+export interface TextOverlap {
+  /** `L<start>-<end>` of the base lines: the same while the base is, however current moves elsewhere. */
+  readonly id: string
+  readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range }
+  readonly base: string
+  readonly current: string
+  readonly incoming: string
+}
+
+/** A place of a json content that both sides changed differently. */
+export interface JsonOverlap {
+  /** `P<pointer>` */
+  readonly id: string
+  /** RFC 6901, with indices of the base, or the insertion index. */
+  readonly pointer: string
+  /** Where the same place is in the other two contents. */
+  readonly pointers: { readonly current: string; readonly incoming: string }
+  /**
+   * Set where some side has several elements of an array at this place: then each value that is present is
+   * the list of these elements, the first of which stands at the pointer.
+   */
+  readonly elements?: true
+  readonly base: Value
+  readonly current: Value
+  readonly incoming: Value
+}
+
+export type Overlap = TextOverlap | JsonOverlap
+
+/** What shall stand at an overlap: a side, or for json a value (`elements`: the list), for text lines. */
+export type Choice = 'base' | 'current' | 'incoming' | { readonly value: JsonValue } | { readonly text: string }
+
+/** Why a choice cannot be applied; `overlap` is its id. */
+export interface ChoiceError {
+  readonly overlap: string
+  readonly message: string
+}
+
+export interface Merge {
+  /** Nothing overlaps. */
+  readonly clean: boolean
+  /** Every non-overlapping change of both sides; overlaps as in current. */
+  readonly content: Content
+  readonly overlaps: readonly Overlap[]
+}
+
+/** A run of changed lines; the strings are its lines joined by `\n`. */
+export interface LineChange {
+  readonly lines: { readonly base: Range; readonly side: Range }
+  readonly base: string
+  readonly side: string
+}
+
+/** A changed place of a json content; `pointer` and `elements` as in `JsonOverlap`. */
+export interface ValueChange {
+  readonly pointer: string
+  readonly elements?: true
+  readonly base: Value
+  readonly side: Value
+}
+
+export type Change = LineChange | ValueChange

@@ -1,0 +1,310 @@
+import { align } from './align.ts'
+import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
+
+/**
+ * A change of a text in UTF-16 units, as a compact list: a positive number keeps so many units,
+ * a negative one deletes, a string inserts. What follows the last item is kept.
+ */
+export type TextDelta = readonly (number | string)[]
+
+/** A changed run of lines is compared character by character up to so many deletions and insertions. */
+const MAX_CHARACTER_EDITS = 1_000
+
+/** What comparing characters may cost in all, some 25 ms; past it changed runs are replaced whole. */
+export const characterWork = (): Work => ({ left: 8_000_000 })
+
+/**
+ * The smallest change from one text to another (SPEC DOC-8): lines first, then characters within changed
+ * lines, both by a shortest edit script within fixed limits of work. Never splits a surrogate pair.
+ * Equal texts give `[]`. Several deltas may share one budget of `work`.
+ */
+export function textDelta(from: string, to: string, work: Work = characterWork()): TextDelta {
+  const builder = new DeltaBuilder()
+  compareLines(from, to, builder, work)
+  return builder.delta()
+}
+
+/** Applies a delta. Throws RangeError when it reaches past the end of the text. */
+export function applyTextDelta(text: string, delta: TextDelta): string {
+  const parts: string[] = []
+  let at = 0
+  for (const item of delta) {
+    if (typeof item === 'string') {
+      parts.push(item)
+      continue
+    }
+    if (at + Math.abs(item) > text.length) throw new RangeError(`The delta reaches past the end, ${text.length}`)
+    if (item > 0) parts.push(text.slice(at, at + item))
+    at += Math.abs(item)
+  }
+  parts.push(text.slice(at))
+  return parts.join('')
+}
+
+/** One delta that does what `first` and then `second` do. */
+export function composeDeltas(first: TextDelta, second: TextDelta): TextDelta {
+  const builder = new DeltaBuilder()
+  const source = new DeltaReader(first, builder)
+  for (const item of second) {
+    if (typeof item === 'string') builder.insert(item)
+    else if (item > 0) source.keep(item)
+    else source.remove(-item)
+  }
+  source.keepRest()
+  return builder.delta()
+}
+
+/** Collects a delta in its one normal form: at each place what is deleted, then what is inserted. */
+export class DeltaBuilder {
+  readonly #items: (number | string)[] = []
+  #kept = 0
+  #removed = 0
+  #inserted = ''
+
+  keep(units: number): void {
+    if (units === 0) return
+    this.#flushChange()
+    this.#kept += units
+  }
+
+  remove(units: number): void {
+    this.#removed += units
+  }
+
+  insert(text: string): void {
+    this.#inserted += text
+  }
+
+  /** The delta so far; trailing keeps are left out. */
+  delta(): TextDelta {
+    this.#flushChange()
+    return this.#items
+  }
+
+  #flushChange(): void {
+    if (this.#removed === 0 && this.#inserted === '') return
+    if (this.#kept > 0) this.#items.push(this.#kept)
+    if (this.#removed > 0) this.#items.push(-this.#removed)
+    if (this.#inserted !== '') this.#items.push(this.#inserted)
+    this.#kept = 0
+    this.#removed = 0
+    this.#inserted = ''
+  }
+}
+
+/** Walks the result of a delta; what it passes goes to the builder, as it came to be. */
+class DeltaReader {
+  readonly #delta: TextDelta
+  readonly #builder: DeltaBuilder
+  #item = 0
+  #used = 0
+
+  constructor(delta: TextDelta, builder: DeltaBuilder) {
+    this.#delta = delta
+    this.#builder = builder
+  }
+
+  keep(units: number): void {
+    this.#walk(units, (piece) => {
+      if (typeof piece === 'string') this.#builder.insert(piece)
+      else this.#builder.keep(piece)
+    })
+  }
+
+  /** Deletes units of the result: a kept unit is deleted from the source, an inserted one never was. */
+  remove(units: number): void {
+    this.#walk(units, (piece) => {
+      if (typeof piece === 'number') this.#builder.remove(piece)
+    })
+  }
+
+  keepRest(): void {
+    for (const item of this.#delta.slice(this.#item)) {
+      if (typeof item === 'string') this.#builder.insert(item.slice(this.#used))
+      else if (item > 0) this.#builder.keep(item - this.#used)
+      else this.#builder.remove(-item)
+      this.#used = 0
+    }
+  }
+
+  #walk(units: number, take: (piece: number | string) => void): void {
+    let left = units
+    while (left > 0) {
+      this.#passRemovals()
+      const item = this.#delta[this.#item] ?? Number.POSITIVE_INFINITY
+      const length = Math.min(left, resultUnits(item) - this.#used)
+      take(typeof item === 'string' ? item.slice(this.#used, this.#used + length) : length)
+      this.#used += length
+      left -= length
+      if (this.#used < resultUnits(item)) continue
+      this.#item += 1
+      this.#used = 0
+    }
+  }
+
+  #passRemovals(): void {
+    for (let item = this.#delta[this.#item]; typeof item === 'number' && item < 0; item = this.#delta[this.#item]) {
+      this.#builder.remove(-item)
+      this.#item += 1
+    }
+  }
+}
+
+/** How much of the result of a delta an item makes up. */
+function resultUnits(item: number | string): number {
+  if (typeof item === 'string') return item.length
+  return Math.max(item, 0)
+}
+
+function compareLines(from: string, to: string, builder: DeltaBuilder, work: Work): void {
+  const { start, tail } = wholeLines(from, commonEnds(from, to))
+  const fromLines = linesWithEnds(from.slice(start, from.length - tail))
+  const toLines = linesWithEnds(to.slice(start, to.length - tail))
+  builder.keep(start)
+  let lines = 0
+  for (const run of align(fromLines, toLines)) {
+    builder.keep(unitsOf(fromLines.slice(lines, run.base[0])))
+    compareRun(fromLines.slice(...run.base), toLines.slice(...run.side), builder, work)
+    lines = run.base[1]
+  }
+}
+
+const unitsOf = (lines: readonly string[]): number => lines.reduce((sum, line) => sum + line.length, 0)
+
+/** Shrinks common ends so that whole lines lie between them. */
+function wholeLines(text: string, { start, tail }: Ends): Ends {
+  const newline = text.indexOf('\n', text.length - tail)
+  return {
+    start: start === 0 ? 0 : text.lastIndexOf('\n', start - 1) + 1,
+    tail: newline < 0 ? 0 : text.length - newline - 1,
+  }
+}
+
+/**
+ * Characters within a changed run of lines. Past the limit a run of equally many lines is compared
+ * line by line, as arrays are: then every line was changed, none moved.
+ */
+function compareRun(from: readonly string[], to: readonly string[], builder: DeltaBuilder, work: Work): void {
+  const [fromText, toText] = [from.join(''), to.join('')]
+  const { blocks, complete } = matchCharacters(fromText, toText, work)
+  if (!complete && from.length > 1 && from.length === to.length) {
+    for (const [index, line] of from.entries()) compareRun([line], [to[index] ?? ''], builder, work)
+    return
+  }
+  let fromAt = 0
+  let toAt = 0
+  for (const block of blocks) {
+    builder.remove(block.base - fromAt)
+    builder.insert(toText.slice(toAt, block.side))
+    builder.keep(block.length)
+    fromAt = block.base + block.length
+    toAt = block.side + block.length
+  }
+  builder.remove(fromText.length - fromAt)
+  builder.insert(toText.slice(toAt))
+}
+
+/** What stays of a text, in UTF-16 units: common prefix and suffix first, then a shortest edit script. */
+function matchCharacters(from: string, to: string, work: Work): Matching {
+  const { start, tail } = commonEnds(from, to)
+  const prefix = { base: 0, side: 0, length: start }
+  const suffix = { base: from.length - tail, side: to.length - tail, length: tail }
+  const fromMiddle = from.slice(start, suffix.base)
+  const toMiddle = to.slice(start, suffix.side)
+  if (fromMiddle === '' || toMiddle === '') return { blocks: [prefix, suffix], complete: true }
+  if (work.left <= 0 || Math.abs(fromMiddle.length - toMiddle.length) > 2 * MAX_CHARACTER_EDITS) {
+    return { blocks: [prefix, suffix], complete: false }
+  }
+  const base = characters(fromMiddle)
+  const side = characters(toMiddle)
+  const { blocks, complete } = shortestEdits(base.points, side.points, MAX_CHARACTER_EDITS, work)
+  const inner = blocks.map((block) => {
+    const at = base.startOf(block.base)
+    const length = base.startOf(block.base + block.length) - at
+    return { base: start + at, side: start + side.startOf(block.side), length }
+  })
+  return { blocks: [prefix, ...inner, suffix], complete }
+}
+
+interface Ends {
+  readonly start: number
+  readonly tail: number
+}
+
+/** Lengths of the common prefix and, in what remains, of the common suffix; neither ends within a surrogate pair. */
+export function commonEnds(a: string, b: string): Ends {
+  const shorter = Math.min(a.length, b.length)
+  let start = commonPrefix(a, b, shorter)
+  if (start > 0 && isHigh(a, start - 1) && (isLow(a, start) || isLow(b, start))) start -= 1
+  let tail = commonSuffix(a, b, shorter - start)
+  const [aEnd, bEnd] = [a.length - tail, b.length - tail]
+  if (tail > 0 && isLow(a, aEnd) && (isHigh(a, aEnd - 1) || isHigh(b, bEnd - 1))) tail -= 1
+  return { start, tail }
+}
+
+/** Whole pieces are compared first: the engine does that many times faster than unit by unit. */
+const PIECE_UNITS = 1_024
+
+function commonPrefix(a: string, b: string, most: number): number {
+  let length = 0
+  while (length + PIECE_UNITS <= most && pieceAt(a, length) === pieceAt(b, length)) length += PIECE_UNITS
+  while (length < most && a.charCodeAt(length) === b.charCodeAt(length)) length += 1
+  return length
+}
+
+function commonSuffix(a: string, b: string, most: number): number {
+  const [aPieces, bPieces] = [a.length - PIECE_UNITS, b.length - PIECE_UNITS]
+  let length = 0
+  while (length + PIECE_UNITS <= most && pieceAt(a, aPieces - length) === pieceAt(b, bPieces - length)) {
+    length += PIECE_UNITS
+  }
+  while (length < most && a.charCodeAt(a.length - 1 - length) === b.charCodeAt(b.length - 1 - length)) length += 1
+  return length
+}
+
+const pieceAt = (text: string, at: number): string => text.slice(at, at + PIECE_UNITS)
+/** Whether a position lies between the two halves of a surrogate pair. */
+export const isWithinPair = (text: string, at: number): boolean => isHigh(text, at - 1) && isLow(text, at)
+
+const isHigh = (text: string, at: number): boolean => (text.charCodeAt(at) & 0xfc00) === 0xd800
+const isLow = (text: string, at: number): boolean => (text.charCodeAt(at) & 0xfc00) === 0xdc00
+
+interface Characters {
+  readonly points: Int32Array
+  /** Where a code point begins in the text, in UTF-16 units; for one past the last, the end of the text. */
+  startOf(point: number): number
+}
+
+const SURROGATE = /[\ud800-\udfff]/
+
+/** The code points of a text. Where there are no surrogates units are code points, and are taken as a block. */
+function characters(text: string): Characters {
+  if (!SURROGATE.test(text)) {
+    const bytes = Buffer.from(text, 'utf16le')
+    const units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
+    return { points: new Int32Array(units), startOf: (point) => point }
+  }
+  const points = new Int32Array(text.length)
+  const starts = new Int32Array(text.length + 1)
+  let count = 0
+  for (let at = 0; at < text.length; count += 1) {
+    const point = text.codePointAt(at) ?? 0
+    points[count] = point
+    at += point > 0xffff ? 2 : 1
+    starts[count + 1] = at
+  }
+  return { points: points.subarray(0, count), startOf: (point) => starts[point] ?? 0 }
+}
+
+/** Lines with their `\n`, so that joining them gives the text. */
+function linesWithEnds(text: string): string[] {
+  const lines: string[] = []
+  let start = 0
+  while (start < text.length) {
+    const newline = text.indexOf('\n', start)
+    const end = newline < 0 ? text.length : newline + 1
+    lines.push(text.slice(start, end))
+    start = end
+  }
+  return lines
+}

@@ -1,0 +1,114 @@
+/**
+ * Which version a write is based on, from what the request names (SPEC WRITE-1, DOC-4). Pure.
+ */
+import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Head } from './document.ts'
+import { formatEtag, versionOfEtag } from './etag.ts'
+
+/** `If-Match` as parsed: `*`, or a list of tags without their quotes. */
+export type IfMatch =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'tags'; readonly tags: readonly { readonly weak: boolean; readonly tag: string }[] }
+
+/** What a request names as its base. */
+export interface Precondition {
+  readonly ifMatch: IfMatch | null
+  /** Only `*` has a meaning for a write: it creates and never overwrites. */
+  readonly ifNoneMatch: boolean
+  readonly baseVersion: number | null
+}
+
+/** What the request asks for before the document is looked at. */
+export type Intent =
+  | { readonly type: 'create'; readonly by: 'if-none-match' | 'base-version' }
+  | { readonly type: 'unconditional' }
+  | { readonly type: 'tags'; readonly tags: readonly { readonly weak: boolean; readonly tag: string }[] }
+  | { readonly type: 'version'; readonly version: Version }
+  | { readonly type: 'none' }
+
+/** Where a write starts from. `strict` is `If-Match`: the method is never performed on another version. */
+export type Base =
+  | { readonly type: 'unconditional' }
+  | { readonly type: 'version'; readonly version: Version; readonly strict: boolean }
+
+/** Reads the intent; throws `invalid-request` (400) where the parts contradict each other. */
+export function intentOf(precondition: Precondition): Intent {
+  const { ifMatch, ifNoneMatch, baseVersion } = precondition
+  if (ifNoneMatch) {
+    if (ifMatch || (baseVersion !== null && baseVersion !== 0)) {
+      throw new ParleyError('invalid-request', 'If-None-Match: * creates; it cannot be combined with a base version.')
+    }
+    return { type: 'create', by: 'if-none-match' }
+  }
+  if (ifMatch) {
+    assertAgreement(ifMatch, baseVersion)
+    return ifMatch.kind === 'any' ? { type: 'unconditional' } : { type: 'tags', tags: ifMatch.tags }
+  }
+  if (baseVersion === null) return { type: 'none' }
+  return baseVersion === 0 ? { type: 'create', by: 'base-version' } : { type: 'version', version: toVersion(baseVersion) }
+}
+
+function assertAgreement(ifMatch: IfMatch, baseVersion: number | null): void {
+  if (baseVersion === null) return
+  const agrees = ifMatch.kind === 'tags' && ifMatch.tags.some((one) => one.tag.endsWith(`-${baseVersion}`))
+  if (!agrees) throw new ParleyError('invalid-request', 'If-Match and baseVersion name different versions.')
+}
+
+/**
+ * The base of a write to a living document. Throws `precondition-required`, `weak-etag`, `unknown-base`,
+ * and for a `create` intent `precondition-failed` where If-None-Match demands it (RFC 9110 section 13.1.2).
+ */
+export function baseOf(intent: Intent, head: Head, epoch: string): Base {
+  switch (intent.type) {
+    case 'none':
+      throw new ParleyError(
+        'precondition-required',
+        'Name the version this write is based on: If-Match: "<etag>" or baseVersion.',
+      )
+    case 'unconditional':
+      return intent
+    case 'create':
+      if (intent.by === 'if-none-match') {
+        throw new ParleyError('precondition-failed', `${head.id} exists already.`, { headers: currentEtag(head, epoch) })
+      }
+      return { type: 'version', version: NO_VERSION, strict: false }
+    case 'version':
+      if (!isKnown(intent.version, head)) throw unknownBase(head, epoch)
+      return { type: 'version', version: intent.version, strict: false }
+    case 'tags':
+      return { type: 'version', version: versionOfTags(intent.tags, head, epoch), strict: true }
+  }
+}
+
+function versionOfTags(tags: readonly { weak: boolean; tag: string }[], head: Head, epoch: string): Version {
+  const known = tags
+    .filter((one) => !one.weak)
+    .map((one) => versionOfEtag(one.tag, head, epoch))
+    .filter((version): version is Version => version !== null && isKnown(version, head))
+  const matching = known.find((version) => version === head.version)
+  const first = matching ?? known[0]
+  if (first !== undefined) return first
+  if (tags.some((one) => one.weak)) {
+    throw new ParleyError(
+      'weak-etag',
+      'If-Match compares strongly, and a weak tag never matches. A proxy on the way may have weakened it.',
+      { headers: currentEtag(head, epoch) },
+    )
+  }
+  throw unknownBase(head, epoch)
+}
+
+/** Whether the present incarnation has, or had, this version. */
+export const isKnown = (version: Version, head: Head): boolean => version >= head.firstVersion && version <= head.version
+
+export function unknownBase(head: Head, epoch: string): ParleyError {
+  return new ParleyError('unknown-base', `${head.id} never had this version in its present incarnation.`, {
+    extras: { current: head.version },
+    headers: currentEtag(head, epoch),
+  })
+}
+
+function currentEtag(head: Head, epoch: string): Record<string, string> {
+  return { etag: `"${formatEtag(head, epoch, head.version)}"` }
+}

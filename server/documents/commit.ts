@@ -1,0 +1,89 @@
+import type { DocumentId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Act, ActResult, Storage } from '../storage/storage.ts'
+import type { Staged } from './replica.ts'
+
+/** The parts of an act besides the appends, which come from the staged entries. */
+export type ActParts = Omit<Act, 'appends'>
+
+/**
+ * The only caller of `storage.commit`: hands over what replicas have staged and tells them how it ended.
+ *
+ * A replica applies an entry before it is on disk, so a failed or stale act leaves it ahead of its log.
+ * It is ended then, never repaired; the next access loads it anew from the log.
+ */
+export class Committer {
+  readonly #storage: Storage
+  /** The last act handed over for each document that has one on its way. */
+  readonly #last = new Map<DocumentId, Promise<void>>()
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  /**
+   * Makes the staged entries durable together with the parts. Must be called in the same tick as the
+   * staging, so that acts reach storage in the order in which replicas applied them.
+   * Rejects with `storage-unavailable` (nothing was written).
+   */
+  commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
+    const ended = this.#perform(staged, parts)
+    this.#remember(staged, parts, ended)
+    return ended
+  }
+
+  /**
+   * Resolves once every act handed over so far for the document has ended, however it ended. A replica that
+   * ended may have left some on their way; one that is loaded without them would be behind the log.
+   */
+  async settled(document: DocumentId): Promise<void> {
+    await this.#last.get(document)
+  }
+
+  async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
+    const result = this.#storage.commit({ ...parts, appends: staged.map((one) => one.append) })
+    for (const one of staged) this.#storeSnapshot(one)
+    try {
+      const settled = await result
+      this.#settle(staged, settled)
+      return settled
+    } catch (cause) {
+      const problem =
+        cause instanceof ParleyError ? cause : new ParleyError('internal', 'The write failed in storage.', { cause })
+      for (const one of staged) one.replica.end(problem)
+      throw problem
+    }
+  }
+
+  /** Acts end in the order in which they were handed over, so the last one stands for all before it. */
+  #remember(staged: readonly Staged[], parts: ActParts, ended: Promise<unknown>): void {
+    const documents = new Set([
+      ...staged.map((one) => one.append.head.id),
+      ...parts.conflicts.map((write) => write.record.document),
+    ])
+    const forget = (): void => {
+      for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)
+    }
+    const last: Promise<void> = ended.then(forget, forget)
+    for (const document of documents) this.#last.set(document, last)
+  }
+
+  #settle(staged: readonly Staged[], result: ActResult): void {
+    if (result.status === 'committed') {
+      for (const one of staged) one.replica.confirm(one)
+      return
+    }
+    const problem = new ParleyError('overloaded', 'Another node wrote this document first; it is loaded anew.')
+    for (const one of staged) one.replica.end(problem)
+  }
+
+  /**
+   * A snapshot was taken right after its entry was applied and follows it into storage, which drops it
+   * unless that very entry stands in the log. Losing one costs a longer replay, so a failure is not an error.
+   */
+  #storeSnapshot(one: Staged): void {
+    if (one.snapshot === null) return
+    const document: DocumentId = one.append.head.id
+    void this.#storage.storeSnapshot(document, one.snapshot, one.checksum).catch(() => undefined)
+  }
+}

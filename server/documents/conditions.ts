@@ -1,0 +1,51 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { can, type Principal } from '../auth/access.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { parseIfMatch, parseIfNoneMatch, type Precondition as HeaderCondition } from '../http/preconditions.ts'
+import { queryInteger } from '../http/validation.ts'
+import { intentOf, type IfMatch, type Intent } from './base.ts'
+
+/**
+ * What a writing request names as its base, from its headers and `baseVersion` (SPEC WRITE-1, DOC-4).
+ * Throws `invalid-request`, and `forbidden` where `If-Match: *` comes without the `overwrite` permission.
+ */
+export function readIntent(
+  headers: IncomingHttpHeaders,
+  baseVersion: number | undefined,
+  principal: Principal,
+  document: DocumentId,
+): Intent {
+  const intent = intentOf({
+    ifMatch: ifMatchOf(headers['if-match']),
+    ifNoneMatch: isCreateOnly(headers['if-none-match']),
+    baseVersion: baseVersion ?? null,
+  })
+  if (intent.type === 'unconditional' && !can(principal, 'overwrite', document)) {
+    throw new ParleyError('forbidden', `If-Match: * needs the permission \`overwrite\` on ${document}.`)
+  }
+  return intent
+}
+
+function ifMatchOf(header: string | undefined): IfMatch | null {
+  if (header === undefined) return null
+  return wellFormed(parseIfMatch(header))
+}
+
+/** On a write only `If-None-Match: *` has a meaning: create, never overwrite. */
+function isCreateOnly(header: string | undefined): boolean {
+  if (header === undefined) return false
+  if (wellFormed(parseIfNoneMatch(header)).kind === 'any') return true
+  throw new ParleyError('invalid-request', 'On a write If-None-Match can only be *.')
+}
+
+function wellFormed(condition: HeaderCondition): IfMatch {
+  if (condition.kind === 'malformed') throw new ParleyError('invalid-request', condition.detail)
+  return condition
+}
+
+/** `baseVersion` of a query string. */
+export function baseVersionOf(text: string | undefined): number | undefined {
+  const bounds = { name: 'baseVersion', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
+  return queryInteger(text, bounds) ?? undefined
+}

@@ -1,0 +1,219 @@
+import { Type } from 'typebox'
+import { Check } from 'typebox/value'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { showConflict } from '../conflicts/show.ts'
+import { isObject, kindOf, type Content, type JsonValue, type Kind } from '../content/content.ts'
+import { applyJsonPatch, applyMergePatch, applyTextPatch, JsonPatchSchema, TextPatchSchema } from '../content/patch.ts'
+import type { PatchResult } from '../content/patch.ts'
+import type { ContentLimits } from '../content/limits.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
+import type { Routes } from '../http/mount.ts'
+import { quote } from '../http/preconditions.ts'
+import { preferredReturn } from '../http/prefer.ts'
+import type { Storage } from '../storage/storage.ts'
+import { readIntent } from './conditions.ts'
+import type { ConflictPolicy } from './document.ts'
+import { formatEtag } from './etag.ts'
+import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './represent.ts'
+import { baseVersionOf } from './conditions.ts'
+import type { DocumentWriter, WriteRequest, WriteResult } from './write.ts'
+
+export interface ContentRouteParts {
+  readonly storage: Storage
+  readonly writer: DocumentWriter
+  readonly limits: ContentLimits
+}
+
+const PutBody = Type.Object(
+  {
+    content: ContentSchema,
+    baseVersion: Type.Optional(BaseVersionSchema),
+    onConflict: Type.Optional(ConflictPolicySchema),
+    kind: Type.Optional(KindSchema),
+  },
+  { additionalProperties: false },
+)
+const WriteQuery = Type.Object(
+  { baseVersion: Type.Optional(Type.String()), onConflict: Type.Optional(ConflictPolicySchema) },
+  { additionalProperties: false },
+)
+
+type TypedApp = Parameters<Routes>[0]
+
+/** Writes of content: PUT of the document or the bare content, and the patches (SPEC DOC-4, DOC-5). */
+export function contentRoutes(parts: ContentRouteParts): Routes {
+  return async (app) => {
+    addPut(app, parts)
+    addPutContent(app, parts)
+    addPatchContent(app, parts)
+  }
+}
+
+const WRITE_ACCESS = { document: 'id', needs: 'write' } as const
+
+function addPut(app: TypedApp, parts: ContentRouteParts): void {
+  const options = { config: { access: WRITE_ACCESS }, schema: { body: PutBody } }
+  app.put('/documents/:id', options, async (request, reply) => {
+    const { content, baseVersion, onConflict, kind } = request.body
+    return perform(parts, request, reply, {
+      baseVersion,
+      onConflict: onConflict ?? null,
+      createsKind: kind ?? kindOf(content),
+      incoming: (_base, documentKind) => {
+        if (kind !== undefined && kind !== documentKind) {
+          throw new ParleyError('kind-mismatch', `The document is of kind ${documentKind}.`)
+        }
+        return content
+      },
+    })
+  })
+}
+
+function addPutContent(app: TypedApp, parts: ContentRouteParts): void {
+  const options = {
+    config: { access: WRITE_ACCESS, consumes: [TEXT_BODY, JSON_BODY] },
+    schema: { querystring: WriteQuery },
+  } as const
+  app.put('/documents/:id/content', options, async (request, reply) => {
+    const content = bareContent(request)
+    return perform(parts, request, reply, {
+      baseVersion: baseVersionOf(request.query.baseVersion),
+      onConflict: request.query.onConflict ?? null,
+      createsKind: kindOf(content),
+      incoming: () => content,
+    })
+  })
+}
+
+function addPatchContent(app: TypedApp, parts: ContentRouteParts): void {
+  const options = {
+    config: { access: WRITE_ACCESS, consumes: [MERGE_PATCH, JSON_PATCH, TEXT_DELTA] },
+    schema: { querystring: WriteQuery },
+  } as const
+  app.patch('/documents/:id/content', options, async (request, reply) => {
+    const patch = readPatch(request)
+    return perform(parts, request, reply, {
+      baseVersion: baseVersionOf(request.query.baseVersion),
+      onConflict: request.query.onConflict ?? null,
+      createsKind: null,
+      incoming: (base) => applied(patch(base)),
+    })
+  })
+}
+
+/** The body of a bare PUT. An empty body is the empty text; JSON must be an object. */
+function bareContent(request: FastifyRequest): Content {
+  const body: unknown = request.body
+  if (request.mediaType === TEXT_BODY) return typeof body === 'string' ? body : ''
+  if (isJson(body) && isObject(body)) return body
+  throw new ParleyError('invalid-request', 'The content of a json document is an object.')
+}
+
+/** The strict body parser made it: whatever is neither a string nor absent is JSON. */
+const isJson = (body: unknown): body is JsonValue => body !== undefined
+
+type Patch = (base: Content) => PatchResult
+
+/** Reads the patch by its media type; a malformed one is `invalid-request`. */
+function readPatch(request: FastifyRequest): Patch {
+  const body: unknown = request.body
+  switch (request.mediaType) {
+    case MERGE_PATCH: {
+      if (!isJson(body)) throw new ParleyError('invalid-request', 'A merge patch is a JSON value.')
+      return (base) => ({ ok: true, content: applyMergePatch(jsonBase(base), body) })
+    }
+    case JSON_PATCH:
+      if (!Check(JsonPatchSchema, body)) throw malformedPatch('a JSON Patch is an array of operations (RFC 6902)')
+      return (base) => applyJsonPatch(jsonBase(base), body)
+    default:
+      if (!Check(TextPatchSchema, body)) throw malformedPatch('a delta is an array of {retain}, {insert} or {delete}')
+      return (base) => applyTextPatch(textBase(base), body)
+  }
+}
+
+const malformedPatch = (what: string): ParleyError => new ParleyError('invalid-request', `The patch is malformed: ${what}.`)
+
+function jsonBase(base: Content): Exclude<Content, string> {
+  if (typeof base !== 'string') return base
+  throw new ParleyError('kind-mismatch', 'This patch is for json documents; patch a text with a delta.')
+}
+
+function textBase(base: Content): string {
+  if (typeof base === 'string') return base
+  throw new ParleyError('kind-mismatch', 'A delta is for text documents; patch a json document with a JSON Patch.')
+}
+
+function applied(result: PatchResult): Content {
+  if (!result.ok) throw new ParleyError('patch-failed', result.detail)
+  if (typeof result.content === 'string' || isObject(result.content)) return result.content
+  throw new ParleyError('kind-mismatch', 'The patch leaves something that is no object.')
+}
+
+interface Wanted {
+  readonly baseVersion: number | undefined
+  readonly onConflict: ConflictPolicy | null
+  readonly createsKind: Kind | null
+  readonly incoming: (base: Content, kind: Kind) => Content
+}
+
+async function perform(
+  parts: ContentRouteParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  wanted: Wanted,
+): Promise<object> {
+  const { documentId, principal } = request
+  const intent = readIntent(request.headers, wanted.baseVersion, principal, documentId)
+  const write: WriteRequest = {
+    document: documentId,
+    author: principal.sub,
+    intent,
+    incoming: (base) => wanted.incoming(base, kindOf(base)),
+    createsKind: wanted.createsKind,
+    onConflict: wanted.onConflict,
+    origin: 'write',
+  }
+  return answer(parts, request, reply, await parts.writer.write(write))
+}
+
+/** The answer to a write (SPEC WRITE-2 to WRITE-6, CONF-1). */
+async function answer(
+  { storage }: ContentRouteParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  result: WriteResult,
+): Promise<object> {
+  const { head } = result
+  const etag = formatEtag(head, storage.epoch, head.version)
+  const prefer = preferredReturn(request.headers['prefer'])
+  if (result.status === 'refused-version') {
+    throw new ParleyError('version-conflict', 'The version moved, the content did not: write again on the current one.', {
+      extras: { contentUnchanged: true },
+      headers: { etag: quote(etag) },
+    })
+  }
+  if (result.status === 'refused') {
+    const { record, stored, sides, merged } = result.refusal
+    const options = { contents: prefer !== 'minimal', known: { sides, merged }, stored }
+    throw new ParleyError('version-conflict', 'The document changed since the version this write is based on.', {
+      extras: { conflict: await showConflict(storage, record, options) },
+      headers: { etag: quote(etag), ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },
+    })
+  }
+  const created = result.outcome === 'created'
+  if (created) void reply.code(201).header('location', `/documents/${head.id}`)
+  // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
+  if (result.outcome !== 'merged') void reply.header('etag', quote(etag))
+  return {
+    id: head.id,
+    version: head.version,
+    etag,
+    outcome: result.outcome,
+    updatedAt: toTimestamp(head.updatedAt),
+    ...(result.outcome === 'merged' ? { content: result.content } : {}),
+    ...(result.outcome === 'overwrote' ? { conflictId: result.conflict } : {}),
+    ...(prefer === 'representation' ? { document: documentOf(result, storage.epoch) } : {}),
+  }
+}

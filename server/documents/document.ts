@@ -1,0 +1,54 @@
+import type { Content, JsonObject, Kind } from '../content/content.ts'
+import type { DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
+
+export const CONFLICT_POLICIES = ['manual', 'merge', 'incoming-wins', 'current-wins'] as const
+export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number]
+
+export const ORIGINS = [
+  'create',
+  'write',
+  'live',
+  'merge',
+  'resolution',
+  'restore',
+  'revert',
+  'transaction',
+  'settings',
+  'delete',
+] as const
+export type Origin = (typeof ORIGINS)[number]
+
+/** A JSON Schema 2020-12 as a client sent it. */
+export type JsonSchema = JsonObject | boolean
+
+/** What may change about a document besides its content; such a change is an entry too. */
+export interface Settings {
+  readonly conflictPolicy: ConflictPolicy
+  readonly schema: JsonSchema | null
+}
+
+/** The newest state of a document without its content. Times are milliseconds since the epoch. */
+export interface Head extends Settings {
+  readonly id: DocumentId
+  readonly incarnation: Incarnation
+  readonly kind: Kind
+  /** Name of the Yjs root type that holds the content. */
+  readonly root: string
+  readonly version: Version
+  /** The version that began this incarnation: its `create` (or `restore`) entry. */
+  readonly firstVersion: Version
+  readonly createdAt: number
+  readonly createdBy: PrincipalId
+  readonly updatedAt: number
+  readonly updatedBy: PrincipalId
+  /** When it was deleted; null while it lives. */
+  readonly deletedAt: number | null
+}
+
+/** A document at one version: what a GET shows. */
+export interface DocumentState {
+  readonly head: Head
+  readonly content: Content
+}
+
+export const DEFAULT_ROOT = 'content'

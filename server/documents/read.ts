@@ -1,0 +1,47 @@
+import type { DocumentId } from '../foundation/ids.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { DocumentState } from './document.ts'
+import { contentAt } from './past.ts'
+import type { Replicas } from './replicas.ts'
+import { missing } from './write.ts'
+
+/** Reads documents as of their newest committed entry. */
+export class DocumentReader {
+  readonly #storage: Storage
+  readonly #replicas: Replicas
+
+  constructor(storage: Storage, replicas: Replicas) {
+    this.#storage = storage
+    this.#replicas = replicas
+  }
+
+  /**
+   * A living document with its content, both of one version that is on disk.
+   * Throws `not-found`, `document-deleted` or `document-damaged`.
+   */
+  async read(id: DocumentId): Promise<DocumentState> {
+    return (await this.#fromMemory(id)) ?? (await this.#fromStorage(id))
+  }
+
+  /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */
+  async #fromMemory(id: DocumentId): Promise<DocumentState | null> {
+    const lease = this.#replicas.leaseLoaded(id)
+    if (!lease) return null
+    const state = { head: lease.replica.appliedHead, content: lease.replica.content() }
+    try {
+      await lease.replica.whenCommitted(state.head.version)
+      return state.head.deletedAt === null ? state : null
+    } catch {
+      return null
+    } finally {
+      lease.release()
+    }
+  }
+
+  async #fromStorage(id: DocumentId): Promise<DocumentState> {
+    const head = await this.#storage.head(id)
+    if (!head) throw missing(id, { absent: 'never' })
+    if (head.deletedAt !== null) throw missing(id, { absent: 'deleted', lastVersion: head.version })
+    return { head, content: await contentAt(this.#storage, id, head.kind, head.version) }
+  }
+}

@@ -1,0 +1,87 @@
+import type { ConflictRecord, ConflictState, ContentHash, Sides } from '../conflicts/conflict.ts'
+import { newConflictId } from '../conflicts/ids.ts'
+import { closed, newStaleWrite, refreshed } from '../conflicts/staleWrite.ts'
+import type { Content } from '../content/content.ts'
+import { contentHash } from '../content/equal.ts'
+import { merge, type Merge } from '../content/merge.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { PrincipalId, Version } from '../foundation/ids.ts'
+import { conflictDetected, conflictResolved } from '../notifications/events.ts'
+import type { NewEvent } from '../notifications/event.ts'
+import type { ConflictWrite } from '../storage/storage.ts'
+import type { Head } from './document.ts'
+import { MAX_OPEN_CONFLICTS } from './openConflicts.ts'
+
+/** A write that did not stand as it was sent, with all it met. */
+export interface RefusedWrite extends Sides {
+  readonly head: Head
+  readonly author: PrincipalId
+  readonly at: number
+  readonly baseVersion: Version
+  /** Open conflicts of the same author on the document. */
+  readonly own: readonly ConflictRecord[]
+}
+
+/** What is kept of a refused write, as parts of an act. */
+export interface Refusal {
+  readonly record: ConflictRecord
+  /** False when the author has too many open conflicts: the answer is full, but nothing is kept (CONF-9). */
+  readonly stored: boolean
+  readonly sides: Sides
+  readonly merged: Merge
+  readonly conflicts: readonly ConflictWrite[]
+  readonly contents: ReadonlyMap<ContentHash, Content>
+  readonly events: readonly NewEvent[]
+}
+
+/**
+ * What is kept of a write that did not stand: the open conflict this author already has for the same content
+ * on the same base, seen from the newer current (SPEC WRITE-7), or a new one. `end` closes it at once, as
+ * `incoming-wins` and `current-wins` do; both the detection and the outcome are told then.
+ */
+export function recordRefusal(
+  write: RefusedWrite,
+  end: { readonly use: 'current' | 'incoming'; readonly version: Version } | null,
+  environment: Environment,
+): Refusal {
+  const { base, current, incoming } = write
+  const sides: Sides = { base, current, incoming }
+  const merged = merge(base, current, incoming)
+  const incomingHash = contentHash(incoming)
+  const state: Exclude<ConflictState, { status: 'open' }> | null = end && {
+    status: 'resolved',
+    closedAt: write.at,
+    resolution: { use: end.use, by: write.author, at: write.at, version: end.version, comment: null },
+  }
+  const same = write.own.find(
+    (record) => record.base.version === write.baseVersion && record.incoming.hash === incomingHash,
+  )
+  if (same) {
+    const seen = refreshed(same, { version: write.head.version, merge: merged })
+    const record = state ? { ...closed(seen, state), revision: seen.revision } : seen
+    const events = state ? [conflictResolved(record)] : []
+    return { record, stored: true, sides, merged, conflicts: [{ op: 'update', record }], contents: new Map(), events }
+  }
+  const record = newStaleWrite({
+    id: newConflictId(environment),
+    document: write.head.id,
+    documentKind: write.head.kind,
+    incarnation: write.head.incarnation,
+    author: write.author,
+    at: write.at,
+    baseVersion: write.baseVersion,
+    currentVersion: write.head.version,
+    incomingHash,
+    merge: merged,
+    state: state ?? { status: 'open' },
+  })
+  return {
+    record,
+    stored: state !== null || write.own.length < MAX_OPEN_CONFLICTS,
+    sides,
+    merged,
+    conflicts: [{ op: 'insert', record }],
+    contents: new Map([[incomingHash, incoming]]),
+    events: state ? [conflictDetected(record), conflictResolved(record)] : [conflictDetected(record)],
+  }
+}

@@ -1,0 +1,323 @@
+import * as Y from 'yjs'
+import { crc32 } from 'node:zlib'
+import type { Content } from '../content/content.ts'
+import { checkContent, measureContent, type ContentLimits, type LimitBreach } from '../content/limits.ts'
+import { ContentView } from '../content/view.ts'
+import { invariant } from '../foundation/assert.ts'
+import type { Environment } from '../foundation/environment.ts'
+import { nextVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Append, Snapshot } from '../storage/storage.ts'
+import { clockRanges } from './clockRanges.ts'
+import type { Committer } from './commit.ts'
+import type { Head, Origin, Settings } from './document.ts'
+
+/** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
+export const SNAPSHOT_INTERVAL = 256
+/** The content of any version is reached in so many steps from a checkpoint. */
+export const CHECKPOINT_INTERVAL = 256
+/** A single entry with a larger update brings a checkpoint of its own, so that reading stays cheap in bytes too. */
+const CHECKPOINT_UPDATE_BYTES = 32 * 1024
+/** One byte of an update can become this many bytes of JSON content (a control character escapes to `\u0000`). */
+const CONTENT_BYTES_PER_UPDATE_BYTE = 6
+
+/** Who wrote an entry, when (milliseconds since the epoch) and by what. */
+export interface Authorship {
+  readonly author: PrincipalId
+  readonly at: number
+  readonly origin: Origin
+}
+
+/** An entry a replica has applied and that must now be committed, in the same tick. */
+export interface Staged {
+  readonly replica: Replica
+  readonly append: Append
+  readonly snapshot: Snapshot | null
+  /** CRC-32 of the entry's update. */
+  readonly checksum: number
+}
+
+/** A committed entry as live sessions are shown it. */
+export interface CommittedUpdate {
+  readonly version: Version
+  /** Yjs v1 update. */
+  readonly update: Uint8Array
+}
+
+export interface ReplicaOptions {
+  readonly head: Head
+  /** Exactly the prefix of the log at `head.version`, its clientID set to the server's. */
+  readonly doc: Y.Doc
+  readonly snapshotVersion: Version
+  readonly committer: Committer
+  readonly environment: Environment
+  readonly limits: ContentLimits
+}
+
+interface Waiter {
+  readonly version: Version
+  readonly resolve: () => void
+  readonly reject: (problem: ParleyError) => void
+}
+
+/**
+ * A Y.Doc that is exactly the prefix of a document's log at its applied version. It applies, storage
+ * commits, and only then anyone is shown what came of it. When it may differ from its log it ends.
+ */
+export class Replica {
+  readonly doc: Y.Doc
+  /** Authors known to have no open conflicts here: a write by one of them need not look for any. */
+  readonly authorsWithoutConflicts = new Set<PrincipalId>()
+  readonly #view: ContentView
+  readonly #committer: Committer
+  readonly #environment: Environment
+  readonly #limits: ContentLimits
+  readonly #captured: Uint8Array[] = []
+  readonly #waiters: Waiter[] = []
+  readonly #committedListeners = new Set<(entry: CommittedUpdate) => void>()
+  readonly #endedListeners = new Set<(problem: ParleyError) => void>()
+  #applied: Head
+  #committed: Head
+  #ended: ParleyError | null = null
+  #snapshotVersion: Version
+  /** Update bytes that may still come in before the content could be past a limit; below zero it is measured. */
+  #headroomBytes = 0
+
+  constructor(options: ReplicaOptions) {
+    this.doc = options.doc
+    this.#applied = options.head
+    this.#committed = options.head
+    this.#snapshotVersion = options.snapshotVersion
+    this.#committer = options.committer
+    this.#environment = options.environment
+    this.#limits = options.limits
+    this.#view = new ContentView(options.doc, options.head.kind, options.head.root)
+    this.doc.on('update', (update: Uint8Array) => this.#captured.push(update))
+  }
+
+  get id(): DocumentId {
+    return this.#applied.id
+  }
+  /** The head that is on disk. */
+  get head(): Head {
+    return this.#committed
+  }
+  /** The head with all that is applied; show nothing of it before `whenCommitted`. */
+  get appliedHead(): Head {
+    return this.#applied
+  }
+  get appliedVersion(): Version {
+    return this.#applied.version
+  }
+  get committedVersion(): Version {
+    return this.#committed.version
+  }
+  get ended(): ParleyError | null {
+    return this.#ended
+  }
+  /** The content at the applied version. Shared: never change it. */
+  content(): Content {
+    return this.#view.content()
+  }
+  /** A rough upper guess of the memory held, in bytes: Yjs structs weigh about 150 bytes each. */
+  memoryBytes(): number {
+    let structs = 0
+    for (const list of this.doc.store.clients.values()) structs += list.length
+    return 2048 + structs * 150 + this.#view.bytes() * 2
+  }
+
+  /** Turns the content into `content` by the smallest change. Null when it is equal already. */
+  stageContent(content: Content, authorship: Authorship): Staged | null {
+    this.#assertLive()
+    this.#apply(() => this.doc.transact(() => this.#view.write(content)))
+    return this.#captured.length === 0 ? null : this.#stage({ ...this.#nextHead(authorship) }, authorship)
+  }
+
+  /** An entry that changes settings only. */
+  stageSettings(settings: Settings, authorship: Authorship): Staged {
+    this.#assertLive()
+    return this.#stage({ ...this.#nextHead(authorship), ...settings }, authorship)
+  }
+
+  /** The entry that ends this incarnation. */
+  stageDelete(authorship: Authorship): Staged {
+    this.#assertLive()
+    return this.#stage({ ...this.#nextHead(authorship), deletedAt: authorship.at }, authorship)
+  }
+
+  /** The first entry of an incarnation: the options' head is what it creates, its version included. */
+  stageCreate(content: Content, authorship: Authorship): Staged {
+    invariant(this.#applied.version === this.#applied.firstVersion, 'only a new replica stages its creation')
+    this.#apply(() => this.doc.transact(() => this.#view.write(content)))
+    return this.#stage(this.#applied, authorship)
+  }
+
+  /**
+   * Applies a guarded live update now; resolves with the version of its entry once it is on disk, or null
+   * if it changed nothing. Rejects with `content-too-large` or `content-too-complex` (the replica goes on),
+   * or with whatever ended the replica.
+   */
+  async applyLive(update: Uint8Array, author: PrincipalId): Promise<Version | null> {
+    if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
+    this.#assertLive()
+    this.#assertRoomFor(update)
+    const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live' }
+    rejected(() => this.#apply(() => Y.applyUpdate(this.doc, update)))
+    if (this.#captured.length === 0) return null
+    const staged = this.#stage(this.#nextHead(authorship), authorship)
+    const result = await this.#committer.commit([staged], {
+      at: authorship.at,
+      conflicts: [],
+      contents: new Map(),
+      events: [],
+    })
+    if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
+    return staged.append.entry.version
+  }
+
+  /** Resolves once everything applied up to `version` is on disk; rejects with what ended the replica. */
+  whenCommitted(version: Version): Promise<void> {
+    if (this.#committed.version >= version) return Promise.resolve()
+    if (this.#ended) return Promise.reject(this.#ended)
+    return new Promise((resolve, reject) => this.#waiters.push({ version, resolve, reject }))
+  }
+
+  /** Called after each committed entry that changed Yjs state, in version order. Returns how to stop. */
+  onCommitted(listener: (entry: CommittedUpdate) => void): () => void {
+    this.#committedListeners.add(listener)
+    return () => this.#committedListeners.delete(listener)
+  }
+
+  /** Called once, when the replica is gone: deleted, thrown away or unloaded. Returns how to stop. */
+  onEnded(listener: (problem: ParleyError) => void): () => void {
+    this.#endedListeners.add(listener)
+    return () => this.#endedListeners.delete(listener)
+  }
+
+  /** For the committer: the staged entry is on disk. */
+  confirm(staged: Staged): void {
+    const { head, entry } = staged.append
+    this.#committed = head
+    for (const waiter of this.#waiters.splice(0)) {
+      if (waiter.version <= head.version) waiter.resolve()
+      else this.#waiters.push(waiter)
+    }
+    if (entry.update.length > 0) {
+      for (const listener of this.#committedListeners) listener({ version: head.version, update: entry.update })
+    }
+    if (head.deletedAt !== null) {
+      this.end(
+        new ParleyError('document-deleted', 'The document was deleted.', { extras: { lastVersion: head.version } }),
+      )
+    }
+  }
+
+  /** Ends the replica; every later use fails with `problem`. Idempotent. */
+  end(problem: ParleyError): void {
+    if (this.#ended) return
+    this.#ended = problem
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(problem)
+    for (const listener of this.#endedListeners) listener(problem)
+    this.#view.destroy()
+    this.doc.destroy()
+  }
+
+  #assertLive(): void {
+    if (this.#ended) throw this.#ended
+    invariant(this.#applied.deletedAt === null, 'nothing follows the entry that ends an incarnation')
+    invariant(this.#captured.length === 0, 'every applied change was staged')
+  }
+
+  #apply(change: () => void): void {
+    try {
+      change()
+    } catch (cause) {
+      // Yjs may have changed the document before it threw: what it holds now is in no log.
+      this.end(new ParleyError('overloaded', 'The document is loaded anew; try again.', { cause }))
+      throw cause
+    }
+  }
+
+  #nextHead(authorship: Authorship): Head {
+    return {
+      ...this.#applied,
+      version: nextVersion(this.#applied.version),
+      updatedAt: authorship.at,
+      updatedBy: authorship.author,
+    }
+  }
+
+  #stage(head: Head, authorship: Authorship): Staged {
+    const update = takeMerged(this.#captured)
+    this.#headroomBytes -= update.length
+    const ranges = clockRanges(update)
+    const creates = head.version === head.firstVersion
+    const append: Append = {
+      head,
+      expected: (head.version - 1) as Version,
+      entry: {
+        version: head.version,
+        author: authorship.author,
+        at: authorship.at,
+        origin: authorship.origin,
+        update,
+        effect: this.#view.takeEffect(),
+        structs: ranges.structs,
+        deletes: ranges.deletes,
+      },
+      ...(creates || head.version % CHECKPOINT_INTERVAL === 0 || update.length > CHECKPOINT_UPDATE_BYTES
+        ? { checkpoint: this.#view.content() }
+        : {}),
+    }
+    this.#applied = head
+    return { replica: this, append, snapshot: this.#takeSnapshot(head), checksum: crc32(update) }
+  }
+
+  #takeSnapshot(head: Head): Snapshot | null {
+    if (head.version - this.#snapshotVersion < SNAPSHOT_INTERVAL) return null
+    this.#snapshotVersion = head.version
+    return { version: head.version, state: Y.encodeStateAsUpdate(this.doc) }
+  }
+
+  /**
+   * Near a limit an update is first tried on a fork, so that one too many never touches the replica.
+   * Measuring costs time, so it is done only once the updates since the last measure could have used up
+   * what room there was then.
+   */
+  #assertRoomFor(update: Uint8Array): void {
+    if (this.#headroomBytes >= update.length) return
+    const fork = new Y.Doc()
+    Y.applyUpdate(fork, Y.encodeStateAsUpdate(this.doc))
+    rejected(() => Y.applyUpdate(fork, update))
+    const view = new ContentView(fork, this.#applied.kind, this.#applied.root)
+    const measured = measure(view.content(), this.#limits)
+    fork.destroy()
+    if ('code' in measured) throw new ParleyError(measured.code, measured.detail)
+    this.#headroomBytes = measured.headroomBytes
+  }
+}
+
+/** What a client sent may still throw in Yjs after it was guarded; that is the client's fault. */
+function rejected(apply: () => void): void {
+  try {
+    apply()
+  } catch (cause) {
+    throw new ParleyError('invalid-request', 'The update cannot be applied.', { cause })
+  }
+}
+
+function takeMerged(captured: Uint8Array[]): Uint8Array {
+  const updates = captured.splice(0)
+  const [only] = updates
+  if (only === undefined) return new Uint8Array(0)
+  return updates.length === 1 ? only : Y.mergeUpdates(updates)
+}
+
+/** How many bytes of updates the content can take before it has to be measured again, or the limit it breaks. */
+function measure(content: Content, limits: ContentLimits): { headroomBytes: number } | LimitBreach {
+  const breach = checkContent(content, limits)
+  if (breach) return breach
+  const used = measureContent(content)
+  const bytes = Math.floor((limits.maxBytes - used.bytes) / CONTENT_BYTES_PER_UPDATE_BYTE)
+  return { headroomBytes: Math.min(bytes, limits.maxNodes - used.nodes) }
+}

@@ -1,0 +1,282 @@
+import { createHash } from 'node:crypto'
+import * as Y from 'yjs'
+import type { Kind } from '../content/content.ts'
+import type { ContentLimits } from '../content/limits.ts'
+import { documentCreated } from '../notifications/events.ts'
+import { randomTag, type Environment } from '../foundation/environment.ts'
+import { NO_VERSION, nextVersion, toIncarnation, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Entry, Storage } from '../storage/storage.ts'
+import type { Committer } from './commit.ts'
+import { DEFAULT_ROOT, type Head } from './document.ts'
+import { Replica, type Staged } from './replica.ts'
+
+/** Rows read at a time while a document loads: a page of keystrokes is a few KB, of full rewrites some MB. */
+const LOAD_PAGE_ENTRIES = 256
+/** Idle documents are looked for so often; a shorter idle time is not met more exactly than the shortest. */
+const SWEEP_INTERVAL_MS = { shortest: 100, longest: 5_000 }
+/** Random characters of an incarnation: 60 bits, so that no two creations of an id ever meet. */
+const INCARNATION_CHARACTERS = 12
+
+export interface ReplicasOptions {
+  readonly storage: Storage
+  readonly committer: Committer
+  readonly environment: Environment
+  readonly limits: ContentLimits
+  /** A document nobody uses leaves memory after this time. */
+  readonly idleMs: number
+  /** All loaded documents together; past it the least recently used idle ones go first. */
+  readonly budgetBytes: number
+}
+
+/** A hold on a replica; it stays in memory until every hold is released. */
+export interface Lease {
+  readonly replica: Replica
+  /** Idempotent. */
+  release(): void
+}
+
+export type Absent = { readonly absent: 'never' } | { readonly absent: 'deleted'; readonly lastVersion: Version }
+
+/** What a new document shall be; its version and incarnation are decided here. */
+export type NewDocument = Pick<Head, 'id' | 'kind'> & Partial<Pick<Head, 'conflictPolicy' | 'schema' | 'root'>>
+
+interface Slot {
+  readonly replica: Replica
+  leases: number
+  lastUsedMs: number
+  /** As of the last look. */
+  bytes: number
+}
+
+/** The documents in memory: loads each once, shares it, and lets it go when nobody needs it. */
+export class Replicas {
+  readonly #options: ReplicasOptions
+  readonly #slots = new Map<DocumentId, Slot>()
+  readonly #loading = new Map<DocumentId, Promise<Slot | Absent>>()
+  readonly #clientSeed: Uint8Array
+  /** Of all slots together. */
+  #heldBytes = 0
+  #isSweepDue = false
+  #closed = false
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options
+    this.#clientSeed = options.environment.randomBytes(16)
+    this.#sweepLater()
+  }
+
+  /** How many documents are in memory. */
+  get size(): number {
+    return this.#slots.size
+  }
+
+  /** Loads or shares the replica of a living document. Rejects with `document-damaged` or `storage-unavailable`. */
+  async lease(id: DocumentId): Promise<Lease | Absent> {
+    const slot = this.#slots.get(id) ?? (await this.#loadOnce(id))
+    if ('absent' in slot) return slot
+    // The replica may have ended while this call waited; what replaced it is loaded anew.
+    return slot.replica.ended ? this.lease(id) : this.#hold(slot)
+  }
+
+  /** Like `lease` for a document already in memory, without waiting; null where it is not. */
+  leaseLoaded(id: DocumentId): Lease | null {
+    const slot = this.#slots.get(id)
+    return slot ? this.#hold(slot) : null
+  }
+
+  /**
+   * Stages the creation of a document that does not exist: a replica outside the map until it is committed,
+   * so that nobody finds a document which may never have been. `adopt` puts it in the map afterwards.
+   */
+  async prepare(wanted: NewDocument, by: PrincipalId, at: number): Promise<Replica> {
+    const { storage, committer, environment, limits } = this.#options
+    const previous = await storage.head(wanted.id)
+    if (previous && previous.deletedAt === null) throw new ParleyError('already-exists', `${wanted.id} exists already.`)
+    const version = nextVersion(previous?.version ?? NO_VERSION)
+    const head: Head = {
+      id: wanted.id,
+      kind: wanted.kind,
+      root: wanted.root ?? DEFAULT_ROOT,
+      conflictPolicy: wanted.conflictPolicy ?? 'manual',
+      schema: wanted.schema ?? null,
+      incarnation: toIncarnation(randomTag(environment, INCARNATION_CHARACTERS)),
+      version,
+      firstVersion: version,
+      createdAt: at,
+      createdBy: by,
+      updatedAt: at,
+      updatedBy: by,
+      deletedAt: null,
+    }
+    const doc = new Y.Doc({ gc: true })
+    doc.clientID = this.#clientIdOf(head)
+    return new Replica({ head, doc, snapshotVersion: (version - 1) as Version, committer, environment, limits })
+  }
+
+  /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
+  async create(input: { id: DocumentId; kind: Kind; by: PrincipalId }): Promise<Lease> {
+    const at = this.#options.environment.now()
+    const replica = await this.prepare({ id: input.id, kind: input.kind }, input.by, at)
+    const content = input.kind === 'text' ? '' : {}
+    const staged = replica.stageCreate(content, { author: input.by, at, origin: 'create' })
+    await this.commitCreation(staged)
+    return this.adopt(replica)
+  }
+
+  /** Commits a staged creation with its event. Rejects with `already-exists` when another was faster. */
+  async commitCreation(staged: Staged): Promise<void> {
+    const { head } = staged.append
+    const result = await this.#options.committer.commit([staged], {
+      at: head.createdAt,
+      conflicts: [],
+      contents: new Map(),
+      events: [documentCreated(head)],
+    })
+    if (result.status !== 'committed') throw new ParleyError('already-exists', `${head.id} exists already.`)
+  }
+
+  /** Takes a committed new replica into memory, or shares the one that was loaded meanwhile. */
+  adopt(replica: Replica): Lease {
+    const known = this.#slots.get(replica.id)
+    if (known) return this.#hold(known)
+    return this.#hold(this.#keep(replica))
+  }
+
+  /** Unloads everything; sessions learn it through `onEnded`. */
+  close(problem: ParleyError): void {
+    this.#closed = true
+    for (const slot of [...this.#slots.values()]) slot.replica.end(problem)
+  }
+
+  #hold(slot: Slot): Lease {
+    slot.leases += 1
+    let released = false
+    return {
+      replica: slot.replica,
+      release: () => {
+        if (released) return
+        released = true
+        slot.leases -= 1
+        slot.lastUsedMs = this.#options.environment.monotonicMs()
+      },
+    }
+  }
+
+  #keep(replica: Replica): Slot {
+    const lastUsedMs = this.#options.environment.monotonicMs()
+    const slot: Slot = { replica, leases: 0, lastUsedMs, bytes: replica.memoryBytes() }
+    this.#slots.set(replica.id, slot)
+    this.#heldBytes += slot.bytes
+    replica.onEnded(() => {
+      if (this.#slots.get(replica.id) === slot) this.#slots.delete(replica.id)
+      this.#heldBytes -= slot.bytes
+    })
+    if (this.#heldBytes > this.#options.budgetBytes) this.#sweepSoon()
+    return slot
+  }
+
+  #loadOnce(id: DocumentId): Promise<Slot | Absent> {
+    const running = this.#loading.get(id)
+    if (running) return running
+    const loading = this.#load(id).finally(() => this.#loading.delete(id))
+    this.#loading.set(id, loading)
+    return loading
+  }
+
+  async #load(id: DocumentId): Promise<Slot | Absent> {
+    const { storage, committer, environment, limits } = this.#options
+    await committer.settled(id)
+    if (this.#closed) throw new ParleyError('shutting-down', 'The server is stopping.')
+    const head = await storage.head(id)
+    if (!head) return { absent: 'never' }
+    if (head.deletedAt !== null) return { absent: 'deleted', lastVersion: head.version }
+    const snapshot = await storage.snapshot(id)
+    const start = snapshot && snapshot.version >= head.firstVersion ? snapshot : null
+    const snapshotVersion = start?.version ?? ((head.firstVersion - 1) as Version)
+    const doc = new Y.Doc({ gc: true })
+    if (start) applyStored(doc, start.state, head.id)
+    await this.#replay(doc, head, snapshotVersion)
+    doc.clientID = this.#clientIdOf(head)
+    const replica = new Replica({ head, doc, snapshotVersion, committer, environment, limits })
+    // An act of this process may have committed while the rows were read; then they are read again.
+    const newest = await storage.head(id)
+    if (newest?.version !== head.version) return this.#load(id)
+    return this.#slots.get(id) ?? this.#keep(replica)
+  }
+
+  async #replay(doc: Y.Doc, head: Head, after: Version): Promise<void> {
+    let version = after
+    while (version < head.version) {
+      const page: readonly Entry[] = await this.#options.storage.entries(head.id, version, head.version, LOAD_PAGE_ENTRIES)
+      for (const entry of page) {
+        if (entry.version !== version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
+        if (entry.update.length > 0) applyStored(doc, entry.update, head.id)
+        version = entry.version
+      }
+      if (page.length === 0) throw damaged(head.id, `version ${version + 1} is missing`)
+    }
+    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+      throw damaged(head.id, 'an entry builds on something that is not in the log')
+    }
+  }
+
+  /**
+   * The server writes under one Yjs client id a document and process start, so that state vectors stay small;
+   * another incarnation gets another one, so that its clocks can never be taken for those of the last.
+   * It is given to a document after its replay: Yjs draws another where it meets its own id in an update.
+   */
+  #clientIdOf(head: Head): number {
+    const seed = createHash('sha256').update(this.#clientSeed).update(head.incarnation).update(head.id)
+    return seed.digest().readUInt32LE(0)
+  }
+
+  #sweepLater(): void {
+    const { shortest, longest } = SWEEP_INTERVAL_MS
+    this.#options.environment.after(Math.max(shortest, Math.min(this.#options.idleMs, longest)), () => {
+      if (this.#closed) return
+      this.#sweep()
+      this.#sweepLater()
+    })
+  }
+
+  /** Not at once: whoever waits for the document that was just loaded has to take hold of it first. */
+  #sweepSoon(): void {
+    if (this.#isSweepDue) return
+    this.#isSweepDue = true
+    this.#options.environment.after(0, () => {
+      this.#isSweepDue = false
+      if (!this.#closed) this.#sweep()
+    })
+  }
+
+  #sweep(): void {
+    const now = this.#options.environment.monotonicMs()
+    for (const slot of this.#slots.values()) {
+      this.#heldBytes -= slot.bytes
+      slot.bytes = slot.replica.memoryBytes()
+      this.#heldBytes += slot.bytes
+    }
+    const idle = [...this.#slots.values()]
+      .filter((slot) => slot.leases === 0 && slot.replica.appliedVersion === slot.replica.committedVersion)
+      .sort((a, b) => a.lastUsedMs - b.lastUsedMs)
+    for (const slot of idle) {
+      const expired = now - slot.lastUsedMs >= this.#options.idleMs
+      if (!expired && this.#heldBytes <= this.#options.budgetBytes) break
+      slot.replica.end(new ParleyError('overloaded', 'The document left memory.'))
+    }
+  }
+}
+
+/** Bytes that pass their checksum and still cannot be applied: the log is damaged all the same. */
+function applyStored(doc: Y.Doc, update: Uint8Array, id: DocumentId): void {
+  try {
+    Y.applyUpdate(doc, update)
+  } catch (cause) {
+    throw damaged(id, 'an entry cannot be applied', cause)
+  }
+}
+
+function damaged(id: DocumentId, what: string, cause?: unknown): ParleyError {
+  return new ParleyError('document-damaged', `The log of ${id} is damaged: ${what}.`, { cause })
+}

@@ -1,0 +1,56 @@
+import { Type, type Static } from 'typebox'
+import type { Content } from '../content/content.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { CONFLICT_POLICIES, type ConflictPolicy, type DocumentState, type Head, type JsonSchema } from './document.ts'
+import { formatEtag } from './etag.ts'
+
+export const ContentSchema = Type.Unsafe<Content>({
+  anyOf: [{ type: 'string' }, { type: 'object' }],
+  description: 'A string for text, an object for json.',
+})
+export const ConflictPolicySchema = Type.Unsafe<ConflictPolicy>({ type: 'string', enum: [...CONFLICT_POLICIES] })
+export const JsonSchemaSchema = Type.Unsafe<JsonSchema | null>({
+  anyOf: [{ type: 'object' }, { type: 'boolean' }, { type: 'null' }],
+  description: 'A JSON Schema 2020-12 that the content of a json document must satisfy, or null.',
+})
+export const KindSchema = Type.Unsafe<'text' | 'json'>({ type: 'string', enum: ['text', 'json'] })
+export const BaseVersionSchema = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/** A document without its content, as the API shows it. */
+export const SummarySchema = Type.Object({
+  id: Type.String(),
+  kind: KindSchema,
+  version: Type.Integer(),
+  etag: Type.String(),
+  conflictPolicy: ConflictPolicySchema,
+  schema: JsonSchemaSchema,
+  root: Type.String(),
+  createdAt: Type.String(),
+  createdBy: Type.String(),
+  updatedAt: Type.String(),
+  updatedBy: Type.String(),
+})
+export type Summary = Static<typeof SummarySchema>
+
+/** The members of SPEC `Document` but `content`. */
+export function summaryOf(head: Head, epoch: string): Summary {
+  return {
+    id: head.id,
+    kind: head.kind,
+    version: head.version,
+    etag: formatEtag(head, epoch, head.version),
+    conflictPolicy: head.conflictPolicy,
+    schema: head.schema,
+    root: head.root,
+    createdAt: toTimestamp(head.createdAt),
+    createdBy: head.createdBy,
+    updatedAt: toTimestamp(head.updatedAt),
+    updatedBy: head.updatedBy,
+  }
+}
+
+/** SPEC `Document`. */
+export const documentOf = (state: DocumentState, epoch: string): Summary & { content: Content } => ({
+  ...summaryOf(state.head, epoch),
+  content: state.content,
+})

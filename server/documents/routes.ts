@@ -1,0 +1,202 @@
+import { Type } from 'typebox'
+import { ulid } from 'ulid'
+import { can, canEverywhere, patternsWithin, type Principal } from '../auth/access.ts'
+import type { Content } from '../content/content.ts'
+import { invariant } from '../foundation/assert.ts'
+import type { Environment } from '../foundation/environment.ts'
+import {
+  DOCUMENT_ID_PATTERN,
+  parseDocumentId,
+  parsePattern,
+  PATTERN_PATTERN,
+  type DocumentId,
+} from '../foundation/ids.ts'
+import { documentNotFound, ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
+import type { Storage } from '../storage/storage.ts'
+import { baseVersionOf, readIntent } from './conditions.ts'
+import { DEFAULT_ROOT, type DocumentState } from './document.ts'
+import { formatEtag } from './etag.ts'
+import type { DocumentLifecycle } from './lifecycle.ts'
+import type { DocumentReader } from './read.ts'
+import {
+  BaseVersionSchema,
+  ConflictPolicySchema,
+  ContentSchema,
+  documentOf,
+  JsonSchemaSchema,
+  KindSchema,
+  summaryOf,
+} from './represent.ts'
+import { assertUsableSchema } from './schema.ts'
+import type { DocumentWriter } from './write.ts'
+
+export interface DocumentRouteParts {
+  readonly storage: Storage
+  readonly reader: DocumentReader
+  readonly writer: DocumentWriter
+  readonly lifecycle: DocumentLifecycle
+  readonly environment: Environment
+}
+
+const CreateBody = Type.Object(
+  {
+    id: Type.Optional(Type.String({ pattern: DOCUMENT_ID_PATTERN })),
+    kind: KindSchema,
+    content: Type.Optional(ContentSchema),
+    conflictPolicy: Type.Optional(ConflictPolicySchema),
+    schema: Type.Optional(JsonSchemaSchema),
+    root: Type.Optional(Type.String({ minLength: 1, maxLength: 128, pattern: '^(?!__proto__$)' })),
+  },
+  { additionalProperties: false },
+)
+const SettingsBody = Type.Object(
+  {
+    conflictPolicy: Type.Optional(ConflictPolicySchema),
+    schema: Type.Optional(JsonSchemaSchema),
+    baseVersion: Type.Optional(BaseVersionSchema),
+  },
+  { additionalProperties: false },
+)
+const ListQuery = Type.Object(
+  { ...PAGE_QUERY, pattern: Type.Optional(Type.String({ pattern: PATTERN_PATTERN })) },
+  { additionalProperties: false },
+)
+const BaseQuery = Type.Object({ baseVersion: Type.Optional(Type.String()) }, { additionalProperties: false })
+
+/** A position in a list of documents: the last id shown. */
+const ListCursor = Type.Tuple([Type.String({ pattern: DOCUMENT_ID_PATTERN })])
+
+type TypedApp = Parameters<Routes>[0]
+
+/** Documents as resources: create, list, read, settings, delete. Writing of content is in `contentRoutes`. */
+export function documentRoutes(parts: DocumentRouteParts): Routes {
+  return async (app) => {
+    addCreate(app, parts)
+    addList(app, parts)
+    addRead(app, parts)
+    addSettings(app, parts)
+    addDelete(app, parts)
+  }
+}
+
+function addCreate(app: TypedApp, { storage, writer, environment }: DocumentRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { body: CreateBody } } as const
+  app.post('/documents', options, async (request, reply) => {
+    const { body, principal } = request
+    const id = body.id === undefined ? drawId(principal, environment) : checkedId(body.id, principal)
+    if (body.kind === 'text' && body.schema !== undefined && body.schema !== null) {
+      throw new ParleyError('invalid-request', 'A text document has no schema.')
+    }
+    if (body.schema !== undefined && body.schema !== null) assertUsableSchema(body.schema)
+    const wanted = {
+      id,
+      kind: body.kind,
+      conflictPolicy: body.conflictPolicy ?? 'manual',
+      schema: body.schema ?? null,
+      root: body.root ?? DEFAULT_ROOT,
+    }
+    const content: Content = body.content ?? (body.kind === 'text' ? '' : {})
+    const created = await writer.create(wanted, content, principal.sub)
+    invariant(created.status === 'done', 'a creation is never refused as a conflict')
+    void reply.code(201).headers({ location: `/documents/${id}`, etag: quote(formatEtag(created.head, storage.epoch, created.head.version)) })
+    return documentOf(created, storage.epoch)
+  })
+}
+
+/** SPEC DOC-1: an id made by the server needs `write` on every id it could be. */
+function drawId(principal: Principal, environment: Environment): DocumentId {
+  if (!canEverywhere(principal, 'write')) {
+    throw new ParleyError('forbidden', 'Creating a document without naming its id needs `write` on `*`.')
+  }
+  const id = parseDocumentId(ulid(environment.now(), () => (environment.randomBytes(1)[0] ?? 0) / 256).toLowerCase())
+  invariant(id !== null, 'a ulid is a document id')
+  return id
+}
+
+/** SPEC AUTH-1: creating needs `write` on the id, taken or not; nothing works without `read`. */
+function checkedId(text: string, principal: Principal): DocumentId {
+  const id = parseDocumentId(text)
+  invariant(id !== null, 'the schema checked the id')
+  if (!can(principal, 'write', id)) throw new ParleyError('forbidden', `This needs the permission \`write\` on ${id}.`)
+  if (!can(principal, 'read', id)) throw documentNotFound(id)
+  return id
+}
+
+function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  app.get('/documents', options, async (request) => {
+    const { query, principal } = request
+    const { limit, after } = pageAsked(query, ListCursor)
+    const wanted = parsePattern(query.pattern ?? '*')
+    invariant(wanted !== null, 'the schema checked the pattern')
+    const patterns = patternsWithin(principal, 'read', wanted)
+    const from = after && parseDocumentId(after[0])
+    const found = patterns.length === 0 ? [] : await storage.heads({ patterns, after: from, limit: limit + 1 })
+    const counts = await storage.openConflictCounts(found.map((head) => head.id))
+    return pageOf(
+      found,
+      limit,
+      (head) => ({ ...summaryOf(head, storage.epoch), lock: null, openConflicts: counts.get(head.id) ?? 0 }),
+      (head) => [head.id],
+    )
+  })
+}
+
+function addRead(app: TypedApp, { storage, reader }: DocumentRouteParts): void {
+  const options = { config: { access: { document: 'id', needs: 'read' } } } as const
+  app.get('/documents/:id', options, async (request, reply) => {
+    const state = await reader.read(request.documentId)
+    const etag = etagOf(state, storage)
+    void reply.header('etag', quote(etag))
+    if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    return documentOf(state, storage.epoch)
+  })
+  app.get('/documents/:id/content', options, async (request, reply) => {
+    const state = await reader.read(request.documentId)
+    const etag = etagOf(state, storage)
+    void reply.header('etag', quote(etag))
+    if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    const isText = typeof state.content === 'string'
+    void reply.type(isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8')
+    return reply.send(isText ? state.content : JSON.stringify(state.content))
+  })
+  app.get('/documents/:id/lock', options, async (request) => {
+    await reader.read(request.documentId)
+    return { lock: null }
+  })
+}
+
+const etagOf = (state: DocumentState, storage: Storage): string =>
+  formatEtag(state.head, storage.epoch, state.head.version)
+
+function isUnchanged(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  const condition = parseIfNoneMatch(header)
+  if (condition.kind === 'malformed') throw new ParleyError('invalid-request', condition.detail)
+  return namesTag(condition, etag)
+}
+
+function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts): void {
+  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: SettingsBody } } as const
+  app.patch('/documents/:id', options, async (request, reply) => {
+    const { baseVersion, ...settings } = request.body
+    const intent = readIntent(request.headers, baseVersion, request.principal, request.documentId)
+    const change = { document: request.documentId, author: request.principal.sub, intent }
+    const head = await lifecycle.changeSettings(change, settings)
+    void reply.header('etag', quote(formatEtag(head, storage.epoch, head.version)))
+    return summaryOf(head, storage.epoch)
+  })
+}
+
+function addDelete(app: TypedApp, { lifecycle }: DocumentRouteParts): void {
+  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { querystring: BaseQuery } } as const
+  app.delete('/documents/:id', options, async (request, reply) => {
+    const baseVersion = baseVersionOf(request.query.baseVersion)
+    const intent = readIntent(request.headers, baseVersion, request.principal, request.documentId)
+    await lifecycle.remove({ document: request.documentId, author: request.principal.sub, intent })
+    return reply.code(204).send()
+  })
+}

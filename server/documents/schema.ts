@@ -1,0 +1,166 @@
+import { createContext, Script } from 'node:vm'
+import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
+import { LRUCache } from 'lru-cache'
+import { RE2JS } from 're2js'
+import type { Content } from '../content/content.ts'
+import { invariant } from '../foundation/assert.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { JsonSchema } from './document.ts'
+
+/** One place where a content breaks its schema. */
+export interface Violation {
+  /** RFC 6901 pointer into the content. */
+  readonly pointer: string
+  readonly message: string
+}
+
+/** Compiled schemas kept; one takes some 10 KB, and few documents have schemas of their own. */
+const COMPILED_SCHEMAS = 500
+/** A schema is written by people; larger ones only cost compile time, one of this size about a second. */
+const MAX_SCHEMA_CHARACTERS = 32 * 1024
+/** More violations than these help nobody, and a huge array could make as many as it has items. */
+const MAX_VIOLATIONS = 1_000
+/** Likewise for all pointers and messages together: a key may be millions of characters long. */
+const MAX_VIOLATION_CHARACTERS = 1_000_000
+/** A message quotes the schema, where a pattern or a list of values may be long. */
+const MAX_MESSAGE_CHARACTERS = 300
+/**
+ * Forty lines of schema can ask for more work than a server does in a year, and everybody waits meanwhile.
+ * The largest contents and schemas people write take a tenth of this.
+ */
+const MAX_WORK_MS = 2_000
+
+const compiled = new LRUCache<string, ValidateFunction>({ max: COMPILED_SCHEMAS })
+
+/** Throws `invalid-schema` unless this is a JSON Schema 2020-12 that can be compiled here. */
+export function assertUsableSchema(schema: JsonSchema): void {
+  compile(schema)
+}
+
+/** Every violation of the schema by the content (SPEC WRITE-9); empty where there is none or no schema. */
+export function violationsOf(schema: JsonSchema | null, content: Content): readonly Violation[] {
+  if (schema === null) return []
+  const validate = compile(schema)
+  try {
+    if (withinBounds(() => validate(content))) return []
+  } catch (error) {
+    if (!isUnbounded(error)) throw error
+    return [{ pointer: '', message: 'cannot be judged: the schema asks for too much work' }]
+  }
+  return listed((validate.errors ?? []).map(toViolation))
+}
+
+/** Throws `schema-violation` with all violations. */
+export function assertValid(schema: JsonSchema | null, content: Content): void {
+  const violations = violationsOf(schema, content)
+  if (violations.length === 0) return
+  throw new ParleyError('schema-violation', `The content breaks the schema in ${violations.length} place(s).`, {
+    extras: { violations },
+  })
+}
+
+/** RE2 runs in linear time: a pattern in a schema cannot stall the server. */
+const linearRegExp = Object.assign(
+  (pattern: string) => {
+    const expression = RE2JS.compile(pattern)
+    return { test: (text: string) => expression.matcher(text).find() }
+  },
+  { code: 'linearRegExp' },
+)
+
+const OPTIONS: Options = {
+  strict: false,
+  allErrors: true,
+  validateFormats: false,
+  logger: false,
+  // A content without a member `constructor` has none, whatever its prototype has.
+  ownProperties: true,
+  // Inlined, a definition that is referred to a thousand times would be compiled a thousand times.
+  inlineRefs: false,
+  code: { regExp: linearRegExp, optimize: false },
+}
+
+/** Judges schemas by the schema of schemas, whose compilation takes a quarter of a second: once for all. */
+let schemaOfSchemas: Ajv2020 | null = null
+
+function compile(schema: JsonSchema): ValidateFunction {
+  const text = JSON.stringify(schema)
+  const known = compiled.get(text)
+  if (known) return known
+  if (text.length > MAX_SCHEMA_CHARACTERS) throw unusable(`it has more than ${MAX_SCHEMA_CHARACTERS} characters`)
+  const validate = compileAnew(schema)
+  compiled.set(text, validate)
+  return validate
+}
+
+function compileAnew(schema: JsonSchema): ValidateFunction {
+  try {
+    schemaOfSchemas ??= new Ajv2020(OPTIONS)
+    const judge = schemaOfSchemas
+    if (!withinBounds(() => judge.validateSchema(schema))) throw new Error(judge.errorsText(judge.errors))
+    // An instance of its own: what one schema calls itself by `$id` is nothing to another.
+    const validate = withinBounds(() => new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false }).compile(schema))
+    if ('$async' in validate) throw new Error('`$async` is not part of JSON Schema')
+    return validate
+  } catch (cause) {
+    if (isUnbounded(cause)) throw unusable('it is too deep or takes too long to compile', cause)
+    throw unusable(cause instanceof Error ? cause.message : 'it cannot be compiled', cause)
+  }
+}
+
+function unusable(why: string, cause?: unknown): ParleyError {
+  const shown = why.length > MAX_MESSAGE_CHARACTERS ? `${why.slice(0, MAX_MESSAGE_CHARACTERS)}…` : why
+  return new ParleyError('invalid-schema', `The schema cannot be used: ${shown}.`, { cause })
+}
+
+const sandbox: { task: (() => unknown) | null } = { task: null }
+createContext(sandbox)
+const runTask = new Script('task()')
+
+/** Runs a task in this thread and stops it when it takes too long; `isUnbounded` knows the error. */
+function withinBounds<T>(task: () => T): T {
+  let result: { readonly value: T } | null = null
+  sandbox.task = () => {
+    result = { value: task() }
+  }
+  try {
+    runTask.runInContext(sandbox, { timeout: MAX_WORK_MS })
+    return valueOf(result)
+  } finally {
+    sandbox.task = null
+  }
+}
+
+function valueOf<T>(result: { readonly value: T } | null): T {
+  invariant(result !== null, 'a task that did not throw has a result')
+  return result.value
+}
+
+/** A task that ran into the time limit, or recursed until the stack was full. */
+function isUnbounded(error: unknown): boolean {
+  if (error instanceof RangeError) return true
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+}
+
+function toViolation(error: ErrorObject): Violation {
+  return { pointer: error.instancePath, message: messageOf(error) }
+}
+
+/** Ajv leaves out what a person needs to know first: which member, which values. */
+function messageOf({ keyword, params, message }: ErrorObject): string {
+  const text = message ?? keyword
+  const named: unknown =
+    params['additionalProperty'] ?? params['unevaluatedProperty'] ?? params['allowedValues'] ?? params['allowedValue']
+  const full = named === undefined ? text : `${text}: ${JSON.stringify(named)}`
+  return full.length > MAX_MESSAGE_CHARACTERS ? `${full.slice(0, MAX_MESSAGE_CHARACTERS)}…` : full
+}
+
+/** As many as an answer may hold. */
+function listed(violations: readonly Violation[]): readonly Violation[] {
+  let characters = 0
+  const end = violations.findIndex(({ pointer, message }, index) => {
+    characters += pointer.length + message.length
+    return index === MAX_VIOLATIONS || (index > 0 && characters > MAX_VIOLATION_CHARACTERS)
+  })
+  return end === -1 ? violations : violations.slice(0, end)
+}

@@ -1,0 +1,18 @@
+/**
+ * Lets one task at a time run for each key, in the order of the calls. The line for a key is as long as
+ * the requests that wait for it, so it is bounded by the connections the server accepts.
+ */
+export class Turns<K> {
+  readonly #last = new Map<K, Promise<unknown>>()
+
+  take<T>(key: K, task: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key) ?? Promise.resolve()
+    const mine = before.then(task, task)
+    this.#last.set(key, mine)
+    const tidy = (): void => {
+      if (this.#last.get(key) === mine) this.#last.delete(key)
+    }
+    mine.then(tidy, tidy)
+    return mine
+  }
+}

@@ -1,0 +1,126 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { can, canEverywhere, patternsWith, type Permission, type Principal } from '../auth/access.ts'
+import { tokenFromRequest, tokenMissing, tokenRefused } from '../auth/bearer.ts'
+import { invariant } from '../foundation/assert.ts'
+import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
+import { ParleyError, documentNotFound } from '../foundation/problems.ts'
+
+/**
+ * Who may use a route. Every route declares it as `config.access`, or the server does not start.
+ * - `public`: anyone; no token is looked at.
+ * - `authenticated`: a valid token; what it may do is for the handler to judge, by `requirePermission`.
+ * - `{ document, needs }`: a valid token with `needs` on the document that the path parameter `document` names.
+ * - `{ everywhere }`: a valid token with that permission on `*`; `{ anywhere }`: on some pattern at least.
+ */
+export type Access =
+  | 'public'
+  | 'authenticated'
+  | { readonly document: string; readonly needs: Permission }
+  | { readonly everywhere: Permission }
+  | { readonly anywhere: Permission }
+
+/** Verifies a token; throws `ParleyError('unauthenticated')`. */
+export type Authenticate = (token: string) => Promise<Principal>
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+    /** `?token=` counts too; its name must stand in the query schema (SPEC AUTH-1: WebSocket and SSE only). */
+    queryToken?: boolean
+  }
+  interface FastifyRequest {
+    /** What the access check found; null on public routes. Read `principal` and `documentId` instead. */
+    identity: Identity | null
+    /** Who acts. Asking for it on a public route is a bug. */
+    readonly principal: Principal
+    /** The document in the path. Asking for it where `access` names none is a bug. */
+    readonly documentId: DocumentId
+  }
+}
+
+interface Identity {
+  readonly principal: Principal
+  readonly documentId: DocumentId | null
+}
+
+/** Declares `request.principal` and `request.documentId`, which `guard` fills. */
+export function decorateWithIdentity(app: FastifyInstance): void {
+  app.decorateRequest('identity', null)
+  app.decorateRequest('principal', {
+    getter() {
+      invariant(this.identity !== null, 'a public route asked who acts')
+      return this.identity.principal
+    },
+  })
+  app.decorateRequest('documentId', {
+    getter() {
+      const id = this.identity?.documentId
+      invariant(id !== null && id !== undefined, 'a route without a document in its path asked for it')
+      return id
+    },
+  })
+}
+
+/**
+ * The check that runs before anything of the request's body is read, in the order of SPEC API-4:
+ * 401, bad id in the path 400, 404 for what one may not read, 403.
+ */
+export function guard(route: RouteOptions, authenticate: Authenticate): (request: FastifyRequest) => Promise<void> {
+  const access = route.config?.access
+  invariant(access !== undefined, `${String(route.method)} ${route.url} declares no access`)
+  const query = route.config?.queryToken === true
+  return async (request) => {
+    if (access === 'public') return
+    const principal = await authenticateRequest(request, authenticate, query)
+    request.identity = { principal, documentId: judge(principal, access, request) }
+  }
+}
+
+/** Throws unless the principal may use the route; answers the document in the path, if the route has one. */
+function judge(principal: Principal, access: Exclude<Access, 'public'>, request: FastifyRequest): DocumentId | null {
+  if (access === 'authenticated') return null
+  if ('document' in access) {
+    const documentId = documentInPath(request, access.document)
+    requirePermission(principal, access.needs, documentId)
+    return documentId
+  }
+  const [permission, held, place] =
+    'everywhere' in access
+      ? [access.everywhere, canEverywhere(principal, access.everywhere), 'on `*`']
+      : [access.anywhere, patternsWith(principal, access.anywhere).length > 0, 'on some documents']
+  if (!held) throw new ParleyError('forbidden', `This needs the permission \`${permission}\` ${place}.`)
+  return null
+}
+
+/** Throws `unauthenticated` with the challenge that RFC 6750 §3 asks for. */
+export async function authenticateRequest(
+  request: FastifyRequest,
+  authenticate: Authenticate,
+  query = false,
+): Promise<Principal> {
+  const sent = tokenFromRequest(request.raw, { query })
+  switch (sent.kind) {
+    case 'token':
+      return authenticate(sent.token)
+    case 'none':
+      throw tokenMissing()
+    case 'malformed':
+      throw tokenRefused('The token is malformed')
+  }
+}
+
+/** SPEC API-4, AUTH-2: 404 for a document one may not read, existing or not; 403 for one may read but not do this to. */
+export function requirePermission(principal: Principal, permission: Permission, document: DocumentId): void {
+  if (!can(principal, 'read', document)) throw documentNotFound(document)
+  if (can(principal, permission, document)) return
+  throw new ParleyError('forbidden', `This needs the permission \`${permission}\` on ${document}.`)
+}
+
+function documentInPath(request: FastifyRequest, parameter: string): DocumentId {
+  const parameters: unknown = request.params
+  const isRecord = typeof parameters === 'object' && parameters !== null
+  const text: unknown = isRecord ? Reflect.get(parameters, parameter) : undefined
+  const id = typeof text === 'string' ? parseDocumentId(text) : null
+  if (!id) throw new ParleyError('invalid-id', 'The path does not hold a valid document id.')
+  return id
+}

@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { ParleyError } from '../foundation/problems.ts'
+import { parseStrictJson } from './strictJson.ts'
+
+export const JSON_BODY = 'application/json'
+export const TEXT_BODY = 'text/plain'
+export const MERGE_PATCH = 'application/merge-patch+json'
+export const JSON_PATCH = 'application/json-patch+json'
+export const TEXT_DELTA = 'application/vnd.parley.delta+json'
+
+/** Every media type that some route takes. Text arrives as a string, the others as parsed, strict JSON. */
+export type MediaType = typeof JSON_BODY | typeof TEXT_BODY | typeof MERGE_PATCH | typeof JSON_PATCH | typeof TEXT_DELTA
+
+/** A control character is one byte of content and six of JSON (`\u0001`). */
+const JSON_ESCAPE_FACTOR = 6
+/** Room for what stands around the content in a JSON body: other members, white space, patch operations. */
+const JSON_ENVELOPE_BYTES = 1024 * 1024
+
+/** Replaces fastify's body parsers by strict ones. `maxContentBytes` counts UTF-8; a bare text may be just that long. */
+export function addBodyParsers(app: FastifyInstance, maxContentBytes: number): void {
+  app.removeAllContentTypeParsers()
+  const jsonLimit = maxContentBytes * JSON_ESCAPE_FACTOR + JSON_ENVELOPE_BYTES
+  for (const type of [JSON_BODY, MERGE_PATCH, JSON_PATCH, TEXT_DELTA]) {
+    app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: jsonLimit }, parser(parseJsonBody))
+  }
+  app.addContentTypeParser(TEXT_BODY, { parseAs: 'buffer', bodyLimit: maxContentBytes }, parser(parseTextBody))
+}
+
+type Parser = (
+  request: FastifyRequest,
+  body: string | Buffer,
+  done: (error: Error | null, value?: unknown) => void,
+) => void
+
+function parser(parse: (bytes: Uint8Array) => unknown): Parser {
+  return (_request, body, done) => {
+    let value: unknown
+    try {
+      value = parse(typeof body === 'string' ? Buffer.from(body) : body)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('A body parser threw something else', { cause: error }))
+      return
+    }
+    done(null, value)
+  }
+}
+
+/** Clients that always send a JSON content type send no body where none is needed; a schema then misses it where one is. */
+const parseJsonBody = (bytes: Uint8Array): unknown => (bytes.length === 0 ? undefined : parseStrictJson(bytes))
+
+/** Text is kept to the byte, a byte order mark and every `\r` included. */
+function parseTextBody(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new ParleyError('invalid-request', 'The body is not valid UTF-8.')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
+
+/**
+ * Refuses a body whose type the route does not take, before a byte of it is read (415, RFC 9110 §15.5.16).
+ * A request without a body and without a type passes where `optional`; validation then says what is missing.
+ */
+export function checkMediaType(request: FastifyRequest, accepted: readonly MediaType[], optional: boolean): void {
+  const { headers } = request
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw unsupported(request, accepted, `Content-Encoding ${encoding} is not taken.`)
+  }
+  if (headers['content-type'] === undefined && optional && !hasBody(request)) return
+  const type = request.mediaType
+  if (!accepted.some((one) => one === type)) throw unsupported(request, accepted, 'The body is of another type.')
+  if (!isUtf8Charset(headers['content-type'] ?? '')) {
+    throw unsupported(request, accepted, 'The only charset taken is utf-8.')
+  }
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function isUtf8Charset(contentType: string): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i.exec(contentType)
+  return charset === null || /^utf-?8$/i.test(charset[1] ?? '')
+}
+
+/** `Accept-Patch` (RFC 5789 §3.1) for PATCH, `Accept` for the others, as RFC 9110 §15.5.16 suggests. */
+function unsupported(request: FastifyRequest, accepted: readonly MediaType[], why: string): ParleyError {
+  const list = accepted.join(', ')
+  const header = request.method === 'PATCH' ? 'Accept-Patch' : 'Accept'
+  return new ParleyError('unsupported-media-type', `${why} This path takes ${list}.`, { headers: { [header]: list } })
+}

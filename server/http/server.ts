@@ -1,0 +1,137 @@
+import fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ParleyError } from '../foundation/problems.ts'
+import { authenticateRequest, decorateWithIdentity, guard, type Authenticate } from './access.ts'
+import { addBodyParsers, checkMediaType, JSON_BODY, type MediaType } from './bodies.ts'
+import { answerClientError, pathOf, sendError } from './errors.ts'
+import type { LogLevel } from './logLevel.ts'
+import { mount } from './mount.ts'
+import { problemPages } from './problemPages.ts'
+import { answerUnknownRoute } from './unknownRoute.ts'
+import { checkQueryEncoding, completeSchema, validateStrictly } from './validation.ts'
+
+export interface HttpServerOptions {
+  readonly authenticate: Authenticate
+  /** UTF-8 bytes of one content (SPEC DOC-10); the limits of bodies follow from it. */
+  readonly maxContentBytes: number
+  /** Origin of `type` in problem documents, without a final slash. A function, for a port may be drawn at the start. */
+  readonly publicUrl: () => string
+  readonly randomBytes: (length: number) => Uint8Array
+  readonly logLevel: LogLevel
+  /** Where log lines go; standard output if absent. */
+  readonly logStream?: { write(line: string): void }
+  /** For a whole request to arrive. */
+  readonly requestTimeoutMs?: number
+  /** For its headers to arrive. */
+  readonly headersTimeoutMs?: number
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The media types this route takes; `application/json` where it has a body schema. */
+    consumes?: readonly MediaType[]
+  }
+}
+
+/** Ids and keys may be percent-encoded; longer paths than this never get past Node's header limit of 16 KiB. */
+const MAX_PATH_PARAMETER_LENGTH = 16_384
+/** A content of 10 MiB, escaped to 60, still arrives on 2 Mbit/s. */
+const REQUEST_TIMEOUT_MS = 300_000
+const HEADERS_TIMEOUT_MS = 20_000
+
+/**
+ * The HTTP foundation: strict bodies and queries, access checks, and every error as a problem document
+ * (SPEC API-2, API-4). Routes come by `mount`; one without `config.access` does not register.
+ */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    logger: loggerOptions(options),
+    logController: new RequestLog(),
+    genReqId: () => Buffer.from(options.randomBytes(9)).toString('base64url'),
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+    http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS },
+    requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.publicUrl()),
+    frameworkErrors: (error, request, reply) => {
+      void answerBadUrl(error, request, reply, options)
+    },
+  })
+  validateStrictly(app)
+  addBodyParsers(app, options.maxContentBytes)
+  decorateWithIdentity(app)
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.publicUrl()))
+  addRequestHooks(app)
+  addRouteRules(app, options.authenticate)
+  mount(app, problemPages(options.publicUrl))
+  return app
+}
+
+function addRequestHooks(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    // Contents are served as their authors wrote them: no browser shall take one for a page.
+    void reply.header('X-Content-Type-Options', 'nosniff')
+    if (closing) done(new ParleyError('shutting-down', 'The server is stopping.'))
+    else if (request.is404) answerUnknownRoute(app, request, reply, done)
+    else done()
+  })
+}
+
+/**
+ * Completes every route as it registers. Before the body: access, then its media type. After it: validation, so
+ * that the order of refusal is that of SPEC API-4.
+ */
+function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
+  app.addHook('onRoute', (route) => {
+    const { consumes, openQuery } = route.config ?? {}
+    const takesBody = consumes !== undefined || route.schema?.body !== undefined
+    const hasBodies = route.method !== 'GET' && route.method !== 'HEAD'
+    const checkAccess = guard(route, authenticate)
+    const beforeBody = async (request: FastifyRequest): Promise<void> => {
+      await checkAccess(request)
+      if (hasBodies) checkMediaType(request, consumes ?? [JSON_BODY], consumes === undefined)
+    }
+    const afterBody = async (request: FastifyRequest): Promise<void> => checkQueryEncoding(request.raw.url ?? '')
+    route.onRequest = [beforeBody, ...[route.onRequest ?? []].flat()]
+    if (openQuery !== true) route.preValidation = [afterBody, ...[route.preValidation ?? []].flat()]
+    route.schema = completeSchema(route, takesBody)
+  })
+}
+
+/** A path that cannot be decoded names no route; whoever has no token learns nothing more (SPEC API-4). */
+async function answerBadUrl(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { authenticate, publicUrl }: HttpServerOptions,
+): Promise<void> {
+  const refusal: unknown = await authenticateRequest(request, authenticate).then(
+    () => error,
+    (reason: unknown) => reason,
+  )
+  sendError(refusal, request, reply, publicUrl())
+}
+
+/** Requests are logged when they end and at debug; never their headers or query, where tokens travel. */
+class RequestLog extends LogController {
+  override incomingRequest(): void {}
+
+  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const line = { method: request.method, path: pathOf(request.raw.url ?? ''), status: reply.statusCode }
+    request.log.debug({ ...line, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) }, 'request')
+  }
+}
+
+function loggerOptions({ logLevel, logStream }: HttpServerOptions) {
+  return {
+    level: logLevel,
+    ...(logStream ? { stream: logStream } : {}),
+    serializers: {
+      req: (request: FastifyRequest) => ({ method: request.method, path: pathOf(request.raw.url ?? '') }),
+    },
+  }
+}

@@ -1,0 +1,92 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { ParleyError, problemKind } from '../foundation/problems.ts'
+import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
+
+/** One kind of WebSocket the server speaks. */
+export interface SocketEndpoint {
+  /** Takes the path without its `/v1`, percent-encoding untouched; whether this endpoint serves it. */
+  readonly serves: (path: string) => boolean
+  /** The subprotocol to answer with, of those the client offered; null for none. */
+  readonly chooseProtocol: (offered: readonly string[]) => string | null
+  /** Longest message, in bytes; a longer one ends the socket with 1009. */
+  readonly maxPayloadBytes: number
+  /** Called before the socket is accepted; throws `ParleyError` to refuse the upgrade with its status. */
+  readonly admit: (request: IncomingMessage, url: URL) => Promise<(socket: WebSocket) => void>
+}
+
+export interface UpgradeOptions {
+  readonly publicUrl: () => string
+  /** Whether a browser page of this origin may connect (SPEC AUTH-4). */
+  readonly allowsOrigin: (origin: string, host: string) => boolean
+}
+
+/** Routes WebSocket upgrades of an HTTP server to endpoints; every refusal is a problem document. */
+export class Upgrades {
+  readonly #options: UpgradeOptions
+  readonly #endpoints: { readonly endpoint: SocketEndpoint; readonly sockets: WebSocketServer }[] = []
+  #closing = false
+
+  constructor(server: Server, options: UpgradeOptions) {
+    this.#options = options
+    server.on('upgrade', (request, socket, head) => {
+      // A peer that resets the connection while it is being judged is nobody's fault here.
+      socket.on('error', () => socket.destroy())
+      this.#upgrade(request, socket, head).catch((error: unknown) => this.#refuse(socket, error))
+    })
+  }
+
+  add(endpoint: SocketEndpoint): void {
+    const sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: endpoint.maxPayloadBytes,
+      handleProtocols: (offered) => endpoint.chooseProtocol([...offered]) ?? false,
+    })
+    this.#endpoints.push({ endpoint, sockets })
+  }
+
+  /** New upgrades are refused with 503 from now on. */
+  close(): void {
+    this.#closing = true
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
+    const { origin, host = '' } = request.headers
+    if (origin !== undefined && !this.#options.allowsOrigin(origin, host)) {
+      throw new ParleyError('forbidden', 'Pages of this origin may not connect here.')
+    }
+    const url = parseUrl(request.url ?? '/')
+    const path = url.pathname.replace(/^\/v1(?=\/)/, '')
+    const found = this.#endpoints.find(({ endpoint }) => endpoint.serves(path))
+    if (!found) throw new ParleyError('not-found', 'There is no WebSocket at this path.')
+    const accept = await found.endpoint.admit(request, url)
+    found.sockets.handleUpgrade(request, socket, head, accept)
+  }
+
+  #refuse(socket: Duplex, error: unknown): void {
+    const problem =
+      error instanceof ParleyError ? error : new ParleyError('internal', 'The upgrade failed.', { cause: error })
+    const { status, title } = problemKind(problem.code)
+    const body = JSON.stringify(problemDocument(problem, this.#options.publicUrl()))
+    const headers = {
+      ...problem.headers,
+      'Content-Type': PROBLEM_MEDIA_TYPE,
+      'Content-Length': Buffer.byteLength(body),
+      Connection: 'close',
+    }
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    socket.end([`HTTP/1.1 ${status} ${title}`, ...lines, '', body].join('\r\n'))
+  }
+}
+
+function parseUrl(target: string): URL {
+  try {
+    return new URL(target, 'http://localhost')
+  } catch (cause) {
+    throw new ParleyError('invalid-request', 'The request target is not a URL.', { cause })
+  }
+}

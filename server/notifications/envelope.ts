@@ -1,0 +1,126 @@
+/**
+ * What a subscriber gets: CloudEvents 1.0 in JSON, and the cursors that name a place in the feed. Pure.
+ *
+ * A cursor is opaque to clients. It reads
+ *
+ *     <epoch>.<sequence>                                          the stored event with this sequence
+ *     <epoch>.<sequence>~<stamp>.<process>                        a place between events (a bookmark)
+ *     <epoch>.<sequence>~<stamp>.<process>~<document>~<version>   a `parley.document.changed`
+ *
+ * with sequence and stamp in base 36, zero-padded, so that cursors of one epoch are in the feed's order when
+ * compared as strings. `stamp` says how far the changes that are never stored had been told, by the clock of
+ * the process whose tag follows.
+ */
+import type { Head } from '../documents/document.ts'
+import {
+  parseDocumentId,
+  toSequence,
+  toVersion,
+  type DocumentId,
+  type Sequence,
+  type Version,
+} from '../foundation/ids.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { CHANGED, type EventData, type EventType, type StoredEvent } from './event.ts'
+import { documentData } from './events.ts'
+
+/** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
+export interface CloudEvent {
+  readonly specversion: '1.0'
+  /** A cursor: any event's id can be given as `since`. */
+  readonly id: string
+  readonly source: string
+  readonly type: EventType
+  /** `documents/ID` */
+  readonly subject: string
+  readonly time: string
+  readonly datacontenttype: 'application/json'
+  readonly data: EventData
+}
+
+/** How far changes had been told: every one with a stamp up to this, by this process. */
+export interface Told {
+  /** Microseconds since the epoch, unique and growing in its process. */
+  readonly stamp: number
+  /** Tag of the process that told them. */
+  readonly process: string
+}
+
+/** A place in the feed: after the stored event `sequence`, and after the changes told until then. */
+export interface Cursor {
+  readonly sequence: Sequence
+  /** Null for the id of a stored event. */
+  readonly told: Told | null
+  /** The change whose id this is. */
+  readonly change: { readonly document: DocumentId; readonly version: Version } | null
+}
+
+/** Length of a process tag. */
+export const PROCESS_TAG_LENGTH = 6
+/** 36^11 is beyond every safe integer. */
+const NUMBER_LENGTH = 11
+
+const cursorRegExp = new RegExp(
+  `^([A-Za-z0-9_-]+)\\.([0-9a-z]{${NUMBER_LENGTH}})` +
+    `(?:~([0-9a-z]{${NUMBER_LENGTH}})\\.([a-z2-7]{${PROCESS_TAG_LENGTH}})(?:~(.+)~([1-9][0-9]*))?)?$`,
+)
+
+export function formatCursor(epoch: string, cursor: Cursor): string {
+  const { sequence, told, change } = cursor
+  const place = `${epoch}.${padded(sequence)}`
+  if (told === null) return place
+  const between = `${place}~${padded(told.stamp)}.${told.process}`
+  return change === null ? between : `${between}~${change.document}~${change.version}`
+}
+
+/** `foreign`: well-formed, but of another epoch (SPEC OPS-7). Null: not a cursor. */
+export function parseCursor(text: string, epoch: string): Cursor | 'foreign' | null {
+  const match = cursorRegExp.exec(text)
+  if (match === null) return null
+  const [, of, sequence, stamp, process, document, version] = match
+  const cursor = {
+    sequence: toSequence(parsePadded(sequence ?? '')),
+    told: stamp === undefined || process === undefined ? null : { stamp: parsePadded(stamp), process },
+    change: document === undefined || version === undefined ? null : parseChange(document, version),
+  }
+  if (of === undefined || formatCursor(of, cursor) !== text) return null
+  return of === epoch ? cursor : 'foreign'
+}
+
+export const toCloudEvent = (event: StoredEvent, source: string, epoch: string): CloudEvent => ({
+  specversion: '1.0',
+  id: formatCursor(epoch, { sequence: event.sequence, told: null, change: null }),
+  source,
+  type: event.type,
+  subject: `documents/${event.document}`,
+  time: toTimestamp(event.at),
+  datacontenttype: 'application/json',
+  data: event.data,
+})
+
+/** The `parley.document.changed` of a head; `id` is the cursor that names it. */
+export const toChangedEvent = (head: Head, source: string, id: string): CloudEvent => ({
+  specversion: '1.0',
+  id,
+  source,
+  type: CHANGED,
+  subject: `documents/${head.id}`,
+  time: toTimestamp(head.updatedAt),
+  datacontenttype: 'application/json',
+  data: documentData(head),
+})
+
+const padded = (n: number): string => n.toString(36).padStart(NUMBER_LENGTH, '0')
+
+// What the two below refuse gives a cursor that differs from its text when it is formatted again.
+
+function parsePadded(text: string): number {
+  const n = parseInt(text, 36)
+  return Number.isSafeInteger(n) ? n : 0
+}
+
+function parseChange(documentText: string, versionText: string): Cursor['change'] {
+  const document = parseDocumentId(documentText)
+  const version = Number(versionText)
+  return document === null || !Number.isSafeInteger(version) ? null : { document, version: toVersion(version) }
+}

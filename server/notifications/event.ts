@@ -1,0 +1,38 @@
+import type { DocumentId, Sequence } from '../foundation/ids.ts'
+
+/** Types that are stored with the act they tell of. */
+export const STORED_EVENT_TYPES = [
+  'parley.conflict.detected',
+  'parley.conflict.proposed',
+  'parley.conflict.proposal-rejected',
+  'parley.conflict.resolved',
+  'parley.conflict.superseded',
+  'parley.conflict.dismissed',
+  'parley.conflict.expired',
+  'parley.document.created',
+  'parley.document.deleted',
+  'parley.document.locked',
+  'parley.document.unlocked',
+] as const
+export type StoredEventType = (typeof STORED_EVENT_TYPES)[number]
+
+/** Made at delivery, never stored; sent only to those who ask for it. */
+export const CHANGED = 'parley.document.changed'
+export const EVENT_TYPES = [...STORED_EVENT_TYPES, CHANGED] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+
+/** Thin by rule: ids, versions, actors, pointers and hrefs, never contents. */
+export type EventData = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+
+/** An event as an act hands it to storage. */
+export interface NewEvent {
+  readonly type: StoredEventType
+  readonly document: DocumentId
+  readonly data: EventData
+}
+
+/** An event as the feed holds it. `at` is milliseconds since the epoch. */
+export interface StoredEvent extends NewEvent {
+  readonly sequence: Sequence
+  readonly at: number
+}

@@ -1,0 +1,288 @@
+/**
+ * The one stored feed that every way of reading it shares: WebSocket, Server-Sent Events, long poll, webhooks.
+ * It matches events to subscriptions, resumes them from their cursors, coalesces changes of documents, and
+ * makes each event's JSON once.
+ *
+ * Events go out in the order of their sequences, off the path of the commit: a writer neither waits for its
+ * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
+ */
+import type { Head } from '../documents/document.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { DocumentId, Sequence } from '../foundation/ids.ts'
+import type { Committed } from '../storage/storage.ts'
+import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
+import { Changes } from './changes.ts'
+import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
+import { CHANGED, type EventType, type StoredEvent } from './event.ts'
+import { SubscriberIndex } from './subscriberIndex.ts'
+import { Subscription, type FeedEvent, type Interest, type Place, type Sink } from './subscription.ts'
+
+/** Events that wait to be told, about 1 MB. Past this they are left to storage and read from there. */
+const MAX_QUEUED = 1_000
+const EVENTS_A_PAGE = 100
+/** How many sinks get an event before sockets and timers have their turn: a few milliseconds' work. */
+const SINKS_A_TURN = 256
+/** Storage that could not be read is tried again after this. */
+const RETRY_MS = 1_000
+
+export interface FeedParts {
+  readonly storage: FeedStorage
+  readonly environment: Environment
+  /** `source` of every event: the URI of this service. */
+  readonly source: string
+}
+
+/** What is to be told next. */
+interface Telling {
+  readonly type: EventType
+  readonly document: DocumentId
+  /** Null for a change, which is not stored. */
+  readonly sequence: Sequence | null
+  readonly make: () => FeedEvent
+}
+
+export class Feed {
+  readonly #storage: FeedStorage
+  readonly #environment: Environment
+  readonly #source: string
+  readonly #index = new SubscriberIndex<Subscription>()
+  readonly #changes: Changes
+  readonly #liveEnd: LiveEnd
+  readonly #stopListening: () => void
+  readonly #queue: StoredEvent[] = []
+  /** The newest event heard of. */
+  #newest: Sequence
+  /** The event that was, or is being, told last. */
+  #last: Sequence
+  /** What every live sink has been given. */
+  #settled: { readonly sequence: Sequence; readonly told: Told }
+  /** Whether storage may hold events after the newest heard of. */
+  #behind = false
+  #filling = false
+  /** The telling under way; null while there is nothing to tell. */
+  #telling: Generator<void> | null = null
+  #closed = false
+
+  /** Opens the feed at its present end. Throws `storage-unavailable`. */
+  static async open(parts: FeedParts): Promise<Feed> {
+    const { last } = await parts.storage.eventRange()
+    return new Feed(parts, last)
+  }
+
+  private constructor(parts: FeedParts, last: Sequence) {
+    this.#storage = parts.storage
+    this.#environment = parts.environment
+    this.#source = parts.source
+    this.#newest = last
+    this.#last = last
+    this.#changes = new Changes(parts.environment, () => this.#wake())
+    this.#settled = { sequence: last, told: this.#changes.told }
+    this.#liveEnd = this.#makeLiveEnd()
+    this.#stopListening = parts.storage.onCommitted((committed) => this.#take(committed))
+  }
+
+  /** Part of every cursor (SPEC OPS-7). */
+  get epoch(): string {
+    return this.#storage.epoch
+  }
+
+  /**
+   * Delivers to `sink` what `interest` asks for: with `since` everything after that cursor, in order, then
+   * what happens; without it (null) what happens from now on. A cursor that is of another epoch (`foreign`),
+   * too old or of the future is answered by `sink.resync`. Nothing is delivered before the call returns.
+   */
+  subscribe(interest: Interest, since: Cursor | 'foreign' | null, sink: Sink): Subscription {
+    const isCursor = since !== null && since !== 'foreign'
+    const start = this.#format(isCursor ? since : this.#now())
+    const subscription = new Subscription(interest, sink, start, (closed) =>
+      this.#index.remove(closed.interest.patterns, closed),
+    )
+    if (since === null) this.#join(subscription, this.#newest)
+    else void this.#resume(subscription, since)
+    return subscription
+  }
+
+  /** A place that every live subscription has reached, and its cursor: what may be sent as a bookmark. */
+  settled(): { readonly place: Place; readonly cursor: string } {
+    const { sequence, told } = this.#settled
+    return { place: { sequence, stamp: told.stamp }, cursor: this.#format({ sequence, told, change: null }) }
+  }
+
+  /** Nothing is told any more. Subscriptions are for their owners to end. */
+  close(): void {
+    this.#closed = true
+    this.#stopListening()
+  }
+
+  #format(cursor: Cursor): string {
+    return formatCursor(this.#storage.epoch, cursor)
+  }
+
+  #now(): Cursor {
+    return { sequence: this.#newest, told: this.#changes.told, change: null }
+  }
+
+  async #resume(subscription: Subscription, since: Cursor | 'foreign'): Promise<void> {
+    try {
+      const outcome = await catchUp(subscription, since, this.#liveEnd)
+      if (outcome !== 'resync') return
+      const now = this.#now()
+      subscription.sink.resync(subscription, this.#format(now))
+      this.#join(subscription, now.sequence)
+      subscription.sink.caughtUp(subscription)
+    } catch (error) {
+      if (subscription.closed) return
+      subscription.close()
+      subscription.sink.failed(subscription, error)
+    }
+  }
+
+  #join(subscription: Subscription, after: Sequence): void {
+    if (subscription.closed) return
+    subscription.join(after)
+    this.#index.add(subscription.interest.patterns, subscription)
+  }
+
+  #makeLiveEnd(): LiveEnd {
+    return {
+      storage: this.#storage,
+      changes: this.#changes,
+      last: () => this.#last,
+      isKnown: (sequence) => sequence <= this.#newest,
+      refresh: () => this.#refresh(),
+      storedEvent: (event) => this.#storedEvent(event),
+      changedEvent: (head, sequence, told) => this.#changedEvent(head, sequence, told),
+      join: (subscription, position) => {
+        this.#join(subscription, position)
+        subscription.sink.caughtUp(subscription)
+      },
+    }
+  }
+
+  #take(committed: Committed): void {
+    for (const event of committed.events) {
+      const isNext = event.sequence === this.#newest + 1
+      if (isNext && this.#queue.length < MAX_QUEUED) this.#enqueue(event)
+      else if (event.sequence > this.#newest) this.#refresh()
+    }
+    for (const head of committed.heads) this.#changes.observe(head)
+  }
+
+  #enqueue(event: StoredEvent): void {
+    if (event.sequence <= this.#newest) return
+    this.#newest = event.sequence
+    this.#queue.push(event)
+    this.#wake()
+  }
+
+  #refresh(): void {
+    this.#behind = true
+    if (!this.#filling && this.#queue.length < MAX_QUEUED) void this.#fill()
+  }
+
+  /** Reads from storage what this process has not heard of, as much as the queue takes. */
+  async #fill(): Promise<void> {
+    this.#filling = true
+    try {
+      while (this.#behind && this.#queue.length < MAX_QUEUED && !this.#closed) {
+        this.#behind = false
+        const page = await this.#storage.events(this.#newest, EVENTS_A_PAGE)
+        for (const event of page) this.#enqueue(event)
+        if (page.length === EVENTS_A_PAGE) this.#behind = true
+      }
+    } catch {
+      // Readiness tells operators that storage fails; subscribers get the events once it can be read again.
+      this.#behind = true
+      this.#environment.after(RETRY_MS, () => this.#refresh())
+    } finally {
+      this.#filling = false
+    }
+  }
+
+  #wake(): void {
+    if (this.#telling !== null || this.#closed) return
+    this.#telling = this.#tell()
+    this.#environment.after(0, () => this.#takeTurn())
+  }
+
+  #takeTurn(): void {
+    for (let sinks = 0; sinks < SINKS_A_TURN; sinks++) {
+      if (this.#closed || this.#telling === null) return
+      if (this.#telling.next().done === true) {
+        this.#telling = null
+        return
+      }
+    }
+    this.#environment.after(0, () => this.#takeTurn())
+  }
+
+  /** Tells all there is to tell; yields after each sink. */
+  *#tell(): Generator<void> {
+    for (;;) {
+      const telling = this.#nextTelling()
+      if (telling === null) return
+      const { document } = telling
+      let event: FeedEvent | null = null
+      for (const [sink, subscriptions] of this.#targetsOf(telling)) {
+        // Rights and subscriptions may have changed since the turn before.
+        const open = subscriptions.filter((one) => !one.closed && one.interest.mayRead(document))
+        if (open.length > 0) sink.deliver((event ??= telling.make()), open)
+        yield
+      }
+      this.#settled = { sequence: this.#last, told: this.#changes.told }
+    }
+  }
+
+  /** Stored events go first, so that whoever was told of a change has had every event before it. */
+  #nextTelling(): Telling | null {
+    const stored = this.#queue.shift()
+    if (stored !== undefined) {
+      this.#last = stored.sequence
+      this.#changes.mark(stored.sequence)
+      const { type, document, sequence } = stored
+      return { type, document, sequence, make: () => this.#storedEvent(stored) }
+    }
+    if (this.#behind) this.#refresh()
+    const change = this.#changes.next()
+    if (change === null) return null
+    const { head, stamp } = change
+    const last = this.#last
+    const told = { stamp, process: this.#changes.told.process }
+    return { type: CHANGED, document: head.id, sequence: null, make: () => this.#changedEvent(head, last, told) }
+  }
+
+  #targetsOf(telling: Telling): Map<Sink, Subscription[]> {
+    const targets = new Map<Sink, Subscription[]>()
+    for (const subscription of this.#index.matching(telling.document)) {
+      const { interest, joinedAfter, sink } = subscription
+      if (!interest.types.has(telling.type)) continue
+      if (telling.sequence !== null && (joinedAfter ?? 0) >= telling.sequence) continue
+      const others = targets.get(sink)
+      if (others) others.push(subscription)
+      else targets.set(sink, [subscription])
+    }
+    return targets
+  }
+
+  #storedEvent(event: StoredEvent): FeedEvent {
+    const cloudEvent = toCloudEvent(event, this.#source, this.#storage.epoch)
+    return {
+      id: cloudEvent.id,
+      type: event.type,
+      document: event.document,
+      json: JSON.stringify(cloudEvent),
+      place: { sequence: event.sequence, stamp: null },
+    }
+  }
+
+  #changedEvent(head: Head, sequence: Sequence, told: Told): FeedEvent {
+    const id = this.#format({ sequence, told, change: { document: head.id, version: head.version } })
+    return {
+      id,
+      type: CHANGED,
+      document: head.id,
+      json: JSON.stringify(toChangedEvent(head, this.#source, id)),
+      place: { sequence, stamp: told.stamp },
+    }
+  }
+}

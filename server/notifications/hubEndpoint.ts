@@ -1,0 +1,33 @@
+import type { Principal } from '../auth/access.ts'
+import { tokenFromRequest, tokenRefused } from '../auth/bearer.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { SocketEndpoint } from '../http/upgrade.ts'
+import { DEFAULT_HUB_LIMITS, parseHubQuery, type NotificationHub } from './hub.ts'
+
+/** SPEC NOTE-2. */
+const SUBPROTOCOL = 'conflict-notifications.v1'
+
+export interface HubEndpointParts {
+  readonly authenticate: (token: string) => Promise<Principal>
+  readonly epoch: string
+}
+
+/** `/conflict-notifications` as a WebSocket: a bad token or query is refused before the socket is accepted. */
+export function hubEndpoint(hub: NotificationHub, parts: HubEndpointParts): SocketEndpoint {
+  return {
+    serves: (path) => path === '/conflict-notifications',
+    chooseProtocol: (offered) => (offered.includes(SUBPROTOCOL) ? SUBPROTOCOL : null),
+    maxPayloadBytes: DEFAULT_HUB_LIMITS.frameBytes,
+    async admit(request, url) {
+      const sent = tokenFromRequest(request, { query: true })
+      if (sent.kind === 'malformed') throw tokenRefused('The token is malformed')
+      const principal = sent.kind === 'token' ? await parts.authenticate(sent.token) : null
+      const offered = request.headers['sec-websocket-protocol']
+      if (offered !== undefined && !offered.split(',').some((one) => one.trim() === SUBPROTOCOL)) {
+        throw new ParleyError('invalid-request', `The subprotocol here is ${SUBPROTOCOL}.`)
+      }
+      parseHubQuery(url, parts.epoch)
+      return (socket) => hub.accept(socket, { url, token: null, principal })
+    },
+  }
+}

@@ -1,0 +1,374 @@
+import type { RawData, WebSocket } from 'ws'
+import { can, type Principal } from '../auth/access.ts'
+import type { JsonValue } from '../content/content.ts'
+import { assertNever, invariant } from '../foundation/assert.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import { toSequence, type DocumentId } from '../foundation/ids.ts'
+import { ParleyError, problemKind } from '../foundation/problems.ts'
+import { CHANGED } from './event.ts'
+import type { Feed } from './feed.ts'
+import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
+import { Inbox } from './inbox.ts'
+import { parseRequest, type SubscriptionRequest } from './request.ts'
+import type { FeedEvent, Place, Sink, Subscription } from './subscription.ts'
+
+/** The id of the subscription that the query of the upgrade made. */
+const QUERY_SUBSCRIPTION = 'query'
+/** A peer that left this many pings without an answer is gone. */
+const UNANSWERED_PINGS = 2
+
+/** WebSocket close codes (RFC 6455 §7.4.1, and 1013 of the IANA registry) for problems without one of their own. */
+const INTERNAL_ERROR = 1011
+const TOO_SLOW = 1013
+
+export interface SessionLimits {
+  /** For a token to come (SPEC NOTE-2). */
+  readonly authenticationMs: number
+  readonly subscriptions: number
+  /** Of one frame of a client; frames that wait for one before them share four times as much. */
+  readonly frameBytes: number
+  readonly framesAtOnce: number
+  readonly framesPerSecond: number
+  /** Sent and not yet taken by the network; a reader that lets more pile up is closed (SPEC NOTE-6). */
+  readonly bufferBytes: number
+  readonly pingMs: number
+  readonly bookmarkMs: number
+  /** For a peer to answer a close, before its socket is cut. */
+  readonly closeGraceMs: number
+}
+
+export interface SessionParts {
+  readonly feed: Feed
+  readonly authenticate: (token: string) => Promise<Principal>
+  readonly environment: Environment
+  readonly parseJson: (bytes: Uint8Array) => JsonValue
+  readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
+  readonly onUnexpected: (error: unknown) => void
+  readonly limits: SessionLimits
+  /** The frame of an event for subscriptions whose ids, as JSON, are joined by commas. */
+  readonly frameOf: (event: FeedEvent, ids: string) => Buffer
+}
+
+/**
+ * | state     | authenticate        | subscribe, unsubscribe | ping | token expires, revoked | socket closes |
+ * |-----------|---------------------|------------------------|------|------------------------|---------------|
+ * | `waiting` | → `open`, or 4401   | error frame            | pong | (10 s: 4401)           | → `ended`     |
+ * | `open`    | new rights, or 4401 | done, or error frame   | pong | 4401 → `ended`         | → `ended`     |
+ * | `ended`   | ignored             | ignored                | –    | –                      | –             |
+ */
+type State =
+  | { readonly phase: 'waiting'; readonly deadlineMs: number; readonly request: SubscriptionRequest | null }
+  | { readonly phase: 'open'; readonly principal: Principal }
+  | { readonly phase: 'ended' }
+
+/** One WebSocket of the hub: what it may read, what it asked for, and how it keeps up. */
+export class HubSession implements Sink {
+  /** Resolves once the socket is closed. */
+  readonly gone: Promise<void>
+  readonly #socket: WebSocket
+  readonly #parts: SessionParts
+  readonly #limits: SessionLimits
+  readonly #environment: Environment
+  #state: State
+  /** Ids of the subscriptions as the client knows them. */
+  readonly #ids = new Map<Subscription, string>()
+  readonly #inbox: Inbox
+  readonly #roomWaiters: (() => void)[] = []
+  /** Where the last event or bookmark sent has brought the client. */
+  #place: Place = { sequence: toSequence(0), stamp: null }
+  #bookmarkedMs: number
+  #pingedMs: number
+  #unansweredPings = 0
+  #cut: Timer | null = null
+
+  constructor(socket: WebSocket, parts: SessionParts) {
+    this.#socket = socket
+    this.#parts = parts
+    this.#limits = parts.limits
+    this.#environment = parts.environment
+    const now = parts.environment.monotonicMs()
+    this.#state = { phase: 'waiting', deadlineMs: now + parts.limits.authenticationMs, request: null }
+    this.#pingedMs = now
+    this.#bookmarkedMs = now
+    this.#inbox = new Inbox(parts.environment, { ...parts.limits, waitingBytes: 4 * parts.limits.frameBytes })
+    this.gone = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#settle()
+        resolve()
+      })
+    })
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('pong', () => {
+      this.#unansweredPings = 0
+    })
+    // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
+    socket.on('error', () => undefined)
+  }
+
+  /** Whom the session acts for; null before a token was shown and after the end. */
+  get principal(): Principal | null {
+    return this.#state.phase === 'open' ? this.#state.principal : null
+  }
+
+  /** Whether it has shown no valid token yet. */
+  get waits(): boolean {
+    return this.#state.phase === 'waiting'
+  }
+
+  /** Starts with what the upgrade brought: who it is, and what its query asks for. */
+  begin(token: string | null, principal: Principal | null, request: SubscriptionRequest | null): void {
+    invariant(this.#state.phase === 'waiting', 'a session begins once')
+    this.#state = { ...this.#state, request }
+    if (principal !== null) this.#open(principal)
+    else if (token !== null) this.#inbox.add(0, () => this.#authenticate(token))
+  }
+
+  /** Tells the client what is wrong and closes the socket with the code of the problem. */
+  fail(error: ParleyError): void {
+    this.#sendProblem(error, null)
+    this.#end(problemKind(error.code).close ?? INTERNAL_ERROR, error.code)
+  }
+
+  /** Looks at deadlines; called about once a second. */
+  tick(): void {
+    const now = this.#environment.monotonicMs()
+    if (this.#state.phase === 'ended') return
+    if (this.#state.phase === 'waiting' && now >= this.#state.deadlineMs) {
+      this.fail(new ParleyError('unauthenticated', 'No token came in time.'))
+    } else if (this.#expired()) {
+      this.fail(EXPIRED())
+    } else {
+      this.#ping(now)
+      this.#bookmark(now)
+    }
+  }
+
+  // What the feed calls
+
+  deliver(event: FeedEvent, subscriptions: readonly Subscription[]): void {
+    if (this.#expired()) {
+      this.fail(EXPIRED())
+      return
+    }
+    const ids = subscriptions.map((subscription) => JSON.stringify(this.#idOf(subscription))).join(',')
+    this.#send(this.#parts.frameOf(event, ids))
+    this.#place = {
+      sequence: event.place.sequence > this.#place.sequence ? event.place.sequence : this.#place.sequence,
+      stamp: event.place.stamp ?? this.#place.stamp,
+    }
+  }
+
+  resync(subscription: Subscription, cursor: string): void {
+    this.#sendFrame({ type: 'resync', id: this.#idOf(subscription), cursor })
+  }
+
+  caughtUp(): void {
+    // The client has no use for it: live events look like those it missed.
+  }
+
+  room(): Promise<void> | null {
+    if (this.#hasRoom()) return null
+    return new Promise((resolve) => this.#roomWaiters.push(resolve))
+  }
+
+  failed(subscription: Subscription, error: unknown): void {
+    this.#ids.delete(subscription)
+    this.#failBy(error)
+  }
+
+  // What the client sends
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#state.phase === 'ended') return
+    const bytes = toBytes(data)
+    if (isBinary) {
+      this.fail(new ParleyError('invalid-request', 'Frames are text, not binary.'))
+    } else if (bytes.length > this.#limits.frameBytes) {
+      this.fail(new ParleyError('message-too-large', `A frame holds at most ${this.#limits.frameBytes} bytes.`))
+    } else if (!this.#inbox.add(bytes.length, () => this.#handle(bytes))) {
+      this.fail(new ParleyError('too-many-requests', 'Too many frames came in too short a time.'))
+    }
+  }
+
+  /** One frame. What is wrong with it is answered, and harms nothing else. */
+  async #handle(bytes: Uint8Array): Promise<void> {
+    if (this.#state.phase === 'ended') return
+    let value: JsonValue = null
+    try {
+      value = this.#parts.parseJson(bytes)
+      await this.#obey(parseClientFrame(value))
+    } catch (error) {
+      if (error instanceof ParleyError) this.#sendProblem(error, idOf(value))
+      else this.#failBy(error)
+    }
+  }
+
+  async #obey(frame: ClientFrame): Promise<void> {
+    switch (frame.type) {
+      case 'authenticate':
+        return this.#authenticate(frame.token)
+      case 'subscribe':
+        return this.#subscribeBy(frame)
+      case 'unsubscribe':
+        return this.#unsubscribe(frame.id)
+      case 'ping':
+        return this.#sendFrame({ type: 'pong' })
+      default:
+        return assertNever(frame)
+    }
+  }
+
+  async #authenticate(token: string): Promise<void> {
+    try {
+      const principal = await this.#parts.authenticate(token)
+      this.#open(principal)
+    } catch (error) {
+      this.#failBy(error)
+    }
+  }
+
+  /** Takes a principal's rights in place of those there were (SPEC NOTE-7); the feed asks for them with every event. */
+  #open(principal: Principal): void {
+    if (this.#state.phase === 'ended') return
+    const request = this.#state.phase === 'waiting' ? this.#state.request : null
+    this.#state = { phase: 'open', principal }
+    if (this.#expired()) {
+      this.fail(EXPIRED())
+      return
+    }
+    this.#sendFrame({ type: 'welcome' })
+    if (request !== null) this.#subscribe(QUERY_SUBSCRIPTION, request)
+  }
+
+  #subscribeBy(frame: SubscribeFrame): void {
+    if (this.#state.phase !== 'open') throw new ParleyError('unauthenticated', 'Send a frame `authenticate` first.')
+    for (const id of this.#ids.values()) {
+      if (id === frame.id) throw new ParleyError('invalid-request', 'There is a subscription with this id.')
+    }
+    if (this.#ids.size >= this.#limits.subscriptions) {
+      throw new ParleyError('invalid-request', `One socket holds at most ${this.#limits.subscriptions} subscriptions.`)
+    }
+    this.#subscribe(frame.id, parseRequest(frame, this.#parts.feed.epoch))
+  }
+
+  #subscribe(id: string, { patterns, types, since }: SubscriptionRequest): void {
+    const mayRead = (document: DocumentId): boolean => {
+      const { principal } = this
+      return principal !== null && can(principal, 'read', document)
+    }
+    const subscription = this.#parts.feed.subscribe({ patterns, types, mayRead }, since, this)
+    this.#ids.set(subscription, id)
+    this.#sendFrame({ type: 'subscribed', id, cursor: subscription.cursor })
+  }
+
+  #unsubscribe(id: string): void {
+    for (const [subscription, known] of this.#ids) {
+      if (known !== id) continue
+      subscription.close()
+      this.#ids.delete(subscription)
+      return
+    }
+    throw new ParleyError('invalid-request', 'There is no subscription with this id.')
+  }
+
+  // What the client is sent
+
+  #sendFrame(frame: ServerFrame): void {
+    this.#send(Buffer.from(JSON.stringify(frame)))
+  }
+
+  #sendProblem(error: ParleyError, id: string | null): void {
+    this.#sendFrame({ type: 'error', ...(id === null ? {} : { id }), problem: { ...this.#parts.problemOf(error) } })
+  }
+
+  #send(frame: Buffer): void {
+    if (this.#state.phase === 'ended' || this.#socket.readyState !== this.#socket.OPEN) return
+    if (this.#socket.bufferedAmount + frame.length > this.#limits.bufferBytes) {
+      this.#end(TOO_SLOW, 'too-slow')
+      return
+    }
+    this.#socket.send(frame, { binary: false }, () => {
+      if (this.#roomWaiters.length > 0 && this.#hasRoom()) this.#releaseWaiters()
+    })
+  }
+
+  #ping(now: number): void {
+    if (now - this.#pingedMs < this.#limits.pingMs) return
+    if (this.#unansweredPings >= UNANSWERED_PINGS) {
+      this.#socket.terminate()
+      return
+    }
+    this.#pingedMs = now
+    this.#unansweredPings += 1
+    this.#socket.ping()
+  }
+
+  /** Moves the cursor of a client on past events that were not for it, so that it never becomes too old. */
+  #bookmark(now: number): void {
+    if (now - this.#bookmarkedMs < this.#limits.bookmarkMs) return
+    this.#bookmarkedMs = now
+    const subscriptions = [...this.#ids.keys()]
+    if (subscriptions.length === 0 || subscriptions.some((one) => one.joinedAfter === null)) return
+    const { place, cursor } = this.#parts.feed.settled()
+    const asksForChanges = subscriptions.some((one) => one.interest.types.has(CHANGED))
+    const hasMoved =
+      place.sequence > this.#place.sequence || (asksForChanges && (place.stamp ?? 0) > (this.#place.stamp ?? 0))
+    if (!hasMoved) return
+    this.#place = place
+    this.#sendFrame({ type: 'bookmark', cursor })
+  }
+
+  // How it ends
+
+  #failBy(error: unknown): void {
+    if (error instanceof ParleyError) {
+      this.fail(error)
+      return
+    }
+    this.#parts.onUnexpected(error)
+    this.fail(new ParleyError('internal', 'The session failed.', { cause: error }))
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#state.phase === 'ended') return
+    this.#settle()
+    this.#socket.close(code, reason)
+    this.#cut = this.#environment.after(this.#limits.closeGraceMs, () => this.#socket.terminate())
+  }
+
+  /** Lets go of everything but the socket; idempotent. */
+  #settle(): void {
+    this.#state = { phase: 'ended' }
+    for (const subscription of this.#ids.keys()) subscription.close()
+    this.#ids.clear()
+    this.#inbox.clear()
+    this.#releaseWaiters()
+    if (this.#socket.readyState === this.#socket.CLOSED) this.#cut?.cancel()
+  }
+
+  #releaseWaiters(): void {
+    for (const release of this.#roomWaiters.splice(0)) release()
+  }
+
+  /** What was missed waits in storage while more than a quarter of the buffer is taken, so live events find room. */
+  #hasRoom(): boolean {
+    return this.#socket.bufferedAmount <= this.#limits.bufferBytes / 4
+  }
+
+  #expired(): boolean {
+    return this.#state.phase === 'open' && this.#environment.now() >= this.#state.principal.expiresAt * 1_000
+  }
+
+  #idOf(subscription: Subscription): string {
+    const id = this.#ids.get(subscription)
+    invariant(id !== undefined, 'only standing subscriptions are served')
+    return id
+  }
+}
+
+const EXPIRED = (): ParleyError => new ParleyError('unauthenticated', 'The token has expired.')
+
+function toBytes(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data)
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data
+}

@@ -1,0 +1,89 @@
+import { decodeEffect, encodeEffect } from '../../content/effect.ts'
+import { ORIGINS, type Origin } from '../../documents/document.ts'
+import { toPrincipalId, toVersion, type DocumentId } from '../../foundation/ids.ts'
+import { damaged, entryChecksum, rowChecksum } from '../checksum.ts'
+import type { Entry, EntryEffect } from '../storage.ts'
+import { exactBytes, plainBytes } from './bytes.ts'
+import { decodeRanges, encodeRanges } from './clockRanges.ts'
+
+/** A row of `entries` without its Yjs bytes. */
+export interface EffectRow {
+  readonly version: number
+  readonly author: string
+  readonly at: number
+  readonly origin: number
+  /**
+   * Over all fields but the update, whose own checksum it covers. It names document and author, not the keys
+   * that stand for them in the database, so that a row that strayed under another document is found out too.
+   */
+  readonly checksum: number
+  readonly update_checksum: number
+  readonly effect: string | null
+  readonly structs: Uint8Array
+  readonly deletes: Uint8Array
+}
+export interface EntryRow extends EffectRow {
+  readonly update_bytes: Uint8Array
+}
+
+/** How origins are kept. A number once given is never given to another origin. */
+const ORIGIN_NUMBERS: Readonly<Record<Origin, number>> = {
+  create: 1,
+  write: 2,
+  live: 3,
+  merge: 4,
+  resolution: 5,
+  restore: 6,
+  revert: 7,
+  transaction: 8,
+  settings: 9,
+  delete: 10,
+}
+const ORIGIN_OF_NUMBER: ReadonlyMap<number, Origin> = new Map(ORIGINS.map((origin) => [ORIGIN_NUMBERS[origin], origin]))
+
+export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
+  const row = {
+    version: entry.version,
+    author: entry.author,
+    at: entry.at,
+    origin: ORIGIN_NUMBERS[entry.origin],
+    update_checksum: entryChecksum(entry.update),
+    effect: encodeEffect(entry.effect),
+    structs: encodeRanges(entry.structs),
+    deletes: encodeRanges(entry.deletes),
+    update_bytes: exactBytes(entry.update),
+  }
+  return { ...row, checksum: checksum(document, row) }
+}
+
+/** Throws `document-damaged`. */
+export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
+  const facts = decodeEntryEffect(document, row)
+  if (entryChecksum(row.update_bytes) !== row.update_checksum) throw damaged(`Entry ${row.version} of ${document}`)
+  return {
+    ...facts,
+    update: plainBytes(row.update_bytes),
+    structs: decodeRanges(row.structs),
+    deletes: decodeRanges(row.deletes),
+  }
+}
+
+/** Throws `document-damaged`. */
+export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
+  const origin = ORIGIN_OF_NUMBER.get(row.origin)
+  if (origin === undefined || checksum(document, row) !== row.checksum) {
+    throw damaged(`Entry ${row.version} of ${document}`)
+  }
+  return {
+    version: toVersion(row.version),
+    author: toPrincipalId(row.author),
+    at: row.at,
+    origin,
+    effect: row.effect === null ? null : decodeEffect(row.effect),
+  }
+}
+
+function checksum(document: DocumentId, row: Omit<EffectRow, 'checksum'>): number {
+  const fields = [document, row.version, row.author, row.at, row.origin, row.update_checksum]
+  return rowChecksum(fields, row.effect ?? '', row.structs, row.deletes)
+}

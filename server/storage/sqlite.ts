@@ -1,0 +1,256 @@
+import type Database from 'better-sqlite3'
+import type { ConflictRecord, ContentHash } from '../conflicts/conflict.ts'
+import type { Content } from '../content/content.ts'
+import type { Head } from '../documents/document.ts'
+import { assertNever, invariant } from '../foundation/assert.ts'
+import type { Environment } from '../foundation/environment.ts'
+import { toConflictId, toSequence, toVersion, trustedDocumentId, type ConflictId, type DocumentId, type Sequence, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { StoredEvent } from '../notifications/event.ts'
+import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
+import { encodeSnapshot } from './rows/content.ts'
+import { openConnection } from './sqliteConnection.ts'
+import { toStorageError } from './sqliteErrors.ts'
+import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
+import { encodeAct, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
+import { SqliteReader } from './sqliteReader.ts'
+import { SqliteWriter } from './sqliteWriter.ts'
+import type { Act, ActResult, Checkpoint, Committed, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot, Storage } from './storage.ts'
+import { startThreadExecutor } from './threadExecutor.ts'
+import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
+
+export interface SqliteOptions {
+  readonly file: string
+  /** Where commits wait for the disk: in a thread of their own, or in this one (which stalls everything meanwhile). */
+  readonly writer: 'thread' | 'inline'
+  readonly environment: Environment
+}
+
+/** What tests reach into; nothing of it can be configured. */
+export interface SqliteInternals {
+  /** Called with each connection of an inline writer, to emulate a full disk. */
+  readonly prepareWriter?: (connection: Database.Database) => void
+  /** Another entry point of the writer's thread, that can load the source. */
+  readonly workerUrl?: URL
+  /** Instead of ending the process when the writer's thread died. */
+  readonly crash?: (error: Error) => void
+}
+
+/**
+ * Opens a SQLite file as storage, creating it if it is missing, and keeps other processes off it until `close`.
+ * Rejects with `CannotOpenStorage`, whose message is for the person who started the process.
+ */
+export async function openSqlite(options: SqliteOptions, internals: SqliteInternals = {}): Promise<Storage> {
+  const file = canonicalPath(options.file)
+  const lock = acquireInstanceLock(file)
+  let connection: Database.Database | undefined
+  try {
+    const opened = openDatabaseFile(file, options.environment)
+    connection = opened.connection
+    connection.pragma('query_only = ON')
+    const executor = await startExecutor(file, options.writer, internals, (cause) => queue.die(cause))
+    const queue = new WriteQueue(executor, internals.crash ?? crash)
+    return new SqliteStorage(opened.epoch, new SqliteReader(connection), executor, queue, lock)
+  } catch (error) {
+    connection?.close()
+    lock.release()
+    throw error
+  }
+}
+
+async function startExecutor(
+  file: string,
+  writer: SqliteOptions['writer'],
+  internals: SqliteInternals,
+  onDeath: (cause: Error) => void,
+): Promise<BatchExecutor> {
+  if (writer === 'thread') return startThreadExecutor(file, onDeath, internals.workerUrl)
+  const inline = new SqliteWriter(() => {
+    const connection = openConnection(file)
+    internals.prepareWriter?.(connection)
+    return connection
+  })
+  return {
+    execute: async (operations) => inline.execute(operations),
+    close: async () => inline.close(),
+  }
+}
+
+/** In a task of its own, so that those who wait for an answer have theirs first. */
+const crash = (error: Error): void => {
+  setImmediate(() => {
+    throw error
+  })
+}
+
+class SqliteStorage implements Storage {
+  readonly epoch: string
+  readonly #reader: SqliteReader
+  readonly #executor: BatchExecutor
+  readonly #queue: WriteQueue
+  readonly #lock: InstanceLock
+  readonly #listeners = new Set<(committed: Committed) => void>()
+  #closing: Promise<void> | null = null
+  #closed = false
+
+  constructor(epoch: string, reader: SqliteReader, executor: BatchExecutor, queue: WriteQueue, lock: InstanceLock) {
+    this.epoch = epoch
+    this.#reader = reader
+    this.#executor = executor
+    this.#queue = queue
+    this.#lock = lock
+  }
+
+  async commit(act: Act): Promise<ActResult> {
+    return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result))
+  }
+
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #settle(act: Act, result: SqliteResult): ActResult {
+    switch (result.status) {
+      case 'done': {
+        const events = act.events.map((event, index) => ({
+          ...event,
+          at: act.at,
+          sequence: toSequence(result.value + index),
+        }))
+        this.#tell({ heads: act.appends.map((append) => append.head), events })
+        return { status: 'committed', events }
+      }
+      case 'stale':
+        return { status: 'stale', document: trustedDocumentId(result.document), version: toVersion(result.version) }
+      case 'conflict-moved':
+        return { status: 'conflict-moved', conflict: toConflictId(result.conflict) }
+      case 'failed':
+        throw toError(result.failure)
+      default:
+        return assertNever(result)
+    }
+  }
+
+  /** A listener that throws is a bug, but not one that could undo the act or be kept from the other listeners. */
+  #tell(committed: Committed): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(committed)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  async storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void> {
+    await this.#write({ op: 'snapshot', document, row: encodeSnapshot(document, snapshot), entryChecksum })
+  }
+
+  async head(document: DocumentId): Promise<Head | null> {
+    return this.#read((reader) => reader.head(document))
+  }
+
+  async heads(query: HeadQuery): Promise<readonly Head[]> {
+    return this.#read((reader) => reader.heads(query))
+  }
+
+  async snapshot(document: DocumentId): Promise<Snapshot | null> {
+    return this.#read((reader) => reader.snapshot(document))
+  }
+
+  async entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]> {
+    return this.#read((reader) => reader.entries(document, after, upTo, limit))
+  }
+
+  async effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]> {
+    return this.#read((reader) => reader.effects(document, after, upTo, limit))
+  }
+
+  async checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null> {
+    return this.#read((reader) => reader.checkpoint(document, version))
+  }
+
+  async conflict(id: ConflictId): Promise<ConflictRecord | null> {
+    return this.#read((reader) => reader.conflict(id))
+  }
+
+  async conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]> {
+    return this.#read((reader) => reader.conflicts(query))
+  }
+
+  async openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>> {
+    return this.#read((reader) => reader.openConflictCounts(documents))
+  }
+
+  async content(hash: ContentHash): Promise<Content | null> {
+    return this.#read((reader) => reader.content(hash))
+  }
+
+  async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
+    return this.#read((reader) => reader.events(after, limit))
+  }
+
+  async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
+    return this.#read((reader) => reader.eventRange())
+  }
+
+  async pruneEvents(before: number): Promise<number> {
+    return this.#write({ op: 'prune-events', before })
+  }
+
+  async pruneConflicts(before: number): Promise<number> {
+    return this.#write({ op: 'prune-conflicts', before })
+  }
+
+  async revoke({ subject, until }: Revocation): Promise<void> {
+    const [kind, name] = 'sub' in subject ? (['sub', subject.sub] as const) : (['jti', subject.jti] as const)
+    await this.#write({ op: 'revoke', kind, subject: name, until })
+  }
+
+  async revocations(): Promise<readonly Revocation[]> {
+    return this.#read((reader) => reader.revocations())
+  }
+
+  async writable(): Promise<boolean> {
+    try {
+      await this.#write({ op: 'probe' })
+      return true
+    } catch (error) {
+      if (error instanceof ParleyError) return false
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** The writer goes last: whoever closes a database last moves the WAL into it, which is work for its thread. */
+  async #close(): Promise<void> {
+    await this.#queue.drain()
+    this.#closed = true
+    this.#reader.close()
+    await this.#executor.close()
+    this.#lock.release()
+  }
+
+  #write(operation: Exclude<SqliteOperation, { op: 'act' }>): Promise<number> {
+    return this.#queue.submit(operation, (result) => {
+      invariant(result.status === 'done', 'only acts are refused')
+      return result.value
+    })
+  }
+
+  #read<T>(read: (reader: SqliteReader) => T): T {
+    if (this.#closed) throw new ParleyError('shutting-down', 'The storage is closed.')
+    try {
+      return read(this.#reader)
+    } catch (error) {
+      throw toStorageError(error)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { invariant } from '../foundation/assert.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import { toStorageError } from './sqliteErrors.ts'
+import { encodeConflict, referredContents, type ConflictRow } from './rows/conflict.ts'
+import type { SnapshotRow } from './rows/content.ts'
+import { encodeEntry, type EntryRow } from './rows/entry.ts'
+import { encodeEvent, type NewEventRow } from './rows/event.ts'
+import { encodeHead, type HeadRow } from './rows/head.ts'
+import type { Act, Append, ConflictWrite } from './storage.ts'
+
+/**
+ * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON is
+ * made by whoever asks, because everybody waits for the writer.
+ */
+export type SqliteOperation =
+  | ActOperation
+  | {
+      readonly op: 'snapshot'
+      readonly document: DocumentId
+      readonly row: SnapshotRow
+      readonly entryChecksum: number
+    }
+  | { readonly op: 'revoke'; readonly kind: 'sub' | 'jti'; readonly subject: string; readonly until: number }
+  | { readonly op: 'prune-events'; readonly before: number }
+  | { readonly op: 'prune-conflicts'; readonly before: number }
+  | { readonly op: 'probe' }
+
+export interface ActOperation {
+  readonly op: 'act'
+  readonly at: number
+  readonly appends: readonly AppendRow[]
+  readonly conflicts: readonly ConflictWriteRow[]
+  readonly contents: readonly ContentJson[]
+  readonly events: readonly NewEventRow[]
+}
+
+export interface AppendRow {
+  readonly expected: number
+  readonly head: HeadRow
+  readonly entry: EntryRow
+  /** JSON; the writer packs it. */
+  readonly checkpoint: string | null
+}
+
+export interface ConflictWriteRow {
+  readonly op: 'insert' | 'update'
+  readonly row: ConflictRow
+  readonly hashes: readonly string[]
+}
+
+export interface ContentJson {
+  readonly hash: string
+  readonly json: string
+}
+
+export type SqliteResult =
+  /** `value` is the sequence of an act's first event, or how many rows were pruned; else 0. */
+  | { readonly status: 'done'; readonly value: number }
+  | { readonly status: 'stale'; readonly document: string; readonly version: number }
+  | { readonly status: 'conflict-moved'; readonly conflict: string }
+  | { readonly status: 'failed'; readonly failure: Failure }
+
+/** An error in a form that passes from thread to thread; `code` is null for a bug. */
+export type Failure =
+  | { readonly code: ProblemCode; readonly message: string }
+  | { readonly code: null; readonly message: string; readonly stack: string }
+
+/** What the file cannot hold as such: a broken invariant is a bug of the caller. */
+export function encodeAct(act: Act): ActOperation {
+  const conflicts = act.conflicts.map(encodeConflictWrite)
+  const referred = new Set(conflicts.flatMap((write) => write.hashes))
+  const contents = Array.from(act.contents, ([hash, content]) => {
+    invariant(referred.has(hash), 'a conflict of the act refers to each of its contents')
+    return { hash, json: JSON.stringify(content) }
+  })
+  return { op: 'act', at: act.at, appends: act.appends.map(encodeAppend), conflicts, contents, events: act.events.map(encodeEvent) }
+}
+
+function encodeAppend(append: Append): AppendRow {
+  const { head, entry, expected } = append
+  invariant(entry.version === head.version, 'the head is at the version of its entry')
+  invariant(entry.version === expected + 1, 'an entry takes the version after the expected one')
+  return {
+    expected,
+    head: encodeHead(head),
+    entry: encodeEntry(head.id, entry),
+    checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),
+  }
+}
+
+const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => ({
+  op: write.op,
+  row: encodeConflict(write.record),
+  hashes: referredContents(write.record),
+})
+
+/** About how many bytes an operation holds while it waits. */
+export function operationBytes(operation: SqliteOperation): number {
+  if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength
+  if (operation.op !== 'act') return ROW_BYTES
+  let bytes = ROW_BYTES
+  for (const { head, entry, checkpoint } of operation.appends) {
+    bytes += ROW_BYTES + entry.update_bytes.byteLength + entry.structs.byteLength + entry.deletes.byteLength
+    bytes += (entry.effect?.length ?? 0) + (checkpoint?.length ?? 0) + (head.schema?.length ?? 0)
+  }
+  for (const conflict of operation.conflicts) bytes += ROW_BYTES + conflict.row.record.length
+  for (const content of operation.contents) bytes += ROW_BYTES + content.json.length
+  for (const event of operation.events) bytes += ROW_BYTES + event.data.length
+  return bytes
+}
+/** The fixed fields of a row, generously. */
+const ROW_BYTES = 256
+
+export function toFailure(error: unknown): Failure {
+  const known = toStorageError(error)
+  if (known instanceof ParleyError) return { code: known.code, message: known.message }
+  if (known instanceof Error) return { code: null, message: known.message, stack: known.stack ?? '' }
+  return { code: null, message: String(known), stack: '' }
+}
+
+export function toError(failure: Failure): Error {
+  if (failure.code !== null) return new ParleyError(failure.code, failure.message)
+  const error = new Error(failure.message)
+  error.stack = failure.stack
+  return error
+}

@@ -1,0 +1,249 @@
+import type Database from 'better-sqlite3'
+import type { ConflictRecord, ContentHash } from '../conflicts/conflict.ts'
+import type { Content } from '../content/content.ts'
+import type { Head } from '../documents/document.ts'
+import {
+  toPrincipalId,
+  toSequence,
+  trustedDocumentId,
+  type ConflictId,
+  type DocumentId,
+  type Pattern,
+  type Sequence,
+  type Version,
+} from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { StoredEvent } from '../notifications/event.ts'
+import { damaged } from './checksum.ts'
+import { idRanges, type IdRange } from './idRanges.ts'
+import { decodeConflict, type RecordRow } from './rows/conflict.ts'
+import { decodeCheckpoint, decodeSnapshot, unpackContent, type CheckpointRow, type PackedContent, type SnapshotRow } from './rows/content.ts'
+import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
+import { decodeEvent, type EventRow } from './rows/event.ts'
+import { decodeHead, type HeadRow } from './rows/head.ts'
+import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
+
+/**
+ * Answers every question of the port from one connection, synchronously. In WAL mode a read sees what was committed
+ * when it began and never waits for a commit. No read leaves a cursor open, which would keep the WAL from shrinking.
+ */
+export class SqliteReader {
+  readonly #connection: Database.Database
+  readonly #sql: ReturnType<typeof prepare>
+
+  constructor(connection: Database.Database) {
+    this.#connection = connection
+    this.#sql = prepare(connection)
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+
+  head(document: DocumentId): Head | null {
+    const row = this.#sql.head.get(document)
+    return row === undefined ? null : decodeHead(row)
+  }
+
+  /** A head that is damaged is left out, so that one document does not hide the others (SPEC OPS-6). */
+  heads(query: HeadQuery): Head[] {
+    const heads: Head[] = []
+    for (const { from, to } of idRanges(query.patterns)) {
+      for (const row of this.#sql.heads.iterate({ from, to, after: query.after ?? '' })) {
+        if (heads.length >= query.limit) return heads
+        pushUndamaged(heads, () => decodeHead(row))
+      }
+    }
+    return heads
+  }
+
+  snapshot(document: DocumentId): Snapshot | null {
+    const row = this.#sql.snapshot.get(document)
+    return row === undefined ? null : decodeSnapshot(document, row)
+  }
+
+  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Entry[] {
+    const rows = this.#rows(this.#sql.entries, document, after, upTo, limit)
+    return rows.map((row) => decodeEntry(document, row))
+  }
+
+  effects(document: DocumentId, after: Version, upTo: Version, limit: number): EntryEffect[] {
+    const rows = this.#rows(this.#sql.effects, document, after, upTo, limit)
+    return rows.map((row) => decodeEntryEffect(document, row))
+  }
+
+  /** Throws `document-damaged` where a row is missing: a log has no gaps. */
+  #rows<Row extends EffectRow>(
+    statement: Database.Statement<[LogRange], Row>,
+    document: DocumentId,
+    after: Version,
+    upTo: Version,
+    limit: number,
+  ): Row[] {
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return []
+    const last = Math.min(upTo, stored.version, after + limit)
+    const rows = statement.all({ document: stored.key, after, last })
+    const gap = rows.findIndex((row, index) => row.version !== after + 1 + index)
+    const missing = gap === -1 ? after + 1 + rows.length : after + 1 + gap
+    if (missing <= last) throw damaged(`Entry ${missing} of ${document}`)
+    return rows
+  }
+
+  checkpoint(document: DocumentId, version: Version): Checkpoint | null {
+    const row = this.#sql.checkpoint.get(document, version)
+    return row === undefined ? null : decodeCheckpoint(document, row)
+  }
+
+  conflict(id: ConflictId): ConflictRecord | null {
+    const row = this.#sql.conflict.get(id)
+    return row === undefined ? null : decodeConflict(row)
+  }
+
+  /** Damaged records are left out, as in `heads`. */
+  conflicts(query: ConflictQuery): ConflictRecord[] {
+    const records: ConflictRecord[] = []
+    const { sql, parameters } = conflictsQuery(query)
+    for (const row of this.#connection.prepare<unknown[], RecordRow>(sql).iterate(...parameters)) {
+      if (records.length >= query.limit) break
+      pushUndamaged(records, () => decodeConflict(row))
+    }
+    return records
+  }
+
+  openConflictCounts(documents: readonly DocumentId[]): Map<DocumentId, number> {
+    const rows = this.#sql.openConflictCounts.all(JSON.stringify(documents))
+    return new Map(rows.map((row) => [trustedDocumentId(row.document), row.count]))
+  }
+
+  content(hash: ContentHash): Content | null {
+    const row = this.#sql.content.get(hash)
+    return row === undefined ? null : unpackContent([hash], row, 'A content of a conflict')
+  }
+
+  events(after: Sequence, limit: number): StoredEvent[] {
+    return this.#sql.events.all(after, limit).map(decodeEvent)
+  }
+
+  eventRange(): { first: Sequence; last: Sequence } {
+    const { first, last } = this.#sql.eventRange.get() ?? { first: null, last: null }
+    return { first: toSequence(first ?? (last ?? 0) + 1), last: toSequence(last ?? 0) }
+  }
+
+  revocations(): Revocation[] {
+    return this.#sql.revocations.all().map((row) => ({
+      subject: row.subject_kind === 'sub' ? { sub: toPrincipalId(row.subject) } : { jti: row.subject },
+      until: row.until,
+    }))
+  }
+}
+
+function pushUndamaged<T>(list: T[], decode: () => T): void {
+  try {
+    list.push(decode())
+  } catch (error) {
+    if (!(error instanceof ParleyError && error.code === 'document-damaged')) throw error
+  }
+}
+
+/** Newest first. Every value is a parameter; only the shape of the condition depends on the query. */
+function conflictsQuery(query: ConflictQuery): { sql: string; parameters: unknown[] } {
+  const conditions = [matching(query.patterns)]
+  if (query.before !== null) conditions.push({ sql: 'id < ?', parameters: [query.before] })
+  if (query.statuses !== undefined) conditions.push(oneOf('status', query.statuses))
+  if (query.kinds !== undefined) conditions.push(oneOf('kind', query.kinds))
+  if (query.author !== undefined) conditions.push({ sql: 'author = ?', parameters: [query.author] })
+  return {
+    sql: `SELECT id, checksum, record FROM conflicts
+          WHERE ${conditions.map((condition) => condition.sql).join(' AND ')} ORDER BY id DESC`,
+    parameters: conditions.flatMap((condition) => condition.parameters),
+  }
+}
+
+interface Condition {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+}
+
+const oneOf = (column: 'status' | 'kind', values: readonly string[]): Condition => ({
+  sql: `${column} IN (${values.map(() => '?').join(', ')})`,
+  parameters: values,
+})
+
+/** Many ranges are one parameter, because a condition may only be so long. */
+function matching(patterns: readonly Pattern[]): Condition {
+  const [only] = patterns
+  if (only !== undefined && patterns.length === 1 && 'exact' in only) {
+    return { sql: 'document = ?', parameters: [only.exact] }
+  }
+  if (patterns.some((pattern) => 'prefix' in pattern && pattern.prefix === '')) return { sql: 'true', parameters: [] }
+  return {
+    sql: `EXISTS (SELECT 1 FROM json_each(?) AS range
+                  WHERE document >= range.value ->> 'from' AND document < range.value ->> 'to')`,
+    parameters: [JSON.stringify(idRanges(patterns))],
+  }
+}
+
+interface LogRange {
+  readonly document: number
+  readonly after: number
+  readonly last: number
+}
+
+function prepare(connection: Database.Database) {
+  return { ...prepareDocuments(connection), ...prepareRest(connection) }
+}
+
+const HEAD_COLUMNS = `id, incarnation, kind, root, conflict_policy, schema, version, first_version,
+  created_at, created_by, updated_at, updated_by, deleted_at, checksum`
+const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect, structs, deletes'
+const LOG_RANGE = `FROM entries JOIN principals ON principals.key = author
+  WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
+
+function prepareDocuments(connection: Database.Database) {
+  return {
+    head: connection.prepare<[id: string], HeadRow>(`SELECT ${HEAD_COLUMNS} FROM documents WHERE id = ?`),
+    heads: connection.prepare<[IdRange & { after: string }], HeadRow>(
+      `SELECT ${HEAD_COLUMNS} FROM documents
+       WHERE id >= @from AND id < @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
+    ),
+    key: connection.prepare<[id: string], { key: number; version: number }>(
+      'SELECT key, version FROM documents WHERE id = ?',
+    ),
+    entries: connection.prepare<[LogRange], EntryRow>(`SELECT ${EFFECT_COLUMNS}, update_bytes ${LOG_RANGE}`),
+    effects: connection.prepare<[LogRange], EffectRow>(`SELECT ${EFFECT_COLUMNS} ${LOG_RANGE}`),
+    snapshot: connection.prepare<[id: string], SnapshotRow>(
+      `SELECT snapshots.version, snapshots.checksum, state
+       FROM snapshots JOIN documents ON documents.key = snapshots.document WHERE documents.id = ?`,
+    ),
+    checkpoint: connection.prepare<[id: string, version: number], CheckpointRow>(
+      `SELECT checkpoints.version, checkpoints.checksum, content
+       FROM checkpoints JOIN documents ON documents.key = checkpoints.document
+       WHERE documents.id = ? AND checkpoints.version <= ? ORDER BY checkpoints.version DESC LIMIT 1`,
+    ),
+  }
+}
+
+function prepareRest(connection: Database.Database) {
+  return {
+    conflict: connection.prepare<[id: string], RecordRow>('SELECT id, checksum, record FROM conflicts WHERE id = ?'),
+    openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
+      `SELECT conflicts.document, count(*) AS count
+       FROM conflicts JOIN documents ON documents.id = conflicts.document
+       WHERE status = 'open' AND deleted_at IS NULL AND conflicts.document IN (SELECT value FROM json_each(?))
+       GROUP BY conflicts.document`,
+    ),
+    content: connection.prepare<[hash: string], PackedContent>('SELECT checksum, content FROM contents WHERE hash = ?'),
+    events: connection.prepare<[after: number, limit: number], EventRow>(
+      'SELECT sequence, at, type, document, data FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
+    ),
+    // The ledger of AUTOINCREMENT knows the last sequence even when its event was forgotten.
+    eventRange: connection.prepare<[], { first: number | null; last: number | null }>(
+      `SELECT (SELECT min(sequence) FROM events) AS first,
+              (SELECT seq FROM sqlite_sequence WHERE name = 'events') AS last`,
+    ),
+    revocations: connection.prepare<[], { subject_kind: 'sub' | 'jti'; subject: string; until: number }>(
+      'SELECT subject_kind, subject, until FROM revocations ORDER BY subject_kind, subject',
+    ),
+  }
+}

@@ -1,0 +1,293 @@
+import type Database from 'better-sqlite3'
+import { assertNever } from '../foundation/assert.ts'
+import { entryChecksum } from './checksum.ts'
+import { packContent } from './rows/content.ts'
+import type { ConflictRow } from './rows/conflict.ts'
+import type { HeadRow } from './rows/head.ts'
+import type { ActOperation, AppendRow, ConflictWriteRow, ContentJson, SqliteOperation, SqliteResult } from './sqliteOperation.ts'
+
+/** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
+const PRUNED_EVENTS = 1000
+/** Fewer than events, because each may take contents along. */
+const PRUNED_CONFLICTS = 100
+/** Many more principals than write at one time; a full cache starts anew. */
+const CACHED_PRINCIPALS = 10_000
+/** More than the free space in the pages already there, so that a full disk refuses it. */
+const PROBE_BYTES = 16 * 1024
+
+const DONE: SqliteResult = { status: 'done', value: 0 }
+
+/**
+ * What each operation does to the database, by statements prepared once for one connection. Knows nothing of
+ * transactions: a result other than `done` asks its caller to take back what was written.
+ */
+export class SqliteStatements {
+  readonly #principals = new Map<string, number>()
+  readonly #sql: ReturnType<typeof prepare>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepare(connection)
+  }
+
+  /** To be called when anything was taken back: a principal may be gone with it. */
+  forgetPrincipals(): void {
+    this.#principals.clear()
+  }
+
+  run(operation: SqliteOperation): SqliteResult {
+    switch (operation.op) {
+      case 'act':
+        return this.#act(operation)
+      case 'snapshot':
+        return this.#snapshot(operation)
+      case 'revoke':
+        this.#sql.upsertRevocation.run(operation.kind, operation.subject, operation.until)
+        return DONE
+      case 'prune-events':
+        return this.#pruneEvents(operation.before)
+      case 'prune-conflicts':
+        return this.#pruneConflicts(operation.before)
+      case 'probe':
+        this.#sql.insertProbe.run(PROBE_BYTES)
+        this.#sql.deleteProbe.run()
+        return DONE
+      default:
+        return assertNever(operation)
+    }
+  }
+
+  #act(act: ActOperation): SqliteResult {
+    for (const append of act.appends) {
+      const stored = this.#append(append)
+      if (stored !== append.expected) return { status: 'stale', document: append.head.id, version: stored }
+    }
+    for (const content of act.contents) this.#content(content)
+    for (const write of act.conflicts) {
+      if (!this.#conflict(write)) return { status: 'conflict-moved', conflict: write.row.id }
+    }
+    let last = 0
+    for (const event of act.events) {
+      last = Number(this.#sql.insertEvent.run(act.at, event.type, event.document, event.data).lastInsertRowid)
+    }
+    return act.events.length === 0 ? DONE : { status: 'done', value: last - act.events.length + 1 }
+  }
+
+  /** Writes nothing unless the stored version, which it returns, is the expected one. */
+  #append({ expected, head, entry, checkpoint }: AppendRow): number {
+    if (!this.#moveHead(head, expected)) return this.#sql.selectVersion.get(head.id) ?? 0
+    this.#sql.insertEntry.run(
+      head.id,
+      entry.version,
+      this.#principal(entry.author),
+      entry.at,
+      entry.origin,
+      entry.checksum,
+      entry.update_checksum,
+      entry.effect,
+      entry.structs,
+      entry.deletes,
+      entry.update_bytes,
+    )
+    if (checkpoint !== null) {
+      const packed = packContent([head.id, entry.version], checkpoint)
+      this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
+    }
+    if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
+    return expected
+  }
+
+  #moveHead(head: HeadRow, expected: number): boolean {
+    const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
+    const { changes } = statement.run(
+      head.incarnation,
+      head.kind,
+      head.root,
+      head.conflict_policy,
+      head.schema,
+      head.version,
+      head.first_version,
+      head.created_at,
+      head.created_by,
+      head.updated_at,
+      head.updated_by,
+      head.deleted_at,
+      head.checksum,
+      head.id,
+      expected,
+    )
+    return changes === 1
+  }
+
+  #principal(sub: string): number {
+    const cached = this.#principals.get(sub)
+    if (cached !== undefined) return cached
+    const key = this.#sql.selectPrincipal.get(sub) ?? Number(this.#sql.insertPrincipal.run(sub).lastInsertRowid)
+    if (this.#principals.size >= CACHED_PRINCIPALS) this.#principals.clear()
+    this.#principals.set(sub, key)
+    return key
+  }
+
+  #content({ hash, json }: ContentJson): void {
+    if (this.#sql.selectContent.get(hash) !== undefined) return
+    const packed = packContent([hash], json)
+    this.#sql.insertContent.run(hash, packed.checksum, packed.content)
+  }
+
+  /** Whether the stored revision was the one that the write builds on. */
+  #conflict({ op, row, hashes }: ConflictWriteRow): boolean {
+    if (op === 'insert') {
+      const key = Number(this.#sql.insertConflict.run(row).lastInsertRowid)
+      for (const hash of hashes) this.#sql.insertLink.run(hash, key)
+      return true
+    }
+    const key = this.#sql.updateConflict.get(row)
+    if (key === undefined) return false
+    const before = this.#sql.selectLinks.all(key)
+    for (const hash of hashes) if (!before.includes(hash)) this.#sql.insertLink.run(hash, key)
+    for (const hash of before) if (!hashes.includes(hash)) this.#unlink(hash, key)
+    return true
+  }
+
+  /** A conflict no longer refers to a content; the last one takes it along. */
+  #unlink(hash: string, conflict: number): void {
+    this.#sql.deleteLink.run(hash, conflict)
+    this.#sql.deleteUnlinkedContent.run(hash)
+  }
+
+  #snapshot({ document, row, entryChecksum: wanted }: SqliteOperation & { op: 'snapshot' }): SqliteResult {
+    const entry = this.#sql.selectUpdate.get(document, row.version)
+    if (entry === undefined || entryChecksum(entry.update_bytes) !== wanted) return DONE
+    this.#sql.upsertSnapshot.run(entry.document, row.version, row.checksum, row.state)
+    return DONE
+  }
+
+  /** From the oldest on, up to the first that is kept, so that the feed has no holes even if a clock went back. */
+  #pruneEvents(before: number): SqliteResult {
+    const oldest = this.#sql.selectOldestEvents.all(PRUNED_EVENTS)
+    const kept = oldest.findIndex((event) => event.at >= before)
+    const pruned = kept === -1 ? oldest.length : kept
+    const last = oldest[pruned - 1]
+    if (last !== undefined) this.#sql.deleteEventsUpTo.run(last.sequence)
+    return { status: 'done', value: pruned }
+  }
+
+  #pruneConflicts(before: number): SqliteResult {
+    const conflicts = this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)
+    for (const conflict of conflicts) {
+      for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
+      this.#sql.deleteConflict.run(conflict)
+    }
+    return { status: 'done', value: conflicts.length }
+  }
+}
+
+type Bytes = Uint8Array
+
+
+function prepare(connection: Database.Database) {
+  return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }
+}
+
+type HeadValues = [
+  ...[incarnation: string, kind: string, root: string, conflictPolicy: string, schema: string | null],
+  ...[version: number, firstVersion: number, createdAt: number, createdBy: string, updatedAt: number],
+  ...[updatedBy: string, deletedAt: number | null, checksum: number, id: string, expected: number],
+]
+const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
+
+function prepareLog(connection: Database.Database) {
+  return {
+    insertHead: connection.prepare<HeadValues>(
+      `INSERT INTO documents (incarnation, kind, root, conflict_policy, schema, version, first_version,
+         created_at, created_by, updated_at, updated_by, deleted_at, checksum, id)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = 0
+       ON CONFLICT (id) DO NOTHING`,
+    ),
+    updateHead: connection.prepare<HeadValues>(
+      `UPDATE documents SET incarnation = ?, kind = ?, root = ?, conflict_policy = ?, schema = ?, version = ?,
+         first_version = ?, created_at = ?, created_by = ?, updated_at = ?, updated_by = ?, deleted_at = ?,
+         checksum = ?
+       WHERE id = ? AND version = ?`,
+    ),
+    selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
+    selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
+    insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
+    insertEntry: connection.prepare<
+      [string, number, number, number, number, number, number, string | null, Bytes, Bytes, Bytes]
+    >(
+      `INSERT INTO entries (document, version, author, at, origin, checksum, update_checksum, effect,
+         structs, deletes, update_bytes) VALUES (${KEY_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertCheckpoint: connection.prepare<[id: string, version: number, checksum: number, content: Bytes]>(
+      `INSERT INTO checkpoints (document, version, checksum, content) VALUES (${KEY_OF_ID}, ?, ?, ?)`,
+    ),
+    selectUpdate: connection.prepare<[id: string, version: number], { document: number; update_bytes: Bytes }>(
+      `SELECT entries.document, update_bytes FROM documents JOIN entries ON entries.document = documents.key
+       WHERE documents.id = ? AND entries.version = ? AND entries.version >= documents.first_version`,
+    ),
+    upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Bytes]>(
+      `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)
+       ON CONFLICT (document) DO UPDATE
+         SET version = excluded.version, checksum = excluded.checksum, state = excluded.state
+         WHERE excluded.version >= snapshots.version`,
+    ),
+    deleteSnapshot: connection.prepare<[id: string]>(`DELETE FROM snapshots WHERE document = ${KEY_OF_ID}`),
+  }
+}
+
+function prepareConflicts(connection: Database.Database) {
+  return {
+    insertConflict: connection.prepare<[ConflictRow]>(
+      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record)
+       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record)`,
+    ),
+    updateConflict: connection
+      .prepare<[ConflictRow], number>(
+        `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
+           checksum = @checksum, record = @record
+         WHERE id = @id AND revision = @revision - 1 RETURNING key`,
+      )
+      .pluck(),
+    selectClosedConflicts: connection
+      .prepare<[before: number, limit: number], number>(
+        'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
+      )
+      .pluck(),
+    deleteConflict: connection.prepare<[conflict: number]>('DELETE FROM conflicts WHERE key = ?'),
+    selectContent: connection.prepare<[hash: string]>('SELECT 1 FROM contents WHERE hash = ?'),
+    insertContent: connection.prepare<[hash: string, checksum: number, content: Bytes]>(
+      'INSERT INTO contents (hash, checksum, content) VALUES (?, ?, ?)',
+    ),
+    deleteUnlinkedContent: connection.prepare<[hash: string]>(
+      `DELETE FROM contents WHERE hash = ?
+         AND NOT EXISTS (SELECT 1 FROM conflict_contents WHERE conflict_contents.hash = contents.hash)`,
+    ),
+    selectLinks: connection
+      .prepare<[conflict: number], string>('SELECT hash FROM conflict_contents WHERE conflict = ?')
+      .pluck(),
+    insertLink: connection.prepare<[hash: string, conflict: number]>(
+      'INSERT INTO conflict_contents (hash, conflict) VALUES (?, ?)',
+    ),
+    deleteLink: connection.prepare<[hash: string, conflict: number]>(
+      'DELETE FROM conflict_contents WHERE hash = ? AND conflict = ?',
+    ),
+  }
+}
+
+function prepareRest(connection: Database.Database) {
+  return {
+    insertEvent: connection.prepare<[at: number, type: string, document: string, data: string]>(
+      'INSERT INTO events (at, type, document, data) VALUES (?, ?, ?, ?)',
+    ),
+    selectOldestEvents: connection.prepare<[limit: number], { sequence: number; at: number }>(
+      'SELECT sequence, at FROM events ORDER BY sequence LIMIT ?',
+    ),
+    deleteEventsUpTo: connection.prepare<[sequence: number]>('DELETE FROM events WHERE sequence <= ?'),
+    upsertRevocation: connection.prepare<[kind: string, subject: string, until: number]>(
+      `INSERT INTO revocations (subject_kind, subject, until) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+    ),
+    insertProbe: connection.prepare<[bytes: number]>('INSERT INTO probe (filler) VALUES (zeroblob(?))'),
+    deleteProbe: connection.prepare<[]>('DELETE FROM probe'),
+  }
+}

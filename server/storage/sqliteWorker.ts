@@ -1,0 +1,24 @@
+/**
+ * The writer's own thread: an fsync that takes long here stalls no socket and no read. Started by threadExecutor.ts.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { invariant } from '../foundation/assert.ts'
+import { openConnection } from './sqliteConnection.ts'
+import { SqliteWriter } from './sqliteWriter.ts'
+import type { FromWorker, ToWorker, WorkerData } from './threadExecutor.ts'
+
+const port = parentPort
+invariant(port !== null, 'sqliteWorker runs as a worker thread')
+const { file }: WorkerData = workerData
+const writer = new SqliteWriter(() => openConnection(file))
+const send = (message: FromWorker): void => port.postMessage(message)
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'execute') {
+    send({ kind: 'executed', results: writer.execute(message.operations) })
+    return
+  }
+  writer.close()
+  port.close()
+})
+send({ kind: 'ready' })

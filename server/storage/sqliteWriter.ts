@@ -1,0 +1,96 @@
+import type Database from 'better-sqlite3'
+import { isUnavailable } from './sqliteErrors.ts'
+import { toFailure, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
+import { SqliteStatements } from './sqliteStatements.ts'
+
+/** A connection with everything prepared on it. */
+interface Session {
+  readonly connection: Database.Database
+  readonly statements: SqliteStatements
+  readonly begin: Database.Statement<[]>
+  readonly savepoint: Database.Statement<[]>
+  readonly release: Database.Statement<[]>
+  readonly rollbackTo: Database.Statement<[]>
+  readonly commit: Database.Statement<[]>
+}
+
+/**
+ * The one writer of a database file: executes batches, synchronously. Each batch is one transaction with one
+ * fsync at its end, each operation in it stands or falls alone.
+ */
+export class SqliteWriter {
+  readonly #open: () => Database.Database
+  #session: Session | null
+
+  /** `open` makes a configured connection; it is asked for another one after each failed batch. */
+  constructor(open: () => Database.Database) {
+    this.#open = open
+    this.#session = startSession(open())
+  }
+
+  /**
+   * One result for each operation, in their order; when this returns, everything that is `done` is on disk.
+   * Where the disk or database refuses, it refuses the whole batch: nothing of it was written, every operation
+   * is `failed` with `storage-unavailable`, and the next batch tries anew.
+   */
+  execute(operations: readonly SqliteOperation[]): SqliteResult[] {
+    try {
+      this.#session ??= startSession(this.#open())
+      return executeBatch(this.#session, operations)
+    } catch (error) {
+      // What is wrong with a connection after a failed disk is hard to tell, and a new one is cheap.
+      this.close()
+      const failure = toFailure(error)
+      return operations.map(() => ({ status: 'failed', failure }))
+    }
+  }
+
+  /** Takes back what is not committed. */
+  close(): void {
+    this.#session?.connection.close()
+    this.#session = null
+  }
+}
+
+function startSession(connection: Database.Database): Session {
+  const prepare = (sql: string): Database.Statement<[]> => connection.prepare<[]>(sql)
+  return {
+    connection,
+    statements: new SqliteStatements(connection),
+    // Immediate: a transaction that reads first and writes later can be refused in the middle.
+    begin: prepare('BEGIN IMMEDIATE'),
+    savepoint: prepare('SAVEPOINT operation'),
+    release: prepare('RELEASE operation'),
+    rollbackTo: prepare('ROLLBACK TO operation'),
+    commit: prepare('COMMIT'),
+  }
+}
+
+function executeBatch(session: Session, operations: readonly SqliteOperation[]): SqliteResult[] {
+  session.begin.run()
+  const results = operations.map((operation) => executeOne(session, operation))
+  session.commit.run()
+  return results
+}
+
+/** Throws where not only this operation but the whole batch is lost. */
+function executeOne(session: Session, operation: SqliteOperation): SqliteResult {
+  session.savepoint.run()
+  const result = attempt(session, operation)
+  if (result.status !== 'done') {
+    session.rollbackTo.run()
+    session.statements.forgetPrincipals()
+  }
+  session.release.run()
+  return result
+}
+
+function attempt(session: Session, operation: SqliteOperation): SqliteResult {
+  try {
+    return session.statements.run(operation)
+  } catch (error) {
+    // Some errors make SQLite roll the transaction back by itself; then there is no savepoint to go back to.
+    if (isUnavailable(error) || !session.connection.inTransaction) throw error
+    return { status: 'failed', failure: toFailure(error) }
+  }
+}

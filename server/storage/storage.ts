@@ -1,0 +1,168 @@
+/**
+ * The storage port. One atomic act at a time: version checks, log rows, conflicts, events and stored
+ * contents of one act stand or fall together, and the promise of an act resolves only once it is on disk
+ * (fsynced). Adapters group acts that wait at the same time into one fsync.
+ */
+import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '../conflicts/conflict.ts'
+import type { Content } from '../content/content.ts'
+import type { Effect } from '../content/effect.ts'
+import type { Head, Origin } from '../documents/document.ts'
+import type { ConflictId, DocumentId, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
+import type { NewEvent, StoredEvent } from '../notifications/event.ts'
+
+/** A range of Yjs clocks of one client, `[clock, clock + length)`. */
+export interface ClockRange {
+  readonly client: number
+  readonly clock: number
+  readonly length: number
+}
+
+/** One log row. `update` is a Yjs v1 update; empty (0 bytes) where the entry changes no Yjs state. */
+export interface Entry {
+  readonly version: Version
+  readonly author: PrincipalId
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly origin: Origin
+  readonly update: Uint8Array
+  readonly effect: Effect
+  readonly structs: readonly ClockRange[]
+  readonly deletes: readonly ClockRange[]
+}
+
+/** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */
+export type EntryEffect = Pick<Entry, 'version' | 'author' | 'at' | 'origin' | 'effect'>
+
+/** The Yjs state of a document at a version, from which a load replays the rows after it. */
+export interface Snapshot {
+  readonly version: Version
+  readonly state: Uint8Array
+}
+
+/** The plain content of a document at a version. */
+export interface Checkpoint {
+  readonly version: Version
+  readonly content: Content
+}
+
+/** Appends one entry and moves the head of its document. */
+export interface Append {
+  /** The head as it is after the entry; `head.version` is the entry's version. */
+  readonly head: Head
+  /** The version the head must have in storage for the act to stand; 0 for an id never used. */
+  readonly expected: Version
+  readonly entry: Entry
+  /** Present where this version shall be readable without going back further. */
+  readonly checkpoint?: Content
+}
+
+export type ConflictWrite =
+  | { readonly op: 'insert'; readonly record: ConflictRecord }
+  /** Stands only if the stored revision is `record.revision - 1`. */
+  | { readonly op: 'update'; readonly record: ConflictRecord }
+
+/** One atomic act. */
+export interface Act {
+  /** Wall time of the act, milliseconds; the `at` of its events. */
+  readonly at: number
+  readonly appends: readonly Append[]
+  readonly conflicts: readonly ConflictWrite[]
+  /** Contents that the conflicts refer to, by hash; equal ones are stored once. */
+  readonly contents: ReadonlyMap<ContentHash, Content>
+  readonly events: readonly NewEvent[]
+}
+
+export type ActResult =
+  | { readonly status: 'committed'; readonly events: readonly StoredEvent[] }
+  /** The head of this document is not at the expected version (0: it does not exist). Nothing was written. */
+  | { readonly status: 'stale'; readonly document: DocumentId; readonly version: Version }
+  /** This conflict is not at the expected revision any more. Nothing was written. */
+  | { readonly status: 'conflict-moved'; readonly conflict: ConflictId }
+
+/** What every committed act tells its process, in commit order. */
+export interface Committed {
+  readonly heads: readonly Head[]
+  readonly events: readonly StoredEvent[]
+}
+
+export interface HeadQuery {
+  readonly patterns: readonly Pattern[]
+  /** Ids after this one, in id order. */
+  readonly after: DocumentId | null
+  readonly limit: number
+}
+
+export interface ConflictQuery {
+  readonly patterns: readonly Pattern[]
+  readonly statuses?: readonly ConflictStatus[]
+  readonly kinds?: readonly ConflictKind[]
+  readonly author?: PrincipalId
+  /** Conflicts older than this one: newest first, by id. */
+  readonly before: ConflictId | null
+  readonly limit: number
+}
+
+/** Tokens issued at or before `until` (seconds since the epoch) are void. */
+export interface Revocation {
+  readonly subject: { readonly sub: PrincipalId } | { readonly jti: string }
+  readonly until: number
+}
+
+export interface Storage {
+  /** Random tag of this database; changes when a backup is started (SPEC OPS-7). Part of every etag and cursor. */
+  readonly epoch: string
+
+  /**
+   * Makes the act durable. Acts of one process commit in the order of the calls.
+   * Throws `ParleyError('storage-unavailable')` when the disk or database refuses: nothing was written then.
+   */
+  commit(act: Act): Promise<ActResult>
+  /** Called after each committed act, in commit order, before `commit` resolves. Returns how to stop. */
+  onCommitted(listener: (committed: Committed) => void): () => void
+  /**
+   * Replaces the document's snapshot if `snapshot.version` is in its log with exactly this entry checksum
+   * (CRC-32 of the entry's update bytes), so that a snapshot of what never committed is refused. May be dropped.
+   */
+  storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void>
+
+  /** Heads of deleted documents are found too. */
+  head(document: DocumentId): Promise<Head | null>
+  /** Living documents only. */
+  heads(query: HeadQuery): Promise<readonly Head[]>
+  /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the three below. */
+  snapshot(document: DocumentId): Promise<Snapshot | null>
+  /** Rows with `after < version <= upTo`, oldest first, at most `limit`. */
+  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
+  effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
+  /** The newest checkpoint at or before `version`. */
+  checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
+
+  conflict(id: ConflictId): Promise<ConflictRecord | null>
+  conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
+  /** Open conflicts of living documents, counted by document. */
+  openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
+  content(hash: ContentHash): Promise<Content | null>
+
+  /** Stored events with `sequence > after`, oldest first, at most `limit`. */
+  events(after: Sequence, limit: number): Promise<readonly StoredEvent[]>
+  /**
+   * First and last sequence kept. `first - 1` is the oldest usable cursor, also when the feed is empty: then `last` is
+   * the last sequence ever given (0 if none was) and `first` the one after it.
+   */
+  eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }>
+  /**
+   * Forgets events from the oldest on up to the first that is not older than `before` (milliseconds), so that the
+   * feed has no holes. At most a bounded number a call; answers how many went.
+   */
+  pruneEvents(before: number): Promise<number>
+  /** Forgets closed conflicts whose `closedAt` is before `before` (milliseconds), likewise. */
+  pruneConflicts(before: number): Promise<number>
+
+  revoke(revocation: Revocation): Promise<void>
+  revocations(): Promise<readonly Revocation[]>
+
+  /** Whether a write would succeed now. */
+  writable(): Promise<boolean>
+  /** Waits for what was handed in, then closes. */
+  close(): Promise<void>
+}

@@ -1,0 +1,178 @@
+import { ParleyError } from '../foundation/problems.ts'
+import { unavailable } from './sqliteErrors.ts'
+import { operationBytes, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
+
+/** Executes batches one after the other; the next is only handed over when the one before is answered. */
+export interface BatchExecutor {
+  /** One result for each operation, in their order. Rejects only when no further batch can ever succeed. */
+  execute(operations: readonly SqliteOperation[]): Promise<readonly SqliteResult[]>
+  close(): Promise<void>
+}
+
+export interface WriteQueueLimits {
+  /** What waits longer than a client does before it asks again is better refused at once: some 0.5 s of work. */
+  readonly waitingOperations: number
+  /** The memory that a stuck disk may cost; a dozen of the largest contents. */
+  readonly waitingBytes: number
+  /** An operation that came just after a batch began waits for all of it: some 20 ms of work. */
+  readonly batchOperations: number
+  /** Likewise for large operations; one that is larger goes alone. */
+  readonly batchBytes: number
+}
+
+const MEBIBYTE = 1024 * 1024
+export const WRITE_QUEUE_LIMITS: WriteQueueLimits = {
+  waitingOperations: 10_000,
+  waitingBytes: 128 * MEBIBYTE,
+  batchOperations: 512,
+  batchBytes: 8 * MEBIBYTE,
+}
+
+interface Waiting {
+  readonly operation: SqliteOperation
+  readonly bytes: number
+  settle(result: SqliteResult): void
+  fail(error: Error): void
+}
+
+type State =
+  | { readonly kind: 'open' }
+  /** `closed` is called when the last operation is answered. */
+  | { readonly kind: 'closing'; readonly closed: () => void }
+  | { readonly kind: 'dead'; readonly problem: ParleyError }
+
+/**
+ * Group commit: what is asked for while a batch is on its way to the disk forms the next batch and shares
+ * its fsync. Keeps the order of the calls.
+ */
+export class WriteQueue {
+  readonly #executor: BatchExecutor
+  readonly #crash: (error: Error) => void
+  readonly #limits: WriteQueueLimits
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #inFlight: readonly Waiting[] = []
+  #scheduled = false
+  #state: State = { kind: 'open' }
+
+  /** `crash` is called when the writer is lost, unless this was being closed: a server cannot go on without one. */
+  constructor(executor: BatchExecutor, crash: (error: Error) => void, limits: WriteQueueLimits = WRITE_QUEUE_LIMITS) {
+    this.#executor = executor
+    this.#crash = crash
+    this.#limits = limits
+  }
+
+  /**
+   * Queues an operation. `read` turns its result into the answer; it runs in the order of the calls, before any of
+   * the promises of its batch resolves. Rejects with `overloaded`, `shutting-down`, or as the writer failed.
+   */
+  submit<T>(operation: SqliteOperation, read: (result: SqliteResult) => T): Promise<T> {
+    const bytes = operationBytes(operation)
+    const refusal = this.#refusal(bytes)
+    if (refusal !== null) return Promise.reject(refusal)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ operation, bytes, fail: reject, settle: (result) => settle(result, read, resolve, reject) })
+      this.#waitingBytes += bytes
+      this.#schedule()
+    })
+  }
+
+  /** Refuses what comes from now on and resolves when everything queued is answered. */
+  async drain(): Promise<void> {
+    if (this.#state.kind !== 'open') return
+    await new Promise<void>((closed) => {
+      this.#state = { kind: 'closing', closed }
+      this.#closeIfIdle()
+    })
+  }
+
+  /** The writer is gone: everything queued and everything to come is refused. */
+  die(cause: unknown): void {
+    const before = this.#state
+    if (before.kind === 'dead') return
+    const problem = unavailable('its writer has failed', cause)
+    this.#state = { kind: 'dead', problem }
+    const lost = [...this.#inFlight, ...this.#waiting]
+    this.#inFlight = []
+    this.#waiting = []
+    for (const one of lost) one.fail(problem)
+    if (before.kind === 'closing') before.closed()
+    else this.#crash(new Error('The writer of the storage has failed', { cause }))
+  }
+
+  #refusal(bytes: number): ParleyError | null {
+    if (this.#state.kind === 'dead') return this.#state.problem
+    if (this.#state.kind === 'closing') return new ParleyError('shutting-down', 'The storage is closing.')
+    const tooMany = this.#waiting.length >= this.#limits.waitingOperations
+    const tooLarge = this.#waiting.length > 0 && this.#waitingBytes + bytes > this.#limits.waitingBytes
+    if (!tooMany && !tooLarge) return null
+    return new ParleyError('overloaded', 'Too many writes are waiting for the disk.', { headers: { 'Retry-After': '1' } })
+  }
+
+  /** Not at once: everything that this turn of the event loop still brings shall share the batch. */
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight.length > 0 || this.#waiting.length === 0) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#waiting.length > 0) void this.#executeBatch()
+    })
+  }
+
+  async #executeBatch(): Promise<void> {
+    const batch = this.#takeBatch()
+    this.#inFlight = batch
+    let results: readonly SqliteResult[]
+    try {
+      results = await this.#executor.execute(batch.map((one) => one.operation))
+    } catch (error) {
+      this.die(error)
+      return
+    }
+    if (this.#inFlight !== batch) return
+    this.#inFlight = []
+    batch.forEach((one, index) => one.settle(results[index] ?? NO_RESULT))
+    this.#schedule()
+    this.#closeIfIdle()
+  }
+
+  #takeBatch(): Waiting[] {
+    let bytes = 0
+    let count = 0
+    for (const one of this.#waiting) {
+      bytes += one.bytes
+      if (count > 0 && (count >= this.#limits.batchOperations || bytes > this.#limits.batchBytes)) break
+      count += 1
+    }
+    const batch = this.#waiting.splice(0, count)
+    for (const one of batch) this.#waitingBytes -= one.bytes
+    return batch
+  }
+
+  #closeIfIdle(): void {
+    if (this.#state.kind !== 'closing' || this.#waiting.length > 0 || this.#inFlight.length > 0) return
+    this.#state.closed()
+  }
+}
+
+const NO_RESULT: SqliteResult = {
+  status: 'failed',
+  failure: { code: null, message: 'The writer left an operation unanswered', stack: '' },
+}
+
+function settle<T>(
+  result: SqliteResult,
+  read: (result: SqliteResult) => T,
+  resolve: (answer: T) => void,
+  reject: (error: unknown) => void,
+): void {
+  if (result.status === 'failed') {
+    reject(toError(result.failure))
+    return
+  }
+  try {
+    resolve(read(result))
+  } catch (error) {
+    reject(error)
+  }
+}

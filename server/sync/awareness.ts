@@ -1,0 +1,183 @@
+/**
+ * Who is in a room: the awareness states of its connections (SYNC-5).
+ *
+ *   awareness := varuint n, n × (varuint clientId, varuint clock, varstring JSON)
+ *
+ * A state is a JSON object, or `null` for somebody who left. A peer takes an entry whose clock is newer than
+ * the one it knows, and a `null` on the same clock. The stock protocol lets anyone speak for anyone; here an id
+ * belongs to the connection that announced it, and entries for other ids are ignored: honest clients echo them.
+ */
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import type { PrincipalId } from '../foundation/ids.ts'
+import { FORBIDDEN_KEY } from './updateReader.ts'
+
+/** A state past this is not taken: cursors and names are some hundred bytes, and every state goes to everyone. */
+export const MAX_STATE_BYTES = 16 * 1024
+/** Our own messages stay below this, and clients echo at most what we sent. */
+const MESSAGE_BYTES = 128 * 1024
+/** So one frame cannot hold more than some thousand states. */
+const MAX_MESSAGE_BYTES = 1024 * 1024
+/** A stock client's clock grows by one with each cursor movement and each 15 s. */
+const MAX_CLOCK = 2 ** 31 - 1
+/** Ids remembered after their connection ended, so that late echoes cannot bring them back. */
+const MAX_DEPARTED = 1024
+
+export interface AwarenessEntry {
+  readonly client: number
+  readonly clock: number
+  /** JSON text as it came; `'null'` for somebody who left. */
+  readonly state: string
+}
+
+const LEFT = 'null'
+
+/** A connection as awareness knows it; identity is what counts. */
+export interface AwarenessMember {
+  readonly principal: PrincipalId
+  /** Whether it has answered our SyncStep1. What it announces before that it cannot have heard from us. */
+  readonly hasAnswered: boolean
+}
+
+interface Presence extends AwarenessEntry {
+  readonly member: AwarenessMember
+}
+
+/** What is kept of a presence whose connection ended. */
+interface Departed {
+  readonly clock: number
+  readonly principal: PrincipalId
+}
+
+/** Null unless every entry is well formed: one bad entry refuses all. */
+export function decodeAwareness(body: Uint8Array): readonly AwarenessEntry[] | null {
+  if (body.length > MAX_MESSAGE_BYTES) return null
+  const decoder = decoding.createDecoder(body)
+  const entries: AwarenessEntry[] = []
+  try {
+    const count = decoding.readVarUint(decoder)
+    for (let i = 0; i < count; i++) {
+      const client = decoding.readVarUint(decoder)
+      const clock = decoding.readVarUint(decoder)
+      const state = decoding.readVarString(decoder)
+      if (!Number.isSafeInteger(client) || clock > MAX_CLOCK || !isState(state)) return null
+      entries.push({ client, clock, state })
+    }
+  } catch {
+    return null
+  }
+  return decoding.hasContent(decoder) ? null : entries
+}
+
+function isState(text: string): boolean {
+  let hasForbiddenKey = false
+  const state: unknown = JSON.parse(text, (key, value: unknown) => {
+    hasForbiddenKey ||= key === FORBIDDEN_KEY
+    return value
+  })
+  return typeof state === 'object' && !Array.isArray(state) && !hasForbiddenKey
+}
+
+/** Awareness bodies that hold the entries, each of at most some 128 KiB. */
+export function encodeAwareness(entries: readonly AwarenessEntry[]): Uint8Array[] {
+  const bodies: Uint8Array[] = []
+  let batch: AwarenessEntry[] = []
+  let batchBytes = 0
+  for (const entry of entries) {
+    const bytes = Buffer.byteLength(entry.state) + 20
+    if (batch.length > 0 && batchBytes + bytes > MESSAGE_BYTES) {
+      bodies.push(encodeEntries(batch))
+      batch = []
+      batchBytes = 0
+    }
+    batch.push(entry)
+    batchBytes += bytes
+  }
+  if (batch.length > 0) bodies.push(encodeEntries(batch))
+  return bodies
+}
+
+function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, entries.length)
+  for (const { client, clock, state } of entries) {
+    encoding.writeVarUint(encoder, client)
+    encoding.writeVarUint(encoder, clock)
+    encoding.writeVarString(encoder, state)
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+/** The awareness of one room. A connection has at most one id: a stock client announces its own at once. */
+export class Awareness {
+  readonly #present = new Map<number, Presence>()
+  /** Oldest first. */
+  readonly #departed = new Map<number, Departed>()
+  readonly #ids = new Map<AwarenessMember, number>()
+
+  /** The states of everyone present, without one's own. */
+  states(except: AwarenessMember): readonly AwarenessEntry[] {
+    return [...this.#present.values()].filter((presence) => presence.member !== except && presence.state !== LEFT)
+  }
+
+  /** Whether the connection has announced an id of its own. */
+  hasId(member: AwarenessMember): boolean {
+    return this.#ids.has(member)
+  }
+
+  /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
+  announce(member: AwarenessMember, entries: readonly AwarenessEntry[]): readonly AwarenessEntry[] {
+    return entries.filter((entry) => this.#take(member, entry))
+  }
+
+  /** Ends the connection's presence; answers what the others are to be told. */
+  leave(member: AwarenessMember): readonly AwarenessEntry[] {
+    const client = this.#ids.get(member)
+    this.#ids.delete(member)
+    const presence = client === undefined ? undefined : this.#present.get(client)
+    if (presence?.member !== member) return []
+    this.#present.delete(presence.client)
+    this.#rememberDeparted(presence)
+    return presence.state === LEFT ? [] : [{ client: presence.client, clock: presence.clock, state: LEFT }]
+  }
+
+  #take(member: AwarenessMember, entry: AwarenessEntry): boolean {
+    if (Buffer.byteLength(entry.state) > MAX_STATE_BYTES) return false
+    const known = this.#present.get(entry.client)
+    if (known?.member === member) return this.#update(known, entry)
+    if (!this.#mayIntroduce(member, entry, known)) return false
+    this.#departed.delete(entry.client)
+    this.#ids.set(member, entry.client)
+    this.#present.set(entry.client, { ...entry, member })
+    return true
+  }
+
+  #update(known: Presence, entry: AwarenessEntry): boolean {
+    const leaves = entry.state === LEFT && known.state !== LEFT
+    if (entry.clock < known.clock || (entry.clock === known.clock && !leaves)) return false
+    this.#present.set(entry.client, { ...entry, member: known.member })
+    return true
+  }
+
+  /**
+   * Whether the connection may make this id its own. An echo of what we told it must not: it has no newer
+   * clock than ours, and it comes after the connection's answer to our SyncStep1, for clients answer in order.
+   */
+  #mayIntroduce(member: AwarenessMember, entry: AwarenessEntry, present: Presence | undefined): boolean {
+    if (entry.state === LEFT || this.#ids.has(member)) return false
+    const last = present
+      ? { clock: present.clock, principal: present.member.principal }
+      : this.#departed.get(entry.client)
+    if (!last) return true
+    const isSamePrincipal = last.principal === member.principal
+    if (isSamePrincipal && !member.hasAnswered && entry.clock >= last.clock) return true
+    return entry.clock > last.clock && (isSamePrincipal || present === undefined)
+  }
+
+  #rememberDeparted({ client, clock, member }: Presence): void {
+    this.#departed.delete(client)
+    this.#departed.set(client, { clock, principal: member.principal })
+    const [oldest] = this.#departed.keys()
+    if (this.#departed.size > MAX_DEPARTED && oldest !== undefined) this.#departed.delete(oldest)
+  }
+}

@@ -1,0 +1,34 @@
+/** Bounds of live sessions that an operator or a test may set; other bounds stand beside what they bound. */
+export interface SyncLimits {
+  /** Live messages that wait for a slow reader, besides the answer it is being sent; past it: 1013. */
+  readonly readerBufferBytes: number
+  /** Updates of one session that are applied and not yet on disk; past either, reading from it pauses. */
+  readonly unsavedBytes: number
+  readonly unsavedUpdates: number
+  /** A session that was sent nothing for so long gets an empty awareness (a stock client gives up after 30 s). */
+  readonly heartbeatMs: number
+  /** How long a refused connection is kept, silent, before it is closed, so that it cannot come back at once. */
+  readonly refusalMs: number
+  /** Refused connections kept at one time; one more is closed at once. */
+  readonly refusedConnections: number
+  /** Between pings; a peer that lets two pass without a sign of life is gone, and its socket is cut. */
+  readonly pingMs: number
+  /** For a peer to answer a close, before its socket is cut. */
+  readonly closeGraceMs: number
+}
+
+const MEBIBYTE = 1024 * 1024
+
+export const DEFAULT_SYNC_LIMITS: SyncLimits = {
+  readerBufferBytes: 4 * MEBIBYTE,
+  unsavedBytes: 4 * MEBIBYTE,
+  unsavedUpdates: 256,
+  heartbeatMs: 15_000,
+  refusalMs: 5_000,
+  refusedConnections: 1_000,
+  pingMs: 30_000,
+  closeGraceMs: 3_000,
+}
+
+/** SYNC-6: a frame holds at most what a document may hold, and some room for what Yjs adds. */
+export const frameLimitBytes = (maxContentBytes: number): number => maxContentBytes + MEBIBYTE

@@ -1,0 +1,215 @@
+/**
+ * The y-websocket protocol, byte by byte. One message per binary WebSocket frame, nothing after it.
+ *
+ *   message   := varuint type, body
+ *   varuint   := little-endian base 128, the high bit of a byte says that another follows
+ *   varbytes  := varuint length, that many bytes
+ *   varstring := varbytes of UTF-8
+ *
+ *   type          body                                        client  server
+ *   0 sync        0 SyncStep1  varbytes stateVector             yes     yes    what the sender has; asks for the rest
+ *   0 sync        1 SyncStep2  varbytes update                  yes     yes    the rest; makes a client "synced"
+ *   0 sync        2 Update     varbytes update                  yes     yes    one change, or a slice of a large answer
+ *   1 awareness   varbytes awareness                            yes     yes    who is here, cursors
+ *   2 auth        0 PermissionDenied varstring reason            no     yes    followed by a close some seconds later
+ *   3 query       (empty)                                       yes      no    asks for all awareness states
+ *
+ *   stateVector := varuint n, n × (varuint clientId, varuint clock)   clock: the next one expected of that client
+ *   update      := a Yjs v1 update; guard.ts reads it
+ *   awareness   := varuint n, n × (varuint clientId, varuint clock, varstring JSON); awareness.ts reads it
+ *
+ * `[0,0,1,0]` is SyncStep1 of an empty document, `[0,1,2,0,0]` an empty SyncStep2, `[1,1,0]` an empty awareness.
+ * The server sends its SyncStep1 before anything else (WIRE), answers SyncStep1 with Updates and a SyncStep2,
+ * and sends no text frame and no type a stock client does not know. A session that may only read has its
+ * SyncStep2 and Update ignored. What stands in no `yes` cell closes the connection with 4400.
+ */
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
+import { assertNever, invariant } from '../foundation/assert.ts'
+
+const SYNC = 0
+const AWARENESS = 1
+const AUTH = 2
+const QUERY_AWARENESS = 3
+
+const SYNC_STEP_1 = 0
+const SYNC_STEP_2 = 1
+const UPDATE = 2
+
+const PERMISSION_DENIED = 0
+
+/** Yjs client ids and the next clock expected of each. */
+export type StateVector = ReadonlyMap<number, number>
+
+/** What a client may send, whatever protocol carried it. */
+export type ClientMessage =
+  | { readonly type: 'sync-step-1'; readonly stateVector: StateVector }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly body: Uint8Array }
+  | { readonly type: 'query-awareness' }
+
+/** What the server may send, whatever protocol carries it. */
+export type ServerMessage =
+  | { readonly type: 'sync-step-1'; readonly stateVector: Uint8Array }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly body: Uint8Array }
+  | { readonly type: 'permission-denied'; readonly reason: string }
+
+/** A frame that is no message: `reason` is for the close frame and the log. */
+export interface Malformed {
+  readonly type: 'malformed'
+  readonly reason: string
+}
+
+const malformed = (reason: string): Malformed => ({ type: 'malformed', reason })
+
+/** An update that changes nothing: no structs, no deletes. */
+export const EMPTY_UPDATE = Uint8Array.of(0, 0)
+/** An awareness that tells nothing: what keeps a stock client's 30 s watchdog content. */
+export const EMPTY_AWARENESS = Uint8Array.of(0)
+
+/**
+ * State vectors larger than this are refused: a document that 60,000 client ids edited needs half of it,
+ * and a decoded entry costs some 40 bytes of memory.
+ */
+const STATE_VECTOR_MAX_BYTES = 1024 * 1024
+
+/**
+ * Reads one frame. The caller hands in bytes of its own (a copy of what the socket lent), for the
+ * message keeps views of them.
+ */
+export function decodeMessage(frame: Uint8Array): ClientMessage | Malformed {
+  const decoder = decoding.createDecoder(frame)
+  try {
+    const message = readMessage(decoder)
+    return decoding.hasContent(decoder) ? malformed('bytes after the message') : message
+  } catch {
+    return malformed('the message ends too early')
+  }
+}
+
+function readMessage(decoder: decoding.Decoder): ClientMessage | Malformed {
+  const type = decoding.readVarUint(decoder)
+  switch (type) {
+    case SYNC:
+      return readSync(decoder)
+    case AWARENESS:
+      return { type: 'awareness', body: decoding.readVarUint8Array(decoder) }
+    case QUERY_AWARENESS:
+      return { type: 'query-awareness' }
+    default:
+      return malformed(`unknown message type ${type}`)
+  }
+}
+
+function readSync(decoder: decoding.Decoder): ClientMessage | Malformed {
+  const step = decoding.readVarUint(decoder)
+  const body = decoding.readVarUint8Array(decoder)
+  switch (step) {
+    case SYNC_STEP_1: {
+      const stateVector = decodeStateVector(body)
+      return stateVector ? { type: 'sync-step-1', stateVector } : malformed('not a state vector')
+    }
+    case SYNC_STEP_2:
+      return { type: 'sync-step-2', update: body }
+    case UPDATE:
+      return { type: 'update', update: body }
+    default:
+      return malformed(`unknown sync step ${step}`)
+  }
+}
+
+/** Null when the bytes are not exactly one state vector with safe integers and no client twice. */
+export function decodeStateVector(bytes: Uint8Array): StateVector | null {
+  if (bytes.length > STATE_VECTOR_MAX_BYTES) return null
+  const decoder = decoding.createDecoder(bytes)
+  const clocks = new Map<number, number>()
+  try {
+    const count = decoding.readVarUint(decoder)
+    for (let i = 0; i < count; i++) {
+      const client = decoding.readVarUint(decoder)
+      const clock = decoding.readVarUint(decoder)
+      if (!Number.isSafeInteger(client) || !Number.isSafeInteger(clock) || clocks.has(client)) return null
+      clocks.set(client, clock)
+    }
+  } catch {
+    return null
+  }
+  return decoding.hasContent(decoder) ? null : clocks
+}
+
+/** One frame of the y-websocket protocol. */
+export function encodeMessage(message: ServerMessage): Uint8Array {
+  const encoder = encoding.createEncoder()
+  switch (message.type) {
+    case 'sync-step-1':
+      writeSync(encoder, SYNC_STEP_1, message.stateVector)
+      break
+    case 'sync-step-2':
+      writeSync(encoder, SYNC_STEP_2, message.update)
+      break
+    case 'update':
+      writeSync(encoder, UPDATE, message.update)
+      break
+    case 'awareness':
+      encoding.writeVarUint(encoder, AWARENESS)
+      encoding.writeVarUint8Array(encoder, message.body)
+      break
+    case 'permission-denied':
+      encoding.writeVarUint(encoder, AUTH)
+      encoding.writeVarUint(encoder, PERMISSION_DENIED)
+      encoding.writeVarString(encoder, message.reason)
+      break
+    default:
+      assertNever(message)
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+function writeSync(encoder: encoding.Encoder, step: number, body: Uint8Array): void {
+  encoding.writeVarUint(encoder, SYNC)
+  encoding.writeVarUint(encoder, step)
+  encoding.writeVarUint8Array(encoder, body)
+}
+
+const encodedFrames = new WeakMap<ServerMessage, Uint8Array>()
+
+/** `encodeMessage`, done once however many sessions the same message object goes to. */
+export function sharedFrame(message: ServerMessage): Uint8Array {
+  const known = encodedFrames.get(message)
+  if (known) return known
+  const frame = encodeMessage(message)
+  encodedFrames.set(message, frame)
+  return frame
+}
+
+/**
+ * Before lib0 0.2.118 a length prefix past the end of a frame read neighbouring memory into the document
+ * (CVE-2026-102360). Yjs allows older ones, so an old lockfile could bring the hole back: try it at start.
+ */
+export function assertDecodersStopAtTheEnd(): void {
+  const neighbour = new Uint8Array(256).fill(0x78)
+  const stringLongerThanFrame = Uint8Array.of(1, 1, 5, 0, 4, 1, 1, 0x74, 200, 1)
+  neighbour.set(stringLongerThanFrame)
+  const frame = neighbour.subarray(0, stringLongerThanFrame.length)
+  invariant(
+    throws(() => Y.decodeUpdate(frame)),
+    'Yjs must use lib0 0.2.118 or newer',
+  )
+  invariant(
+    throws(() => decoding.readVarUint8Array(decoding.createDecoder(frame.subarray(8)))),
+    'Parley must use lib0 0.2.118 or newer',
+  )
+}
+
+function throws(attempt: () => unknown): boolean {
+  try {
+    attempt()
+    return false
+  } catch {
+    return true
+  }
+}

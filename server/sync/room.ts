@@ -1,0 +1,265 @@
+import * as Y from 'yjs'
+import type { CommittedUpdate, Replica } from '../documents/replica.ts'
+import { assertNever } from '../foundation/assert.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { PrincipalId } from '../foundation/ids.ts'
+import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
+import { ClientIds } from './clientIds.ts'
+import { admit } from './guard.ts'
+import type { SyncLimits } from './limits.ts'
+import { Member, type Channel } from './member.ts'
+import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
+import type { SessionEvent } from './session.ts'
+import { slices } from './slices.ts'
+
+/** What a room needs of a replica. */
+export type LiveReplica = Pick<
+  Replica,
+  'id' | 'head' | 'doc' | 'appliedVersion' | 'ended' | 'applyLive' | 'whenCommitted' | 'onCommitted' | 'onEnded'
+>
+
+/** A hold on a replica. */
+export interface LiveLease {
+  readonly replica: LiveReplica
+  release(): void
+}
+
+export interface RoomOptions {
+  /** Held until the room is empty. */
+  readonly lease: LiveLease
+  /** SPEC DOC-10. */
+  readonly maxDepth: number
+  readonly limits: SyncLimits
+  readonly environment: Environment
+  /** Called once, when the last session is gone or the replica has ended. */
+  readonly onClosed: () => void
+  /** Told of errors that are bugs; the session at fault ends with 1011. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/** A session as its connection holds it. */
+export interface Seat {
+  /** Takes a message of the client. Never throws. */
+  receive(message: ClientMessage): void
+  /** The connection is gone, or is being closed by its owner. Idempotent. */
+  leave(): void
+}
+
+/**
+ * The open sessions of one document. An update is guarded, applied, committed, and only then shown to all,
+ * its sender included (SYNC-2).
+ */
+export class Room {
+  readonly replica: LiveReplica
+  readonly #options: RoomOptions
+  readonly #members = new Set<Member>()
+  readonly #awareness = new Awareness()
+  readonly #clientIds = new ClientIds()
+  readonly #stopListening: () => void
+  /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
+  #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
+  #isClosed = false
+
+  constructor(options: RoomOptions) {
+    this.#options = options
+    this.replica = options.lease.replica
+    const stops = [
+      this.replica.onCommitted((entry) => this.#show(entry)),
+      this.replica.onEnded((problem) => this.#end(problem)),
+    ]
+    this.#stopListening = () => stops.forEach((stop) => stop())
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  /** Opens a session: our SyncStep1 goes out first (WIRE), then who is here. */
+  join(channel: Channel, principal: PrincipalId, access: 'read' | 'write'): Seat {
+    const { limits, environment } = this.#options
+    const onTooSlow = (slow: Member): void => this.#close(slow, 'too-slow', 'reads too slowly')
+    const member = new Member({ channel, principal, access, limits, environment, onTooSlow })
+    this.#members.add(member)
+    member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.replica.doc) })
+    for (const message of awarenessMessages(this.#awareness.states(member))) member.send(message)
+    return {
+      receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
+      leave: () => this.#leave(member),
+    }
+  }
+
+  #receive(member: Member, message: ClientMessage): void {
+    const version = this.replica.appliedVersion
+    switch (message.type) {
+      case 'sync-step-1':
+        return this.#stepToAnswer(member, { type: 'asks', stateVector: message.stateVector, version })
+      case 'sync-step-2':
+      case 'update':
+        if (member.step({ type: 'brings' }).do === 'apply') this.#apply(member, message.update, message.type)
+        return
+      case 'awareness':
+        if (member.step({ type: 'announces' }).do === 'announce') this.#announce(member, message.body)
+        return
+      case 'query-awareness':
+        if (member.step({ type: 'queries' }).do === 'list-awareness') this.#listAwareness(member)
+        return
+      default:
+        assertNever(message)
+    }
+  }
+
+  #stepToAnswer(member: Member, event: SessionEvent): void {
+    const action = member.step(event)
+    if (action.do !== 'answer') return
+    const { appliedVersion } = this.replica
+    member.answer(this.#answerTo(action.stateVector), this.replica.whenCommitted(appliedVersion), () => {
+      this.#guarded(member, () =>
+        this.#stepToAnswer(member, { type: 'answer-sent', version: this.replica.appliedVersion }),
+      )
+    })
+  }
+
+  #answerTo(stateVector: StateVector): readonly ServerMessage[] {
+    if (stateVector.size > 0) return answerMessages(this.#encode(stateVector))
+    const version = this.replica.appliedVersion
+    if (this.#fullAnswer?.version !== version) {
+      this.#fullAnswer = { version, messages: answerMessages(this.#encode(stateVector)) }
+    }
+    return this.#fullAnswer.messages
+  }
+
+  #encode(stateVector: StateVector): Uint8Array {
+    return Y.encodeStateAsUpdate(this.replica.doc, Y.encodeStateVector(new Map(stateVector)))
+  }
+
+  #apply(member: Member, update: Uint8Array, message: 'sync-step-2' | 'update'): void {
+    const { head, doc } = this.replica
+    const admission = admit(update, {
+      doc,
+      kind: head.kind,
+      root: head.root,
+      maxDepth: this.#options.maxDepth,
+      principal: member.principal,
+      userOf: (client) => this.#clientIds.userOf(client),
+    })
+    if (!admission.admitted) {
+      this.#close(member, admission.code, admission.reason)
+      return
+    }
+    this.#claimWritten(member, admission.extended, message)
+    member.unsaved(update.length)
+    this.replica.applyLive(update, member.principal).then(
+      () => member.saved(update.length),
+      (error: unknown) => {
+        member.saved(update.length)
+        this.#fail(member, error)
+      },
+    )
+  }
+
+  /**
+   * What a client hands on in its answer to our SyncStep1 may be others' work that they lost, or that we lost;
+   * so an answer makes ids its own only for a client that says of itself nothing else.
+   */
+  #claimWritten(member: Member, clients: readonly number[], message: 'sync-step-2' | 'update'): void {
+    if (message === 'sync-step-2' && this.#awareness.hasId(member)) return
+    for (const client of clients) this.#clientIds.claim(member, client)
+  }
+
+  #announce(member: Member, body: Uint8Array): void {
+    const entries = decodeAwareness(body)
+    if (!entries) return this.#close(member, 'invalid-request', 'malformed awareness')
+    const own = this.#awareness.announce(member, entries)
+    // A reader writes nothing, so it keeps nobody from writing.
+    if (member.mayWrite) for (const { client } of own) this.#clientIds.claim(member, client)
+    this.#tell(own, member)
+  }
+
+  #listAwareness(member: Member): void {
+    const messages = awarenessMessages(this.#awareness.states(member))
+    if (messages.length === 0) messages.push({ type: 'awareness', body: EMPTY_AWARENESS })
+    for (const message of messages) member.send(message)
+  }
+
+  /** Tells everyone but whom it came from: a client takes its own state from nobody. */
+  #tell(entries: readonly AwarenessEntry[], from: Member): void {
+    for (const message of awarenessMessages(entries)) {
+      for (const member of [...this.#members]) if (member !== from) member.send(message)
+    }
+  }
+
+  #show({ version, update }: CommittedUpdate): void {
+    const messages = slices(update).map((slice): ServerMessage => ({ type: 'update', update: slice }))
+    for (const member of [...this.#members]) {
+      if (member.step({ type: 'committed', version }).do !== 'show') continue
+      for (const message of messages) member.send(message)
+    }
+  }
+
+  /** The replica is gone. A session whose update may have been the reason hears of it from that update. */
+  #end(problem: ParleyError): void {
+    this.#shut()
+    const code = isForEveryone(problem.code) ? problem.code : 'overloaded'
+    for (const member of [...this.#members]) {
+      if (!member.hasUnsaved) this.#close(member, code, problem.detail)
+    }
+  }
+
+  #fail(member: Member, error: unknown): void {
+    if (error instanceof ParleyError) return this.#close(member, error.code, error.detail)
+    this.#options.onUnexpected(error)
+    this.#close(member, 'internal', 'something went wrong in the server')
+  }
+
+  #guarded(member: Member, task: () => void): void {
+    try {
+      task()
+    } catch (error) {
+      this.#fail(member, error)
+    }
+  }
+
+  #close(member: Member, code: ProblemCode, reason: string): void {
+    if (!this.#members.has(member)) return
+    this.#leave(member)
+    member.channel.close(code, reason)
+  }
+
+  #leave(member: Member): void {
+    if (!this.#members.delete(member)) return
+    member.step({ type: 'ends' })
+    this.#clientIds.left(member)
+    this.#tell(this.#awareness.leave(member), member)
+    if (this.#members.size === 0) this.#shut()
+  }
+
+  #shut(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#stopListening()
+    this.#options.lease.release()
+    this.#options.onClosed()
+  }
+}
+
+function answerMessages(update: Uint8Array): ServerMessage[] {
+  const cut = slices(update)
+  const [only] = cut
+  if (only && cut.length === 1) return [{ type: 'sync-step-2', update: only }]
+  const messages = cut.map((slice): ServerMessage => ({ type: 'update', update: slice }))
+  return [...messages, { type: 'sync-step-2', update: EMPTY_UPDATE }]
+}
+
+function awarenessMessages(entries: readonly AwarenessEntry[]): ServerMessage[] {
+  return encodeAwareness(entries).map((body) => ({ type: 'awareness', body }))
+}
+
+/**
+ * Whether what ended a replica ends the sessions of everybody for the same reason. A code that stops stock
+ * clients for good (44xx) must not reach those who had no part in it.
+ */
+function isForEveryone(code: ProblemCode): boolean {
+  const close = problemKind(code).close ?? 0
+  return code === 'document-deleted' || close < 4400 || close >= 4500
+}

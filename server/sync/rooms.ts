@@ -1,0 +1,118 @@
+import { can, type Principal } from '../auth/access.ts'
+import type { Kind } from '../content/content.ts'
+import type { Absent } from '../documents/replicas.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
+import type { Channel } from './member.ts'
+import { Room, type LiveLease, type Seat } from './room.ts'
+
+/** The documents in memory, as rooms use them. */
+export interface LiveReplicas {
+  lease(id: DocumentId): Promise<LiveLease | Absent>
+  /** Rejects with `already-exists` when another was faster. */
+  create(wanted: NewLiveDocument): Promise<LiveLease>
+}
+
+interface NewLiveDocument {
+  readonly id: DocumentId
+  readonly kind: Kind
+  readonly by: PrincipalId
+}
+
+export interface RoomsOptions {
+  readonly replicas: LiveReplicas
+  readonly environment: Environment
+  /** SPEC DOC-10. */
+  readonly maxDepth: number
+  readonly limits?: SyncLimits
+  /** Told of errors that are bugs. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+export interface JoinRequest {
+  readonly id: DocumentId
+  /** What the client wants the document to be; null where it takes what there is, or text. */
+  readonly kind: Kind | null
+  readonly principal: Principal
+  readonly channel: Channel
+}
+
+/** How often a creation that lost a race against a creation and a deletion is tried anew. */
+const CREATE_ATTEMPTS = 3
+
+/** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
+export class Rooms {
+  readonly #options: RoomsOptions
+  readonly #rooms = new Map<DocumentId, Room>()
+
+  constructor(options: RoomsOptions) {
+    this.#options = options
+  }
+
+  /** Open sessions of all documents. */
+  get sessions(): number {
+    let sessions = 0
+    for (const room of this.#rooms.values()) sessions += room.size
+    return sessions
+  }
+
+  /** Documents with open sessions. */
+  get size(): number {
+    return this.#rooms.size
+  }
+
+  /**
+   * Opens a session. A document that never existed is created for whoever may write it (SYNC-3).
+   * Rejects with `forbidden` (may not read, whether or not it exists), `not-found`, `document-deleted`,
+   * `kind-mismatch`, or what loading it failed with.
+   */
+  async join({ id, kind, principal, channel }: JoinRequest): Promise<Seat> {
+    if (!can(principal, 'read', id)) throw new ParleyError('forbidden', 'You may not read this document.')
+    const mayWrite = can(principal, 'write', id)
+    const lease = await this.#leaseOrCreate(id, mayWrite ? { id, kind: kind ?? 'text', by: principal.sub } : null)
+    try {
+      if (lease.replica.ended) throw lease.replica.ended
+      const { head } = lease.replica
+      if (kind !== null && kind !== head.kind)
+        throw new ParleyError('kind-mismatch', `This is a ${head.kind} document.`)
+      return this.#roomOf(lease).join(channel, principal.sub, mayWrite ? 'write' : 'read')
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
+  async #leaseOrCreate(id: DocumentId, wanted: NewLiveDocument | null): Promise<LiveLease> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#options.replicas.lease(id)
+      if ('replica' in found) return found
+      if (found.absent === 'deleted') throw new ParleyError('document-deleted', 'The document was deleted.')
+      if (!wanted) throw new ParleyError('not-found', 'There is no such document.')
+      try {
+        return await this.#options.replicas.create(wanted)
+      } catch (error) {
+        const isRace = error instanceof ParleyError && error.code === 'already-exists'
+        if (!isRace || attempt === CREATE_ATTEMPTS) throw error
+      }
+    }
+  }
+
+  /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
+  #roomOf(lease: LiveLease): Room {
+    const { id } = lease.replica
+    const known = this.#rooms.get(id)
+    if (known?.replica === lease.replica) {
+      lease.release()
+      return known
+    }
+    const { environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
+    const onClosed = (): void => {
+      if (this.#rooms.get(id) === room) this.#rooms.delete(id)
+    }
+    const room = new Room({ lease, maxDepth, limits, environment, onClosed, onUnexpected })
+    this.#rooms.set(id, room)
+    return room
+  }
+}

@@ -1,0 +1,196 @@
+import type { RawData, WebSocket } from 'ws'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import { runAt } from '../foundation/environment.ts'
+import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import type { SyncLimits } from './limits.ts'
+import type { Channel } from './member.ts'
+import { decodeMessage, sharedFrame, type ServerMessage } from './protocol.ts'
+import type { Seat } from './room.ts'
+
+/** RFC 6455 §5.5.1: what a close frame has room for besides its code. */
+const MAX_REASON_BYTES = 123
+/** RFC 6455 §7.4.1, for problems without a close code of their own. */
+const INTERNAL_ERROR = 1011
+/** Frames that came before reading was paused for authentication: at most what one read of the network held. */
+const MAX_HELD_BYTES = 256 * 1024
+/** A peer that left this many pings without any sign of life is gone. */
+const UNANSWERED_PINGS = 2
+
+/**
+ * | state        | frame            | joined      | refused               | closed by us | socket closes |
+ * |--------------|------------------|-------------|-----------------------|--------------|---------------|
+ * | `connecting` | held             | → `open`    | denied → `refused`    | → `closing`  | → `closing`   |
+ * | `open`       | to the seat      | –           | –                     | → `closing`  | → `closing`   |
+ * | `refused`    | ignored          | –           | –                     | → `closing`  | → `closing`   |
+ * | `closing`    | ignored          | seat left   | –                     | –            | –             |
+ */
+type State =
+  | { readonly name: 'connecting'; readonly held: Uint8Array[] }
+  | { readonly name: 'open'; readonly seat: Seat }
+  | { readonly name: 'refused' }
+  | { readonly name: 'closing' }
+
+/** One WebSocket that speaks the y-websocket protocol. */
+export class YSocket implements Channel {
+  /** Resolves once the socket is closed. */
+  readonly gone: Promise<void>
+  readonly #socket: WebSocket
+  readonly #environment: Environment
+  readonly #limits: SyncLimits
+  readonly #timers = new Set<Timer>()
+  #state: State = { name: 'connecting', held: [] }
+  #unansweredPings = 0
+  #ping: Timer
+
+  constructor(socket: WebSocket, environment: Environment, limits: SyncLimits) {
+    this.#socket = socket
+    this.#environment = environment
+    this.#limits = limits
+    this.#ping = this.#pingLater()
+    this.gone = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#settle()
+        resolve()
+      })
+    })
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('pong', () => {
+      this.#unansweredPings = 0
+    })
+    // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
+    socket.on('error', () => undefined)
+    socket.pause()
+  }
+
+  /** Whether the connection was refused and is kept silent. */
+  get isRefused(): boolean {
+    return this.#state.name === 'refused'
+  }
+
+  /** The session is open until `expiresAtMs`, milliseconds since the epoch. */
+  open(seat: Seat, expiresAtMs: number): void {
+    if (this.#state.name !== 'connecting') {
+      seat.leave()
+      return
+    }
+    const { held } = this.#state
+    this.#state = { name: 'open', seat }
+    this.#timers.add(runAt(this.#environment, expiresAtMs, () => this.#end('unauthenticated', 'the token has expired')))
+    for (const frame of held) this.#take(frame)
+    this.resume()
+  }
+
+  /**
+   * Tells the client why if that will not pass, keeps silent for a while and closes then: a stock client whose
+   * socket closes right after it opened comes back ten times a second (WIRE).
+   */
+  refuse(problem: ParleyError): void {
+    if (this.#state.name !== 'connecting') return
+    this.#state = { name: 'refused' }
+    if (isPermanent(problem.code)) {
+      this.#socket.send(sharedFrame({ type: 'permission-denied', reason: problem.detail }))
+    }
+    this.#timers.add(this.#environment.after(this.#limits.refusalMs, () => this.#end(problem.code, problem.detail)))
+    this.resume()
+  }
+
+  frameOf(message: ServerMessage): Uint8Array {
+    return sharedFrame(message)
+  }
+
+  write(frame: Uint8Array, taken: () => void): void {
+    this.#socket.send(frame, { binary: true }, () => taken())
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  close(code: ProblemCode, reason: string): void {
+    this.#end(code, reason)
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.#unansweredPings = 0
+    if (this.#state.name === 'refused' || this.#state.name === 'closing') return
+    if (!isBinary) {
+      this.#end('invalid-request', 'a text frame')
+      return
+    }
+    this.#take(copyOf(data))
+  }
+
+  #take(frame: Uint8Array): void {
+    const state = this.#state
+    if (state.name === 'connecting') {
+      const heldBytes = state.held.reduce((bytes, held) => bytes + held.length, frame.length)
+      if (heldBytes > MAX_HELD_BYTES) this.#end('overloaded', 'too much before the session is open')
+      else state.held.push(frame)
+    } else if (state.name === 'open') {
+      const message = decodeMessage(frame)
+      if (message.type === 'malformed') this.#end('invalid-request', message.reason)
+      else state.seat.receive(message)
+    }
+  }
+
+  #end(code: ProblemCode, reason: string): void {
+    if (this.#state.name === 'closing') return
+    this.#settle()
+    // The answer to our close frame must be read, and a peer that sends none must not stay.
+    this.resume()
+    this.#socket.close(closeCodeOf(code), cut(reason))
+    this.#timers.add(this.#environment.after(this.#limits.closeGraceMs, () => this.#socket.terminate()))
+  }
+
+  #settle(): void {
+    const state = this.#state
+    this.#state = { name: 'closing' }
+    this.#ping.cancel()
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    if (state.name === 'open') state.seat.leave()
+  }
+
+  #pingLater(): Timer {
+    return this.#environment.after(this.#limits.pingMs, () => {
+      if (this.#unansweredPings >= UNANSWERED_PINGS) {
+        this.#socket.terminate()
+        return
+      }
+      // A pong cannot be read while reading is paused.
+      if (!this.#socket.isPaused) this.#unansweredPings += 1
+      this.#socket.ping()
+      this.#ping = this.#pingLater()
+    })
+  }
+}
+
+/** ws lends its buffer, which may be a piece of a pool shared with other connections. */
+function copyOf(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Uint8Array.from(Buffer.concat(data))
+  return data instanceof ArrayBuffer ? new Uint8Array(data.slice(0)) : Uint8Array.from(data)
+}
+
+/** At most what a close frame has room for, whole characters only. */
+function cut(reason: string): string {
+  let text = ''
+  for (const character of reason) {
+    if (Buffer.byteLength(text + character) > MAX_REASON_BYTES) break
+    text += character
+  }
+  return text
+}
+
+/** Whether the code stops a stock client for good. */
+function isPermanent(code: ProblemCode): boolean {
+  const close = closeCodeOf(code)
+  return close >= 4400 && close < 4500
+}
+
+function closeCodeOf(code: ProblemCode): number {
+  return problemKind(code).close ?? INTERNAL_ERROR
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from 'ws'
+import type { Principal } from '../auth/access.ts'
+import { tokenFromRequest, tokenMissing } from '../auth/bearer.ts'
+import type { Kind } from '../content/content.ts'
+import type { Environment } from '../foundation/environment.ts'
+import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { SocketEndpoint } from '../http/upgrade.ts'
+import { DEFAULT_SYNC_LIMITS, frameLimitBytes, type SyncLimits } from './limits.ts'
+import { assertDecodersStopAtTheEnd } from './protocol.ts'
+import type { Rooms } from './rooms.ts'
+import { YSocket } from './ySocket.ts'
+
+const PREFIX = '/sync/'
+/** A token among the subprotocols has the form of a JWT; none of our names has. */
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+
+export interface YWebsocketOptions {
+  readonly rooms: Rooms
+  /** Rejects with `unauthenticated`. */
+  readonly authenticate: (token: string) => Promise<Principal>
+  readonly environment: Environment
+  readonly limits?: SyncLimits
+  /** Told of errors that are bugs. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/** What the upgrade request of a live client says. */
+export interface SyncRequest {
+  /** What follows `/sync/` in the request target, percent-encoding untouched, without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Null when none was sent, or none that can be read. */
+  readonly token: string | null
+}
+
+/** `/sync/{id}`: opens a session in the document's room for each stock y-websocket client that may have one. */
+export class YWebsocketEndpoint {
+  readonly #options: YWebsocketOptions
+  readonly #limits: SyncLimits
+  readonly #sockets = new Set<YSocket>()
+  #isClosing = false
+
+  constructor(options: YWebsocketOptions) {
+    assertDecodersStopAtTheEnd()
+    this.#options = options
+    this.#limits = options.limits ?? DEFAULT_SYNC_LIMITS
+  }
+
+  /** Takes an accepted socket. What is wrong with the request is told over it, for a stock client hears nothing else. */
+  accept(socket: WebSocket, request: SyncRequest): void {
+    const ySocket = new YSocket(socket, this.#options.environment, this.#limits)
+    this.#sockets.add(ySocket)
+    void ySocket.gone.then(() => this.#sockets.delete(ySocket))
+    if (this.#isClosing) ySocket.close('shutting-down', 'the server is stopping')
+    else void this.#open(ySocket, request)
+  }
+
+  /** OPS-2: ends every session with 1012; resolves once their sockets are closed, or cut after the grace. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    const sockets = [...this.#sockets]
+    for (const socket of sockets) socket.close('shutting-down', 'the server is stopping')
+    await Promise.all(sockets.map((socket) => socket.gone))
+  }
+
+  async #open(socket: YSocket, request: SyncRequest): Promise<void> {
+    const { authenticate, rooms } = this.#options
+    try {
+      if (request.token === null) throw tokenMissing('Send a token, for instance as `?token=`.')
+      const principal = await authenticate(request.token)
+      const id = readId(request.path)
+      const kind = readKind(request.query)
+      const seat = await rooms.join({ id, kind, principal, channel: socket })
+      socket.open(seat, principal.expiresAt * 1000)
+    } catch (error) {
+      this.#refuse(socket, error)
+    }
+  }
+
+  #refuse(socket: YSocket, error: unknown): void {
+    const isExpected = error instanceof ParleyError
+    if (!isExpected) this.#options.onUnexpected(error)
+    const problem = isExpected ? error : new ParleyError('internal', 'Something went wrong in the server.')
+    const refused = [...this.#sockets].filter((one) => one.isRefused).length
+    if (refused >= this.#limits.refusedConnections) socket.close(problem.code, problem.detail)
+    else socket.refuse(problem)
+  }
+}
+
+/** The endpoint as the server's upgrades know it. */
+export function syncEndpoint(sync: YWebsocketEndpoint, limits: { readonly maxBytes: number }): SocketEndpoint {
+  return {
+    serves: (path) => path.startsWith(PREFIX),
+    // The server must answer with one that was offered; a client that puts its token there offers that.
+    chooseProtocol: (offered) => offered[0] ?? null,
+    maxPayloadBytes: frameLimitBytes(limits.maxBytes),
+    admit: (request) => {
+      const asked = readSyncRequest(request)
+      return Promise.resolve((socket) => sync.accept(socket, asked))
+    },
+  }
+}
+
+/** What the request says; the path is taken from the target as it came, for a URL parser would change it. */
+export function readSyncRequest(request: Pick<IncomingMessage, 'url' | 'headers'>): SyncRequest {
+  const target = (request.url ?? '').replace(/^\/v1(?=\/)/, '')
+  const queryStart = target.indexOf('?')
+  const path = queryStart === -1 ? target : target.slice(0, queryStart)
+  return {
+    path: path.startsWith(PREFIX) ? path.slice(PREFIX.length) : '',
+    query: new URLSearchParams(queryStart === -1 ? '' : target.slice(queryStart + 1)),
+    token: readToken(request),
+  }
+}
+
+/** By header or query like everywhere (AUTH-1), or where browsers can put it besides: among the subprotocols. */
+function readToken(request: Pick<IncomingMessage, 'url' | 'headers'>): string | null {
+  const sent = tokenFromRequest(request, { query: true })
+  if (sent.kind === 'token') return sent.token
+  if (sent.kind === 'malformed') return null
+  const offered = request.headers['sec-websocket-protocol']?.split(',') ?? []
+  return offered.map((one) => one.trim()).find((one) => JWT.test(one)) ?? null
+}
+
+/** The client does not encode the name, the WebSocket library does: decode once (WIRE). */
+function readId(path: string): DocumentId {
+  const id = parseDocumentId(decodeOnce(path))
+  if (id === null) throw new ParleyError('invalid-id', 'This is no document id.')
+  return id
+}
+
+function decodeOnce(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return ''
+  }
+}
+
+function readKind(query: URLSearchParams): Kind | null {
+  const kind = query.get('kind')
+  if (kind === null || kind === 'text' || kind === 'json') return kind
+  throw new ParleyError('invalid-request', '`kind` is text or json.')
+}

@@ -1,0 +1,61 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { median, percentile, startParley, startProcess, withFolder, type Running } from './processes.ts'
+import { benchToken } from './token.ts'
+
+const KEYSTROKES = 400
+const ROUNDS = 4
+
+/** A keystroke from one stock client to another: Parley with an fsync between, the reference server with none. */
+export async function keystrokes(): Promise<void> {
+  await withFolder(async (folder) => {
+    const token = await benchToken()
+    const parley = await startParley(folder)
+    const reference = await startProcess('test/bench/peers/yWebsocketServer.mjs', [])
+    const hocuspocus = await startProcess('test/bench/peers/hocuspocusServer.mjs', [])
+    const times: Record<'parley' | 'reference', number[]> = { parley: [], reference: [] }
+    const ratios: number[] = []
+    for (let round = 0; round <= ROUNDS; round++) {
+      const mine = await typeAndWatch(`${socketUrl(parley)}/sync`, `keys-${round}`, { token })
+      const theirs = await typeAndWatch(socketUrl(reference), `keys-${round}`, {})
+      if (round === 0) continue
+      times.parley.push(...mine)
+      times.reference.push(...theirs)
+      ratios.push(median(mine) / median(theirs))
+    }
+    await Promise.all([parley.stop(), reference.stop(), hocuspocus.stop()])
+    for (const [name, all] of Object.entries(times)) {
+      console.log(`  ${name.padEnd(10)} p50 ${median(all).toFixed(3)} ms   p99 ${percentile(all, 0.99).toFixed(3)} ms`)
+    }
+    console.log(`  ratio of medians ${median(ratios).toFixed(2)} (wanted: at most 2)`)
+  })
+}
+
+const socketUrl = (server: Running): string => server.url.replace('http', 'ws')
+
+/** Milliseconds from each insert in one client to its arrival in the other. */
+async function typeAndWatch(url: string, room: string, params: Record<string, string>): Promise<number[]> {
+  const docs = [new Y.Doc(), new Y.Doc()] as const
+  const providers = docs.map(
+    (doc) => new WebsocketProvider(url, room, doc, { params, WebSocketPolyfill: WebSocket as never, disableBc: true }),
+  )
+  await Promise.all(
+    providers.map(
+      (provider) => new Promise<void>((resolve) => provider.on('sync', (synced: boolean) => synced && resolve())),
+    ),
+  )
+  const text = docs[0].getText('content')
+  const times: number[] = []
+  for (let index = 0; index < KEYSTROKES; index++) {
+    const start = performance.now()
+    const arrived = new Promise<void>((resolve) => docs[1].once('update', () => resolve()))
+    text.insert(index, 'x')
+    await arrived
+    times.push(performance.now() - start)
+    await delay(1)
+  }
+  for (const provider of providers) provider.destroy()
+  return times.slice(KEYSTROKES / 4)
+}

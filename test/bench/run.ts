@@ -1,0 +1,16 @@
+/**
+ * `npm run bench`: prints ratios against plain peers measured in the same run, for the machine is shared and noisy.
+ * `npm run bench -- puts keystrokes` runs only the sections named.
+ */
+import { keystrokes } from './keystrokes.ts'
+import { memory } from './memory.ts'
+import { puts } from './puts.ts'
+
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory }
+
+const wanted = process.argv.slice(2)
+for (const [name, run] of Object.entries(SECTIONS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  console.log(`\n${name}`)
+  await run()
+}

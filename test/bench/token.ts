@@ -1,0 +1,10 @@
+import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { BENCH_SECRET } from './processes.ts'
+
+/** A token that a bench server takes for everything. */
+export async function benchToken(sub = 'bench'): Promise<string> {
+  const issuer = new TokenIssuer({ secret: Buffer.from(BENCH_SECRET), audience: null, environment: systemEnvironment })
+  const issued = await issuer.issue({ sub, access: { '*': ['read', 'write', 'resolve'] }, ttlSeconds: 3600 })
+  return issued.token
+}

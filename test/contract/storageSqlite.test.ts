@@ -1,0 +1,5 @@
+import { describeStorageContract } from '../support/storageContract.ts'
+import { createSqliteFixture } from '../support/storageSqlite.ts'
+
+describeStorageContract('SQLite, writing inline', () => createSqliteFixture('inline'))
+describeStorageContract('SQLite, writing in a thread', () => createSqliteFixture('thread'))

@@ -1,0 +1,191 @@
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, it, onTestFinished } from 'vitest'
+import { toSequence, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
+import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import { StorageProcess } from '../support/storageProcess.ts'
+import {
+  actOf,
+  after,
+  appendTo,
+  commitAll,
+  createDocument,
+  newDocumentId,
+  newHead,
+} from '../support/storageSamples.ts'
+import { open, tamper, temporaryFolder } from '../support/storageSqlite.ts'
+
+const EVERYTHING = toVersion(1_000_000)
+const NOTHING = toVersion(0)
+const CHILD_TEST_MS = 120_000
+
+function newFile(): string {
+  const folder = temporaryFolder()
+  onTestFinished(() => folder.dispose())
+  return join(folder.path, 'parley.db')
+}
+
+function child(...parameters: ConstructorParameters<typeof StorageProcess>): StorageProcess {
+  const started = new StorageProcess(...parameters)
+  onTestFinished(() => started.kill())
+  return started
+}
+
+async function opened(...parameters: Parameters<typeof open>): Promise<Storage> {
+  const storage = await open(...parameters)
+  onTestFinished(() => storage.close())
+  return storage
+}
+
+it('[OPS-4] a second storage on one file is refused, naming the file, until the first is closed', async () => {
+  const file = newFile()
+  const first = await opened(file)
+  const second = open(file)
+  await expect(second).rejects.toThrow(CannotOpenStorage)
+  await expect(second).rejects.toMatchObject({ reason: 'in-use', message: expect.stringContaining(file) })
+  await createDocument(first, newDocumentId())
+  await first.close()
+  await opened(file)
+})
+
+it('[OPS-4] a file is the same by whatever path', async () => {
+  const file = newFile()
+  await opened(file)
+  const link = `${file}.link`
+  symlinkSync(file, link)
+  await expect(open(link)).rejects.toMatchObject({ reason: 'in-use' })
+})
+
+it('[OPS-4] a second process is refused, and a lock left by kill -9 does not bar a start', { timeout: CHILD_TEST_MS }, async () => {
+  const file = newFile()
+  const holder = child('hold', file, 'thread')
+  await holder.said(1)
+  expect(holder.lines).toEqual(['open'])
+  await expect(open(file)).rejects.toMatchObject({ reason: 'in-use' })
+  const second = child('close', file, 'inline')
+  expect(await second.ended()).toBe(1)
+  expect(second.lines).toEqual([expect.stringMatching(/^in-use: .*parley\.db/)])
+  await holder.kill()
+  expect(existsSync(`${file}-lock`)).toBe(true)
+  await opened(file)
+})
+
+for (const writer of ['inline', 'thread'] as const) {
+  it(`[WRITE-10] what was acknowledged survives kill -9 (writing ${writer})`, { timeout: CHILD_TEST_MS }, async () => {
+    const file = newFile()
+    const process = child('write', file, writer)
+    await process.said(500)
+    await process.kill()
+    const acknowledged = new Map<string, number>()
+    for (const line of process.lines.slice(1)) {
+      const [name, version] = line.split(' ')
+      if (name !== undefined) acknowledged.set(name, Number(version))
+    }
+    expect(acknowledged.size).toBe(8)
+    const storage = await opened(file)
+    let entries = 0
+    for (const [name, version] of acknowledged) {
+      const id = trustedDocumentId(name)
+      const log = await storage.entries(id, NOTHING, EVERYTHING, 1_000_000)
+      expect(log.length).toBeGreaterThanOrEqual(version)
+      expect(await storage.head(id)).toMatchObject({ version: log.length })
+      entries += log.length
+    }
+    expect(await storage.events(toSequence(0), 1_000_000)).toHaveLength(entries)
+  })
+}
+
+it('[OPS-6] a full disk refuses every act of the batch, reads go on, and it recovers alone', async () => {
+  const file = newFile()
+  let maxPages = 1_000_000
+  const connections: Database.Database[] = []
+  const limit = (): void => void connections.at(-1)?.pragma(`max_page_count = ${maxPages}`)
+  const storage = await opened(file, 'inline', {
+    prepareWriter: (connection) => {
+      connections.push(connection)
+      limit()
+    },
+  })
+  const head = await createDocument(storage, newDocumentId())
+  maxPages = 1
+  limit()
+  const large = appendTo(newHead(newDocumentId()), { update: new Uint8Array(100_000) })
+  const small = newHead(newDocumentId())
+  const refused = await Promise.allSettled([
+    storage.commit(actOf(appendTo(small))),
+    storage.commit(actOf(large)),
+    storage.commit(actOf(appendTo(after(head)))),
+  ])
+  for (const result of refused) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'storage-unavailable' } })
+  }
+  expect(await storage.writable()).toBe(false)
+  expect(await storage.head(head.id)).toEqual(head)
+  expect(await storage.head(small.id)).toBeNull()
+  maxPages = 1_000_000
+  expect(await storage.writable()).toBe(true)
+  await commitAll(storage, actOf(appendTo(small)), actOf(large), actOf(appendTo(after(head))))
+  expect(await storage.entries(head.id, NOTHING, EVERYTHING, 10)).toHaveLength(2)
+  expect(await storage.entries(small.id, NOTHING, EVERYTHING, 10)).toMatchObject([{ author: small.updatedBy }])
+})
+
+it('[OPS-6] a database that somebody else keeps locked is unavailable until they let go', async () => {
+  const file = newFile()
+  const storage = await opened(file)
+  const head = newHead(newDocumentId())
+  const other = new Database(file)
+  other.exec('BEGIN IMMEDIATE')
+  await expect(storage.commit(actOf(appendTo(head)))).rejects.toMatchObject({ code: 'storage-unavailable' })
+  expect(await storage.head(head.id)).toBeNull()
+  other.close()
+  await commitAll(storage, actOf(appendTo(head)))
+})
+
+it('[OPS-7] a marked copy gets a new epoch at its first start, and keeps it', async () => {
+  const file = newFile()
+  const epochs: string[] = []
+  for (const mark of [false, false, true, false]) {
+    if (mark) expect(tamper(file, 'UPDATE meta SET is_copy = 1')).toBe(1)
+    const storage = await open(file)
+    epochs.push(storage.epoch)
+    await storage.close()
+  }
+  const [first, second, third, fourth] = epochs
+  expect(first).toMatch(/^[a-z2-7]{8}$/)
+  expect(second).toBe(first)
+  expect(third).not.toBe(first)
+  expect(fourth).toBe(third)
+})
+
+it("another program's database is refused and left as it was", async () => {
+  const file = newFile()
+  const other = new Database(file)
+  other.exec('CREATE TABLE notes (text)')
+  other.close()
+  const before = readFileSync(file)
+  await expect(open(file)).rejects.toMatchObject({ reason: 'not-a-database', message: expect.stringContaining(file) })
+  expect(readFileSync(file)).toEqual(before)
+})
+
+it('a file that is no database is refused and left as it was', async () => {
+  const file = newFile()
+  writeFileSync(file, 'Dear diary, '.repeat(1000))
+  await expect(open(file)).rejects.toMatchObject({ reason: 'not-a-database' })
+  expect(readFileSync(file, 'utf8')).toBe('Dear diary, '.repeat(1000))
+})
+
+it('a place that cannot be written is named', async () => {
+  const file = join(newFile(), 'missing', 'parley.db')
+  await expect(open(file)).rejects.toMatchObject({ reason: 'inaccessible', message: expect.stringContaining(file) })
+})
+
+it('a database of a newer Parley is refused, and can still be opened by that one', async () => {
+  const file = newFile()
+  await (await open(file)).close()
+  tamper(file, 'INSERT INTO migrations (number, at) VALUES (999, 0)')
+  await expect(open(file)).rejects.toMatchObject({ reason: 'newer-schema', message: expect.stringContaining('999') })
+  tamper(file, 'DELETE FROM migrations WHERE number = 999')
+  await opened(file)
+})

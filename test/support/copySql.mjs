@@ -1,0 +1,7 @@
+// The compiler leaves SQL files behind; the built server looks for them where the source does.
+import { cpSync, rmSync } from 'node:fs'
+
+const root = new URL('../../', import.meta.url)
+const target = new URL('dist/server/storage/sql/', root)
+rmSync(target, { recursive: true, force: true })
+cpSync(new URL('server/storage/sql/', root), target, { recursive: true })

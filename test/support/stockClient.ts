@@ -1,0 +1,55 @@
+import { vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+
+const SECONDS_15 = { timeout: 15_000, interval: 10 }
+
+/** A stock y-websocket provider with a document of its own, as an application would use it. */
+export class StockClient {
+  readonly doc: Y.Doc
+  readonly provider: WebsocketProvider
+  /** The close codes it has seen, oldest first; `terminal` those after which it gave up. */
+  readonly closeCodes: number[] = []
+  readonly terminal: number[] = []
+
+  /** `server` ends in `/sync`. */
+  constructor(server: string, id: string, params: Record<string, string>, doc = new Y.Doc()) {
+    this.doc = doc
+    this.provider = new WebsocketProvider(server, id, doc, {
+      params,
+      disableBc: true,
+      // The provider's types know the browser's WebSocket only.
+      WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    })
+    this.provider.on('connection-close', (event) => void (event && this.closeCodes.push(event.code)))
+    this.provider.on('closed', ({ code }) => this.terminal.push(code))
+  }
+
+  get text(): Y.Text {
+    return this.doc.getText('content')
+  }
+
+  get map(): Y.Map<unknown> {
+    return this.doc.getMap('content')
+  }
+
+  async synced(): Promise<this> {
+    await vi.waitFor(() => {
+      if (!this.provider.synced) throw new Error(`not synced; closed with ${this.closeCodes.join(', ')}`)
+    }, SECONDS_15)
+    return this
+  }
+
+  /** Waits until the text is this. */
+  async shows(text: string): Promise<void> {
+    await vi.waitFor(() => {
+      if (this.text.toString() !== text) throw new Error(`the text is ${JSON.stringify(this.text.toString())}`)
+    }, SECONDS_15)
+  }
+
+  destroy(): void {
+    this.provider.destroy()
+    this.doc.destroy()
+  }
+}

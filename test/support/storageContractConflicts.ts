@@ -1,0 +1,258 @@
+import { expect, it, onTestFinished } from 'vitest'
+import type { ConflictRecord } from '../../server/conflicts/conflict.ts'
+import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
+import type { ConflictQuery, Storage } from '../../server/storage/storage.ts'
+import type { CreateFixture, SharedFixture } from './storageContract.ts'
+import {
+  actOf,
+  after,
+  alice,
+  appendTo,
+  bob,
+  changing,
+  closed,
+  commitAll,
+  createDocument,
+  newConflict,
+  newDocumentId,
+  NOON,
+  opening,
+} from './storageSamples.ts'
+
+const proposal = (hash: string): ConflictRecord['proposals'][number] => ({
+  id: toProposalId('prp_1'),
+  use: 'content',
+  hash,
+  baseVersion: toVersion(2),
+  by: bob,
+  at: NOON,
+  comment: null,
+  status: 'pending',
+  decidedBy: null,
+  decidedAt: null,
+  decisionComment: null,
+})
+
+export function describeConflicts(shared: SharedFixture, create: CreateFixture): void {
+  describeRecords(shared)
+  describeQueries(shared)
+  describeContents(shared)
+  describePruning(create)
+}
+
+function describeRecords(shared: SharedFixture): void {
+  it('a conflict comes back as it was, in every state', async () => {
+    const { storage } = shared()
+    const document = newDocumentId()
+    const records: ConflictRecord[] = [
+      newConflict(document),
+      newConflict(document, { state: closed, kind: 'invalid-merge', documentKind: 'json' }),
+      newConflict(document, {
+        kind: 'concurrent-edit',
+        incarnation: toIncarnation('wxyz6789'),
+        base: { version: null, hash: `base of ${document}` },
+        proposals: [proposal(`proposed for ${document}`)],
+        state: {
+          status: 'resolved',
+          closedAt: NOON + 1,
+          resolution: { use: 'merged', by: bob, at: NOON + 1, version: toVersion(4), comment: 'both "fine"\u0000' },
+        },
+      }),
+    ]
+    await commitAll(storage, opening(...records))
+    for (const record of records) expect(await storage.conflict(record.id)).toEqual(record)
+    expect(await storage.conflict(newConflict(document).id)).toBeNull()
+  })
+
+  it('[RES-6] of many concurrent changes of one revision exactly one stands', async () => {
+    const { storage } = shared()
+    const record = newConflict(newDocumentId())
+    await commitAll(storage, opening(record))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        storage.commit(changing({ ...record, revision: 2, state: { ...closed, closedAt: NOON + n, comment: `${n}` } })),
+      ),
+    )
+    expect(results.filter((result) => result.status === 'committed')).toHaveLength(1)
+    expect(results.filter((result) => result.status === 'conflict-moved')).toHaveLength(19)
+    const winner = results.findIndex((result) => result.status === 'committed')
+    expect(await storage.conflict(record.id)).toMatchObject({ revision: 2, state: { comment: `${winner}` } })
+  })
+
+  it('a change of a conflict that does not exist is refused', async () => {
+    const { storage } = shared()
+    const record = newConflict(newDocumentId(), { revision: 2, incoming: { version: toVersion(1), hash: null } })
+    expect(await storage.commit(changing(record))).toEqual({ status: 'conflict-moved', conflict: record.id })
+    expect(await storage.conflict(record.id)).toBeNull()
+  })
+
+  it('one act may change a conflict twice', async () => {
+    const { storage } = shared()
+    const record = newConflict(newDocumentId())
+    const twice = { ...changing({ ...record, revision: 2 }) }
+    await commitAll(storage, opening(record), {
+      ...twice,
+      conflicts: [...twice.conflicts, { op: 'update', record: { ...record, revision: 3, state: closed } }],
+    })
+    expect(await storage.conflict(record.id)).toMatchObject({ revision: 3, state: closed })
+  })
+}
+
+function describeQueries(shared: SharedFixture): void {
+  const find = async (storage: Storage, query: Partial<ConflictQuery>): Promise<string[]> =>
+    (await storage.conflicts({ patterns: [{ prefix: '' }], before: null, limit: 500, ...query })).map(({ id }) => id)
+
+  it('[CONF-4] conflicts are listed newest first, by document, status, kind and author', async () => {
+    const { storage } = shared()
+    const space = newDocumentId('query')
+    const [one, two] = [trustedDocumentId(`${space}:1`), trustedDocumentId(`${space}:2`)]
+    const records = [
+      newConflict(one),
+      newConflict(two, { state: closed }),
+      newConflict(one, { kind: 'invalid-merge', author: bob }),
+      newConflict(two, { kind: 'concurrent-edit', author: bob }),
+    ]
+    await commitAll(storage, ...records.map((record) => opening(record)))
+    const [a, b, c, d] = records.map((record) => record.id)
+    const patterns = [{ prefix: `${space}:` }]
+    expect(await find(storage, { patterns })).toEqual([d, c, b, a])
+    expect(await find(storage, { patterns: [{ exact: one }] })).toEqual([c, a])
+    expect(await find(storage, { patterns: [{ exact: two }, { exact: one }] })).toEqual([d, c, b, a])
+    expect(await find(storage, { patterns: [{ prefix: `${space}:2` }] })).toEqual([d, b])
+    expect(await find(storage, { patterns: [{ prefix: `${space}_` }] })).toEqual([])
+    expect(await find(storage, { patterns: [] })).toEqual([])
+    expect(await find(storage, { patterns, statuses: ['open'] })).toEqual([d, c, a])
+    expect(await find(storage, { patterns, statuses: ['dismissed', 'expired'] })).toEqual([b])
+    expect(await find(storage, { patterns, statuses: [] })).toEqual([])
+    expect(await find(storage, { patterns, kinds: ['stale-write', 'invalid-merge'] })).toEqual([c, b, a])
+    expect(await find(storage, { patterns, author: alice })).toEqual([b, a])
+    expect(await find(storage, { patterns, author: bob, kinds: ['invalid-merge'], statuses: ['open'] })).toEqual([c])
+    expect(await find(storage, { before: c ?? null, limit: 2 })).toEqual([b, a])
+    expect(await find(storage, { patterns, limit: 2 })).toEqual([d, c])
+    expect(await find(storage, { patterns, limit: 0 })).toEqual([])
+    const many = Array.from({ length: 2000 }, (_, n) => ({ prefix: `query${n}:` }))
+    expect(await find(storage, { patterns: [...many, ...patterns] })).toEqual([d, c, b, a])
+  })
+
+  it('a conflict is found by its new status at once', async () => {
+    const { storage } = shared()
+    const document = newDocumentId()
+    const record = newConflict(document)
+    await commitAll(storage, opening(record), changing({ ...record, revision: 2, state: closed }))
+    expect(await find(storage, { patterns: [{ exact: document }], statuses: ['open'] })).toEqual([])
+    expect(await find(storage, { patterns: [{ exact: document }], statuses: ['dismissed'] })).toEqual([record.id])
+  })
+
+  it('[DOC-7] open conflicts are counted by document, for living documents', async () => {
+    const { storage } = shared()
+    const [two, none, deleted, closedOnly] = [newDocumentId(), newDocumentId(), newDocumentId(), newDocumentId()]
+    for (const id of [two, none, closedOnly]) await createDocument(storage, id)
+    const head = await createDocument(storage, deleted)
+    await commitAll(
+      storage,
+      opening(newConflict(two), newConflict(two), newConflict(two, { state: closed })),
+      opening(newConflict(deleted), newConflict(closedOnly, { state: closed })),
+      actOf(appendTo(after(head, { deletedAt: NOON }))),
+    )
+    const counts = await storage.openConflictCounts([two, none, deleted, closedOnly])
+    expect([...counts]).toEqual([[two, 2]])
+    expect([...(await storage.openConflictCounts([]))]).toEqual([])
+  })
+}
+
+function describeContents(shared: SharedFixture): void {
+  it('[CONF-9] equal contents are stored once', async () => {
+    const fixture = shared()
+    const { storage } = fixture
+    const document = newDocumentId()
+    const before = await fixture.countContents()
+    await commitAll(storage, opening(newConflict(document)), opening(newConflict(document), newConflict(document)))
+    expect(await fixture.countContents()).toBe(before + 1)
+    const hash = `incoming of ${document}`
+    expect(await storage.content(hash)).toBe(`content ${hash}`)
+    expect(await storage.content('of nothing')).toBeNull()
+  })
+
+  it('contents keep text and json exactly', async () => {
+    const { storage } = shared()
+    const document = newDocumentId()
+    const json = { list: [1, { deep: null }], text: 'é\ud800\u0000' }
+    const record = newConflict(document, { base: { version: null, hash: `base of ${document}` } })
+    const contents = new Map<string, string | typeof json>([
+      [`base of ${document}`, json],
+      [`incoming of ${document}`, ''],
+    ])
+    await commitAll(storage, { ...opening(record), contents })
+    expect(await storage.content(`base of ${document}`)).toEqual(json)
+    expect(await storage.content(`incoming of ${document}`)).toBe('')
+  })
+
+  it('a content goes when the last conflict that refers to it stops to', async () => {
+    const { storage } = shared()
+    const document = newDocumentId()
+    const hash = `current of ${document}`
+    const [one, two] = [1, 2].map(() => newConflict(document, { current: { version: toVersion(1), hash } }))
+    if (!one || !two) throw new Error('two records')
+    const refreshed = { version: toVersion(3), hash: null }
+    await commitAll(storage, opening(one, two), changing({ ...one, revision: 2, current: refreshed }))
+    expect(await storage.content(hash)).not.toBeNull()
+    await commitAll(storage, changing({ ...two, revision: 2, current: refreshed }))
+    expect(await storage.content(hash)).toBeNull()
+    expect(await storage.content(`incoming of ${document}`)).not.toBeNull()
+  })
+
+  it('a change may bring a further content', async () => {
+    const { storage } = shared()
+    const record = newConflict(newDocumentId())
+    const hash = `proposed for ${record.document}`
+    const proposed = { ...record, revision: 2, proposals: [proposal(hash)] }
+    await commitAll(storage, opening(record), { ...changing(proposed), contents: new Map([[hash, 'proposed']]) })
+    expect(await storage.content(hash)).toBe('proposed')
+    expect(await storage.content(`incoming of ${record.document}`)).not.toBeNull()
+  })
+}
+
+function describePruning(create: CreateFixture): void {
+  it('[CONF-9] closed conflicts are forgotten by age, with the contents that only they referred to', async () => {
+    const fixture = await create()
+    onTestFinished(() => fixture.dispose())
+    const { storage } = fixture
+    const [old, young] = [newDocumentId(), newDocumentId()]
+    const shared = { version: null, hash: 'shared' }
+    const closedAt = (at: number): ConflictRecord['state'] => ({ ...closed, closedAt: at })
+    const records = [
+      newConflict(old, { state: closedAt(NOON - 1), base: shared }),
+      newConflict(old, { state: closedAt(NOON), base: shared }),
+      newConflict(young, { detectedAt: 1 }),
+    ]
+    await commitAll(storage, ...records.map((record) => opening(record)))
+    expect(await storage.pruneConflicts(NOON)).toBe(1)
+    expect(await Promise.all(records.map(async ({ id }) => (await storage.conflict(id)) !== null))).toEqual([
+      false,
+      true,
+      true,
+    ])
+    expect(await storage.content('shared')).not.toBeNull()
+    expect(await storage.pruneConflicts(NOON + 1)).toBe(1)
+    expect(await storage.content('shared')).toBeNull()
+    expect(await storage.content(`incoming of ${old}`)).toBeNull()
+    expect(await storage.content(`incoming of ${young}`)).not.toBeNull()
+    expect(await storage.pruneConflicts(NOON + 1)).toBe(0)
+    expect(await fixture.countContents()).toBe(1)
+  })
+
+  it('pruning conflicts is bounded, and goes on with the next call', async () => {
+    const fixture = await create()
+    onTestFinished(() => fixture.dispose())
+    const { storage } = fixture
+    const document = newDocumentId()
+    const records = Array.from({ length: 1500 }, () => newConflict(document, { state: closed }))
+    await commitAll(storage, opening(...records))
+    const pruned: number[] = []
+    do pruned.push(await storage.pruneConflicts(NOON * 2))
+    while (pruned.at(-1) !== 0)
+    expect(pruned.reduce((sum, count) => sum + count)).toBe(1500)
+    expect(Math.max(...pruned)).toBeLessThan(1500)
+    expect(await fixture.countContents()).toBe(0)
+  })
+}

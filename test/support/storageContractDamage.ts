@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest'
+import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
+import { entryChecksum } from '../../server/storage/checksum.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import { DAMAGES, type Damage, type SharedFixture } from './storageContract.ts'
+import {
+  actOf,
+  after,
+  appendTo,
+  commitAll,
+  newConflict,
+  newDocumentId,
+  newHead,
+  opening,
+} from './storageSamples.ts'
+
+const EVERYTHING = toVersion(1000)
+const NOTHING = toVersion(0)
+
+/** Everything that can be read of one document, by name. */
+const READS = {
+  head: (storage: Storage, id: DocumentId) => storage.head(id),
+  entries: (storage: Storage, id: DocumentId) => storage.entries(id, NOTHING, EVERYTHING, 10),
+  effects: (storage: Storage, id: DocumentId) => storage.effects(id, NOTHING, EVERYTHING, 10),
+  snapshot: (storage: Storage, id: DocumentId) => storage.snapshot(id),
+  checkpoint: (storage: Storage, id: DocumentId) => storage.checkpoint(id, EVERYTHING),
+  conflict: async (storage: Storage, id: DocumentId) => {
+    const [record] = await storage.conflicts({ patterns: [{ exact: id }], before: null, limit: 10 })
+    return record ?? null
+  },
+  content: (storage: Storage, id: DocumentId) => storage.content(`incoming of ${id}`),
+} as const
+type Read = keyof typeof READS
+
+/** What must refuse to answer once a row is damaged; all else must go on. */
+const REFUSED: Readonly<Record<Damage, readonly Read[]>> = {
+  head: ['head'],
+  update: ['entries'],
+  effect: ['entries', 'effects'],
+  'missing-entry': ['entries', 'effects'],
+  snapshot: ['snapshot'],
+  checkpoint: ['checkpoint'],
+  conflict: [],
+  content: ['content'],
+}
+
+async function createWhole(storage: Storage): Promise<DocumentId> {
+  const one = newHead(newDocumentId('whole'))
+  const two = appendTo(after(one), {}, 'a checkpoint long enough to be packed, packed, packed, packed')
+  const three = appendTo(after(two.head))
+  await commitAll(storage, actOf(appendTo(one), two, three), opening(newConflict(one.id)))
+  const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3) }
+  await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
+  return one.id
+}
+
+export function describeDamage(shared: SharedFixture): void {
+  for (const damage of DAMAGES) {
+    it(`[OPS-6] of a damaged document (${damage}) only what is damaged is refused`, async () => {
+      const { storage } = shared()
+      const [id, other] = [await createWhole(storage), await createWhole(storage)]
+      await shared().damage(damage, id)
+      for (const [name, read] of Object.entries(READS)) {
+        const refuses = REFUSED[damage].some((refused) => refused === name)
+        if (refuses) await expect(read(storage, id), name).rejects.toMatchObject({ code: 'document-damaged' })
+        else await expect(read(storage, id), name).resolves.toSatisfy((answer) => damage === 'conflict' || Boolean(answer))
+        await expect(read(storage, other), name).resolves.toBeTruthy()
+      }
+    })
+  }
+
+  it('[OPS-6] lists leave out what is damaged and hold all else', async () => {
+    const { storage, damage } = shared()
+    const made = [await createWhole(storage), await createWhole(storage), await createWhole(storage)]
+    const [first, second, third] = made
+    if (!first || !second || !third) throw new Error('three documents')
+    await damage('head', second)
+    await damage('conflict', second)
+    const patterns = made.map((id) => ({ exact: id }))
+    const heads = await storage.heads({ patterns, after: null, limit: 2 })
+    expect(heads.map((head) => head.id)).toEqual([first, third].toSorted())
+    const records = await storage.conflicts({ patterns, before: null, limit: 2 })
+    expect(records.map((record) => record.document)).toEqual([third, first])
+  })
+
+  it('[OPS-6] a damaged conflict is refused by its id', async () => {
+    const { storage, damage } = shared()
+    const record = newConflict(newDocumentId())
+    await commitAll(storage, opening(record))
+    await damage('conflict', record.document)
+    await expect(storage.conflict(record.id)).rejects.toMatchObject({ code: 'document-damaged' })
+  })
+}

@@ -1,0 +1,178 @@
+import { expect, it } from 'vitest'
+import type { Effect } from '../../server/content/effect.ts'
+import { ORIGINS } from '../../server/documents/document.ts'
+import { parsePattern, toPrincipalId, toVersion, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
+import type { Entry, Storage } from '../../server/storage/storage.ts'
+import type { SharedFixture } from './storageContract.ts'
+import { actOf, after, appendTo, commitAll, createDocument, newDocumentId, newHead, NOON } from './storageSamples.ts'
+
+const EVERYTHING = toVersion(1_000_000)
+const NOTHING = toVersion(0)
+
+function pattern(text: string): Pattern {
+  const parsed = parsePattern(text)
+  if (!parsed) throw new Error(`Not a pattern: ${text}`)
+  return parsed
+}
+
+const ids = async (storage: Storage, ...patterns: Pattern[]): Promise<string[]> =>
+  (await storage.heads({ patterns, after: null, limit: 500 })).map((head) => head.id)
+
+export function describeReads(shared: SharedFixture): void {
+  describeLog(shared)
+  describeHeads(shared)
+}
+
+function describeLog(shared: SharedFixture): void {
+  it('every field of an entry comes back as it was', async () => {
+    const { storage } = shared()
+    const samples: Partial<Entry>[] = [
+      ...ORIGINS.map((origin) => ({ origin })),
+      { update: new Uint8Array(0), effect: null, structs: [], deletes: [] },
+      { update: Uint8Array.from({ length: 100_000 }, (_, n) => n % 251) },
+      { author: toPrincipalId('ålice\u0000 "😀"\n') },
+      { structs: [{ client: 2 ** 53 - 1, clock: 2 ** 40, length: 2 ** 32 }] },
+      { deletes: [2, 1, 2, 2].map((client, n) => ({ client, clock: n * 1000, length: n + 1 })) },
+      ...effects.map((effect) => ({ effect })),
+    ]
+    let head = newHead(newDocumentId())
+    const appends = samples.map((sample, n) => {
+      head = n === 0 ? head : after(head)
+      return appendTo(head, sample)
+    })
+    await commitAll(storage, actOf(...appends))
+    const entries = appends.map((append) => append.entry)
+    const stored = await storage.entries(head.id, NOTHING, EVERYTHING, 1000)
+    expect(stored).toEqual(entries)
+    expect(stored.every((entry) => entry.update.constructor === Uint8Array)).toBe(true)
+    expect(await storage.effects(head.id, NOTHING, EVERYTHING, 1000)).toEqual(
+      entries.map(({ version, author, at, origin, effect }) => ({ version, author, at, origin, effect })),
+    )
+  })
+
+  it('an update may be a view of a larger buffer', async () => {
+    const { storage } = shared()
+    const head = newHead(newDocumentId())
+    const frame = Uint8Array.from({ length: 1000 }, (_, n) => n % 256)
+    await commitAll(storage, actOf(appendTo(head, { update: frame.subarray(10, 13) })))
+    const [entry] = await storage.entries(head.id, NOTHING, EVERYTHING, 10)
+    expect(entry?.update).toEqual(Uint8Array.of(10, 11, 12))
+  })
+
+  it('entries and effects are read by range, oldest first, up to a limit', async () => {
+    const { storage } = shared()
+    const { id } = await createDocument(storage, newDocumentId(), 10)
+    for (const read of ['entries', 'effects'] as const) {
+      const versions = async (after: number, upTo: number, limit: number): Promise<number[]> =>
+        (await storage[read](id, toVersion(after), toVersion(upTo), limit)).map((entry) => entry.version)
+      expect(await versions(3, 6, 10)).toEqual([4, 5, 6])
+      expect(await versions(3, 6, 2)).toEqual([4, 5])
+      expect(await versions(8, 1000, 10)).toEqual([9, 10])
+      expect(await versions(10, 1000, 10)).toEqual([])
+      expect(await versions(6, 3, 10)).toEqual([])
+      expect(await versions(0, 10, 0)).toEqual([])
+    }
+    expect(await storage.entries(newDocumentId(), NOTHING, EVERYTHING, 10)).toEqual([])
+  })
+
+  it('the newest checkpoint at or before a version is found', async () => {
+    const { storage } = shared()
+    const one = newHead(newDocumentId())
+    const text = 'Zeile\r\n😀 \ud800 '.repeat(1000)
+    const two = after(one)
+    const three = after(two)
+    await commitAll(storage, actOf(appendTo(one)), actOf(appendTo(two, {}, text)), actOf(appendTo(three, {}, '')))
+    expect(await storage.checkpoint(one.id, toVersion(1))).toBeNull()
+    expect(await storage.checkpoint(one.id, toVersion(2))).toEqual({ version: 2, content: text })
+    expect(await storage.checkpoint(one.id, toVersion(99))).toEqual({ version: 3, content: '' })
+    expect(await storage.checkpoint(newDocumentId(), EVERYTHING)).toBeNull()
+  })
+
+  it('a checkpoint of a json document keeps every value', async () => {
+    const { storage } = shared()
+    const head = newHead(newDocumentId(), { kind: 'json' })
+    const content = { a: [1, -0.5, 1e300, null, true, 'x'], '': { constructor: 1, 'ö/~': {} }, z: [] }
+    await commitAll(storage, actOf(appendTo(head, {}, content)))
+    expect(await storage.checkpoint(head.id, head.version)).toEqual({ version: 1, content })
+  })
+}
+
+const effects: Effect[] = [
+  { kind: 'text', delta: [5, -3, 'a\u0000b😀\n', 2, -1] },
+  { kind: 'text', delta: ['\ud83d', 1] },
+  {
+    kind: 'json',
+    edits: [
+      { at: ['a', 0, 'constructor'], value: { deep: [null, 1.5, 'x'] } },
+      { at: ['b'], removed: true },
+      { at: ['list'], index: 2, remove: 1, insert: ['x', {}, []] },
+      { at: ['text'], delta: [1, -1, 'y'] },
+    ],
+  },
+]
+
+function describeHeads(shared: SharedFixture): void {
+  it('[DOC-7] living documents are listed by pattern, in id order', async () => {
+    const { storage } = shared()
+    const space = newDocumentId('list')
+    const named = ['b', 'a', 'c', 'C', 'a1', 'a-1', 'a.1', 'a:1', 'a_1', 'a~1', 'ab'].map((name) =>
+      trustedDocumentId(`${space}:${name}`),
+    )
+    for (const id of named) await createDocument(storage, id)
+    const local = async (...texts: string[]): Promise<string[]> =>
+      (await ids(storage, ...texts.map((text) => pattern(`${space}:${text}`)))).map((id) => id.slice(space.length + 1))
+    expect(await local('*')).toEqual(['C', 'a', 'a-1', 'a.1', 'a1', 'a:1', 'a_1', 'ab', 'a~1', 'b', 'c'])
+    expect(await local('a_*')).toEqual(['a_1'])
+    expect(await local('a~*')).toEqual(['a~1'])
+    expect(await local('a')).toEqual(['a'])
+    expect(await local('c', 'b', 'c')).toEqual(['b', 'c'])
+    expect(await local('a:*', 'a*', 'a:1')).toEqual(['a', 'a-1', 'a.1', 'a1', 'a:1', 'a_1', 'ab', 'a~1'])
+    expect(await local('x*', 'B')).toEqual([])
+    expect(await ids(storage)).toEqual([])
+    expect(await ids(storage, { prefix: '' })).toEqual(expect.arrayContaining(named))
+  })
+
+  it('nothing in a pattern is a wildcard but its final star', async () => {
+    const { storage } = shared()
+    const space = newDocumentId('wild')
+    const named = ['a%b', 'axb', 'a_b', 'a[x]b', 'a*b', 'a?b', "a'b", 'a\\b'].map((name) =>
+      trustedDocumentId(`${space}:${name}`),
+    )
+    for (const id of named) await createDocument(storage, id)
+    for (const id of named) {
+      expect(await ids(storage, { exact: id })).toEqual([id])
+      expect(await ids(storage, { prefix: id })).toEqual([id])
+    }
+  })
+
+  it('a list is read page by page', async () => {
+    const { storage } = shared()
+    const space = newDocumentId('page')
+    for (let n = 0; n < 7; n += 1) await createDocument(storage, trustedDocumentId(`${space}:${n}`))
+    const patterns = [pattern(`${space}:*`), pattern(`${space}:3`)]
+    const seen: string[] = []
+    let page = await storage.heads({ patterns, after: null, limit: 3 })
+    while (page.length > 0) {
+      expect(page.length).toBeLessThanOrEqual(3)
+      seen.push(...page.map((head) => head.id))
+      page = await storage.heads({ patterns, after: page.at(-1)?.id ?? null, limit: 3 })
+    }
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => `${space}:${n}`))
+  })
+
+  it('[DOC-6] deleted documents are not listed, but found', async () => {
+    const { storage } = shared()
+    const head = await createDocument(storage, newDocumentId())
+    const deleted = after(head, { deletedAt: NOON + 1000 })
+    await commitAll(storage, actOf(appendTo(deleted)))
+    expect(await ids(storage, { exact: head.id })).toEqual([])
+    expect(await storage.head(head.id)).toEqual(deleted)
+  })
+
+  it('a thousand patterns are no more than one', async () => {
+    const { storage } = shared()
+    const { id } = await createDocument(storage, newDocumentId('many'))
+    const patterns = Array.from({ length: 2000 }, (_, n) => ({ prefix: `many${n}:` }))
+    expect(await ids(storage, ...patterns, { exact: id })).toEqual([id])
+  })
+}

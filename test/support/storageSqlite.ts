@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { openSqlite, type SqliteInternals, type SqliteOptions } from '../../server/storage/sqlite.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import type { Damage, StorageFixture } from './storageContract.ts'
+
+const WORKER = new URL('./storageWorker.mjs', import.meta.url)
+
+export interface TemporaryFolder {
+  readonly path: string
+  dispose(): void
+}
+
+export function temporaryFolder(): TemporaryFolder {
+  const path = mkdtempSync(join(tmpdir(), 'parley-storage-'))
+  return { path, dispose: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export const open = (
+  file: string,
+  writer: SqliteOptions['writer'] = 'inline',
+  internals: SqliteInternals = {},
+): Promise<Storage> =>
+  openSqlite({ file, writer, environment: systemEnvironment }, { workerUrl: WORKER, ...internals })
+
+/** Runs SQL on a connection beside the storage's own, as a person with a shell would; answers the rows changed. */
+export function tamper(file: string, sql: string, ...parameters: unknown[]): number {
+  const connection = new Database(file)
+  try {
+    return connection.prepare(sql).run(...parameters).changes
+  } finally {
+    connection.close()
+  }
+}
+
+export async function createSqliteFixture(writer: SqliteOptions['writer']): Promise<StorageFixture> {
+  const folder = temporaryFolder()
+  const file = join(folder.path, 'parley.db')
+  let storage = await open(file, writer)
+  return {
+    get storage() {
+      return storage
+    },
+    reopen: async () => {
+      await storage.close()
+      storage = await open(file, writer)
+    },
+    damage: async (what, document) => {
+      if (tamper(file, DAMAGE[what], document) !== 1) throw new Error(`Nothing of ${document} to damage: ${what}`)
+    },
+    countContents: async () => {
+      const connection = new Database(file, { readonly: true })
+      const count = connection.prepare<[], number>('SELECT count(*) FROM contents').pluck().get()
+      connection.close()
+      return count ?? 0
+    },
+    dispose: async () => {
+      await storage.close()
+      folder.dispose()
+    },
+  }
+}
+
+const OF_DOCUMENT = 'WHERE document = (SELECT key FROM documents WHERE id = ?)'
+const DAMAGE: Readonly<Record<Damage, string>> = {
+  head: 'UPDATE documents SET updated_at = updated_at + 1 WHERE id = ?',
+  update: `UPDATE entries SET update_bytes = zeroblob(length(update_bytes)) ${OF_DOCUMENT} AND version = 2`,
+  effect: `UPDATE entries SET effect = replace(effect, '2', '3') ${OF_DOCUMENT} AND version = 2`,
+  'missing-entry': `DELETE FROM entries ${OF_DOCUMENT} AND version = 2`,
+  snapshot: `UPDATE snapshots SET state = zeroblob(length(state)) ${OF_DOCUMENT}`,
+  checkpoint: `UPDATE checkpoints SET content = zeroblob(length(content)) ${OF_DOCUMENT}`,
+  conflict: "UPDATE conflicts SET record = replace(record, 'alice', 'aloce') WHERE document = ?",
+  content: "UPDATE contents SET content = zeroblob(length(content)) WHERE hash = 'incoming of ' || ?",
+}
+

@@ -1,0 +1,5 @@
+// Starts the writer's thread from the source, which a plain worker cannot load.
+import { register } from 'tsx/esm/api'
+
+register()
+await import('../../server/storage/sqliteWorker.ts')

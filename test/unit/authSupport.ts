@@ -1,0 +1,62 @@
+import { SignJWT, type JWTPayload } from 'jose'
+import { Revocations } from '../../server/auth/revocations.ts'
+import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { secretKeys, TokenVerifier } from '../../server/auth/verifier.ts'
+import type { Environment } from '../../server/foundation/environment.ts'
+import type { Revocation } from '../../server/storage/storage.ts'
+
+export const SECRET = Buffer.from('a secret of more than thirty-two bytes')
+/** 2026-11-22T00:00:00Z, in milliseconds and in seconds. */
+export const NOW_MS = 1_795_305_600_000
+export const NOW = NOW_MS / 1000
+
+/** A clock that stands still until it is moved, and randomness that only counts. */
+export function testEnvironment(): Environment & { nowMs: number } {
+  let drawn = 0
+  const environment = {
+    nowMs: NOW_MS,
+    now: () => environment.nowMs,
+    monotonicMs: () => environment.nowMs,
+    after: () => ({ cancel: () => undefined }),
+    randomBytes: (length: number) => new Uint8Array(length).fill((drawn += 1)),
+  }
+  return environment
+}
+
+/** The revocations of a storage, as they would survive a restart. */
+export function revocationStorage(): {
+  rows: Revocation[]
+  revoke(row: Revocation): Promise<void>
+  revocations(): Promise<Revocation[]>
+} {
+  const rows: Revocation[] = []
+  return {
+    rows,
+    revoke: async (row) => {
+      rows.push(row)
+    },
+    revocations: async () => rows,
+  }
+}
+
+export async function authParts(audience: string | null = null) {
+  const environment = testEnvironment()
+  const storage = revocationStorage()
+  const revocations = await Revocations.load(storage)
+  const issuer = new TokenIssuer({ secret: SECRET, audience, environment })
+  const verifier = new TokenVerifier({ keys: secretKeys(SECRET), audience, environment, revocations })
+  return { environment, storage, revocations, issuer, verifier }
+}
+
+export const CLAIMS: JWTPayload = { sub: 'alice', access: { 'team:*': ['read'] }, iat: NOW, exp: NOW + 60 }
+
+/** A token with exactly these claims; undefined leaves one of the usual ones out. */
+export async function sign(
+  claims: Record<string, unknown> = {},
+  options: { secret?: Uint8Array; alg?: string } = {},
+): Promise<string> {
+  const all = Object.entries({ ...CLAIMS, ...claims }).filter(([, value]) => value !== undefined)
+  return new SignJWT(Object.fromEntries(all))
+    .setProtectedHeader({ alg: options.alg ?? 'HS256' })
+    .sign(options.secret ?? SECRET)
+}

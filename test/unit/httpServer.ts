@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import type { Principal } from '../../server/auth/access.ts'
+import { parseAccess } from '../../server/auth/access.ts'
+import { tokenRefused } from '../../server/auth/bearer.ts'
+import { toPrincipalId } from '../../server/foundation/ids.ts'
+import { mount, type Routes } from '../../server/http/mount.ts'
+import { createHttpServer, type HttpServerOptions } from '../../server/http/server.ts'
+
+export const PUBLIC_URL = 'https://parley.example'
+
+const ACCESS: Readonly<Record<string, unknown>> = {
+  reader: { 'doc:*': ['read'] },
+  writer: { 'doc:*': ['read', 'write'] },
+  blindWriter: { 'doc:*': ['write'] },
+  admin: { '*': ['admin'] },
+  teamAdmin: { 'team:*': ['admin'] },
+}
+
+/** A principal whose token is their name. */
+export async function principalNamed(token: string): Promise<Principal> {
+  const grants = parseAccess(ACCESS[token])
+  if (!grants) throw tokenRefused('The token is not one of this test')
+  return { sub: toPrincipalId(token), name: null, grants, issuedAt: 0, expiresAt: 1, tokenId: null }
+}
+
+export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
+
+/** The HTTP foundation with these routes mounted, quiet unless `options` say otherwise. */
+export function serverWith(routes: Routes, options: Partial<HttpServerOptions> = {}): FastifyInstance {
+  const app = createHttpServer({
+    authenticate: principalNamed,
+    maxContentBytes: 10 * 1024 * 1024,
+    publicUrl: () => PUBLIC_URL,
+    randomBytes: (length) => new Uint8Array(length),
+    logLevel: 'silent',
+    ...options,
+  })
+  mount(app, routes)
+  return app
+}

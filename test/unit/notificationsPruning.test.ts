@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import { Inbox } from '../../server/notifications/inbox.ts'
+import { startPruning } from '../../server/notifications/pruning.ts'
+import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
+
+const DAY_MS = 86_400_000
+
+let environment: ManualEnvironment
+beforeEach(() => {
+  environment = new ManualEnvironment()
+})
+
+describe('pruning', () => {
+  const retentionMs = 7 * DAY_MS
+
+  it('[NOTE-1] events older than the retention go, a step at a time, and then now and again', async () => {
+    const steps: { at: number; before: number }[] = []
+    const startedAt = environment.now()
+    let old = 3
+    const storage = {
+      pruneEvents: async (before: number) => {
+        steps.push({ at: environment.now() - startedAt, before: before - environment.now() })
+        return old-- > 0 ? 1_000 : 0
+      },
+    }
+    const pruning = startPruning({ storage, environment, retentionMs })
+    await environment.advance(10 * 60_000 + 300)
+    expect(steps.map((step) => step.at)).toEqual([0, 100, 200, 300, 600_300])
+    expect(new Set(steps.map((step) => step.before))).toEqual(new Set([-retentionMs]))
+    pruning.stop()
+    expect(environment.pending).toBe(0)
+  })
+
+  it('[OPS-6] storage that cannot be written is tried again later', async () => {
+    let calls = 0
+    const storage = {
+      pruneEvents: async () => {
+        calls++
+        if (calls === 1) throw new ParleyError('storage-unavailable', 'The disk is full.')
+        return 0
+      },
+    }
+    startPruning({ storage, environment, retentionMs })
+    await environment.advance(10 * 60_000)
+    expect(calls).toBe(2)
+  })
+
+  it('a step under way when it is stopped is the last', async () => {
+    let finish = (): void => undefined
+    let calls = 0
+    const storage = {
+      pruneEvents: () => {
+        calls++
+        return new Promise<number>((resolve) => (finish = () => resolve(1)))
+      },
+    }
+    const pruning = startPruning({ storage, environment, retentionMs })
+    await environment.advance(0)
+    pruning.stop()
+    finish()
+    await environment.advance(DAY_MS)
+    expect(calls).toBe(1)
+  })
+})
+
+describe('the inbox of a session', () => {
+  const limits = { framesAtOnce: 5, framesPerSecond: 2, waitingBytes: 100 }
+
+  it('works on one frame after the other, in order, however long one takes', async () => {
+    const inbox = new Inbox(environment, limits)
+    const log: string[] = []
+    let finish = (): void => undefined
+    inbox.add(1, async () => {
+      log.push('first begins')
+      await new Promise<void>((resolve) => (finish = resolve))
+      log.push('first ends')
+    })
+    inbox.add(1, async () => void log.push('second'))
+    await settled()
+    expect(log).toEqual(['first begins'])
+    finish()
+    await settled()
+    expect(log).toEqual(['first begins', 'first ends', 'second'])
+  })
+
+  it('[RATE-1] takes a burst, then so many a second', () => {
+    const inbox = new Inbox(environment, limits)
+    const add = (): boolean => inbox.add(1, async () => undefined)
+    expect([1, 2, 3, 4, 5, 6].map(add)).toEqual([true, true, true, true, true, false])
+    environment.jump(1_000)
+    expect([1, 2, 3].map(add)).toEqual([true, true, false])
+    environment.jump(3_600_000)
+    expect([1, 2, 3, 4, 5, 6].map(add)).toEqual([true, true, true, true, true, false])
+  })
+
+  it('keeps no more bytes waiting than it may, and forgets them all when told to', async () => {
+    const inbox = new Inbox(environment, limits)
+    const log: string[] = []
+    let finish = (): void => undefined
+    inbox.add(90, () => new Promise<void>((resolve) => (finish = resolve)))
+    // The first is being worked on and waits no more.
+    expect(inbox.add(60, async () => void log.push('a'))).toBe(true)
+    expect(inbox.add(60, async () => void log.push('b'))).toBe(false)
+    expect(inbox.add(40, async () => void log.push('c'))).toBe(true)
+    inbox.clear()
+    expect(inbox.add(100, async () => void log.push('d'))).toBe(true)
+    finish()
+    await settled()
+    expect(log).toEqual(['d'])
+  })
+})

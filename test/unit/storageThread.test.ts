@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { toVersion } from '../../server/foundation/ids.ts'
+import { actOf, appendTo, newDocumentId, newHead } from '../support/storageSamples.ts'
+import { open, temporaryFolder } from '../support/storageSqlite.ts'
+import { waitUntil } from '../support/waitFor.ts'
+
+const dying = (how: string): URL => new URL(`../support/storageDyingWorker.mjs?how=${how}`, import.meta.url)
+
+function newFile(): string {
+  const folder = temporaryFolder()
+  onTestFinished(() => folder.dispose())
+  return join(folder.path, 'parley.db')
+}
+
+it('[OPS-6] acts that a dying thread leaves behind are refused, and then the process crashes', async () => {
+  const crashes: Error[] = []
+  const storage = await open(newFile(), 'thread', { workerUrl: dying('batch'), crash: (error) => crashes.push(error) })
+  const head = newHead(newDocumentId())
+  const acts = [storage.commit(actOf(appendTo(head))), storage.storeSnapshot(head.id, { version: toVersion(1), state: new Uint8Array(1) }, 0)]
+  for (const act of acts) await expect(act).rejects.toMatchObject({ code: 'storage-unavailable' })
+  expect(crashes).toMatchObject([{ cause: { message: 'died with a batch in hand' } }])
+  expect(await storage.writable()).toBe(false)
+  await storage.close()
+})
+
+it('[OPS-6] a thread that ends while it has nothing to do is noticed', async () => {
+  const crashes: Error[] = []
+  const storage = await open(newFile(), 'thread', { workerUrl: dying('idle'), crash: (error) => crashes.push(error) })
+  await waitUntil(() => crashes.length > 0)
+  expect(crashes).toMatchObject([{ cause: { message: 'The thread ended with code 3' } }])
+  await expect(storage.commit(actOf(appendTo(newHead(newDocumentId()))))).rejects.toMatchObject({
+    code: 'storage-unavailable',
+  })
+  await storage.close()
+})
+
+it('a thread that cannot start is reported, and lets go of the file', async () => {
+  const file = newFile()
+  await expect(open(file, 'thread', { workerUrl: dying('starting') })).rejects.toThrow('died while starting')
+  const storage = await open(file, 'inline')
+  await storage.close()
+})

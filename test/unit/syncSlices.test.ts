@@ -1,0 +1,97 @@
+import * as Y from 'yjs'
+import { describe, expect, it } from 'vitest'
+import { SLICE_BYTES, slices } from '../../server/sync/slices.ts'
+
+function docWith(change: (doc: Y.Doc) => void): Y.Doc {
+  const doc = new Y.Doc()
+  doc.transact(() => change(doc))
+  return doc
+}
+
+/** The document that the updates give, one applied after the other. */
+function assembled(updates: readonly Uint8Array[]): Y.Doc {
+  const doc = new Y.Doc()
+  for (const update of updates) Y.applyUpdate(doc, update)
+  return doc
+}
+
+/** A document several people have typed and deleted in, far larger than a slice. */
+function busyDoc(): Y.Doc {
+  const docs = [1, 2, 3].map((client) => {
+    const doc = new Y.Doc()
+    doc.clientID = client
+    return doc
+  })
+  for (let round = 0; round < 60; round++) {
+    for (const doc of docs) {
+      const text = doc.getText('content')
+      for (let i = 0; i < 60; i++) text.insert((i * 7919 + round * 31) % (text.length + 1), `word ${round} ${i} 😀 `)
+      text.delete((round * 17) % Math.max(1, text.length - 40), 20)
+      doc.getMap('other').set(`key ${round % 7}`, { round, nested: [1, 2, 3] })
+    }
+    for (const from of docs) for (const to of docs) if (from !== to) Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)))
+  }
+  return docs[0] ?? new Y.Doc()
+}
+
+describe('slices', () => {
+  it('[SYNC-9] leaves a small update as it is', () => {
+    const update = Y.encodeStateAsUpdate(docWith((doc) => doc.getText('content').insert(0, 'hello')))
+    expect(slices(update)).toEqual([update])
+  })
+
+  it.each([
+    ['in order', (cut: Uint8Array[]) => cut],
+    ['backwards', (cut: Uint8Array[]) => cut.toReversed()],
+  ])('[SYNC-9] cuts a large state into small updates that give the same document %s', (_name, arrange) => {
+    const doc = busyDoc()
+    const update = Y.encodeStateAsUpdate(doc)
+    const cut = slices(update)
+    expect(update.length).toBeGreaterThan(SLICE_BYTES)
+    expect(cut.length).toBeGreaterThan(1)
+    expect(Math.max(...cut.map((slice) => slice.length))).toBeLessThanOrEqual(SLICE_BYTES)
+    const copy = assembled(arrange(cut))
+    expect(copy.getText('content').toString()).toBe(doc.getText('content').toString())
+    expect(copy.getMap('other').toJSON()).toEqual(doc.getMap('other').toJSON())
+    expect(Y.encodeStateAsUpdate(copy)).toEqual(Y.encodeStateAsUpdate(doc))
+    expect(copy.store.pendingStructs).toBeNull()
+    expect(copy.store.pendingDs).toBeNull()
+  })
+
+  it('[SYNC-9] cuts one long text, never through a surrogate pair', () => {
+    const long = `x${'😀'.repeat(400_000)}`
+    const cut = slices(Y.encodeStateAsUpdate(docWith((doc) => doc.getText('content').insert(0, long))))
+    expect(cut.length).toBeGreaterThan(6)
+    expect(Math.max(...cut.map((slice) => slice.length))).toBeLessThanOrEqual(SLICE_BYTES)
+    expect(assembled(cut).getText('content').toString()).toBe(long)
+  })
+
+  it('[SYNC-9] cuts a list of large values between them, and leaves a single value whole', () => {
+    const values = Array.from({ length: 50 }, (_, i) => `${i} `.repeat(10_000))
+    const huge = 'y'.repeat(600_000)
+    const doc = docWith((made) => {
+      made.getArray('list').insert(0, values)
+      made.getMap('content').set('huge', huge)
+    })
+    const cut = slices(Y.encodeStateAsUpdate(doc))
+    expect(cut.filter((slice) => slice.length > SLICE_BYTES)).toHaveLength(1)
+    const copy = assembled(cut)
+    expect(copy.getArray('list').toJSON()).toEqual(values)
+    expect(copy.getMap('content').get('huge')).toBe(huge)
+  })
+
+  it('[SYNC-9] cuts a large delete set', () => {
+    const doc = docWith((made) => made.getText('content').insert(0, 'ab'.repeat(100_000)))
+    const before = Y.encodeStateAsUpdate(doc)
+    const state = Y.encodeStateVector(doc)
+    doc.transact(() => {
+      const text = doc.getText('content')
+      for (let at = 0; at < 60_000; at++) text.delete(at, 1)
+    })
+    const deletes = Y.encodeStateAsUpdate(doc, state)
+    const cut = slices(deletes)
+    expect(cut.length).toBeGreaterThan(1)
+    expect(Math.max(...cut.map((slice) => slice.length))).toBeLessThanOrEqual(SLICE_BYTES)
+    expect(assembled([before, ...cut]).getText('content').toString()).toBe(doc.getText('content').toString())
+  })
+})

@@ -75,7 +75,7 @@ export async function startApp(
     ...(internals.logStream ? { logStream: internals.logStream } : {}),
   })
   mountRoutes({ config, environment, storage, core, access, app })
-  await app.listen({ host: config.host, port: config.port })
+  await app.listen({ host: config.host, port: config.port, listenTextResolver: (address) => `bound to ${address}` })
   url = addressOf(app)
   // Sockets come last, for their events name this server by the address it got.
   const live = await createLive({ config, environment, storage, core, access, app, publicUrl })
@@ -183,13 +183,20 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
 }
 
 /** SPEC OPS-2. Sessions end before the HTTP server can, for it waits for their connections. */
-async function stop(parts: { app: FastifyInstance; live: Live; core: Core; storage: Storage }, environment: Environment): Promise<void> {
+async function stop(
+  parts: { app: FastifyInstance; live: Live; core: Core; storage: Storage },
+  environment: Environment,
+): Promise<void> {
   const { app, live, core, storage } = parts
   live.upgrades.close()
   const closed = app.close()
   const steps: DrainStep[] = [
-    { name: 'live sessions', deadlineMs: 4_000, run: async () => void (await Promise.all([live.hub.close(), live.sync.close()])) },
-    { name: 'requests', deadlineMs: 3_000, run: async () => void (await closed) },
+    {
+      name: 'live sessions',
+      deadlineMs: 4_000,
+      run: () => Promise.all([live.hub.close(), live.sync.close()]).then(() => undefined),
+    },
+    { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },
     { name: 'storage', deadlineMs: 2_000, run: () => storage.close() },
   ]
   live.feed.close()

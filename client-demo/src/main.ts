@@ -4,6 +4,7 @@ import { Rest } from './parley/rest.ts'
 import { IdentityKeeper } from './state/identity.ts'
 import { NameBook } from './state/names.ts'
 import { Notices } from './state/notices.ts'
+import { Shelf } from './state/shelf.ts'
 import { App } from './ui/app.tsx'
 import type { Parts } from './ui/parts.ts'
 
@@ -20,6 +21,8 @@ const keeper = new IdentityKeeper({
   now: () => Date.now(),
 })
 
+const shelf = new Shelf()
+
 const parts: Parts = {
   origin,
   socketBase: origin.replace(/^http/, 'ws'),
@@ -27,7 +30,13 @@ const parts: Parts = {
   rest: new Rest({ baseUrl: origin, token: keeper }),
   notices: new Notices(),
   nameBook: new NameBook(),
+  shelf,
 }
+
+// Leaving the page with edits that are nowhere but here is asked about.
+addEventListener('beforeunload', (event) => {
+  if (shelf.hasUnsavedEdits) event.preventDefault()
+})
 
 const root = document.querySelector('#app')
 if (root !== null) render(h(App, { parts }), root)

@@ -2,8 +2,6 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Revocation, Storage } from '../storage/storage.ts'
 import type { Principal } from './access.ts'
 
-export type RevokedSubject = Revocation['subject']
-
 /**
  * Which tokens no longer count (SPEC AUTH-3): everything issued to a `sub`, or under a `jti`, until some moment.
  * All of them are kept in memory, one per subject, because every request asks. They are made by administrators only;

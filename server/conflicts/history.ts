@@ -19,7 +19,7 @@ export interface History {
   readonly isWhole: boolean
 }
 
-export async function readHistory(storage: Storage, record: ConflictRecord): Promise<History> {
+export async function readHistory(storage: Pick<Storage, 'effects'>, record: ConflictRecord): Promise<History> {
   const [base, current] = [record.base.version, record.current.version]
   if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
   const isNothing = base === NO_VERSION
@@ -30,7 +30,8 @@ export async function readHistory(storage: Storage, record: ConflictRecord): Pro
     const start = read.entries.findLastIndex((entry) => entry.origin === 'delete') + 1
     return { baseAuthors: [], between: read.entries.slice(start), isWhole: read.isWhole || start > 0 }
   }
-  if (read.isWhole) return { baseAuthors: authorsOf(read.entries.slice(0, 1)), between: read.entries.slice(1), isWhole: true }
+  if (read.isWhole)
+    return { baseAuthors: authorsOf(read.entries.slice(0, 1)), between: read.entries.slice(1), isWhole: true }
   const baseAuthors = authorsOf(await storage.effects(record.document, maker, base, 1))
   return { baseAuthors, between: read.entries.filter((entry) => entry.version > base), isWhole: false }
 }
@@ -39,7 +40,7 @@ const authorsOf = (entries: readonly EntryEffect[]): string[] => entries.map((en
 
 /** Entries with `after < version <= upTo`, or the newest of them. */
 async function newestEntries(
-  storage: Storage,
+  storage: Pick<Storage, 'effects'>,
   record: ConflictRecord,
   after: Version,
   upTo: Version,

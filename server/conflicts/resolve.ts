@@ -7,7 +7,8 @@ import type { Head } from '../documents/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { openConflictsOf, supersede } from '../documents/openConflicts.ts'
 import { contentAt } from '../documents/past.ts'
-import type { Replica, Staged } from '../documents/replica.ts'
+import type { Staged } from '../documents/commit.ts'
+import type { Replica } from '../documents/replica.ts'
 import { assertValid } from '../documents/schema.ts'
 import { assertKind, type WriterParts } from '../documents/write.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
@@ -100,7 +101,9 @@ export class ConflictResolver {
       const lease = await this.#parts.replicas.lease(record.document)
       if ('absent' in lease) throw expired(record)
       try {
-        const outcome = await this.#turns.take(record.document, () => this.#round(id, lease.replica, { by, request, shown }))
+        const outcome = await this.#turns.take(record.document, () =>
+          this.#round(id, lease.replica, { by, request, shown }),
+        )
         if (outcome !== 'again') return outcome
       } finally {
         lease.release()
@@ -155,7 +158,14 @@ export class ConflictResolver {
     if (!target.ok) throw invalid(target.errors)
     this.#assertKeepable(target.content, head)
     const { use } = request.way
-    return { use, content: target.content, baseVersion: request.baseVersion, lookedAt, comment: request.comment, accepted: null }
+    return {
+      use,
+      content: target.content,
+      baseVersion: request.baseVersion,
+      lookedAt,
+      comment: request.comment,
+      accepted: null,
+    }
   }
 
   async #accepted(round: Round, id: ProposalId): Promise<Wanted> {
@@ -265,13 +275,21 @@ export class ConflictResolver {
     const merged = merge(base, current, incoming)
     const seen = refreshed(record, { version: head.version, merge: merged })
     await replica.whenCommitted(head.version)
-    const act = { at: environment.now(), conflicts: [{ op: 'update', record: seen } as const], contents: new Map(), events: [] }
+    const act = {
+      at: environment.now(),
+      conflicts: [{ op: 'update', record: seen } as const],
+      contents: new Map(),
+      events: [],
+    }
     const result = await committer.commit([], act)
     if (result.status !== 'committed') return 'again'
     const etag = `"${formatEtag(head, storage.epoch, head.version)}"`
     throw new ParleyError('version-conflict', `What came since version ${lookedAt} overlaps this resolution.`, {
       extras: {
-        conflict: await showConflict(storage, seen, { ...shown, known: { sides: { base, current, incoming }, merged } }),
+        conflict: await showConflict(storage, seen, {
+          ...shown,
+          known: { sides: { base, current, incoming }, merged },
+        }),
       },
       headers: { etag, link: `</conflicts/${record.id}>; rel="conflict"` },
     })

@@ -180,7 +180,8 @@ function readRequest(body: ResolveBody): Request {
     throw new ParleyError('invalid-request', 'Send exactly one of `use`, `accept`, `reject` and `dismiss`.')
   }
   if (use !== undefined) return { ask: 'resolve', baseVersion: baseVersionOf(body), way: readWay(body, use), comment }
-  for (const member of ['baseVersion', 'content', 'choices'] as const) refuseMember(body, member, 'goes with `use` only')
+  for (const member of ['baseVersion', 'content', 'choices'] as const)
+    refuseMember(body, member, 'goes with `use` only')
   if (accept !== undefined) {
     refuseMember(body, 'comment', 'goes with `use`, `reject` and `dismiss` only')
     return { ask: 'accept', proposal: toProposalId(accept) }
@@ -224,8 +225,7 @@ function withRights(asked: Request, record: ConflictRecord, principal: Principal
   throw new ParleyError('forbidden', `This needs the permission ${needs} on ${record.document}.`)
 }
 
-const conflictInPath = (params: unknown): ConflictId =>
-  toConflictId(idInPath(params, 'conflict', CONFLICT_ID_PATTERN))
+const conflictInPath = (params: unknown): ConflictId => toConflictId(idInPath(params, 'conflict', CONFLICT_ID_PATTERN))
 
 function idInPath(params: unknown, name: 'conflict' | 'proposal', pattern: string): string {
   const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined

@@ -37,9 +37,7 @@ export function targetOf(
     }
     case 'choices': {
       const chosen = mergeWith(conflict.base, lookedAt, conflict.incoming, way.choices)
-      return chosen.errors.length === 0
-        ? { ok: true, content: chosen.content }
-        : { ok: false, errors: chosen.errors }
+      return chosen.errors.length === 0 ? { ok: true, content: chosen.content } : { ok: false, errors: chosen.errors }
     }
     default:
       return assertNever(way)

@@ -1,6 +1,6 @@
 import type { JsonValue } from './content.ts'
 import { canonicalJson, contentEquals } from './equal.ts'
-import { shortestEdits, type Block } from './shortestEdits.ts'
+import { shortestEdits } from './shortestEdits.ts'
 
 /** A half-open range of positions, 0-based; `start === end` is a place between two elements. */
 export type Span = readonly [start: number, end: number]
@@ -24,7 +24,12 @@ const MAX_COMPARISONS = 10_000_000
  * Answers the runs that changed, in order; two runs always have an unchanged element between them.
  */
 export function align<T extends string | number>(base: readonly T[], side: readonly T[]): Run[] {
-  return alignMiddle(base, side, (a, b) => a === b, (element) => element)
+  return alignMiddle(
+    base,
+    side,
+    (a, b) => a === b,
+    (element) => element,
+  )
 }
 
 /** `align` for the elements of two JSON arrays, compared as JSON. Elements shared in memory are not walked. */
@@ -73,8 +78,9 @@ function alignMiddle<T>(
   while (tail < shorter - start && same(base.length - 1 - tail, side.length - 1 - tail)) tail += 1
   const baseMiddle = base.slice(start, base.length - tail)
   const sideMiddle = side.slice(start, side.length - tail)
-  const blocks = commonBlocks(intern(baseMiddle, sideMiddle, keyOf))
-  return runsBetween(blocks, baseMiddle.length, sideMiddle.length).map((run) => shifted(run, start))
+  return runsBetweenKept(baseMiddle.length, sideMiddle.length, intern(baseMiddle, sideMiddle, keyOf)).map((run) =>
+    shifted(run, start),
+  )
 }
 
 const shifted = ({ base, side }: Run, by: number): Run => ({
@@ -97,19 +103,19 @@ interface Shared {
 function intern<T>(base: readonly T[], side: readonly T[], keyOf: (element: T) => unknown): Shared {
   const numbers = new Map<unknown, number>()
   const baseNumbers = new Int32Array(base.length)
-  for (const [place, element] of base.entries()) {
+  base.forEach((element, place) => {
     const key = keyOf(element)
     const number = numbers.get(key) ?? numbers.size
     if (number === numbers.size) numbers.set(key, number)
     baseNumbers[place] = number
-  }
+  })
   const sideNumbers = new Int32Array(side.length)
   const inSide = new Uint8Array(numbers.size)
-  for (const [place, element] of side.entries()) {
+  side.forEach((element, place) => {
     const number = numbers.get(keyOf(element)) ?? -1
     sideNumbers[place] = number
     if (number >= 0) inSide[number] = 1
-  }
+  })
   const basePlaces = placesWhere(baseNumbers, (number) => inSide[number] === 1)
   const sidePlaces = placesWhere(sideNumbers, (number) => number >= 0)
   return {
@@ -131,27 +137,21 @@ function placesWhere(numbers: Int32Array, wanted: (number: number) => boolean): 
   return places.subarray(0, count)
 }
 
-/** What a shortest edit script keeps, element by element. */
-function commonBlocks({ base, side, basePlaces, sidePlaces }: Shared): Block[] {
-  const { blocks } = shortestEdits(base, side, MAX_EDITS, { left: MAX_COMPARISONS })
-  const kept: Block[] = []
+/** The runs that lie before, between and after what a shortest edit script keeps. */
+function runsBetweenKept(baseLength: number, sideLength: number, shared: Shared): Run[] {
+  const { blocks } = shortestEdits(shared.base, shared.side, MAX_EDITS, { left: MAX_COMPARISONS })
+  const runs: Run[] = []
+  let [baseAt, sideAt] = [0, 0]
+  const keep = (base: number, side: number): void => {
+    if (base > baseAt || side > sideAt) runs.push({ base: [baseAt, base], side: [sideAt, side] })
+    baseAt = base + 1
+    sideAt = side + 1
+  }
   for (const block of blocks) {
     for (let i = 0; i < block.length; i += 1) {
-      kept.push({ base: basePlaces[block.base + i] ?? -1, side: sidePlaces[block.side + i] ?? -1, length: 1 })
+      keep(shared.basePlaces[block.base + i] ?? 0, shared.sidePlaces[block.side + i] ?? 0)
     }
   }
-  return kept
-}
-
-/** The runs that lie before, between and after what was kept. */
-function runsBetween(blocks: readonly Block[], baseLength: number, sideLength: number): Run[] {
-  const runs: Run[] = []
-  let baseAt = 0
-  let sideAt = 0
-  for (const block of [...blocks, { base: baseLength, side: sideLength, length: 0 }]) {
-    if (block.base > baseAt || block.side > sideAt) runs.push({ base: [baseAt, block.base], side: [sideAt, block.side] })
-    baseAt = block.base + block.length
-    sideAt = block.side + block.length
-  }
+  keep(baseLength, sideLength)
   return runs
 }

@@ -1,6 +1,7 @@
 import { invariant } from '../foundation/assert.ts'
 import type { Range } from './content.ts'
-import type { Effect, JsonEdit } from './effect.ts'
+import type { Effect } from './effect.ts'
+import type { JsonEdit } from './jsonEdits.ts'
 import { LineHistory } from './lineHistory.ts'
 import { parseIndex, parsePointer } from './pointer.ts'
 

@@ -4,9 +4,6 @@ import { applyJsonEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { toPointer } from './pointer.ts'
 import { applyTextDelta, textDelta, type TextDelta } from './textDelta.ts'
 
-export type { JsonEdit } from './jsonEdits.ts'
-export type { TextDelta } from './textDelta.ts'
-
 /**
  * What one log entry did to the content: enough to go from the content before it to the content after.
  * `null` is an entry that left the content as it was (settings, formatting, other roots).
@@ -84,7 +81,8 @@ function editTuple(edit: JsonEdit): unknown[] {
 /** Reverses `encodeEffect`. Storage guards its rows by checksums, so another form is a bug. */
 export function decodeEffect(text: string | null): Effect {
   if (text === null) return null
-  const list: JsonValue = JSON.parse(text)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse makes is JSON by definition
+  const list = JSON.parse(text) as JsonValue
   invariant(Array.isArray(list), 'an effect is stored as a list')
   if (!Array.isArray(list[0])) return { kind: 'text', delta: toDelta(list) }
   return { kind: 'json', edits: list.map(toEdit) }

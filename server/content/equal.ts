@@ -32,15 +32,15 @@ export function contentEquals(a: JsonValue, b: JsonValue): boolean {
   return true
 }
 
-/** Code unit order, the same on every machine whatever its locale. */
-export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-/** JSON with sorted members and no white space: equal values give equal strings. */
+/** JSON with its members in code unit order and no white space: equal values give equal strings. */
 export function canonicalJson(value: JsonValue): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`
   if (!isObject(value)) return JSON.stringify(value)
-  const members = Object.entries(value).sort(([a], [b]) => byCodeUnits(a, b))
-  return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join()}}`
+  let members = ''
+  for (const key of Object.keys(value).sort()) {
+    members += `${members === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`
+  }
+  return `{${members}}`
 }
 
 /** UTF-8 of the kind and the canonical form: equal contents, and only they, give equal bytes. */

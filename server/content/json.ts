@@ -24,7 +24,7 @@ export function readJson(type: Y.Map<unknown>, known: PlainValues = new WeakMap(
  * plain object or array that a client put there replaces that with the edited plain value.
  */
 export function writeJson(type: Y.Map<unknown>, edits: readonly JsonEdit[]): void {
-  for (let next = 0; next < edits.length; ) {
+  for (let next = 0; next < edits.length;) {
     const edit = edits[next]
     invariant(edit !== undefined, 'the loop stays within the edits')
     const { container, plainAt } = targetOf(type, edit)
@@ -56,16 +56,16 @@ function toPlain(value: unknown, known: PlainValues): JsonValue {
 function containerToPlain(value: object, known: PlainValues): JsonValue {
   if (isText(value)) return readText(value)
   if (value instanceof Y.XmlHook) return null
-  if (value instanceof Y.Map) return objectOf(value.entries(), known)
+  if (value instanceof Y.Map) {
+    const plain: JsonObject = {}
+    value.forEach((item, key) => setMember(plain, key, toPlain(item, known)))
+    return plain
+  }
   if (value instanceof Y.Array) return value.toArray().map((item) => toPlain(item, known))
   if (value instanceof Y.AbstractType || value instanceof Y.Doc || ArrayBuffer.isView(value)) return null
   if (Array.isArray(value)) return Array.from(value, (item) => toPlain(item, known))
-  return objectOf(Object.entries(value), known)
-}
-
-function objectOf(entries: Iterable<[string, unknown]>, known: PlainValues): JsonObject {
   const plain: JsonObject = {}
-  for (const [key, value] of entries) setMember(plain, key, toPlain(value, known))
+  for (const [key, item] of Object.entries(value)) setMember(plain, key, toPlain(item, known))
   return plain
 }
 
@@ -97,7 +97,9 @@ function editPlain(container: Container, at: Path, edits: readonly JsonEdit[]): 
   const step = lastStep(at)
   const plain = toPlain(get(container, step), new WeakMap())
   const below = edits.map((edit): JsonEdit => ({ ...edit, at: edit.at.slice(at.length) }))
-  put(container, step, applyJsonEdits(plain, below))
+  const edited = applyJsonEdits(plain, below)
+  // Yjs takes an object for plain by its `constructor`, which is an ordinary key here.
+  put(container, step, isObject(edited) && Object.hasOwn(edited, 'constructor') ? toShared(edited) : edited)
 }
 
 function writeShared(container: Container, edit: JsonEdit): void {

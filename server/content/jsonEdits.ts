@@ -2,7 +2,6 @@ import { invariant } from '../foundation/assert.ts'
 import { alignElements, spanLength, type Span } from './align.ts'
 import { isObject, member, type JsonObject, type JsonValue, type Path } from './content.ts'
 import { Draft } from './draft.ts'
-import { byCodeUnits } from './equal.ts'
 import { child } from './pointer.ts'
 import type { Work } from './shortestEdits.ts'
 import { applyTextDelta, characterWork, textDelta, type TextDelta } from './textDelta.ts'
@@ -25,7 +24,7 @@ export type JsonEdit =
  * One change by the rules of CONF-2: the deepest place that differs, where undefined is absent; or a run of
  * elements `span` of the array at `at` that became the elements `to`, with another length.
  */
-export type JsonChange =
+type JsonChange =
   | { readonly at: Path; readonly from: JsonValue | undefined; readonly to: JsonValue | undefined }
   | { readonly at: Path; readonly span: Span; readonly from: readonly JsonValue[]; readonly to: readonly JsonValue[] }
 
@@ -76,7 +75,7 @@ function compare(from: JsonValue, to: JsonValue, at: Path, changes: JsonChange[]
 function compareObjects(from: JsonObject, to: JsonObject, at: Path, changes: JsonChange[]): void {
   const keys = Object.keys(from).filter((key) => from[key] !== member(to, key))
   for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) keys.push(key)
-  for (const key of keys.sort(byCodeUnits)) {
+  for (const key of keys.sort()) {
     const [before, after] = [member(from, key), member(to, key)]
     if (before === undefined || after === undefined) changes.push({ at: [...at, key], from: before, to: after })
     else compare(before, after, [...at, key], changes)

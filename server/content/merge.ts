@@ -90,7 +90,11 @@ export function touches(effect: Effect, before: Content, overlaps: readonly Over
     case 'text': {
       const after = applyEffect(before, effect)
       invariant(typeof before === 'string' && typeof after === 'string', KINDS_DIFFER)
-      return changesLines(before, after, overlaps.flatMap((overlap) => ('lines' in overlap ? [overlap.lines.current] : [])))
+      return changesLines(
+        before,
+        after,
+        overlaps.flatMap((overlap) => ('lines' in overlap ? [overlap.lines.current] : [])),
+      )
     }
     case 'json': {
       const places = overlaps.flatMap((overlap) => ('pointer' in overlap ? [placeOfOverlap(overlap, before)] : []))

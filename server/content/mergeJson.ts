@@ -1,13 +1,22 @@
 import { alignElements, spanLength, type Run } from './align.ts'
-import { isObject, member, setMember, toValue, type JsonObject, type JsonValue, type Path, type Value } from './content.ts'
-import { byCodeUnits, contentEquals } from './equal.ts'
+import {
+  isObject,
+  member,
+  setMember,
+  toValue,
+  type JsonObject,
+  type JsonValue,
+  type Path,
+  type Value,
+} from './content.ts'
+import { contentEquals } from './equal.ts'
 import { jsonChanges } from './jsonEdits.ts'
 import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
 import { toPointer } from './pointer.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */
-export type SettleJson = (overlap: JsonOverlap) => JsonChoice
+type SettleJson = (overlap: JsonOverlap) => JsonChoice
 export type JsonChoice = Extract<Choice, string> | { readonly value: JsonValue }
 
 /** The three-way merge of CONF-2 by pointers. Overlaps are handed to `settle` in order. */
@@ -30,7 +39,11 @@ export function valueChanges(base: JsonObject, side: JsonObject): ValueChange[] 
       }))
     }
     const several = from.length > 1 || to.length > 1
-    const place = { pointer: toPointer([...at, span[0]]), base: elementsValue(from, several), side: elementsValue(to, several) }
+    const place = {
+      pointer: toPointer([...at, span[0]]),
+      base: elementsValue(from, several),
+      side: elementsValue(to, several),
+    }
     return [several ? { ...place, elements: true } : place]
   })
 }
@@ -42,7 +55,9 @@ function mergeValue(sides: Sides<JsonValue | undefined>, at: Places, settle: Set
   const { base, current, incoming } = sides
   if (incoming === base || incoming === current) return current
   if (current === base) return incoming
-  if (isObject(base) && isObject(current) && isObject(incoming)) return mergeObjects({ base, current, incoming }, at, settle)
+  if (isObject(base) && isObject(current) && isObject(incoming)) {
+    return mergeObjects({ base, current, incoming }, at, settle)
+  }
   if (Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
     return mergeArrays({ base, current, incoming }, at, settle)
   }
@@ -60,7 +75,7 @@ function mergeObjects(sides: Sides<JsonObject>, at: Places, settle: SettleJson):
   const keys = Object.keys(incoming).filter((key) => incoming[key] !== member(base, key))
   for (const key of Object.keys(base)) if (!Object.hasOwn(incoming, key)) keys.push(key)
   let merged = current
-  for (const key of keys.sort(byCodeUnits)) {
+  for (const key of keys.sort()) {
     const members = { base: member(base, key), current: member(current, key), incoming: member(incoming, key) }
     const value = mergeValue(members, stepInto(at, { base: key, current: key, incoming: key }), settle)
     if (value === members.current) continue
@@ -74,6 +89,7 @@ function mergeObjects(sides: Sides<JsonObject>, at: Places, settle: SettleJson):
 function mergeArrays(sides: Sides<JsonValue[]>, at: Places, settle: SettleJson): JsonValue[] {
   const currentRuns = alignElements(sides.base, sides.current)
   const incomingRuns = alignElements(sides.base, sides.incoming)
+  if (incomingRuns.length === 0) return sides.current
   const merged: JsonValue[] = []
   let kept = 0
   for (const stretch of weave(singly(currentRuns, incomingRuns), singly(incomingRuns, currentRuns))) {

@@ -4,7 +4,7 @@ import type { Choice, LineChange, TextOverlap } from './overlap.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. */
-export type SettleText = (overlap: TextOverlap) => TextChoice
+type SettleText = (overlap: TextOverlap) => TextChoice
 export type TextChoice = Extract<Choice, string> | { readonly text: string }
 
 /** The three-way merge of CONF-2 by lines. Overlaps are handed to `settle` in order. */

@@ -25,7 +25,7 @@ export const JsonPatchSchema = Type.Array(
   ]),
 )
 export type JsonPatch = Readonly<Static<typeof JsonPatchSchema>>
-export type JsonPatchOperation = JsonPatch[number]
+type JsonPatchOperation = JsonPatch[number]
 
 /** The shape of a text delta, in UTF-16 units as Yjs and Quill count. What follows the last item is kept. */
 export const TextPatchSchema = Type.Array(
@@ -43,10 +43,10 @@ export type PatchResult =
   | { readonly ok: false; readonly detail: string }
 
 /**
- * What a JSON Patch may copy or shift in all, counted in members and elements: some 2 s. Honest patches stay
- * far below; without a bound a body of 10 MiB could rewrite a huge array 300,000 times.
+ * What a JSON Patch may cost, in members copied: a few seconds. Honest patches copy each object once; without
+ * a bound a body of 10 MiB could have a huge one copied 100,000 times.
  */
-const MAX_COPIED = 20_000_000
+const MAX_COST = 1_000_000
 
 /**
  * Applies a JSON Merge Patch (RFC 7396) to any JSON value: null removes a member, objects merge, all else
@@ -80,7 +80,7 @@ export function applyJsonPatch(content: JsonValue, patch: JsonPatch): PatchResul
   for (const [index, operation] of patch.entries()) {
     const problem = apply(draft, operation)
     if (problem !== null) return { ok: false, detail: `Operation ${index} (${operation.op}): ${problem}.` }
-    if (draft.copied > MAX_COPIED) return { ok: false, detail: `Operation ${index}: the patch costs too much work.` }
+    if (draft.cost > MAX_COST) return { ok: false, detail: `Operation ${index}: the patch costs too much work.` }
   }
   return { ok: true, content: draft.root }
 }

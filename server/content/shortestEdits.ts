@@ -4,7 +4,7 @@
  */
 
 /** `length` tokens that stand at `base` in one sequence and at `side` in the other. */
-export interface Block {
+interface Block {
   readonly base: number
   readonly side: number
   readonly length: number

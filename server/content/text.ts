@@ -20,7 +20,7 @@ export function writeText(type: Y.Text, delta: TextDelta): void {
       insertInPieces(type, place.index, item)
       place.index += item.length
     } else {
-      for (let left = Math.abs(item); left > 0; ) {
+      for (let left = Math.abs(item); left > 0;) {
         const units = Math.min(left, place.unitsToEmbed())
         if (item < 0) type.delete(place.index, units)
         place.pass(units, item > 0)

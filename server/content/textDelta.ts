@@ -232,13 +232,13 @@ interface Ends {
 }
 
 /** Lengths of the common prefix and, in what remains, of the common suffix; neither ends within a surrogate pair. */
-export function commonEnds(a: string, b: string): Ends {
+function commonEnds(a: string, b: string): Ends {
   const shorter = Math.min(a.length, b.length)
   let start = commonPrefix(a, b, shorter)
   if (start > 0 && isHigh(a, start - 1) && (isLow(a, start) || isLow(b, start))) start -= 1
   let tail = commonSuffix(a, b, shorter - start)
   const [aEnd, bEnd] = [a.length - tail, b.length - tail]
-  if (tail > 0 && isLow(a, aEnd) && (isHigh(a, aEnd - 1) || isHigh(b, bEnd - 1))) tail -= 1
+
   return { start, tail }
 }
 

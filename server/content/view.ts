@@ -1,4 +1,4 @@
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
 import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind } from './content.ts'
 import { effectBetween, type Effect } from './effect.ts'

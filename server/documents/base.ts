@@ -41,18 +41,21 @@ export function intentOf(precondition: Precondition): Intent {
     }
     return { type: 'create', by: 'if-none-match' }
   }
-  if (ifMatch) {
-    assertAgreement(ifMatch, baseVersion)
-    return ifMatch.kind === 'any' ? { type: 'unconditional' } : { type: 'tags', tags: ifMatch.tags }
-  }
+  if (ifMatch) return intentOfIfMatch(ifMatch, baseVersion)
   if (baseVersion === null) return { type: 'none' }
-  return baseVersion === 0 ? { type: 'create', by: 'base-version' } : { type: 'version', version: toVersion(baseVersion) }
+  return baseVersion === 0
+    ? { type: 'create', by: 'base-version' }
+    : { type: 'version', version: toVersion(baseVersion) }
 }
 
-function assertAgreement(ifMatch: IfMatch, baseVersion: number | null): void {
-  if (baseVersion === null) return
-  const agrees = ifMatch.kind === 'tags' && ifMatch.tags.some((one) => one.tag.endsWith(`-${baseVersion}`))
-  if (!agrees) throw new ParleyError('invalid-request', 'If-Match and baseVersion name different versions.')
+/** Of a list only the tags count that `baseVersion` agrees with, where it is sent too. */
+function intentOfIfMatch(ifMatch: IfMatch, baseVersion: number | null): Intent {
+  if (baseVersion === null) {
+    return ifMatch.kind === 'any' ? { type: 'unconditional' } : { type: 'tags', tags: ifMatch.tags }
+  }
+  const agreeing = ifMatch.kind === 'any' ? [] : ifMatch.tags.filter((one) => one.tag.endsWith(`-${baseVersion}`))
+  if (agreeing.length > 0) return { type: 'tags', tags: agreeing }
+  throw new ParleyError('invalid-request', 'If-Match and baseVersion name different versions.')
 }
 
 /**
@@ -70,7 +73,9 @@ export function baseOf(intent: Intent, head: Head, epoch: string): Base {
       return intent
     case 'create':
       if (intent.by === 'if-none-match') {
-        throw new ParleyError('precondition-failed', `${head.id} exists already.`, { headers: currentEtag(head, epoch) })
+        throw new ParleyError('precondition-failed', `${head.id} exists already.`, {
+          headers: currentEtag(head, epoch),
+        })
       }
       return { type: 'version', version: NO_VERSION, strict: false }
     case 'version':
@@ -100,7 +105,8 @@ function versionOfTags(tags: readonly { weak: boolean; tag: string }[], head: He
 }
 
 /** Whether the present incarnation has, or had, this version. */
-export const isKnown = (version: Version, head: Head): boolean => version >= head.firstVersion && version <= head.version
+export const isKnown = (version: Version, head: Head): boolean =>
+  version >= head.firstVersion && version <= head.version
 
 export function unknownBase(head: Head, epoch: string): ParleyError {
   return new ParleyError('unknown-base', `${head.id} never had this version in its present incarnation.`, {

@@ -1,10 +1,21 @@
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Act, ActResult, Storage } from '../storage/storage.ts'
-import type { Staged } from './replica.ts'
+import type { Act, ActResult, Append, Snapshot, Storage } from '../storage/storage.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
 export type ActParts = Omit<Act, 'appends'>
+
+/** An entry a replica has applied and that must now be committed, in the same tick. */
+export interface Staged {
+  readonly append: Append
+  readonly snapshot: Snapshot | null
+  /** CRC-32 of the entry's update. */
+  readonly checksum: number
+  /** The entry is on disk. */
+  confirm(): void
+  /** It is not, and what the replica holds is in no log. */
+  fail(problem: ParleyError): void
+}
 
 /**
  * The only caller of `storage.commit`: hands over what replicas have staged and tells them how it ended.
@@ -50,7 +61,7 @@ export class Committer {
     } catch (cause) {
       const problem =
         cause instanceof ParleyError ? cause : new ParleyError('internal', 'The write failed in storage.', { cause })
-      for (const one of staged) one.replica.end(problem)
+      for (const one of staged) one.fail(problem)
       throw problem
     }
   }
@@ -70,11 +81,11 @@ export class Committer {
 
   #settle(staged: readonly Staged[], result: ActResult): void {
     if (result.status === 'committed') {
-      for (const one of staged) one.replica.confirm(one)
+      for (const one of staged) one.confirm()
       return
     }
     const problem = new ParleyError('overloaded', 'Another node wrote this document first; it is loaded anew.')
-    for (const one of staged) one.replica.end(problem)
+    for (const one of staged) one.fail(problem)
   }
 
   /**

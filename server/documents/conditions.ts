@@ -1,30 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { can, type Principal } from '../auth/access.ts'
-import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { parseIfMatch, parseIfNoneMatch, type Precondition as HeaderCondition } from '../http/preconditions.ts'
 import { queryInteger } from '../http/validation.ts'
 import { intentOf, type IfMatch, type Intent } from './base.ts'
 
+/** Who may write the document in the path; `If-Match: *` takes `overwrite` besides (SPEC WRITE-1). */
+export const WRITE_ACCESS = { document: 'id', needs: 'write', unconditional: 'overwrite' } as const
+
 /**
  * What a writing request names as its base, from its headers and `baseVersion` (SPEC WRITE-1, DOC-4).
- * Throws `invalid-request`, and `forbidden` where `If-Match: *` comes without the `overwrite` permission.
+ * Throws `invalid-request`. Its route has `WRITE_ACCESS`.
  */
-export function readIntent(
-  headers: IncomingHttpHeaders,
-  baseVersion: number | undefined,
-  principal: Principal,
-  document: DocumentId,
-): Intent {
-  const intent = intentOf({
+export function readIntent(headers: IncomingHttpHeaders, baseVersion: number | undefined): Intent {
+  return intentOf({
     ifMatch: ifMatchOf(headers['if-match']),
     ifNoneMatch: isCreateOnly(headers['if-none-match']),
     baseVersion: baseVersion ?? null,
   })
-  if (intent.type === 'unconditional' && !can(principal, 'overwrite', document)) {
-    throw new ParleyError('forbidden', `If-Match: * needs the permission \`overwrite\` on ${document}.`)
-  }
-  return intent
 }
 
 function ifMatchOf(header: string | undefined): IfMatch | null {

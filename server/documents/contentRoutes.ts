@@ -13,12 +13,11 @@ import type { Routes } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage } from '../storage/storage.ts'
-import { readIntent } from './conditions.ts'
+import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import type { ConflictPolicy } from './document.ts'
 import { formatEtag } from './etag.ts'
 import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './represent.ts'
-import { baseVersionOf } from './conditions.ts'
-import type { DocumentWriter, WriteRequest, WriteResult } from './write.ts'
+import { assertSize, type DocumentWriter, type WriteRequest, type WriteResult } from './write.ts'
 
 export interface ContentRouteParts {
   readonly storage: Storage
@@ -51,12 +50,11 @@ export function contentRoutes(parts: ContentRouteParts): Routes {
   }
 }
 
-const WRITE_ACCESS = { document: 'id', needs: 'write' } as const
-
 function addPut(app: TypedApp, parts: ContentRouteParts): void {
   const options = { config: { access: WRITE_ACCESS }, schema: { body: PutBody } }
   app.put('/documents/:id', options, async (request, reply) => {
     const { content, baseVersion, onConflict, kind } = request.body
+    assertSize(content, parts.limits)
     return perform(parts, request, reply, {
       baseVersion,
       onConflict: onConflict ?? null,
@@ -78,6 +76,7 @@ function addPutContent(app: TypedApp, parts: ContentRouteParts): void {
   } as const
   app.put('/documents/:id/content', options, async (request, reply) => {
     const content = bareContent(request)
+    assertSize(content, parts.limits)
     return perform(parts, request, reply, {
       baseVersion: baseVersionOf(request.query.baseVersion),
       onConflict: request.query.onConflict ?? null,
@@ -133,7 +132,8 @@ function readPatch(request: FastifyRequest): Patch {
   }
 }
 
-const malformedPatch = (what: string): ParleyError => new ParleyError('invalid-request', `The patch is malformed: ${what}.`)
+const malformedPatch = (what: string): ParleyError =>
+  new ParleyError('invalid-request', `The patch is malformed: ${what}.`)
 
 function jsonBase(base: Content): Exclude<Content, string> {
   if (typeof base !== 'string') return base
@@ -165,7 +165,7 @@ async function perform(
   wanted: Wanted,
 ): Promise<object> {
   const { documentId, principal } = request
-  const intent = readIntent(request.headers, wanted.baseVersion, principal, documentId)
+  const intent = readIntent(request.headers, wanted.baseVersion)
   const write: WriteRequest = {
     document: documentId,
     author: principal.sub,
@@ -189,10 +189,14 @@ async function answer(
   const etag = formatEtag(head, storage.epoch, head.version)
   const prefer = preferredReturn(request.headers['prefer'])
   if (result.status === 'refused-version') {
-    throw new ParleyError('version-conflict', 'The version moved, the content did not: write again on the current one.', {
-      extras: { contentUnchanged: true },
-      headers: { etag: quote(etag) },
-    })
+    throw new ParleyError(
+      'version-conflict',
+      'The version moved, the content did not: write again on the current one.',
+      {
+        extras: { contentUnchanged: true },
+        headers: { etag: quote(etag) },
+      },
+    )
   }
   if (result.status === 'refused') {
     const { record, stored, sides, merged } = result.refusal

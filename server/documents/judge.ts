@@ -22,9 +22,7 @@ export type Judgement =
 
 /** A write on the current version, or without a condition. */
 export function judgeCurrent(current: Content, incoming: Content): Judgement {
-  return contentEquals(current, incoming)
-    ? { do: 'nothing' }
-    : { do: 'write', outcome: 'written', content: incoming }
+  return contentEquals(current, incoming) ? { do: 'nothing' } : { do: 'write', outcome: 'written', content: incoming }
 }
 
 /** A write on a stale version. `isKeepable` tells whether a content satisfies the document's schema and the limits. */

@@ -14,8 +14,8 @@ import { formatEtag } from './etag.ts'
 import { contentAt } from './past.ts'
 import type { Replica } from './replica.ts'
 import type { Replicas } from './replicas.ts'
-import { assertUsableSchema, assertValid } from './schema.ts'
-import { missing } from './write.ts'
+import { assertValid } from './schema.ts'
+import { isFinal, missing } from './write.ts'
 
 /** Conflicts read at a time when a document is deleted. */
 const CONFLICT_PAGE = 500
@@ -48,16 +48,17 @@ export class DocumentLifecycle {
   /**
    * Changes settings (SPEC DOC-7); answers the head after it, unchanged where nothing differs.
    * A stale base is always refused: settings cannot be merged, and no conflict is opened for them.
+   * The caller has seen to it that a schema is usable.
    */
   changeSettings(change: Change, wanted: Partial<Settings>): Promise<Head> {
     return this.#perform(change, async (replica, base) => {
       const head = replica.appliedHead
-      if (base.type === 'version' && base.version !== head.version) throw this.#stale(head, 'The settings')
-      if (wanted.schema !== undefined && wanted.schema !== null) {
-        if (head.kind === 'text') throw new ParleyError('invalid-request', 'A text document has no schema.')
-        assertUsableSchema(wanted.schema)
-        assertValid(wanted.schema, replica.content())
+      const schema = wanted.schema ?? null
+      if (schema !== null && head.kind === 'text') {
+        throw new ParleyError('invalid-request', 'A text document has no schema.')
       }
+      if (base.type === 'version' && base.version !== head.version) throw this.#stale(head, 'The settings')
+      assertValid(schema, replica.content())
       const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
       if (isSame(head, settings)) {
         await replica.whenCommitted(head.version)
@@ -107,6 +108,8 @@ export class DocumentLifecycle {
           replica.ended ? 'again' : act(replica, baseOf(change.intent, replica.appliedHead, this.#parts.storage.epoch)),
         )
         if (result !== 'again') return result
+      } catch (problem) {
+        if (await isFinal(problem, replica)) throw problem
       } finally {
         lease.release()
       }
@@ -139,6 +142,7 @@ export class DocumentLifecycle {
 
 function isSame(head: Head, settings: Settings): boolean {
   return (
-    head.conflictPolicy === settings.conflictPolicy && contentEquals({ schema: head.schema }, { schema: settings.schema })
+    head.conflictPolicy === settings.conflictPolicy &&
+    contentEquals({ schema: head.schema }, { schema: settings.schema })
   )
 }

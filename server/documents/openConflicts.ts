@@ -59,8 +59,9 @@ export async function supersede(
 ): Promise<{ conflicts: ConflictWrite[]; events: NewEvent[] }> {
   const conflicts: ConflictWrite[] = []
   const events: NewEvent[] = []
-  if (own.length === 0) return { conflicts, events }
-  const change = { before: write.before, effect: effectBetween(write.before, write.after), after: write.after }
+  const effect = own.length === 0 ? null : effectBetween(write.before, write.after)
+  if (effect === null) return { conflicts, events }
+  const change = { before: write.before, effect, after: write.after }
   const contentOfBase = lastContentAt(storage)
   for (const open of own) {
     const base = await contentOfBase(open.document, open.documentKind, open.base.version ?? NO_VERSION)

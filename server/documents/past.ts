@@ -13,7 +13,12 @@ export const emptyContent = (kind: Kind): Content => (kind === 'text' ? '' : {})
  * The content of a document at a version of its log, from the nearest checkpoint and the effects after it.
  * Version 0 is the empty content. The version must exist; throws `document-damaged` where the log has a hole.
  */
-export async function contentAt(storage: Storage, document: DocumentId, kind: Kind, version: Version): Promise<Content> {
+export async function contentAt(
+  storage: Storage,
+  document: DocumentId,
+  kind: Kind,
+  version: Version,
+): Promise<Content> {
   if (version === NO_VERSION) return emptyContent(kind)
   const checkpoint = await storage.checkpoint(document, version)
   if (!checkpoint) throw new ParleyError('document-damaged', `The log of ${document} has no content to start from.`)

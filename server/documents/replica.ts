@@ -5,11 +5,11 @@ import { checkContent, measureContent, type ContentLimits, type LimitBreach } fr
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { nextVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { nextVersion, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Append, Snapshot } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
-import type { Committer } from './commit.ts'
+import type { Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
 
 /** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
@@ -26,15 +26,6 @@ export interface Authorship {
   readonly author: PrincipalId
   readonly at: number
   readonly origin: Origin
-}
-
-/** An entry a replica has applied and that must now be committed, in the same tick. */
-export interface Staged {
-  readonly replica: Replica
-  readonly append: Append
-  readonly snapshot: Snapshot | null
-  /** CRC-32 of the entry's update. */
-  readonly checksum: number
 }
 
 /** A committed entry as live sessions are shown it. */
@@ -182,6 +173,16 @@ export class Replica {
     return new Promise((resolve, reject) => this.#waiters.push({ version, resolve, reject }))
   }
 
+  /** Resolves once everything applied so far is on disk: true; or the replica has ended before that: false. */
+  async isOnDisk(): Promise<boolean> {
+    try {
+      await this.whenCommitted(this.appliedVersion)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** Called after each committed entry that changed Yjs state, in version order. Returns how to stop. */
   onCommitted(listener: (entry: CommittedUpdate) => void): () => void {
     this.#committedListeners.add(listener)
@@ -192,24 +193,6 @@ export class Replica {
   onEnded(listener: (problem: ParleyError) => void): () => void {
     this.#endedListeners.add(listener)
     return () => this.#endedListeners.delete(listener)
-  }
-
-  /** For the committer: the staged entry is on disk. */
-  confirm(staged: Staged): void {
-    const { head, entry } = staged.append
-    this.#committed = head
-    for (const waiter of this.#waiters.splice(0)) {
-      if (waiter.version <= head.version) waiter.resolve()
-      else this.#waiters.push(waiter)
-    }
-    if (entry.update.length > 0) {
-      for (const listener of this.#committedListeners) listener({ version: head.version, update: entry.update })
-    }
-    if (head.deletedAt !== null) {
-      this.end(
-        new ParleyError('document-deleted', 'The document was deleted.', { extras: { lastVersion: head.version } }),
-      )
-    }
   }
 
   /** Ends the replica; every later use fails with `problem`. Idempotent. */
@@ -254,7 +237,7 @@ export class Replica {
     const creates = head.version === head.firstVersion
     const append: Append = {
       head,
-      expected: (head.version - 1) as Version,
+      expected: previousVersion(head.version),
       entry: {
         version: head.version,
         author: authorship.author,
@@ -270,7 +253,29 @@ export class Replica {
         : {}),
     }
     this.#applied = head
-    return { replica: this, append, snapshot: this.#takeSnapshot(head), checksum: crc32(update) }
+    return {
+      append,
+      snapshot: this.#takeSnapshot(head),
+      checksum: crc32(update),
+      confirm: () => this.#confirm(append),
+      fail: (problem) => this.end(problem),
+    }
+  }
+
+  #confirm({ head, entry }: Append): void {
+    this.#committed = head
+    for (const waiter of this.#waiters.splice(0)) {
+      if (waiter.version <= head.version) waiter.resolve()
+      else this.#waiters.push(waiter)
+    }
+    if (entry.update.length > 0) {
+      for (const listener of this.#committedListeners) listener({ version: head.version, update: entry.update })
+    }
+    if (head.deletedAt !== null) {
+      this.end(
+        new ParleyError('document-deleted', 'The document was deleted.', { extras: { lastVersion: head.version } }),
+      )
+    }
   }
 
   #takeSnapshot(head: Head): Snapshot | null {

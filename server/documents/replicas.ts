@@ -4,12 +4,20 @@ import type { Kind } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import { documentCreated } from '../notifications/events.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
-import { NO_VERSION, nextVersion, toIncarnation, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import {
+  NO_VERSION,
+  nextVersion,
+  previousVersion,
+  toIncarnation,
+  type DocumentId,
+  type PrincipalId,
+  type Version,
+} from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Entry, Storage } from '../storage/storage.ts'
-import type { Committer } from './commit.ts'
+import type { Committer, Staged } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
-import { Replica, type Staged } from './replica.ts'
+import { Replica } from './replica.ts'
 
 /** Rows read at a time while a document loads: a page of keystrokes is a few KB, of full rewrites some MB. */
 const LOAD_PAGE_ENTRIES = 256
@@ -111,7 +119,7 @@ export class Replicas {
     }
     const doc = new Y.Doc({ gc: true })
     doc.clientID = this.#clientIdOf(head)
-    return new Replica({ head, doc, snapshotVersion: (version - 1) as Version, committer, environment, limits })
+    return new Replica({ head, doc, snapshotVersion: previousVersion(version), committer, environment, limits })
   }
 
   /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
@@ -193,7 +201,7 @@ export class Replicas {
     if (head.deletedAt !== null) return { absent: 'deleted', lastVersion: head.version }
     const snapshot = await storage.snapshot(id)
     const start = snapshot && snapshot.version >= head.firstVersion ? snapshot : null
-    const snapshotVersion = start?.version ?? ((head.firstVersion - 1) as Version)
+    const snapshotVersion = start?.version ?? previousVersion(head.firstVersion)
     const doc = new Y.Doc({ gc: true })
     if (start) applyStored(doc, start.state, head.id)
     await this.#replay(doc, head, snapshotVersion)
@@ -208,7 +216,12 @@ export class Replicas {
   async #replay(doc: Y.Doc, head: Head, after: Version): Promise<void> {
     let version = after
     while (version < head.version) {
-      const page: readonly Entry[] = await this.#options.storage.entries(head.id, version, head.version, LOAD_PAGE_ENTRIES)
+      const page: readonly Entry[] = await this.#options.storage.entries(
+        head.id,
+        version,
+        head.version,
+        LOAD_PAGE_ENTRIES,
+      )
       for (const entry of page) {
         if (entry.version !== version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
         if (entry.update.length > 0) applyStored(doc, entry.update, head.id)

@@ -16,7 +16,7 @@ import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
 import type { Storage } from '../storage/storage.ts'
-import { baseVersionOf, readIntent } from './conditions.ts'
+import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import { DEFAULT_ROOT, type DocumentState } from './document.ts'
 import { formatEtag } from './etag.ts'
 import type { DocumentLifecycle } from './lifecycle.ts'
@@ -101,7 +101,12 @@ function addCreate(app: TypedApp, { storage, writer, environment }: DocumentRout
     const content: Content = body.content ?? (body.kind === 'text' ? '' : {})
     const created = await writer.create(wanted, content, principal.sub)
     invariant(created.status === 'done', 'a creation is never refused as a conflict')
-    void reply.code(201).headers({ location: `/documents/${id}`, etag: quote(formatEtag(created.head, storage.epoch, created.head.version)) })
+    void reply
+      .code(201)
+      .headers({
+        location: `/documents/${id}`,
+        etag: quote(formatEtag(created.head, storage.epoch, created.head.version)),
+      })
     return documentOf(created, storage.epoch)
   })
 }
@@ -180,10 +185,11 @@ function isUnchanged(header: string | undefined, etag: string): boolean {
 }
 
 function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts): void {
-  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: SettingsBody } } as const
+  const options = { config: { access: WRITE_ACCESS }, schema: { body: SettingsBody } } as const
   app.patch('/documents/:id', options, async (request, reply) => {
     const { baseVersion, ...settings } = request.body
-    const intent = readIntent(request.headers, baseVersion, request.principal, request.documentId)
+    const intent = readIntent(request.headers, baseVersion)
+    if (settings.schema !== undefined && settings.schema !== null) assertUsableSchema(settings.schema)
     const change = { document: request.documentId, author: request.principal.sub, intent }
     const head = await lifecycle.changeSettings(change, settings)
     void reply.header('etag', quote(formatEtag(head, storage.epoch, head.version)))
@@ -192,10 +198,10 @@ function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts):
 }
 
 function addDelete(app: TypedApp, { lifecycle }: DocumentRouteParts): void {
-  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { querystring: BaseQuery } } as const
+  const options = { config: { access: WRITE_ACCESS }, schema: { querystring: BaseQuery } } as const
   app.delete('/documents/:id', options, async (request, reply) => {
     const baseVersion = baseVersionOf(request.query.baseVersion)
-    const intent = readIntent(request.headers, baseVersion, request.principal, request.documentId)
+    const intent = readIntent(request.headers, baseVersion)
     await lifecycle.remove({ document: request.documentId, author: request.principal.sub, intent })
     return reply.code(204).send()
   })

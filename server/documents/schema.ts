@@ -139,7 +139,9 @@ function valueOf<T>(result: { readonly value: T } | null): T {
 /** A task that ran into the time limit, or recursed until the stack was full. */
 function isUnbounded(error: unknown): boolean {
   if (error instanceof RangeError) return true
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+  // Made in the script's own realm, so it is no instance of this one's Error.
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error
+  return isCoded && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
 }
 
 function toViolation(error: ErrorObject): Violation {

@@ -93,7 +93,8 @@ export class DocumentWriter {
 
   /** Creates a document; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
   async create(wanted: NewDocument, content: Content, by: PrincipalId): Promise<WriteResult> {
-    const { replicas, environment } = this.#parts
+    const { replicas, environment, limits } = this.#parts
+    assertSize(content, limits)
     const at = environment.now()
     const replica = await replicas.prepare(wanted, by, at)
     this.#assertKeepable(content, replica.appliedHead)
@@ -111,8 +112,10 @@ export class DocumentWriter {
    */
   async write(request: WriteRequest): Promise<WriteResult> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const lease = this.#parts.replicas.leaseLoaded(request.document) ?? (await this.#parts.replicas.lease(request.document))
-      const result = 'absent' in lease ? await this.#createAbsent(request, lease) : await this.#writeHeld(request, lease)
+      const lease =
+        this.#parts.replicas.leaseLoaded(request.document) ?? (await this.#parts.replicas.lease(request.document))
+      const result =
+        'absent' in lease ? await this.#createAbsent(request, lease) : await this.#writeHeld(request, lease)
       if (result !== 'again') return result
     }
     throw new ParleyError('overloaded', `${request.document} changes too fast to be written just now.`)
@@ -131,24 +134,31 @@ export class DocumentWriter {
 
   async #writeHeld(request: WriteRequest, lease: Lease): Promise<WriteResult | 'again'> {
     const { replica } = lease
+    const head = replica.appliedHead
     try {
-      const base = baseOf(request.intent, replica.appliedHead, this.#parts.storage.epoch)
-      const simple = !staleBase(base, replica.appliedHead) && replica.authorsWithoutConflicts.has(request.author)
+      if (head.deletedAt !== null) {
+        await replica.isOnDisk()
+        return 'again'
+      }
+      const isSimple = this.#staleBase(request, head) === null && replica.authorsWithoutConflicts.has(request.author)
       // Whatever opens, refreshes or supersedes conflicts of a document does so one at a time.
-      return simple
-        ? await this.#plan(request, replica, base)
-        : await this.#turns.take(request.document, () => this.#plan(request, replica, base))
+      return isSimple
+        ? await this.#plan(request, replica)
+        : await this.#turns.take(request.document, () => this.#plan(request, replica))
+    } catch (problem) {
+      if (await isFinal(problem, replica)) throw problem
+      return 'again'
     } finally {
       lease.release()
     }
   }
 
   /** One round: reads what it needs, then judges and acts in one tick. */
-  async #plan(request: WriteRequest, replica: Replica, base: Base): Promise<WriteResult | 'again'> {
+  async #plan(request: WriteRequest, replica: Replica): Promise<WriteResult | 'again'> {
     if (replica.ended) return 'again'
     const head = replica.appliedHead
     const current = replica.content()
-    const stale = staleBase(base, head)
+    const stale = this.#staleBase(request, head)
     const past = stale ? await this.#readPast(replica, stale.version) : null
     const own = await openConflictsOf(this.#parts.storage, replica, request.author)
     const incoming = request.incoming(past?.content ?? current)
@@ -165,6 +175,12 @@ export class DocumentWriter {
           })
         : judgeCurrent(current, incoming)
     return this.#act({ replica, request, head, current, incoming, past, own }, judgement)
+  }
+
+  /** The base if it is not the current version, else null. */
+  #staleBase({ intent }: WriteRequest, head: Head): Extract<Base, { type: 'version' }> | null {
+    const base = baseOf(intent, head, this.#parts.storage.epoch)
+    return base.type === 'version' && base.version !== head.version ? base : null
   }
 
   async #readPast(replica: Replica, version: Version): Promise<Past> {
@@ -234,7 +250,13 @@ export class DocumentWriter {
       events: [...kept.events, ...superseded.events],
     })
     if (result.status !== 'committed') return 'again'
-    return { status: 'done', outcome: 'overwrote', head: staged.append.head, content: incoming, conflict: kept.record.id }
+    return {
+      status: 'done',
+      outcome: 'overwrote',
+      head: staged.append.head,
+      content: incoming,
+      conflict: kept.record.id,
+    }
   }
 
   async #refuse(round: Round, open: boolean): Promise<WriteResult | 'again'> {
@@ -271,17 +293,26 @@ export function assertKind(content: Content, kind: Kind): void {
   throw new ParleyError('kind-mismatch', `The content of a ${kind} document is ${wanted}.`)
 }
 
+/** Throws `content-too-large`, which comes before all that depends on the document (SPEC API-4). */
+export function assertSize(content: Content, limits: ContentLimits): void {
+  const breach = checkContent(content, limits)
+  if (breach?.code === 'content-too-large') throw new ParleyError(breach.code, breach.detail)
+}
+
+/**
+ * Whether a refusal may be told: it speaks of the head it met, so that has to be on disk first. It is not
+ * where another act's commit failed meanwhile; then the request is to be judged anew.
+ */
+export async function isFinal(problem: unknown, replica: Replica): Promise<boolean> {
+  return problem === replica.ended || (await replica.isOnDisk())
+}
+
 /** `not-found`, or `document-deleted` with the last version. */
 export function missing(document: DocumentId, absent: Absent): ParleyError {
   if (absent.absent === 'never') return new ParleyError('not-found', `There is no document ${document}.`)
   return new ParleyError('document-deleted', `${document} was deleted.`, {
     extras: { lastVersion: absent.lastVersion },
   })
-}
-
-/** The base if it is not the current version, else null. */
-function staleBase(base: Base, head: Head): Extract<Base, { type: 'version' }> | null {
-  return base.type === 'version' && base.version !== head.version ? base : null
 }
 
 function isMoved(round: Round): boolean {

@@ -49,6 +49,7 @@ export function toVersion(n: number): Version {
 /** The version of a document that does not exist yet. */
 export const NO_VERSION = 0 as Version
 
+export const previousVersion = (version: Version): Version => toVersion(version - 1)
 export const nextVersion = (version: Version): Version => (version + 1) as Version
 export const toPrincipalId = (sub: string): PrincipalId => sub as PrincipalId
 export const toIncarnation = (text: string): Incarnation => text as Incarnation

@@ -4,18 +4,20 @@ import { tokenFromRequest, tokenMissing, tokenRefused } from '../auth/bearer.ts'
 import { invariant } from '../foundation/assert.ts'
 import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, documentNotFound } from '../foundation/problems.ts'
+import { parseIfMatch } from './preconditions.ts'
 
 /**
  * Who may use a route. Every route declares it as `config.access`, or the server does not start.
  * - `public`: anyone; no token is looked at.
  * - `authenticated`: a valid token; what it may do is for the handler to judge, by `requirePermission`.
- * - `{ document, needs }`: a valid token with `needs` on the document that the path parameter `document` names.
+ * - `{ document, needs }`: a valid token with `needs` on the document that the path parameter `document` names;
+ *   and with `unconditional` besides, if that is set and the request says `If-Match: *`.
  * - `{ everywhere }`: a valid token with that permission on `*`; `{ anywhere }`: on some pattern at least.
  */
 export type Access =
   | 'public'
   | 'authenticated'
-  | { readonly document: string; readonly needs: Permission }
+  | { readonly document: string; readonly needs: Permission; readonly unconditional?: Permission }
   | { readonly everywhere: Permission }
   | { readonly anywhere: Permission }
 
@@ -82,6 +84,8 @@ function judge(principal: Principal, access: Exclude<Access, 'public'>, request:
   if ('document' in access) {
     const documentId = documentInPath(request, access.document)
     requirePermission(principal, access.needs, documentId)
+    const isUnconditional = parseIfMatch(request.headers['if-match'] ?? '').kind === 'any'
+    if (access.unconditional && isUnconditional) requirePermission(principal, access.unconditional, documentId)
     return documentId
   }
   const [permission, held, place] =

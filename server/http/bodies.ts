@@ -17,12 +17,25 @@ const JSON_ESCAPE_FACTOR = 6
 /** Room for what stands around the content in a JSON body: other members, white space, patch operations. */
 const JSON_ENVELOPE_BYTES = 1024 * 1024
 
+/** Bytes that a JSON body may have, so that a content of the longest kind gets through however it is escaped. */
+export const jsonBodyLimit = (maxContentBytes: number): number =>
+  maxContentBytes * JSON_ESCAPE_FACTOR + JSON_ENVELOPE_BYTES
+
+/** Bytes that the body of this request may have; a route may set less than its media type allows. */
+export function bodyLimitOf(request: FastifyRequest, maxContentBytes: number): number {
+  const { bodyLimit } = request.routeOptions
+  return request.mediaType === TEXT_BODY ? Math.min(bodyLimit, maxContentBytes) : bodyLimit
+}
+
 /** Replaces fastify's body parsers by strict ones. `maxContentBytes` counts UTF-8; a bare text may be just that long. */
 export function addBodyParsers(app: FastifyInstance, maxContentBytes: number): void {
   app.removeAllContentTypeParsers()
-  const jsonLimit = maxContentBytes * JSON_ESCAPE_FACTOR + JSON_ENVELOPE_BYTES
   for (const type of [JSON_BODY, MERGE_PATCH, JSON_PATCH, TEXT_DELTA]) {
-    app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: jsonLimit }, parser(parseJsonBody))
+    app.addContentTypeParser(
+      type,
+      { parseAs: 'buffer', bodyLimit: jsonBodyLimit(maxContentBytes) },
+      parser(parseJsonBody),
+    )
   }
   app.addContentTypeParser(TEXT_BODY, { parseAs: 'buffer', bodyLimit: maxContentBytes }, parser(parseTextBody))
 }

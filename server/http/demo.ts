@@ -8,14 +8,15 @@ const CONTENT_SECURITY_POLICY =
 /** The demo editor under `/demo/`, built into `folder`; `/` leads there. */
 export function demoPages(folder: string): FastifyPluginAsync {
   return async (app) => {
-    const config = { access: 'public', openQuery: true } as const
-    app.addHook('onRoute', (route) => {
-      route.config = { ...route.config, ...config }
-    })
+    const options = { config: { access: 'public', openQuery: true } } as const
     app.addHook('onSend', async (_request, reply) => {
       void reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY).header('Referrer-Policy', 'no-referrer')
     })
-    await app.register(fastifyStatic, { root: folder, prefix: '/demo/', redirect: true, wildcard: true })
-    app.get('/', { config }, (_request, reply) => reply.redirect('/demo/'))
+    await app.register(fastifyStatic, { root: folder, serve: false })
+    app.get('/demo/*', options, (request, reply) => {
+      const path = new URL(request.url, 'http://localhost').pathname.slice('/demo/'.length)
+      return reply.sendFile(path === '' ? 'index.html' : path)
+    })
+    for (const path of ['/', '/demo']) app.get(path, options, (_request, reply) => reply.redirect('/demo/'))
   }
 }

@@ -2,11 +2,11 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { bodyLimitOf } from './bodies.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 
 /** What fastify itself refuses, in our words. Whatever is missing here is judged by its status. */
 const FASTIFY_ERRORS: Readonly<Record<string, { readonly code: ProblemCode; readonly detail: string }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'content-too-large', detail: 'The body is too long.' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported-media-type', detail: 'The Content-Type is not taken here.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'invalid-request',
@@ -27,16 +27,20 @@ const CODE_OF_STATUS: Readonly<Record<number, ProblemCode>> = {
 }
 
 /** Any thrown thing as the problem a client may see. What was not expected becomes `internal` and tells nothing. */
-export function toProblem(error: unknown, requestId: string): ParleyError {
+function toProblem(error: unknown, request: FastifyRequest, maxContentBytes: number): ParleyError {
   if (error instanceof ParleyError) return error
   const code = stringMember(error, 'code')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const limit = bodyLimitOf(request, maxContentBytes)
+    return new ParleyError('content-too-large', `The body is longer than the ${limit} bytes that are taken here.`)
+  }
   const known = code === null ? undefined : FASTIFY_ERRORS[code]
   if (known) return new ParleyError(known.code, known.detail)
   const status = numberMember(error, 'statusCode')
   if (status !== null && status >= 400 && status < 500) {
     return new ParleyError(CODE_OF_STATUS[status] ?? 'invalid-request', 'The request could not be taken.')
   }
-  return new ParleyError('internal', `If it happens again, report it with the request id ${requestId}.`)
+  return new ParleyError('internal', `If it happens again, report it with the request id ${request.id}.`)
 }
 
 function member(value: unknown, name: string): unknown {
@@ -54,8 +58,13 @@ function numberMember(value: unknown, name: string): number | null {
 }
 
 /** Answers a request with whatever went wrong with it, and logs what an operator should look at. */
-export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, publicUrl: string): void {
-  const problem = toProblem(error, request.id)
+export function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: { readonly publicUrl: () => string; readonly maxContentBytes: number },
+): void {
+  const problem = toProblem(error, request, options.maxContentBytes)
   const { status } = problemKind(problem.code)
   if (problem.code === 'internal') request.log.error({ err: error }, 'request failed unexpectedly')
   else if (status >= 500) request.log.warn({ code: problem.code, err: problem.cause ?? problem }, problem.detail)
@@ -66,7 +75,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     .code(status)
     .headers({ ...defaultHeaders(problem.code, status), ...problem.headers })
     .type(PROBLEM_MEDIA_TYPE)
-    .send(JSON.stringify(problemDocument(problem, publicUrl, pathOf(request.raw.url ?? '/'))))
+    .send(JSON.stringify(problemDocument(problem, options.publicUrl(), pathOf(request.raw.url ?? '/'))))
 }
 
 /** Headers that a status calls for even where the thrower did not think of them. */

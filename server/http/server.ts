@@ -1,7 +1,7 @@
 import fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
 import { authenticateRequest, decorateWithIdentity, guard, type Authenticate } from './access.ts'
-import { addBodyParsers, checkMediaType, JSON_BODY, type MediaType } from './bodies.ts'
+import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import type { LogLevel } from './logLevel.ts'
 import { mount } from './mount.ts'
@@ -48,7 +48,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logController: new RequestLog(),
     genReqId: () => Buffer.from(options.randomBytes(9)).toString('base64url'),
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
-    http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS },
+    bodyLimit: jsonBodyLimit(options.maxContentBytes),
+    // Node would refuse a request without Host by itself, and not with a problem document.
+    http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, requireHostHeader: false },
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, options.publicUrl()),
@@ -59,7 +61,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   validateStrictly(app)
   addBodyParsers(app, options.maxContentBytes)
   decorateWithIdentity(app)
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.publicUrl()))
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options))
   addRequestHooks(app)
   addRouteRules(app, options.authenticate)
   mount(app, problemPages(options.publicUrl))
@@ -76,10 +78,14 @@ function addRequestHooks(app: FastifyInstance): void {
     // Contents are served as their authors wrote them: no browser shall take one for a page.
     void reply.header('X-Content-Type-Options', 'nosniff')
     if (closing) done(new ParleyError('shutting-down', 'The server is stopping.'))
+    else if (lacksHost(request)) done(new ParleyError('invalid-request', 'The Host header is missing.'))
     else if (request.is404) answerUnknownRoute(app, request, reply, done)
     else done()
   })
 }
+
+/** RFC 9112 §3.2: HTTP/1.1 asks for it, older versions do not. */
+const lacksHost = ({ raw }: FastifyRequest): boolean => raw.headers.host === undefined && raw.httpVersion === '1.1'
 
 /**
  * Completes every route as it registers. Before the body: access, then its media type. After it: validation, so
@@ -107,13 +113,13 @@ async function answerBadUrl(
   error: Error,
   request: FastifyRequest,
   reply: FastifyReply,
-  { authenticate, publicUrl }: HttpServerOptions,
+  options: HttpServerOptions,
 ): Promise<void> {
-  const refusal: unknown = await authenticateRequest(request, authenticate).then(
+  const refusal: unknown = await authenticateRequest(request, options.authenticate).then(
     () => error,
     (reason: unknown) => reason,
   )
-  sendError(refusal, request, reply, publicUrl())
+  sendError(refusal, request, reply, options)
 }
 
 /** Requests are logged when they end and at debug; never their headers or query, where tokens travel. */

@@ -103,8 +103,8 @@ const PART_NAMES: Readonly<Record<string, string>> = {
   headers: 'headers',
 }
 
-/** Names the member at fault. Exported for sockets, whose frames are judged by schemas too. */
-export function describe(errors: readonly SchemaError[], part: string): string {
+/** Names the member at fault. */
+function describe(errors: readonly SchemaError[], part: string): string {
   const error = mostTelling(errors)
   const name = PART_NAMES[part] ?? part
   if (!error) return `The ${name} is not acceptable.`

@@ -135,6 +135,7 @@ export class Changes {
 
   #drop(head: Head): void {
     const window = this.#windows.get(head.id)
+    if (window) window.pending = null
     this.#due.delete(head.id)
     this.#told.delete(head.id)
   }

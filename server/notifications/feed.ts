@@ -81,6 +81,11 @@ export class Feed {
     this.#stopListening = parts.storage.onCommitted((committed) => this.#take(committed))
   }
 
+  /** How many subscriptions are live. */
+  get size(): number {
+    return this.#index.size
+  }
+
   /** Part of every cursor (SPEC OPS-7). */
   get epoch(): string {
     return this.#storage.epoch

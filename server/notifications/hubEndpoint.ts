@@ -2,10 +2,8 @@ import type { Principal } from '../auth/access.ts'
 import { tokenFromRequest, tokenRefused } from '../auth/bearer.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
+import { SUBPROTOCOL } from './frames.ts'
 import { DEFAULT_HUB_LIMITS, parseHubQuery, type NotificationHub } from './hub.ts'
-
-/** SPEC NOTE-2. */
-const SUBPROTOCOL = 'conflict-notifications.v1'
 
 export interface HubEndpointParts {
   readonly authenticate: (token: string) => Promise<Principal>
@@ -17,7 +15,8 @@ export function hubEndpoint(hub: NotificationHub, parts: HubEndpointParts): Sock
   return {
     serves: (path) => path === '/conflict-notifications',
     chooseProtocol: (offered) => (offered.includes(SUBPROTOCOL) ? SUBPROTOCOL : null),
-    maxPayloadBytes: DEFAULT_HUB_LIMITS.frameBytes,
+    // Twice what the hub takes, so that it can say what is wrong with a frame somewhat too large.
+    maxPayloadBytes: 2 * DEFAULT_HUB_LIMITS.frameBytes,
     async admit(request, url) {
       const sent = tokenFromRequest(request, { query: true })
       if (sent.kind === 'malformed') throw tokenRefused('The token is malformed')

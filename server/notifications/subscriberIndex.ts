@@ -7,9 +7,16 @@ import type { DocumentId, Pattern } from '../foundation/ids.ts'
 export class SubscriberIndex<T> {
   readonly #exact = new Map<DocumentId, Set<T>>()
   readonly #prefixes = new Map<string, Set<T>>()
+  readonly #subscribers = new Set<T>()
+
+  /** How many there are. */
+  get size(): number {
+    return this.#subscribers.size
+  }
 
   /** `patterns` must be disjoint (see `disjointPatterns`), so that no document finds the subscriber twice. */
   add(patterns: readonly Pattern[], subscriber: T): void {
+    this.#subscribers.add(subscriber)
     for (const pattern of patterns) {
       if ('exact' in pattern) addTo(this.#exact, pattern.exact, subscriber)
       else addTo(this.#prefixes, pattern.prefix, subscriber)
@@ -17,6 +24,7 @@ export class SubscriberIndex<T> {
   }
 
   remove(patterns: readonly Pattern[], subscriber: T): void {
+    this.#subscribers.delete(subscriber)
     for (const pattern of patterns) {
       if ('exact' in pattern) removeFrom(this.#exact, pattern.exact, subscriber)
       else removeFrom(this.#prefixes, pattern.prefix, subscriber)

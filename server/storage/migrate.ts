@@ -12,7 +12,9 @@ export interface Migration {
 /** The migrations this Parley knows, in order. They lie beside this file, in the source as in the built output. */
 export function readMigrations(engine: 'sqlite' | 'postgres'): readonly Migration[] {
   const folder = new URL(`./sql/${engine}/`, import.meta.url)
-  const names = readdirSync(folder).filter((name) => name.endsWith('.sql')).toSorted()
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .toSorted()
   return names.map((name, index) => {
     const number = Number(/^(\d{3})\.sql$/.exec(name)?.[1])
     invariant(number === index + 1, `${name} is migration ${index + 1}`)

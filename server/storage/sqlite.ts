@@ -4,7 +4,16 @@ import type { Content } from '../content/content.ts'
 import type { Head } from '../documents/document.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { toConflictId, toSequence, toVersion, trustedDocumentId, type ConflictId, type DocumentId, type Sequence, type Version } from '../foundation/ids.ts'
+import {
+  toConflictId,
+  toSequence,
+  toVersion,
+  trustedDocumentId,
+  type ConflictId,
+  type DocumentId,
+  type Sequence,
+  type Version,
+} from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { StoredEvent } from '../notifications/event.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
@@ -15,7 +24,19 @@ import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { encodeAct, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
-import type { Act, ActResult, Checkpoint, Committed, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot, Storage } from './storage.ts'
+import type {
+  Act,
+  ActResult,
+  Checkpoint,
+  Committed,
+  ConflictQuery,
+  Entry,
+  EntryEffect,
+  HeadQuery,
+  Revocation,
+  Snapshot,
+  Storage,
+} from './storage.ts'
 import { startThreadExecutor } from './threadExecutor.ts'
 import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
 

@@ -3,13 +3,11 @@ import { ParleyError } from '../foundation/problems.ts'
 import { damaged } from './checksum.ts'
 
 /** Primary result codes that speak of the disk or the machine, not of the statement: the same act may succeed later. */
-const UNAVAILABLE =
-  /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|PROTOCOL|NOLFS|PERM|AUTH)(_|$)/
+const UNAVAILABLE = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|PROTOCOL)(_|$)/
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)(_|$)/
 
 /** The extended result code, such as `SQLITE_FULL`; null for what is no SQLite error. */
-export const sqliteCode = (error: unknown): string | null =>
-  error instanceof Database.SqliteError ? error.code : null
+export const sqliteCode = (error: unknown): string | null => (error instanceof Database.SqliteError ? error.code : null)
 
 /** Whether the disk or database refuses at the moment (SPEC OPS-6). */
 export const isUnavailable = (error: unknown): boolean => UNAVAILABLE.test(sqliteCode(error) ?? '')
@@ -27,4 +25,4 @@ export function toStorageError(error: unknown): unknown {
 }
 
 export const unavailable = (why: string, cause?: unknown): ParleyError =>
-  new ParleyError('storage-unavailable', `The storage cannot be written at the moment (${why}).`, { cause })
+  new ParleyError('storage-unavailable', `The storage is not available at the moment (${why}).`, { cause })

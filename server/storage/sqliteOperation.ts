@@ -66,7 +66,7 @@ export type Failure =
   | { readonly code: ProblemCode; readonly message: string }
   | { readonly code: null; readonly message: string; readonly stack: string }
 
-/** What the file cannot hold as such: a broken invariant is a bug of the caller. */
+/** The rows of an act. Throws where it breaks the rules of the port, which is a bug of the caller. */
 export function encodeAct(act: Act): ActOperation {
   const conflicts = act.conflicts.map(encodeConflictWrite)
   const referred = new Set(conflicts.flatMap((write) => write.hashes))
@@ -74,7 +74,14 @@ export function encodeAct(act: Act): ActOperation {
     invariant(referred.has(hash), 'a conflict of the act refers to each of its contents')
     return { hash, json: JSON.stringify(content) }
   })
-  return { op: 'act', at: act.at, appends: act.appends.map(encodeAppend), conflicts, contents, events: act.events.map(encodeEvent) }
+  return {
+    op: 'act',
+    at: act.at,
+    appends: act.appends.map(encodeAppend),
+    conflicts,
+    contents,
+    events: act.events.map(encodeEvent),
+  }
 }
 
 function encodeAppend(append: Append): AppendRow {

@@ -17,7 +17,14 @@ import type { StoredEvent } from '../notifications/event.ts'
 import { damaged } from './checksum.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
 import { decodeConflict, type RecordRow } from './rows/conflict.ts'
-import { decodeCheckpoint, decodeSnapshot, unpackContent, type CheckpointRow, type PackedContent, type SnapshotRow } from './rows/content.ts'
+import {
+  decodeCheckpoint,
+  decodeSnapshot,
+  unpackContent,
+  type CheckpointRow,
+  type PackedContent,
+  type SnapshotRow,
+} from './rows/content.ts'
 import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'

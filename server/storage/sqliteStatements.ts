@@ -4,7 +4,14 @@ import { entryChecksum } from './checksum.ts'
 import { packContent } from './rows/content.ts'
 import type { ConflictRow } from './rows/conflict.ts'
 import type { HeadRow } from './rows/head.ts'
-import type { ActOperation, AppendRow, ConflictWriteRow, ContentJson, SqliteOperation, SqliteResult } from './sqliteOperation.ts'
+import type {
+  ActOperation,
+  AppendRow,
+  ConflictWriteRow,
+  ContentJson,
+  SqliteOperation,
+  SqliteResult,
+} from './sqliteOperation.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -182,7 +189,6 @@ export class SqliteStatements {
 }
 
 type Bytes = Uint8Array
-
 
 function prepare(connection: Database.Database) {
   return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }

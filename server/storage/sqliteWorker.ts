@@ -1,15 +1,16 @@
 /**
  * The writer's own thread: an fsync that takes long here stalls no socket and no read. Started by threadExecutor.ts.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { invariant } from '../foundation/assert.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
-import type { FromWorker, ToWorker, WorkerData } from './threadExecutor.ts'
+import type { FromWorker, ToWorker } from './threadExecutor.ts'
 
 const port = parentPort
 invariant(port !== null, 'sqliteWorker runs as a worker thread')
-const { file }: WorkerData = workerData
+const file = process.argv[2]
+invariant(file !== undefined, 'the database file is the argument of the thread')
 const writer = new SqliteWriter(() => openConnection(file))
 const send = (message: FromWorker): void => port.postMessage(message)
 

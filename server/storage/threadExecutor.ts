@@ -3,9 +3,6 @@ import { assertNever, invariant } from '../foundation/assert.ts'
 import type { SqliteOperation, SqliteResult } from './sqliteOperation.ts'
 import type { BatchExecutor } from './writeQueue.ts'
 
-export interface WorkerData {
-  readonly file: string
-}
 export type ToWorker =
   | { readonly kind: 'execute'; readonly operations: readonly SqliteOperation[] }
   | { readonly kind: 'close' }
@@ -25,8 +22,7 @@ export async function startThreadExecutor(
   onDeath: (cause: Error) => void,
   url: URL = WORKER,
 ): Promise<BatchExecutor> {
-  const workerData: WorkerData = { file }
-  const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', workerData }), onDeath)
+  const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv: [file] }), onDeath)
   await executor.ready
   return executor
 }

@@ -106,7 +106,9 @@ export class WriteQueue {
     const tooMany = this.#waiting.length >= this.#limits.waitingOperations
     const tooLarge = this.#waiting.length > 0 && this.#waitingBytes + bytes > this.#limits.waitingBytes
     if (!tooMany && !tooLarge) return null
-    return new ParleyError('overloaded', 'Too many writes are waiting for the disk.', { headers: { 'Retry-After': '1' } })
+    return new ParleyError('overloaded', 'Too many writes are waiting for the disk.', {
+      headers: { 'Retry-After': '1' },
+    })
   }
 
   /** Not at once: everything that this turn of the event loop still brings shall share the batch. */

@@ -117,7 +117,8 @@ export class Awareness {
 
   /** The states of everyone present, without one's own. */
   states(except: AwarenessMember): readonly AwarenessEntry[] {
-    return [...this.#present.values()].filter((presence) => presence.member !== except && presence.state !== LEFT)
+    const shown = [...this.#present.values()].filter((one) => one.member !== except && one.state !== LEFT)
+    return shown.map(({ client, clock, state }) => ({ client, clock, state }))
   }
 
   /** Whether the connection has announced an id of its own. */

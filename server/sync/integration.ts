@@ -67,12 +67,12 @@ export class Integration {
     for (let wait = waits.at(-1); wait; wait = waits.at(-1)) {
       const { progress } = wait
       const struct = progress.section.structs[progress.next]
-      if (!struct && wait.clock !== TO_ITS_END) refuse('missing-dependencies', 'builds on something unknown')
-      if (!struct || progress.state > wait.clock) {
+      if (progress.state > wait.clock || (!struct && wait.clock === TO_ITS_END)) {
         waits.pop()
         waiting.delete(progress)
         continue
       }
+      if (!struct) return refuse('missing-dependencies', 'builds on something unknown')
       const missing = this.#missingOf(struct)
       if (missing === null) {
         this.#advance(progress, struct, visit)

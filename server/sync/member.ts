@@ -32,6 +32,8 @@ export class Member implements AwarenessMember {
   readonly principal: PrincipalId
   readonly mayWrite: boolean
   readonly channel: Channel
+  /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
+  isHeard = true
   readonly #limits: SyncLimits
   readonly #environment: Environment
   readonly #outbox: Outbox
@@ -50,7 +52,14 @@ export class Member implements AwarenessMember {
     this.#limits = limits
     this.#environment = environment
     this.#state = openSession(access)
-    this.#outbox = new Outbox(channel, limits.readerBufferBytes, () => onTooSlow(this))
+    const line: Line = {
+      frameOf: (message) => channel.frameOf(message),
+      write: (frame, taken) => {
+        this.#lastSentMs = environment.monotonicMs()
+        channel.write(frame, taken)
+      },
+    }
+    this.#outbox = new Outbox(line, limits.readerBufferBytes, () => onTooSlow(this))
     this.#lastSentMs = environment.monotonicMs()
     this.#heartbeat = this.#beatLater(limits.heartbeatMs)
   }
@@ -70,14 +79,18 @@ export class Member implements AwarenessMember {
     return action
   }
 
+  /** Sends an update, or our SyncStep1, after what was sent before. */
   send(message: ServerMessage): void {
-    this.#lastSentMs = this.#environment.monotonicMs()
     this.#outbox.push(message)
+  }
+
+  /** Sends what waits for no answer. */
+  sendAside(message: ServerMessage): void {
+    this.#outbox.pushAside(message)
   }
 
   /** Sends the answer once `ready` resolves; later messages wait behind it. */
   answer(messages: readonly ServerMessage[], ready: Promise<void>, sent: () => void): void {
-    this.#lastSentMs = this.#environment.monotonicMs()
     this.#outbox.pushAnswer(messages, ready, sent)
   }
 
@@ -112,10 +125,10 @@ export class Member implements AwarenessMember {
   }
 
   #beat(): void {
+    const { heartbeatMs } = this.#limits
     const silentMs = this.#environment.monotonicMs() - this.#lastSentMs
-    if (silentMs >= this.#limits.heartbeatMs) this.send(HEARTBEAT)
-    this.#heartbeat = this.#beatLater(
-      Math.max(1, this.#lastSentMs + this.#limits.heartbeatMs - this.#environment.monotonicMs()),
-    )
+    const isDue = silentMs >= heartbeatMs
+    if (isDue) this.sendAside(HEARTBEAT)
+    this.#heartbeat = this.#beatLater(isDue ? heartbeatMs : heartbeatMs - silentMs)
   }
 }

@@ -24,14 +24,16 @@ interface Answer {
 type Waiting = { readonly frame: Uint8Array } | { readonly answer: Answer }
 
 /**
- * What one session is still to be sent, in order. An answer may be large and waits until what it shows is on
- * disk; it goes out as the line takes it. Live messages queue behind it, in bounded bytes.
+ * What one session is still to be sent. What concerns the document goes in order: an answer may be large and
+ * waits until what it shows is on disk, and later updates wait behind it. Everything else (who is here, signs
+ * of life) waits for no answer. What waits for a slow line is bounded in bytes, answers aside.
  */
 export class Outbox {
   readonly #line: Line
   readonly #limitBytes: number
   readonly #onOverflow: () => void
-  #waiting: Waiting[] = []
+  #inOrder: Waiting[] = []
+  #aside: Uint8Array[] = []
   #waitingBytes = 0
   #inFlightBytes = 0
   #isPumping = false
@@ -43,20 +45,27 @@ export class Outbox {
     this.#onOverflow = onOverflow
   }
 
+  /** Sends a message after everything that was pushed in order before it. */
   push(message: ServerMessage): void {
     if (this.#isStopped) return
     const frame = this.#line.frameOf(message)
-    this.#waiting.push({ frame })
-    this.#waitingBytes += frame.length
-    this.#pump()
-    if (this.#waitingBytes > this.#limitBytes && !this.#isStopped) this.#onOverflow()
+    this.#inOrder.push({ frame })
+    this.#waits(frame)
+  }
+
+  /** Sends a message that has nothing to do with the document as soon as the line is free. */
+  pushAside(message: ServerMessage): void {
+    if (this.#isStopped) return
+    const frame = this.#line.frameOf(message)
+    this.#aside.push(frame)
+    this.#waits(frame)
   }
 
   /** Sends the messages once `ready` resolves; `sent` is called when the last was given to the line. */
   pushAnswer(messages: readonly ServerMessage[], ready: Promise<void>, sent: () => void): void {
     if (this.#isStopped) return
     const answer: Answer = { messages, sent, isReady: false, next: 0 }
-    this.#waiting.push({ answer })
+    this.#inOrder.push({ answer })
     const isReady = (): void => {
       answer.isReady = true
       this.#pump()
@@ -68,23 +77,38 @@ export class Outbox {
   /** Drops what waits; nothing is sent any more. */
   stop(): void {
     this.#isStopped = true
-    this.#waiting = []
+    this.#inOrder = []
+    this.#aside = []
     this.#waitingBytes = 0
+  }
+
+  #waits(frame: Uint8Array): void {
+    this.#waitingBytes += frame.length
+    this.#pump()
+    if (this.#waitingBytes > this.#limitBytes && !this.#isStopped) this.#onOverflow()
   }
 
   #pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
-    while (this.#inFlightBytes < WINDOW_BYTES && this.#sendNext());
+    while (this.#inFlightBytes < WINDOW_BYTES && (this.#sendAside() || this.#sendInOrder()));
     this.#isPumping = false
   }
 
+  #sendAside(): boolean {
+    const frame = this.#aside.shift()
+    if (!frame) return false
+    this.#waitingBytes -= frame.length
+    this.#write(frame)
+    return true
+  }
+
   /** Whether there was something to send, or an answer to end. */
-  #sendNext(): boolean {
-    const [next] = this.#waiting
+  #sendInOrder(): boolean {
+    const [next] = this.#inOrder
     if (!next) return false
     if ('frame' in next) {
-      this.#waiting.shift()
+      this.#inOrder.shift()
       this.#waitingBytes -= next.frame.length
       this.#write(next.frame)
       return true
@@ -96,7 +120,7 @@ export class Outbox {
     if (message) {
       this.#write(this.#line.frameOf(message))
     } else {
-      this.#waiting.shift()
+      this.#inOrder.shift()
       answer.sent()
     }
     return true

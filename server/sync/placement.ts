@@ -195,7 +195,7 @@ function fits(content: Y.Item['content'], shape: Shape, key: string | null): boo
     case 'text':
       return key === null && isInText(content)
     case 'map':
-      return key !== null && isValue(content) && content.getLength() === 1
+      return key !== null && isValue(content)
     case 'array':
       return key === null && isValue(content)
     case 'any':

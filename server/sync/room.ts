@@ -82,7 +82,7 @@ export class Room {
     const member = new Member({ channel, principal, access, limits, environment, onTooSlow })
     this.#members.add(member)
     member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.replica.doc) })
-    for (const message of awarenessMessages(this.#awareness.states(member))) member.send(message)
+    for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
     return {
       receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
       leave: () => this.#leave(member),
@@ -90,6 +90,7 @@ export class Room {
   }
 
   #receive(member: Member, message: ClientMessage): void {
+    if (!member.isHeard) return
     const version = this.replica.appliedVersion
     switch (message.type) {
       case 'sync-step-1':
@@ -148,6 +149,7 @@ export class Room {
       return
     }
     this.#claimWritten(member, admission.extended, message)
+    const before = this.replica.appliedVersion
     member.unsaved(update.length)
     this.replica.applyLive(update, member.principal).then(
       () => member.saved(update.length),
@@ -156,6 +158,8 @@ export class Room {
         this.#fail(member, error)
       },
     )
+    // New structs always make a version; without one the update was refused, as the promise is about to tell.
+    if (admission.extended.length > 0 && this.replica.appliedVersion === before) member.isHeard = false
   }
 
   /**
@@ -179,13 +183,13 @@ export class Room {
   #listAwareness(member: Member): void {
     const messages = awarenessMessages(this.#awareness.states(member))
     if (messages.length === 0) messages.push({ type: 'awareness', body: EMPTY_AWARENESS })
-    for (const message of messages) member.send(message)
+    for (const message of messages) member.sendAside(message)
   }
 
   /** Tells everyone but whom it came from: a client takes its own state from nobody. */
   #tell(entries: readonly AwarenessEntry[], from: Member): void {
     for (const message of awarenessMessages(entries)) {
-      for (const member of [...this.#members]) if (member !== from) member.send(message)
+      for (const member of [...this.#members]) if (member !== from) member.sendAside(message)
     }
   }
 

@@ -20,7 +20,9 @@ export class Connection {
     const text = JSON.stringify(body)
     return new Promise((resolve) => {
       this.#answered = resolve
-      this.#socket.write(`PUT ${path} HTTP/1.1\r\n${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
+      this.#socket.write(
+        `PUT ${path} HTTP/1.1\r\n${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      )
     })
   }
 
@@ -43,7 +45,12 @@ export class Connection {
 }
 
 /** Conditional PUTs per second: each connection writes a small document of its own, each time on its newest version. */
-export async function putsPerSecond(url: URL, token: string | null, connections: number, seconds: number): Promise<number> {
+export async function putsPerSecond(
+  url: URL,
+  token: string | null,
+  connections: number,
+  seconds: number,
+): Promise<number> {
   const open = Array.from({ length: connections }, () => new Connection(url, token))
   const until = performance.now() + seconds * 1000
   let done = 0

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { median, percentile, startParley, startProcess, withFolder, type Running } from './processes.ts'
+import { startProcess, type Running } from '../support/process.ts'
+import { median, percentile, startParley, withFolder } from './processes.ts'
 import { benchToken } from './token.ts'
 
 const KEYSTROKES = 400

@@ -11,7 +11,11 @@ const DOCUMENTS = 2_000
 /** Memory of an idle loaded small document: heap and buffers of many, divided. Needs `--expose-gc`. */
 export async function memory(): Promise<void> {
   await withFolder(async (folder) => {
-    const storage = await openSqlite({ file: join(folder, 'memory.db'), writer: 'inline', environment: systemEnvironment })
+    const storage = await openSqlite({
+      file: join(folder, 'memory.db'),
+      writer: 'inline',
+      environment: systemEnvironment,
+    })
     const committer = new Committer(storage)
     const replicas = new Replicas({
       storage,

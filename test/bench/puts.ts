@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { putsPerSecond } from './httpLoad.ts'
-import { median, startParley, startProcess, withFolder } from './processes.ts'
+import { startProcess } from '../support/process.ts'
+import { median, startParley, withFolder } from './processes.ts'
 import { benchToken } from './token.ts'
 
 const CONNECTIONS = 64

@@ -6,15 +6,7 @@ import { toSequence, toVersion, trustedDocumentId } from '../../server/foundatio
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { StorageProcess } from '../support/storageProcess.ts'
-import {
-  actOf,
-  after,
-  appendTo,
-  commitAll,
-  createDocument,
-  newDocumentId,
-  newHead,
-} from '../support/storageSamples.ts'
+import { actOf, after, appendTo, commitAll, createDocument, newDocumentId, newHead } from '../support/storageSamples.ts'
 import { open, tamper, temporaryFolder } from '../support/storageSqlite.ts'
 
 const EVERYTHING = toVersion(1_000_000)
@@ -58,19 +50,23 @@ it('[OPS-4] a file is the same by whatever path', async () => {
   await expect(open(link)).rejects.toMatchObject({ reason: 'in-use' })
 })
 
-it('[OPS-4] a second process is refused, and a lock left by kill -9 does not bar a start', { timeout: CHILD_TEST_MS }, async () => {
-  const file = newFile()
-  const holder = child('hold', file, 'thread')
-  await holder.said(1)
-  expect(holder.lines).toEqual(['open'])
-  await expect(open(file)).rejects.toMatchObject({ reason: 'in-use' })
-  const second = child('close', file, 'inline')
-  expect(await second.ended()).toBe(1)
-  expect(second.lines).toEqual([expect.stringMatching(/^in-use: .*parley\.db/)])
-  await holder.kill()
-  expect(existsSync(`${file}-lock`)).toBe(true)
-  await opened(file)
-})
+it(
+  '[OPS-4] a second process is refused, and a lock left by kill -9 does not bar a start',
+  { timeout: CHILD_TEST_MS },
+  async () => {
+    const file = newFile()
+    const holder = child('hold', file, 'thread')
+    await holder.said(1)
+    expect(holder.lines).toEqual(['open'])
+    await expect(open(file)).rejects.toMatchObject({ reason: 'in-use' })
+    const second = child('close', file, 'inline')
+    expect(await second.ended()).toBe(1)
+    expect(second.lines).toEqual([expect.stringMatching(/^in-use: .*parley\.db/)])
+    await holder.kill()
+    expect(existsSync(`${file}-lock`)).toBe(true)
+    await opened(file)
+  },
+)
 
 for (const writer of ['inline', 'thread'] as const) {
   it(`[WRITE-10] what was acknowledged survives kill -9 (writing ${writer})`, { timeout: CHILD_TEST_MS }, async () => {
@@ -96,6 +92,13 @@ for (const writer of ['inline', 'thread'] as const) {
     expect(await storage.events(toSequence(0), 1_000_000)).toHaveLength(entries)
   })
 }
+
+it('a process that lost its writer refuses what waits and then crashes', { timeout: CHILD_TEST_MS }, async () => {
+  const process = child('lose-writer', newFile(), 'thread')
+  expect(await process.ended()).toBe(1)
+  expect(process.lines).toEqual(['open', 'refused'])
+  expect(process.errors).toContain('The writer of the storage has failed')
+})
 
 it('[OPS-6] a full disk refuses every act of the batch, reads go on, and it recovers alone', async () => {
   const file = newFile()

@@ -5,7 +5,7 @@ import { formatCursor } from '../../server/notifications/envelope.ts'
 import { CHANGED, type NewEvent } from '../../server/notifications/event.ts'
 import { DEFAULT_HUB_LIMITS, type HubLimits } from '../../server/notifications/hub.ts'
 import { aHead, FakeFeedStorage, id } from '../support/fakeFeed.ts'
-import { HubClient, startHub, tokenOf, type HubServer } from '../support/hubServer.ts'
+import { startHub, tokenOf, type HubClient, type HubServer } from '../support/hubServer.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
 import { waitUntil } from '../support/waitFor.ts'
 
@@ -140,8 +140,11 @@ describe('authentication', () => {
   })
 
   it('[NOTE-2] a token that expires closes with 4401, to the second, and nothing is told after it', async () => {
-    const environment = await startManual()
+    const environment = new ManualEnvironment()
     const until = environment.now() / 1_000 + 60
+    // So that the hub looks at deadlines half a second after the token expires.
+    environment.jump(500)
+    await start(environment)
     const short = await server.connect(`?token=${encodeURIComponent(tokenOf('alice', '*', until))}`)
     const long = await client()
     await short.subscribe('1')
@@ -151,7 +154,7 @@ describe('authentication', () => {
     await short.roundTrip()
     expect(short.numbers).toEqual([1])
     // The clock passes the expiry before any timer runs.
-    environment.jump(1_000)
+    environment.jump(500)
     storage.commit([event('a')])
     await environment.advance(0)
     expect(await short.ended()).toEqual({ code: 4401, reason: 'unauthenticated' })
@@ -473,17 +476,18 @@ describe('readers that do not keep up', () => {
   const BIG = 'x'.repeat(8_000)
 
   it('[NOTE-6] a slow reader is closed with 1013, resumes without loss, and slows no one', async () => {
-    await start(systemEnvironment, { bufferBytes: 64 * 1024, closeGraceMs: 60_000 })
+    await start(systemEnvironment, { bufferBytes: 256 * 1024, closeGraceMs: 60_000 })
     const fast = await client('*', '&documents=a')
     const slow = await client('*', '&documents=a')
     await fast.next('subscribed')
     await slow.next('subscribed')
     slow.socket.pause()
-    const COUNT = 2_000
+    // Nearly 20 MB: more than the network takes on loopback.
+    const COUNT = 300
     for (let n = 1; n <= COUNT; n++) {
-      storage.commit([event('a', BIG)])
+      storage.commit([event('a', BIG.repeat(8))])
       // The fast one reads each batch before the next is written: only one who does not read falls behind.
-      if (n % 5 === 0) await fast.until(() => fast.events.length === n)
+      if (n % 3 === 0) await fast.until(() => fast.events.length === n)
     }
     expect(fast.numbers).toEqual(range(1, COUNT))
     slow.socket.resume()
@@ -511,20 +515,6 @@ describe('readers that do not keep up', () => {
     one.socket.resume()
     await one.until(() => one.events.length === 2_000)
     expect(one.numbers).toEqual(range(1, 2_000))
-  })
-
-  it('answers that the client itself provokes and does not read are bounded too', async () => {
-    await start(systemEnvironment, { bufferBytes: 64 * 1024, framesAtOnce: 1e9, closeGraceMs: 60_000 })
-    const one = await client()
-    one.socket.pause()
-    // More answers than the network takes on loopback.
-    for (let n = 0; n < 50_000; n++) {
-      if (n % 1_000 === 0) await new Promise((resolve) => one.socket.send('{', resolve))
-      else one.send('{')
-    }
-    one.socket.resume()
-    expect(await one.ended()).toEqual({ code: 1013, reason: 'too-slow' })
-    expect(one.frames.length).toBeLessThan(50_000)
   })
 
   it('[NOTE-6] 500 sockets on one document all get every event in order', async () => {
@@ -619,12 +609,18 @@ describe('the end', () => {
     const environment = await startManual()
     const polite = await client('*', '&documents=*')
     const rude = await client('*', '&documents=*')
+    const failed = await client('*', '&documents=*')
+    await Promise.all([polite, rude, failed].map((one) => one.next('subscribed')))
+    expect(server.feed.size).toBe(3)
     polite.socket.close()
     rude.socket.terminate()
+    failed.send({ type: 'authenticate', token: 'nonsense' })
     await waitUntil(() => server.hub.size === 0)
+    expect(server.feed.size).toBe(0)
+    // The hub's own tick, and none that waits to cut a socket off.
+    expect(environment.pending).toBe(1)
     commit('a')
     await environment.advance(5_000)
-    // The hub's own tick.
     expect(environment.pending).toBe(1)
   })
 

@@ -71,8 +71,12 @@ describe('README', () => {
 
   it('[API-2] the table of problems is that of the code, both ways', () => {
     const part = /<!-- problems:start -->([^]*?)<!-- problems:end -->/.exec(README)?.[1] ?? ''
-    const listed = [...part.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (yes|no) \|/gm)].map((row) => row.slice(1, 4).join(' '))
-    const known = Object.entries(PROBLEMS).map(([code, kind]) => `${code} ${kind.status} ${kind.retryable ? 'yes' : 'no'}`)
+    const listed = [...part.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (yes|no) \|/gm)].map((row) =>
+      row.slice(1, 4).join(' '),
+    )
+    const known = Object.entries(PROBLEMS).map(
+      ([code, kind]) => `${code} ${kind.status} ${kind.retryable ? 'yes' : 'no'}`,
+    )
     expect(listed.toSorted()).toEqual(known.toSorted())
   })
 })

@@ -1,9 +1,18 @@
 import chromium from '@sparticuz/chromium'
-import { chromium as playwright, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import {
+  chromium as playwright,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core'
 
 /** What a page did that no test should have to overlook. */
 export interface PageTroubles {
-  /** Uncaught exceptions and `console.error`, in order; a Content-Security-Policy violation is one of these. */
+  /**
+   * Uncaught exceptions and `console.error`, in order; a Content-Security-Policy violation is one of these.
+   * Refused requests are not: a 409 is what many tests are about.
+   */
   readonly errors: readonly string[]
 }
 
@@ -32,6 +41,8 @@ const QUIET_FLAGS = [
   '--disable-dev-shm-usage',
 ]
 
+/** What the browser logs for every answer from 400 up. */
+const REFUSED_REQUEST = 'Failed to load resource: the server responded with a status of'
 /** A started test waits no longer than this for what should be there at once on loopback. */
 const ACTION_TIMEOUT_MS = 15_000
 /** The packed browser is unpacked at its first start, which a slow disk makes long. */
@@ -56,13 +67,17 @@ export async function launchBrowser(): Promise<TestBrowser> {
 }
 
 async function newPerson(browser: Browser, options: BrowserContextOptions): Promise<Person> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', ...options })
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    reducedMotion: 'reduce',
+    ...options,
+  })
   context.setDefaultTimeout(ACTION_TIMEOUT_MS)
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))
   page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text())
+    if (message.type() === 'error' && !message.text().startsWith(REFUSED_REQUEST)) errors.push(message.text())
   })
   return { page, context, troubles: { errors } }
 }

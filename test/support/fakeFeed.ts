@@ -2,8 +2,6 @@ import type { Head } from '../../server/documents/document.ts'
 import {
   matchesPattern,
   parsePattern,
-  toIncarnation,
-  toPrincipalId,
   toSequence,
   toVersion,
   trustedDocumentId,
@@ -12,10 +10,17 @@ import {
 } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import type { FeedStorage } from '../../server/notifications/catchUp.ts'
-import { EVENT_TYPES, CHANGED, type EventType, type NewEvent, type StoredEvent } from '../../server/notifications/event.ts'
+import {
+  EVENT_TYPES,
+  CHANGED,
+  type EventType,
+  type NewEvent,
+  type StoredEvent,
+} from '../../server/notifications/event.ts'
 import { disjointPatterns } from '../../server/notifications/subscriberIndex.ts'
 import type { FeedEvent, Interest, Sink, Subscription } from '../../server/notifications/subscription.ts'
 import type { Committed, HeadQuery } from '../../server/storage/storage.ts'
+import { newHead } from './storageSamples.ts'
 
 /** What of storage the feed reads, in memory, with the faults and delays a test asks for. */
 export class FakeFeedStorage implements FeedStorage {
@@ -116,7 +121,9 @@ export class RecordingSink implements Sink {
 
   /** What it was told of changes, as `document@version`. */
   get changes(): string[] {
-    return this.events.filter((event) => event.type === CHANGED).map((event) => `${event.document}@${versionIn(event)}`)
+    return this.events
+      .filter((event) => event.type === CHANGED)
+      .map((event) => `${event.document}@${String(versionIn(event))}`)
   }
 
   fill(): void {
@@ -184,21 +191,6 @@ export const anEvent = (document: string, note = ''): NewEvent => ({
   data: { document, note },
 })
 
-export function aHead(document: string, version: number, at: number, more: Partial<Head> = {}): Head {
-  return {
-    id: id(document),
-    incarnation: toIncarnation('incarnation'),
-    kind: 'text',
-    root: 'content',
-    conflictPolicy: 'manual',
-    schema: null,
-    version: toVersion(version),
-    firstVersion: toVersion(1),
-    createdAt: at,
-    createdBy: toPrincipalId('alice'),
-    updatedAt: at,
-    updatedBy: toPrincipalId('alice'),
-    deletedAt: null,
-    ...more,
-  }
-}
+/** The head of a living document, changed at that time. */
+export const aHead = (document: string, version: number, at: number, more: Partial<Head> = {}): Head =>
+  newHead(id(document), { version: toVersion(version), updatedAt: at, ...more })

@@ -2,7 +2,14 @@ import * as Y from 'yjs'
 import type { Kind } from '../../server/content/content.ts'
 import type { CommittedUpdate } from '../../server/documents/replica.ts'
 import type { Head } from '../../server/documents/document.ts'
-import { toIncarnation, toPrincipalId, toVersion, trustedDocumentId, type PrincipalId, type Version } from '../../server/foundation/ids.ts'
+import {
+  toIncarnation,
+  toPrincipalId,
+  toVersion,
+  trustedDocumentId,
+  type PrincipalId,
+  type Version,
+} from '../../server/foundation/ids.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
 import type { LiveReplica } from '../../server/sync/room.ts'
 
@@ -38,7 +45,15 @@ export class FakeReplica implements LiveReplica {
     const times = { createdAt: 0, createdBy: someone, updatedAt: 0, updatedBy: someone, deletedAt: null }
     const versions = { version: toVersion(1), firstVersion: toVersion(1) }
     const settings = { conflictPolicy: 'manual' as const, schema: null }
-    this.head = { id: this.id, incarnation: toIncarnation('abc'), kind, root: 'content', ...versions, ...times, ...settings }
+    this.head = {
+      id: this.id,
+      incarnation: toIncarnation('abc'),
+      kind,
+      root: 'content',
+      ...versions,
+      ...times,
+      ...settings,
+    }
   }
 
   get text(): string {

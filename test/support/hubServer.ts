@@ -158,7 +158,7 @@ export class HubClient {
   readonly #seen = new Map<string, number>()
 
   async until(condition: () => boolean): Promise<void> {
-    const limit = new WaitLimit(() => `${condition} with ${this.#summary()}`)
+    const limit = new WaitLimit(() => `${String(condition)} with ${this.#summary()}`)
     while (!condition()) await limit.race(new Promise<void>((resolve) => (this.#changed = resolve)))
     limit.end()
   }

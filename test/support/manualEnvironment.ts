@@ -2,7 +2,6 @@ import type { Environment, Timer } from '../../server/foundation/environment.ts'
 
 interface Scheduled {
   readonly dueMs: number
-  readonly order: number
   readonly task: () => void
 }
 
@@ -13,7 +12,6 @@ export const settled = (): Promise<void> => new Promise((resolve) => setImmediat
 export class ManualEnvironment implements Environment {
   #nowMs: number
   #random: number
-  #order = 0
   readonly #timers = new Set<Scheduled>()
 
   constructor(nowMs = Date.UTC(2026, 10, 22), seed = 1) {
@@ -35,7 +33,7 @@ export class ManualEnvironment implements Environment {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const scheduled = { dueMs: this.#nowMs + delayMs, order: this.#order++, task }
+    const scheduled = { dueMs: this.#nowMs + delayMs, task }
     this.#timers.add(scheduled)
     return { cancel: () => void this.#timers.delete(scheduled) }
   }
@@ -51,10 +49,10 @@ export class ManualEnvironment implements Environment {
   async advance(ms: number): Promise<void> {
     const until = this.#nowMs + ms
     await settled()
-    for (let next = this.#next(until); next !== null; next = this.#next(until)) {
-      this.#timers.delete(next)
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs)
-      next.task()
+    for (let next = this.#nextDue(until); next.length > 0; next = this.#nextDue(until)) {
+      this.#nowMs = Math.max(this.#nowMs, next[0]?.dueMs ?? 0)
+      // One of them may cancel another.
+      for (const one of next) if (this.#timers.delete(one)) one.task()
       await settled()
     }
     this.#nowMs = until
@@ -65,12 +63,10 @@ export class ManualEnvironment implements Environment {
     this.#nowMs += ms
   }
 
-  #next(until: number): Scheduled | null {
-    let next: Scheduled | null = null
-    for (const one of this.#timers) {
-      if (one.dueMs > until) continue
-      if (next === null || one.dueMs < next.dueMs || (one.dueMs === next.dueMs && one.order < next.order)) next = one
-    }
-    return next
+  /** The timers that fall due first, at the same time, in the order they were set. */
+  #nextDue(until: number): readonly Scheduled[] {
+    let dueMs = until
+    for (const one of this.#timers) dueMs = Math.min(dueMs, one.dueMs)
+    return [...this.#timers].filter((one) => one.dueMs <= dueMs)
   }
 }

@@ -9,7 +9,8 @@ const SECONDS_15 = { timeout: 15_000, interval: 10 }
 /** A frame of the server, read as far as tests look into it. */
 export type ServerFrame =
   | { readonly type: 'sync-step-1'; readonly stateVector: Map<number, number> }
-  | { readonly type: 'sync-step-2' | 'update'; readonly update: Uint8Array }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
   | { readonly type: 'awareness'; readonly entries: readonly AwarenessEntry[] }
   | { readonly type: 'denied'; readonly reason: string }
 
@@ -64,7 +65,8 @@ function readBody(decoder: decoding.Decoder, type: number): ServerFrame {
     return { type: step === 1 ? 'sync-step-2' : 'update', update: body }
   }
   if (type === 1) return { type: 'awareness', entries: readAwareness(decoding.readVarUint8Array(decoder)) }
-  if (type === 2 && decoding.readVarUint(decoder) === 0) return { type: 'denied', reason: decoding.readVarString(decoder) }
+  if (type === 2 && decoding.readVarUint(decoder) === 0)
+    return { type: 'denied', reason: decoding.readVarString(decoder) }
   throw new Error(`the server sent a message of type ${type}`)
 }
 

@@ -94,7 +94,7 @@ function caller(url: () => string, token: string): Caller {
     })
     const text = await answer.text()
     const isJson = /[/+]json/.test(answer.headers.get('content-type') ?? '')
-    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text }
+    return { status: answer.status, headers: answer.headers, body: isJson && text !== '' ? JSON.parse(text) : text }
   }
   return {
     token,

@@ -3,10 +3,14 @@ import { writeSync } from 'node:fs'
 import { nextVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import { appendTo, newAct, newEvent, newHead } from './storageSamples.ts'
-import { open } from './storageSqlite.ts'
+import { actOf, appendTo, newAct, newEvent, newHead } from './storageSamples.ts'
+import { open, workerOf } from './storageSqlite.ts'
 
 const [task, file = '', writer = 'inline'] = process.argv.slice(2)
+/** Stands in for the writer's thread and ends when it is given work. */
+const LOST_WRITER = {
+  workerUrl: workerOf("parentPort.on('message', () => process.exit(3)); parentPort.postMessage({ kind: 'ready' })"),
+}
 /** Straight to the pipe: what was said is out, whatever happens next. */
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 
@@ -22,11 +26,13 @@ async function writeForever(storage: Storage, name: string): Promise<never> {
 }
 
 try {
-  const storage = await open(file, writer === 'thread' ? 'thread' : 'inline')
+  const storage = await open(file, writer === 'thread' ? 'thread' : 'inline', task === 'lose-writer' ? LOST_WRITER : {})
   say('open')
   if (task === 'write') await Promise.all(Array.from({ length: 8 }, (_, n) => writeForever(storage, `doc${n}`)))
   if (task === 'hold') process.stdin.resume()
   if (task === 'close') await storage.close()
+  if (task === 'lose-writer')
+    void storage.commit(actOf(appendTo(newHead(trustedDocumentId('lost'))))).catch(() => say('refused'))
 } catch (error) {
   if (!(error instanceof CannotOpenStorage)) throw error
   say(`${error.reason}: ${error.message}`)

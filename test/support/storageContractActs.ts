@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { nextVersion, toIncarnation, toPrincipalId, toSequence, toVersion } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Act, Committed } from '../../server/storage/storage.ts'
-import type { SharedFixture } from './storageContract.ts'
+import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,
   after,
@@ -255,7 +255,11 @@ export function describeActs(shared: SharedFixture): void {
     const head = await createDocument(storage, newDocumentId(), 3)
     const sums = (await storage.entries(head.id, NOTHING, EVERYTHING, 10)).map((entry) => entryChecksum(entry.update))
     const store = (version: number, state: number): Promise<void> =>
-      storage.storeSnapshot(head.id, { version: toVersion(version), state: Uint8Array.of(state) }, sums[version - 1] ?? 0)
+      storage.storeSnapshot(
+        head.id,
+        { version: toVersion(version), state: Uint8Array.of(state) },
+        sums[version - 1] ?? 0,
+      )
     await store(1, 10)
     await store(3, 30)
     await store(2, 20)

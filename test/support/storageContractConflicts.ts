@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import type { ConflictRecord } from '../../server/conflicts/conflict.ts'
 import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { ConflictQuery, Storage } from '../../server/storage/storage.ts'
-import type { CreateFixture, SharedFixture } from './storageContract.ts'
+import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {
   actOf,
   after,

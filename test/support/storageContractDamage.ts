@@ -2,17 +2,8 @@ import { expect, it } from 'vitest'
 import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import { DAMAGES, type Damage, type SharedFixture } from './storageContract.ts'
-import {
-  actOf,
-  after,
-  appendTo,
-  commitAll,
-  newConflict,
-  newDocumentId,
-  newHead,
-  opening,
-} from './storageSamples.ts'
+import { DAMAGES, type Damage, type SharedFixture } from './storageFixture.ts'
+import { actOf, after, appendTo, commitAll, newConflict, newDocumentId, newHead, opening } from './storageSamples.ts'
 
 const EVERYTHING = toVersion(1000)
 const NOTHING = toVersion(0)
@@ -63,7 +54,8 @@ export function describeDamage(shared: SharedFixture): void {
       for (const [name, read] of Object.entries(READS)) {
         const refuses = REFUSED[damage].some((refused) => refused === name)
         if (refuses) await expect(read(storage, id), name).rejects.toMatchObject({ code: 'document-damaged' })
-        else await expect(read(storage, id), name).resolves.toSatisfy((answer) => damage === 'conflict' || Boolean(answer))
+        else
+          await expect(read(storage, id), name).resolves.toSatisfy((answer) => damage === 'conflict' || Boolean(answer))
         await expect(read(storage, other), name).resolves.toBeTruthy()
       }
     })

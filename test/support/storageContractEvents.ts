@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, type DocumentId } from '../../server/foundation/ids.ts'
 import { STORED_EVENT_TYPES, type NewEvent } from '../../server/notifications/event.ts'
-import type { CreateFixture, SharedFixture } from './storageContract.ts'
+import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import { commitAll, newAct, newDocumentId, newEvent, NOON } from './storageSamples.ts'
 
 export function describeEvents(shared: SharedFixture, create: CreateFixture): void {
@@ -9,9 +9,11 @@ export function describeEvents(shared: SharedFixture, create: CreateFixture): vo
     const { storage } = shared()
     const { last } = await storage.eventRange()
     const document = newDocumentId()
-    const events = STORED_EVENT_TYPES.map(
-      (type, n): NewEvent => ({ type, document, data: { n, flag: true, none: null, pointers: ['/a', ''], text: 'é"' } }),
-    )
+    const events = STORED_EVENT_TYPES.map((type, n): NewEvent => ({
+      type,
+      document,
+      data: { n, flag: true, none: null, pointers: ['/a', ''], text: 'é"' },
+    }))
     await commitAll(storage, newAct({ at: NOON + 1, events }), newAct({ events: [newEvent(document)] }))
     const stored = (await storage.events(last, 100)).filter((event) => event.document === document)
     expect(stored.map(({ type, document: subject, data }) => ({ type, document: subject, data }))).toEqual([
@@ -59,8 +61,7 @@ export function describeEvents(shared: SharedFixture, create: CreateFixture): vo
     const fixture = await create()
     onTestFinished(() => fixture.dispose())
     const { storage } = fixture
-    const at = (ms: number, document: DocumentId = newDocumentId()) =>
-      newAct({ at: ms, events: [newEvent(document)] })
+    const at = (ms: number, document: DocumentId = newDocumentId()) => newAct({ at: ms, events: [newEvent(document)] })
     await commitAll(storage, at(NOON), at(NOON + 10), at(NOON + 5), at(NOON + 20))
     expect(await storage.pruneEvents(NOON)).toBe(0)
     expect(await storage.pruneEvents(NOON + 6)).toBe(1)

@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, toVersion } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import type { CreateFixture } from './storageContract.ts'
+import type { CreateFixture } from './storageFixture.ts'
 import {
   actOf,
   after,

@@ -3,7 +3,7 @@ import type { Effect } from '../../server/content/effect.ts'
 import { ORIGINS } from '../../server/documents/document.ts'
 import { parsePattern, toPrincipalId, toVersion, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
 import type { Entry, Storage } from '../../server/storage/storage.ts'
-import type { SharedFixture } from './storageContract.ts'
+import type { SharedFixture } from './storageFixture.ts'
 import { actOf, after, appendTo, commitAll, createDocument, newDocumentId, newHead, NOON } from './storageSamples.ts'
 
 const EVERYTHING = toVersion(1_000_000)

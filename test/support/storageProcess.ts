@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -12,18 +12,20 @@ const LIMIT_MS = 60_000
 export class StorageProcess {
   /** What it said so far, by line. */
   readonly lines: string[] = []
-  readonly #child: ChildProcess
+  /** What it wrote to its standard error. */
+  errors = ''
+  readonly #child: ChildProcessWithoutNullStreams
   readonly #closed: Promise<unknown>
+  #ended = false
   #heard: () => void = () => undefined
 
-  constructor(task: 'write' | 'hold' | 'close', file: string, writer: 'thread' | 'inline') {
+  constructor(task: 'write' | 'hold' | 'close' | 'lose-writer', file: string, writer: 'thread' | 'inline') {
     this.#child = spawn(process.execPath, ['--import', 'tsx', CHILD, task, file, writer], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     })
-    this.#closed = once(this.#child, 'close')
-    const output = this.#child.stdout
-    if (output === null) throw new Error('The output of the child is a pipe')
-    createInterface(output).on('line', (line) => {
+    this.#closed = once(this.#child, 'close').then(() => (this.#ended = true))
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text))
+    createInterface(this.#child.stdout).on('line', (line) => {
       this.lines.push(line)
       this.#heard()
     })
@@ -31,12 +33,10 @@ export class StorageProcess {
 
   /** Waits until it has said so many lines, or has ended. */
   async said(lines: number): Promise<void> {
-    const limit = new WaitLimit(() => `${lines} lines, got ${this.lines.length}`, LIMIT_MS)
-    let ended = false
-    const closed = this.#closed.then(() => (ended = true))
-    while (this.lines.length < lines && !ended) {
+    const limit = new WaitLimit(() => `${lines} lines, got ${this.lines.length} ${this.errors}`, LIMIT_MS)
+    while (this.lines.length < lines && !this.#ended) {
       const heard = new Promise<void>((resolve) => (this.#heard = resolve))
-      await limit.race(Promise.race([heard, closed]))
+      await limit.race(Promise.race([heard, this.#closed]))
     }
     limit.end()
   }
@@ -49,7 +49,7 @@ export class StorageProcess {
 
   /** Waits for its own end; answers the exit code. */
   async ended(): Promise<number | null> {
-    const limit = new WaitLimit(() => 'the end of the child', LIMIT_MS)
+    const limit = new WaitLimit(() => `the end of the child ${this.errors}`, LIMIT_MS)
     await limit.race(this.#closed)
     limit.end()
     return this.#child.exitCode

@@ -5,9 +5,13 @@ import Database from 'better-sqlite3'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { openSqlite, type SqliteInternals, type SqliteOptions } from '../../server/storage/sqlite.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import type { Damage, StorageFixture } from './storageContract.ts'
+import type { Damage, StorageFixture } from './storageFixture.ts'
 
 const WORKER = new URL('./storageWorker.mjs', import.meta.url)
+
+/** A thread that runs this code, which has `parentPort`, in place of the writer. */
+export const workerOf = (code: string): URL =>
+  new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; ${code}`)}`)
 
 export interface TemporaryFolder {
   readonly path: string
@@ -23,8 +27,7 @@ export const open = (
   file: string,
   writer: SqliteOptions['writer'] = 'inline',
   internals: SqliteInternals = {},
-): Promise<Storage> =>
-  openSqlite({ file, writer, environment: systemEnvironment }, { workerUrl: WORKER, ...internals })
+): Promise<Storage> => openSqlite({ file, writer, environment: systemEnvironment }, { workerUrl: WORKER, ...internals })
 
 /** Runs SQL on a connection beside the storage's own, as a person with a shell would; answers the rows changed. */
 export function tamper(file: string, sql: string, ...parameters: unknown[]): number {
@@ -75,4 +78,3 @@ const DAMAGE: Readonly<Record<Damage, string>> = {
   conflict: "UPDATE conflicts SET record = replace(record, 'alice', 'aloce') WHERE document = ?",
   content: "UPDATE contents SET content = zeroblob(length(content)) WHERE hash = 'incoming of ' || ?",
 }
-

@@ -97,6 +97,7 @@ describe('POST /tokens', () => {
     ['a wider pattern', { 'team:*': ['admin'] }, { 'team*': ['read'] }, 403],
     ['everything', { 'team:*': ['admin'] }, { '*': ['read'] }, 403],
     ['an id elsewhere', { 'team:*': ['admin'] }, { other: ['read'] }, 403],
+    ['another id', { 'team:a': ['admin'] }, { 'team:b': ['read'] }, 403],
     ['a pattern from an id', { 'team:a': ['admin'] }, { 'team:a*': ['read'] }, 403],
     ['one of two', { 'a*': ['admin'] }, { a1: ['read'], b1: ['read'] }, 403],
     ['what one may only read', { 'a*': ['admin'], '*': ['read', 'write'] }, { b: ['read'] }, 403],

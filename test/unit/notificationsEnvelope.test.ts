@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toSequence, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
-import { formatCursor, parseCursor, toChangedEvent, toCloudEvent, type Cursor } from '../../server/notifications/envelope.ts'
+import {
+  formatCursor,
+  parseCursor,
+  toChangedEvent,
+  toCloudEvent,
+  type Cursor,
+} from '../../server/notifications/envelope.ts'
 import { MAX_CURSOR_LENGTH } from '../../server/notifications/request.ts'
 import { aHead, anEvent, id } from '../support/fakeFeed.ts'
 
@@ -92,7 +98,11 @@ describe('cursors', () => {
 describe('CloudEvents', () => {
   it('[NOTE-1] a stored event is a CloudEvents 1.0 envelope whose id is its cursor', () => {
     const at = Date.UTC(2026, 10, 22, 8, 30)
-    const event = toCloudEvent({ ...anEvent('team:notes', 'n'), sequence: toSequence(9), at }, 'https://parley.test', epoch)
+    const event = toCloudEvent(
+      { ...anEvent('team:notes', 'n'), sequence: toSequence(9), at },
+      'https://parley.test',
+      epoch,
+    )
     expect(event).toEqual({
       specversion: '1.0',
       id: formatCursor(epoch, { sequence: toSequence(9), told: null, change: null }),

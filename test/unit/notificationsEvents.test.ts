@@ -87,8 +87,14 @@ describe('events of conflicts', () => {
     expect(JSON.stringify(event).length).toBeLessThan(10_000)
   })
 
-  it('[RES-7] each outcome has its event, with who brought it about', () => {
-    const resolution = { use: 'merged', by: toPrincipalId('dave'), at: 4, version: toVersion(6), comment: SECRET } as const
+  it('[NOTE-1] each outcome has its event, with who brought it about', () => {
+    const resolution = {
+      use: 'merged',
+      by: toPrincipalId('dave'),
+      at: 4,
+      version: toVersion(6),
+      comment: SECRET,
+    } as const
     const accepted = { ...proposal, status: 'accepted' } as const
     const rejected = { ...proposal, status: 'rejected', decidedBy: toPrincipalId('dave') } as const
     const resolved: ConflictRecord = { ...record, state: { status: 'resolved', closedAt: 4, resolution } }

@@ -191,12 +191,18 @@ describe('resuming', () => {
         fc.integer({ min: 0, max: 230 }),
         fc.array(
           fc.oneof(
-            { weight: 3, arbitrary: fc.record({ step: fc.constant('commit' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+            {
+              weight: 3,
+              arbitrary: fc.record({ step: fc.constant('commit' as const), count: fc.integer({ min: 1, max: 4 }) }),
+            },
             fc.record({ step: fc.constant('unheard' as const), count: fc.integer({ min: 1, max: 2 }) }),
             fc.record({ step: fc.constant('subscribe' as const), count: fc.integer({ min: 0, max: 100 }) }),
             fc.record({ step: fc.constant('fill' as const), count: fc.nat() }),
             fc.record({ step: fc.constant('drain' as const), count: fc.nat() }),
-            { weight: 3, arbitrary: fc.record({ step: fc.constant('microtasks' as const), count: fc.integer({ min: 1, max: 6 }) }) },
+            {
+              weight: 3,
+              arbitrary: fc.record({ step: fc.constant('microtasks' as const), count: fc.integer({ min: 1, max: 6 }) }),
+            },
             fc.record({ step: fc.constant('turn' as const), count: fc.nat() }),
           ),
           { minLength: 5, maxLength: 40 },
@@ -239,7 +245,7 @@ describe('resuming', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -332,7 +338,7 @@ describe('resuming', () => {
     expect(sink.sequences.at(-1)).toBe(301)
   })
 
-  it('[HIST-5] the holes that a purge leaves are no gap', async () => {
+  it('the holes that a purge leaves are no gap', async () => {
     commitMany(400, (n) => (n % 2 === 0 ? 'kept' : 'purged'))
     await told()
     storage.purge(id('purged'))
@@ -382,7 +388,7 @@ describe('resuming', () => {
 })
 
 describe('commits of other nodes', () => {
-  it('[OPS-4] a gap in what is heard is read from storage before what follows is told', async () => {
+  it('a gap in what is heard is read from storage before what follows is told', async () => {
     const sink = new RecordingSink()
     feed.subscribe(interest(), null, sink)
     storage.commitUnheard([anEvent('a'), anEvent('b')])
@@ -392,7 +398,7 @@ describe('commits of other nodes', () => {
     expect(sink.sequences).toEqual([1, 2, 3])
   })
 
-  it('[OPS-4] hints that come late, twice or in the wrong order change nothing', async () => {
+  it('hints that come late, twice or in the wrong order change nothing', async () => {
     const sink = new RecordingSink()
     feed.subscribe(interest(), null, sink)
     const first = storage.commitUnheard([anEvent('a')])
@@ -406,7 +412,7 @@ describe('commits of other nodes', () => {
     expect(sink.sequences).toEqual([1, 2])
   })
 
-  it('[OPS-4] a cursor that another node handed out is known here, though its event was never heard of', async () => {
+  it('a cursor that another node handed out is known here, though its event was never heard of', async () => {
     storage.commitUnheard([anEvent('a'), anEvent('b')])
     const waiting = new RecordingSink()
     feed.subscribe(interest(), null, waiting)
@@ -420,7 +426,7 @@ describe('commits of other nodes', () => {
     expect(waiting.sequences).toEqual([1, 2])
   })
 
-  it('[OPS-4] what could not be read is read again', async () => {
+  it('what could not be read is read again', async () => {
     const sink = new RecordingSink()
     feed.subscribe(interest(), null, sink)
     storage.failure = new ParleyError('storage-unavailable', 'The database is gone.')

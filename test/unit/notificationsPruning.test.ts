@@ -32,7 +32,7 @@ describe('pruning', () => {
     expect(environment.pending).toBe(0)
   })
 
-  it('[OPS-6] storage that cannot be written is tried again later', async () => {
+  it('storage that cannot be written is tried again later', async () => {
     let calls = 0
     const storage = {
       pruneEvents: async () => {
@@ -84,7 +84,7 @@ describe('the inbox of a session', () => {
     expect(log).toEqual(['first begins', 'first ends', 'second'])
   })
 
-  it('[RATE-1] takes a burst, then so many a second', () => {
+  it('takes a burst, then so many a second', () => {
     const inbox = new Inbox(environment, limits)
     const add = (): boolean => inbox.add(1, async () => undefined)
     expect([1, 2, 3, 4, 5, 6].map(add)).toEqual([true, true, true, true, true, false])

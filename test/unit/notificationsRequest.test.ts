@@ -32,14 +32,29 @@ describe('what a subscriber asks for', () => {
     expect([...parseRequest({ events: EVENT_TYPES }, epoch).types]).toEqual([...EVENT_TYPES])
     expect([...parseRequest({ events: [CHANGED] }, epoch).types]).toEqual([CHANGED])
     for (const events of [['changed'], ['detected'], [CHANGED, 'nonsense'], [''], [], ['parley.*'], ['__proto__']]) {
-      expect(codeOf(() => parseRequest({ events }, epoch)), events.join()).toBe('invalid-request')
+      expect(
+        codeOf(() => parseRequest({ events }, epoch)),
+        events.join(),
+      ).toBe('invalid-request')
     }
   })
 
   it('[NOTE-2] documents takes ids and prefixes and refuses any other', () => {
     expect(parseRequest({ documents: ['b', 'team:*'] }, epoch).patterns).toEqual([{ prefix: 'team:' }, { exact: 'b' }])
-    for (const documents of [[''], ['a', '**'], ['a*b'], ['*a'], ['a b'], ['x'.repeat(129)], [], Array(MAX_PATTERNS + 1).fill('a')]) {
-      expect(codeOf(() => parseRequest({ documents }, epoch)), documents.join().slice(0, 20)).toBe('invalid-request')
+    for (const documents of [
+      [''],
+      ['a', '**'],
+      ['a*b'],
+      ['*a'],
+      ['a b'],
+      ['x'.repeat(129)],
+      [],
+      Array(MAX_PATTERNS + 1).fill('a'),
+    ]) {
+      expect(
+        codeOf(() => parseRequest({ documents }, epoch)),
+        documents.join().slice(0, 20),
+      ).toBe('invalid-request')
     }
   })
 
@@ -48,7 +63,11 @@ describe('what a subscriber asks for', () => {
     expect(codeOf(() => parseRequest({ since: '' }, epoch))).toBe('invalid-cursor')
     expect(codeOf(() => parseRequest({ since: 'e.'.repeat(100_000) }, epoch))).toBe('invalid-cursor')
     expect(parseRequest({ since: 'other.00000000007' }, epoch).since).toBe('foreign')
-    expect(parseRequest({ since: 'epocha.00000000007' }, epoch).since).toEqual({ sequence: 7, told: null, change: null })
+    expect(parseRequest({ since: 'epocha.00000000007' }, epoch).since).toEqual({
+      sequence: 7,
+      told: null,
+      change: null,
+    })
   })
 
   it('[NOTE-2] a query asks for a subscription by any of its three parameters', () => {
@@ -63,8 +82,18 @@ describe('what a subscriber asks for', () => {
   })
 
   it('[NOTE-2] unknown, repeated and malformed parameters are refused', () => {
-    for (const text of ['document=a', 'documents=a&documents=b', 'token=a&token=b', 'documents=', 'documents=a,', 'events=']) {
-      expect(codeOf(() => query(text)), text).toBe('invalid-request')
+    for (const text of [
+      'document=a',
+      'documents=a&documents=b',
+      'token=a&token=b',
+      'documents=',
+      'documents=a,',
+      'events=',
+    ]) {
+      expect(
+        codeOf(() => query(text)),
+        text,
+      ).toBe('invalid-request')
     }
     expect(codeOf(() => query('since='))).toBe('invalid-cursor')
     expect(codeOf(() => query('waitSeconds=5'))).toBe('invalid-request')
@@ -117,7 +146,10 @@ describe('frames of a client', () => {
       { type: 'unsubscribe', id: null },
     ]
     for (const frame of bad) {
-      expect(codeOf(() => parseClientFrame(frame)), JSON.stringify(frame).slice(0, 60)).toBe('invalid-request')
+      expect(
+        codeOf(() => parseClientFrame(frame)),
+        JSON.stringify(frame).slice(0, 60),
+      ).toBe('invalid-request')
     }
   })
 

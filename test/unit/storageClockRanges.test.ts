@@ -9,7 +9,11 @@ const range = fc.record({
 })
 
 it('ranges come back as they were, in order', () => {
-  fc.assert(fc.property(fc.array(range), (ranges) => expect(decodeRanges(encodeRanges(ranges))).toEqual(ranges)))
+  fc.assert(
+    fc.property(fc.array(range), (ranges) => {
+      expect(decodeRanges(encodeRanges(ranges))).toEqual(ranges)
+    }),
+  )
 })
 
 it('no ranges are no bytes, and one of a small document is a few', () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
 import { assertDurable, openConnection } from '../../server/storage/sqliteConnection.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'

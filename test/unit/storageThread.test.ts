@@ -2,10 +2,18 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { toVersion } from '../../server/foundation/ids.ts'
 import { actOf, appendTo, newDocumentId, newHead } from '../support/storageSamples.ts'
-import { open, temporaryFolder } from '../support/storageSqlite.ts'
+import { open, temporaryFolder, workerOf } from '../support/storageSqlite.ts'
 import { waitUntil } from '../support/waitFor.ts'
 
-const dying = (how: string): URL => new URL(`../support/storageDyingWorker.mjs?how=${how}`, import.meta.url)
+/** Something that stands in for the writer's thread and fails, by when it does. */
+const DYING = {
+  starting: "throw new Error('died while starting')",
+  working: `parentPort.on('message', () => { throw new Error('died with a batch in hand') })
+            parentPort.postMessage({ kind: 'ready' })`,
+  idle: `parentPort.postMessage({ kind: 'ready' })
+         setImmediate(() => process.exit(3))`,
+} as const
+const dying = (when: keyof typeof DYING): URL => workerOf(DYING[when])
 
 function newFile(): string {
   const folder = temporaryFolder()
@@ -15,9 +23,15 @@ function newFile(): string {
 
 it('[OPS-6] acts that a dying thread leaves behind are refused, and then the process crashes', async () => {
   const crashes: Error[] = []
-  const storage = await open(newFile(), 'thread', { workerUrl: dying('batch'), crash: (error) => crashes.push(error) })
+  const storage = await open(newFile(), 'thread', {
+    workerUrl: dying('working'),
+    crash: (error) => crashes.push(error),
+  })
   const head = newHead(newDocumentId())
-  const acts = [storage.commit(actOf(appendTo(head))), storage.storeSnapshot(head.id, { version: toVersion(1), state: new Uint8Array(1) }, 0)]
+  const acts = [
+    storage.commit(actOf(appendTo(head))),
+    storage.storeSnapshot(head.id, { version: toVersion(1), state: new Uint8Array(1) }, 0),
+  ]
   for (const act of acts) await expect(act).rejects.toMatchObject({ code: 'storage-unavailable' })
   expect(crashes).toMatchObject([{ cause: { message: 'died with a batch in hand' } }])
   expect(await storage.writable()).toBe(false)

@@ -18,11 +18,11 @@ class HeldExecutor implements BatchExecutor {
   }
   async close(): Promise<void> {}
 
-  async answer(fail: Error | null = null): Promise<void> {
-    const { length } = this.batches
-    await waitUntil(() => this.batches.length > 0)
+  /** Waits for the batch of this number, counted from 1, and answers it. */
+  async answer(batch: number, fail: Error | null = null): Promise<void> {
+    await waitUntil(() => this.batches.length >= batch)
+    expect(this.batches).toHaveLength(batch)
     this.#answer(fail)
-    await waitUntil(() => this.batches.length >= length)
   }
 }
 
@@ -72,14 +72,13 @@ it('what one turn of the event loop brings is one batch, and what comes meanwhil
   const second = [submit(3), submit(4), submit(5)]
   await new Promise((resolve) => setImmediate(resolve))
   expect(executor.batches.map(numbers)).toEqual([[1, 2]])
-  await executor.answer()
+  await executor.answer(1)
   expect(await Promise.all(first)).toEqual([1, 2])
-  await waitUntil(() => executor.batches.length === 2)
+  await executor.answer(2)
   expect(executor.batches.map(numbers)).toEqual([
     [1, 2],
     [3, 4, 5],
   ])
-  await executor.answer()
   expect(await Promise.all(second)).toEqual([3, 4, 5])
   expect(log.slice(0, 3)).toEqual(['read 1', 'read 2', 'resolved 1'])
 })
@@ -88,40 +87,30 @@ it('a batch is bounded in operations and bytes; what is larger goes alone', asyn
   const { executor, submit, large } = newQueue()
   const all: Promise<unknown>[] = [1, 2, 3, 4, 5].map(submit)
   all.push(large(6000), submit(6))
-  const sizes: number[] = []
-  while (sizes.reduce((sum, size) => sum + size, 0) < all.length) {
-    await waitUntil(() => executor.batches.length > sizes.length)
-    sizes.push(executor.batches.at(-1)?.length ?? 0)
-    await executor.answer()
-  }
-  expect(sizes).toEqual([4, 1, 1, 1])
+  for (const batch of [1, 2, 3, 4]) await executor.answer(batch)
   await Promise.all(all)
+  expect(executor.batches.map((batch) => batch.length)).toEqual([4, 1, 1, 1])
 })
 
 it('a full queue refuses with overloaded, says when to come again, and goes on when there is room', async () => {
   const { executor, submit, large } = newQueue()
-  const accepted = [1, 2, 3, 4, 5, 6, 7, 8].map(submit)
+  const accepted: Promise<unknown>[] = [1, 2, 3, 4, 5, 6, 7, 8].map(submit)
   await expect(submit(9)).rejects.toMatchObject({ code: 'overloaded', headers: { 'Retry-After': '1' } })
   await waitUntil(() => executor.batches.length === 1)
-  const fitting = large(5000)
+  accepted.push(large(5000))
   await expect(large(5000)).rejects.toMatchObject({ code: 'overloaded' })
   accepted.push(submit(10))
-  for (let batches = 1; batches <= 4; batches += 1) {
-    await waitUntil(() => executor.batches.length === batches)
-    await executor.answer()
-  }
-  expect(await Promise.all(accepted)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10])
-  await fitting
+  for (const batch of [1, 2, 3, 4]) await executor.answer(batch)
+  await Promise.all(accepted)
   const again = large(9000)
-  await executor.answer()
-  await again
+  await executor.answer(5)
+  await expect(again).resolves.toBeDefined()
 })
 
 it('an operation larger than the whole queue passes when nothing else waits', async () => {
   const { executor, large } = newQueue()
   const huge = large(1_000_000)
-  await waitUntil(() => executor.batches.length === 1)
-  await executor.answer()
+  await executor.answer(1)
   await expect(huge).resolves.toBeDefined()
 })
 
@@ -136,15 +125,15 @@ it('[OPS-6] a dead writer fails everything that waits and everything to come, an
     await expect(lost).rejects.toMatchObject({ code: 'storage-unavailable' })
   }
   expect(crashes).toMatchObject([{ cause: { message: 'the cause' } }])
-  await executor.answer()
+  await executor.answer(1)
+  await new Promise((resolve) => setImmediate(resolve))
   expect(executor.batches).toHaveLength(1)
 })
 
 it('a writer that fails a batch as a whole is dead', async () => {
   const { executor, crashes, submit } = newQueue()
   const lost = submit(1)
-  await waitUntil(() => executor.batches.length === 1)
-  await executor.answer(new Error('the cause'))
+  await executor.answer(1, new Error('the cause'))
   await expect(lost).rejects.toMatchObject({ code: 'storage-unavailable' })
   expect(crashes).toHaveLength(1)
 })
@@ -154,11 +143,10 @@ it('draining waits for what was queued and refuses what comes later', async () =
   const queued = [1, 2, 3, 4, 5].map(submit)
   const drained = queue.drain().then(() => log.push('drained'))
   await expect(submit(6)).rejects.toMatchObject({ code: 'shutting-down' })
-  await waitUntil(() => executor.batches.length === 1)
-  await executor.answer()
+  await executor.answer(1)
   await waitUntil(() => executor.batches.length === 2)
   expect(log).not.toContain('drained')
-  await executor.answer()
+  await executor.answer(2)
   await drained
   expect(await Promise.all(queued)).toEqual([1, 2, 3, 4, 5])
 })

@@ -41,7 +41,7 @@ export const members: Reader<Readonly<Record<string, unknown>>> = (value, at) =>
 type Shape<T> = { readonly [Key in keyof T]-?: Reader<T[Key]> }
 
 /** An object with the members of `required`, and those of `optional` where they are there. */
-export function object<R extends object, O extends object = Record<never, never>>(
+export function object<R extends object, O extends object = object>(
   required: Shape<R>,
   optional?: Shape<O>,
 ): Reader<R & Partial<O>> {

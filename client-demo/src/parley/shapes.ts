@@ -15,7 +15,7 @@ import { CONFLICT_KINDS, CONFLICT_STATUSES, USES } from './types.ts'
 import type * as Types from './types.ts'
 
 /** Everything JSON.parse gives is a JSON value; contents are taken as they are. */
-const jsonValue: Reader<Types.JsonValue> = (value) => value as Types.JsonValue
+export const jsonValue: Reader<Types.JsonValue> = (value) => value as Types.JsonValue
 const jsonObject: Reader<Types.JsonObject> = (value, at) => members(value, at) as Types.JsonObject
 const content: Reader<Types.Content> = either(string, jsonObject)
 const kind = oneOf(['text', 'json'])

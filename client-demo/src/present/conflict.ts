@@ -96,7 +96,7 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
   }
 }
 
-export function useWords(use: Use): string {
+function useWords(use: Use): string {
   switch (use) {
     case 'current':
       return 'kept current'
@@ -108,6 +108,24 @@ export function useWords(use: Use): string {
       return 'wrote the result by hand'
     case 'choices':
       return 'chose place by place'
+    default:
+      return assertNever(use)
+  }
+}
+
+/** What a proposal asks for. */
+export function proposalWords(use: Use): string {
+  switch (use) {
+    case 'current':
+      return 'keep current'
+    case 'incoming':
+      return 'take incoming'
+    case 'merged':
+      return 'use the merge'
+    case 'content':
+      return 'a result written by hand'
+    case 'choices':
+      return 'a choice place by place'
     default:
       return assertNever(use)
   }

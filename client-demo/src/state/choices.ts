@@ -1,10 +1,11 @@
 import { mergeWith } from '../../../server/content/merge.ts'
+import { jsonValue } from '../parley/shapes.ts'
 import type { Choice, Conflict, Content, JsonValue, Overlap, SideName } from '../parley/types.ts'
 
 /** What the person picked at one overlap: a side, or words of their own (JSON text where the document is json). */
-export type Pick = { readonly from: SideName } | { readonly from: 'own'; readonly text: string }
+export type OverlapPick = { readonly from: SideName } | { readonly from: 'own'; readonly text: string }
 /** By overlap id. */
-export type Picks = Readonly<Record<string, Pick>>
+export type Picks = Readonly<Record<string, OverlapPick>>
 
 export interface Chosen {
   readonly choices: Readonly<Record<string, Choice>>
@@ -35,7 +36,7 @@ export function chosen(overlaps: readonly Overlap[], picks: Picks): Chosen {
 
 export function parseJson(text: string): { readonly value: JsonValue } | { readonly error: string } {
   try {
-    return { value: JSON.parse(text) as JsonValue }
+    return { value: jsonValue(JSON.parse(text), 'json') }
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) }
   }
@@ -45,7 +46,7 @@ export function parseJson(text: string): { readonly value: JsonValue } | { reado
 export function carryOver(before: Conflict, after: Conflict, picks: Picks): Picks {
   const known = new Map(before.overlaps.map((overlap) => [overlap.id, fingerprint(overlap)]))
   return Object.fromEntries(
-    after.overlaps.flatMap((overlap): [string, Pick][] => {
+    after.overlaps.flatMap((overlap): [string, OverlapPick][] => {
       const pick = picks[overlap.id]
       return pick !== undefined && known.get(overlap.id) === fingerprint(overlap) ? [[overlap.id, pick]] : []
     }),
@@ -54,17 +55,20 @@ export function carryOver(before: Conflict, after: Conflict, picks: Picks): Pick
 
 const fingerprint = ({ base, current, incoming }: Overlap): string => JSON.stringify([base, current, incoming])
 
+/** `problem`: choices that do not fit their place, in words. */
+export type Preview = { readonly content: Content } | { readonly problem: string }
+
 /**
  * What the document becomes by these choices, worked out by the very rules the server uses, from the three
  * sides the conflict holds; null where a side was too large to be sent along. An overlap without a choice
  * stays as in current.
  */
-export function preview(conflict: Conflict, choices: Chosen['choices']): Content | null {
+export function preview(conflict: Conflict, choices: Chosen['choices']): Preview | null {
   const { base, current, incoming } = conflict
   if (base.content === undefined || current.content === undefined || incoming.content === undefined) return null
   const all = new Map<string, Choice>(conflict.overlaps.map(({ id }) => [id, choices[id] ?? 'current']))
   const { content, errors } = mergeWith(base.content, current.content, incoming.content, all)
-  return errors.length === 0 ? content : null
+  return errors.length === 0 ? { content } : { problem: errors.map(({ message }) => message).join(' ') }
 }
 
 /** What stands in the document while the conflict is open: after a live merge, the merge. */

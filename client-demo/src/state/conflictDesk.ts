@@ -1,7 +1,7 @@
 import { faults, explain } from '../present/problem.ts'
 import { ProblemError, type Rest } from '../parley/rest.ts'
 import type { Conflict, Content, ResolutionRequest } from '../parley/types.ts'
-import { carryOver, chosen, type Pick, type Picks } from './choices.ts'
+import { carryOver, chosen, type OverlapPick, type Picks } from './choices.ts'
 import { Store } from './store.ts'
 
 /** A note above the conflict about what the last answer was. */
@@ -41,13 +41,16 @@ const EMPTY: Desk = {
   remark: null,
 }
 
+/** What the desk asks the server. */
+type DeskRest = Pick<Rest, 'getConflict' | 'getDocument' | 'resolveConflict'>
+
 /** One conflict on the desk: what it is, what was picked, and what each answer of the server does to that. */
 export class ConflictDesk {
   readonly desk = new Store<Desk>(EMPTY)
   readonly #id: string
-  readonly #rest: Rest
+  readonly #rest: DeskRest
 
-  constructor(id: string, rest: Rest) {
+  constructor(id: string, rest: DeskRest) {
     this.#id = id
     this.#rest = rest
   }
@@ -62,7 +65,7 @@ export class ConflictDesk {
     }
   }
 
-  pick(overlapId: string, pick: Pick): void {
+  pick(overlapId: string, pick: OverlapPick): void {
     const { picks } = this.desk.value
     this.#change({ picks: { ...picks, [overlapId]: pick } })
   }
@@ -146,7 +149,11 @@ const MOVED: Remark = {
   text: 'The document moved while you looked, in the same place. The conflict below is worked out anew; choices that still fit were kept. Check it and send again.',
   details: [],
 }
-const TOO_LATE: Remark = { tone: 'attention', text: 'Someone was faster: this conflict is already closed.', details: [] }
+const TOO_LATE: Remark = {
+  tone: 'attention',
+  text: 'Someone was faster: this conflict is already closed.',
+  details: [],
+}
 const DECIDED: Remark = { tone: 'attention', text: 'This proposal was already decided.', details: [] }
 
 const REFUSALS: Readonly<Record<string, Remark>> = {

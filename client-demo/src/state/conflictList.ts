@@ -59,6 +59,7 @@ export class ConflictList {
   /** The conflict whose view is open: its news are on the screen already, and need no notice. */
   look(conflictId: string | null): void {
     this.#looking = conflictId
+    if (conflictId !== null) this.#options.notices.settle(conflictId)
   }
 
   receive(event: ParleyEvent): void {

@@ -11,6 +11,7 @@ import { LiveText } from './liveText.ts'
 import type { NameBook } from './names.ts'
 import type { Notices } from './notices.ts'
 import { SaveCheck } from './saveCheck.ts'
+import type { Shelf } from './shelf.ts'
 import { Store } from './store.ts'
 
 export type Phase =
@@ -30,11 +31,14 @@ export interface SessionOptions {
   readonly keeper: IdentityKeeper
   readonly notices: Notices
   readonly nameBook: NameBook
+  readonly shelf: Shelf
   /** `ws://localhost:4090` */
   readonly socketBase: string
   readonly show: (conflictId: string) => void
 }
 
+/** What is in such a draft is nowhere else. */
+const HOLDING: readonly drafts.JsonDraft['status'][] = ['edited', 'saving']
 /** The news of one second are read with one request. */
 const GATHER_MS = 100
 
@@ -58,6 +62,7 @@ export class DocumentSession {
     this.#options = options
     const { rest, notices, nameBook, show } = options
     this.conflicts = new ConflictList({ rest, notices, nameBook, show, document: options.id })
+    options.shelf.add(this)
     void this.open()
   }
 
@@ -65,7 +70,7 @@ export class DocumentSession {
   get hasUnsavedEdits(): boolean {
     const { value } = this.phase
     if (value.phase !== 'open') return false
-    return value.editor.kind === 'text' ? !this.saved.value : value.editor.draft.value.status === 'edited'
+    return value.editor.kind === 'text' ? !this.saved.value : HOLDING.includes(value.editor.draft.value.status)
   }
 
   /** Reads the document and starts its editor; also after it was found absent or could not be read. */
@@ -112,19 +117,35 @@ export class DocumentSession {
     }
   }
 
+  /** Ends everything but what still holds edits: those are shelved, or sent when the connection is back. */
   close(): void {
     this.#closed = true
     this.#options.notices.leave()
     this.#feed?.close()
-    this.#saveCheck?.close()
     this.#reread.close()
     this.conflicts.close()
     const { value } = this.phase
-    if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.close()
+    const editor = value.phase === 'open' ? value.editor : null
+    if (editor?.kind === 'json' && this.hasUnsavedEdits) this.#options.shelf.putDraft(this.id, editor.draft.value)
+    if (editor?.kind === 'text' && this.hasUnsavedEdits && editor.live.connection.value.phase !== 'refused') {
+      editor.live.leave()
+      this.saved.watch(() => this.#end(editor))
+    } else this.#end(editor)
+  }
+
+  #end(editor: Editor | null): void {
+    this.#saveCheck?.close()
+    if (editor?.kind === 'text') editor.live.close()
+    this.#options.shelf.remove(this)
+  }
+
+  #draftOf(document: Document): drafts.JsonDraft {
+    const kept = this.#options.shelf.takeDraft(this.id)
+    return kept === null ? drafts.startDraft(document) : drafts.moved(drafts.unsaved(kept), document)
   }
 
   #editorOf(document: Document): Editor {
-    if (document.kind === 'json') return { kind: 'json', draft: new Store(drafts.startDraft(document)) }
+    if (document.kind === 'json') return { kind: 'json', draft: new Store(this.#draftOf(document)) }
     const { socketBase, self, keeper, nameBook } = this.#options
     const live = new LiveText({
       url: `${socketBase}/sync`,

@@ -13,8 +13,14 @@ export class NoGuestsError extends Error {
   override readonly name = 'NoGuestsError'
 }
 
+/** What is used of session storage. */
+export interface KeyedTexts {
+  getItem(key: string): string | null
+  setItem(key: string, text: string): void
+}
+
 export interface IdentityOptions {
-  readonly storage: Pick<Storage, 'getItem' | 'setItem'>
+  readonly storage: KeyedTexts
   /** POST /demo/token; with the `sub` it was before, a guest stays who it was. */
   readonly fetchGuest: (guest: { readonly sub?: string }) => Promise<Response>
   readonly now: () => number

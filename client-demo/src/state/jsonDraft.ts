@@ -49,7 +49,9 @@ export function moved(draft: JsonDraft, document: Document): JsonDraft {
   if (latest.version < draft.latest.version) return draft
   if (draft.status !== 'clean') return { ...draft, latest }
   // What the person laid out by hand stays laid out where only the layout differs.
-  return sameJson(draft.text, latest.text) ? { ...draft, from: { ...latest, text: draft.text }, latest } : loadLatest(latest)
+  return sameJson(draft.text, latest.text)
+    ? { ...draft, from: { ...latest, text: draft.text }, latest }
+    : loadLatest(latest)
 }
 
 export const saving = (draft: JsonDraft): JsonDraft => ({ ...draft, status: 'saving' })

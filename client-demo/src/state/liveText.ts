@@ -74,6 +74,11 @@ export class LiveText {
     void this.#start()
   }
 
+  /** The person went elsewhere; the connection stays for the edits that are not sent yet. */
+  leave(): void {
+    this.awareness.setLocalState(null)
+  }
+
   close(): void {
     this.#closed = true
     globalThis.removeEventListener('online', this.#showNetwork)

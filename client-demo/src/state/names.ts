@@ -18,6 +18,9 @@ export class NameBook {
 
   meet(sub: string, name: string): void {
     if (!sub.startsWith(GUEST) || this.store.value.guests.get(sub) === name) return
-    this.store.update(({ self, guests }) => ({ self, guests: new Map([...guests, [sub, name] as const].slice(-MOST_GUESTS)) }))
+    this.store.update(({ self, guests }) => ({
+      self,
+      guests: new Map([...guests, [sub, name] as const].slice(-MOST_GUESTS)),
+    }))
   }
 }

@@ -36,6 +36,11 @@ export class Notices {
     this.store.update((all) => all.filter((notice) => notice.id !== id))
   }
 
+  /** Takes back the notices about something that is on the screen now. */
+  settle(topic: string): void {
+    this.store.update((all) => all.filter((notice) => notice.topic !== topic))
+  }
+
   /** Forgets what has a topic: the screen it was about is left. */
   leave(): void {
     this.store.update((all) => all.filter(({ topic }) => topic === undefined))

@@ -56,7 +56,8 @@ function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element |
   if (state.ownResult !== null) {
     const parsed = conflict.document.kind === 'json' ? parseJson(state.ownResult) : { value: state.ownResult }
     const content = 'value' in parsed ? parsed.value : null
-    const isUsable = typeof content === 'string' || (typeof content === 'object' && content !== null && !Array.isArray(content))
+    const isUsable =
+      typeof content === 'string' || (typeof content === 'object' && content !== null && !Array.isArray(content))
     return (
       <button
         class="button primary"

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { conflictHref } from '../present/route.ts'
 import { headline, places } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { ListedConflict } from '../parley/types.ts'
@@ -6,7 +7,6 @@ import type { DocumentSession } from '../state/documentSession.ts'
 import { useNow, useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { useNames } from './parts.ts'
-import { conflictHref } from './route.ts'
 
 interface PanelProps {
   readonly session: DocumentSession
@@ -94,8 +94,8 @@ function NoConflicts({ onOutside }: { onOutside: () => void }): JSX.Element {
   return (
     <div class="panel-empty" data-testid="no-conflicts">
       <p>
-        None. When a program writes on a version that is no longer current, or someone returns with offline edits in
-        the same place, it shows up here.
+        None. When a program writes on a version that is no longer current, or someone returns with offline edits in the
+        same place, it shows up here.
       </p>
       <button class="button" onClick={onOutside}>
         Make one

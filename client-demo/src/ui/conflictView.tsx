@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { documentHref } from '../present/route.ts'
 import { outcome, peopleOf, sentence, story } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { Conflict } from '../parley/types.ts'
@@ -14,7 +15,6 @@ import { useNames, useParts, useRun } from './parts.ts'
 import { Proposals } from './proposals.tsx'
 import { RemarkBox } from './remarkBox.tsx'
 import { Result } from './result.tsx'
-import { documentHref } from './route.ts'
 
 interface ViewProps {
   readonly session: DocumentSession
@@ -101,9 +101,7 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
       {conflict.overlaps.length > 0 && (
         <section aria-labelledby="overlaps-title">
           <h3 id="overlaps-title">
-            {conflict.overlaps.length === 1
-              ? 'One place overlaps'
-              : `${conflict.overlaps.length} places overlap`}
+            {conflict.overlaps.length === 1 ? 'One place overlaps' : `${conflict.overlaps.length} places overlap`}
             {isOpen && <span class="muted"> – choose what should stand there</span>}
           </h3>
           {conflict.overlaps.map((overlap) => (

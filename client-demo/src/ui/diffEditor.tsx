@@ -85,7 +85,12 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
 }
 
 /** Two texts beside each other, aligned. */
-export function SideBySide(props: { a: string; b: string; labels: readonly [string, string]; look?: Extension }): JSX.Element {
+export function SideBySide(props: {
+  a: string
+  b: string
+  labels: readonly [string, string]
+  look?: Extension
+}): JSX.Element {
   const { a, b, labels, look } = props
   const host = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -94,7 +99,12 @@ export function SideBySide(props: { a: string; b: string; labels: readonly [stri
       doc,
       extensions: [LOOK, shared, look ?? [], readOnly, named(label)],
     })
-    const merge = new MergeView({ parent: host.current, a: sideOf(a, labels[0]), b: sideOf(b, labels[1]), ...COMPARISON })
+    const merge = new MergeView({
+      parent: host.current,
+      a: sideOf(a, labels[0]),
+      b: sideOf(b, labels[1]),
+      ...COMPARISON,
+    })
     return () => merge.destroy()
   }, [a, b, labels[0], labels[1], look])
   return <div ref={host} class="diff diff-pair" data-testid="compare-content" />

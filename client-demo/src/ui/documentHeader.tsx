@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { HOME } from '../present/route.ts'
 import type { DocumentSession, Editor } from '../state/documentSession.ts'
 import type { Identity } from '../state/identity.ts'
 import type { Connection, LiveText } from '../state/liveText.ts'
@@ -6,7 +7,6 @@ import type { FeedState } from '../parley/notifications.ts'
 import { assertNever } from '../assertNever.ts'
 import { useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
-import { HOME } from './route.ts'
 
 interface HeaderProps {
   readonly session: DocumentSession
@@ -117,7 +117,12 @@ function saveWords(connection: Connection, isSaved: boolean): string {
 function FeedStatus({ session }: { session: DocumentSession }): JSX.Element {
   const feed = useStore(session.following)
   return (
-    <span class={`status status-${FEED_LOOKS[feed.phase]}`} role="status" data-testid="connection" data-phase={FEED_LOOKS[feed.phase]}>
+    <span
+      class={`status status-${FEED_LOOKS[feed.phase]}`}
+      role="status"
+      data-testid="connection"
+      data-phase={FEED_LOOKS[feed.phase]}
+    >
       {feedWords(feed)}
     </span>
   )
@@ -171,5 +176,8 @@ function Faces({ live }: { live: LiveText }): JSX.Element {
 
 function initials(name: string): string {
   const [first = '', second = ''] = name.split(/[\s_-]+/)
-  return [first, second].map((word) => [...word][0] ?? '').join('').toUpperCase()
+  return [first, second]
+    .map((word) => [...word][0] ?? '')
+    .join('')
+    .toUpperCase()
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { conflictHref, HOME } from '../present/route.ts'
 import type { Identity } from '../state/identity.ts'
 import { DocumentSession, type Phase } from '../state/documentSession.ts'
 import { explain } from '../present/problem.ts'
@@ -10,7 +11,6 @@ import { useMedia, useStore, useTitle } from './hooks.ts'
 import { JsonEditor } from './jsonEditor.tsx'
 import { OutsideDrawer } from './outsideDrawer.tsx'
 import { useParts } from './parts.ts'
-import { conflictHref, HOME } from './route.ts'
 import { TextEditor } from './textEditor.tsx'
 
 export const NARROW = '(max-width: 52rem)'
@@ -24,12 +24,22 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
   const [isPanelOpen, setPanelOpen] = useState(false)
   const [isOutsideOpen, setOutsideOpen] = useState(false)
   useTitle(items.length === 0 ? `${id} – Parley` : `(${items.length}) ${id} – Parley`)
-  useUnsavedGuard(session)
+  const shownBefore = useRef(conflictId)
   useEffect(() => {
     setPanelOpen(false)
     session.conflicts.look(conflictId)
+    if (conflictId === null && shownBefore.current !== null) focusOn('#work')
+    shownBefore.current = conflictId
   }, [session, conflictId])
 
+  const closeOutside = (): void => {
+    setOutsideOpen(false)
+    focusOn('[data-testid=outside-open]')
+  }
+  const closePanel = (): void => {
+    setPanelOpen(false)
+    focusOn('[data-testid=panel-open]')
+  }
   const isPanelShown = !isNarrow || isPanelOpen
   return (
     <div class="document">
@@ -50,18 +60,16 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
           <div class="work-sheet" hidden={conflictId !== null}>
             <Work session={session} phase={phase} />
           </div>
-          {conflictId !== null && (
-            <ConflictView key={conflictId} session={session} conflictId={conflictId} />
-          )}
+          {conflictId !== null && <ConflictView key={conflictId} session={session} conflictId={conflictId} />}
           {isOutsideOpen && phase.phase === 'open' && (
-            <OutsideDrawer session={session} self={self} onClose={() => setOutsideOpen(false)} />
+            <OutsideDrawer session={session} self={self} onClose={closeOutside} />
           )}
         </main>
         {isPanelShown && phase.phase === 'open' && (
           <ConflictPanel
             session={session}
             selected={conflictId}
-            onClose={isNarrow ? () => setPanelOpen(false) : null}
+            onClose={isNarrow ? closePanel : null}
             onOutside={() => {
               setPanelOpen(false)
               setOutsideOpen(true)
@@ -76,11 +84,16 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
 /** The hash names the screen, so a plain anchor would leave it. */
 function focusWork(event: Event): void {
   event.preventDefault()
-  document.querySelector<HTMLElement>('#work')?.focus()
+  focusOn('#work')
+}
+
+/** What had the focus is gone: whoever works by keyboard goes on from where it was opened. */
+function focusOn(selector: string): void {
+  document.querySelector<HTMLElement>(selector)?.focus()
 }
 
 function useSession(id: string, self: Identity): DocumentSession {
-  const { rest, keeper, notices, nameBook, socketBase } = useParts()
+  const { rest, keeper, notices, nameBook, shelf, socketBase } = useParts()
   const created = useRef<DocumentSession | null>(null)
   const session = useMemo(() => {
     created.current?.close()
@@ -91,26 +104,16 @@ function useSession(id: string, self: Identity): DocumentSession {
       keeper,
       notices,
       nameBook,
+      shelf,
       socketBase,
       show: (conflictId) => {
         location.hash = conflictHref(id, conflictId)
       },
     })
     return created.current
-  }, [id, self, rest, keeper, notices, nameBook, socketBase])
+  }, [id, self, rest, keeper, notices, nameBook, shelf, socketBase])
   useEffect(() => () => session.close(), [session])
   return session
-}
-
-/** Leaving the page with edits that are nowhere but here is asked about. */
-function useUnsavedGuard(session: DocumentSession): void {
-  useEffect(() => {
-    const guard = (event: BeforeUnloadEvent): void => {
-      if (session.hasUnsavedEdits) event.preventDefault()
-    }
-    addEventListener('beforeunload', guard)
-    return () => removeEventListener('beforeunload', guard)
-  }, [session])
 }
 
 function Work({ session, phase }: { session: DocumentSession; phase: Phase }): JSX.Element {

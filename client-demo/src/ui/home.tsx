@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { documentHref } from '../present/route.ts'
 import { ago } from '../present/time.ts'
 import { createCommand, tokenCommand } from '../present/curl.ts'
 import { personOf } from '../present/names.ts'
@@ -12,7 +13,6 @@ import { Store } from '../state/store.ts'
 import { CommandBlock } from './commandBlock.tsx'
 import { useNow, useStore, useTitle } from './hooks.ts'
 import { useNames, useParts, type Parts } from './parts.ts'
-import { documentHref } from './route.ts'
 
 interface Listing {
   readonly items: readonly ListedDocument[]
@@ -86,8 +86,8 @@ function useListing({ rest, keeper, socketBase }: Parts): {
       token: keeper,
       documents: ['*'],
       events: EVENT_TYPES,
-      onEvent: reread.wish,
-      onGap: reread.wish,
+      onEvent: () => reread.wish(),
+      onGap: () => reread.wish(),
     })
     return () => {
       feed.close()

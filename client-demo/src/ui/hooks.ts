@@ -1,13 +1,14 @@
-import { useEffect, useLayoutEffect, useReducer, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { Store } from '../state/store.ts'
 
 /** The store's value; the component is drawn again after each change. */
 export function useStore<T>(store: Store<T>): T {
-  const [, redraw] = useReducer((draws: number, _: null) => draws + 1, 0)
+  const [, setDraws] = useState(0)
   const { value } = store
   useLayoutEffect(() => {
-    const stop = store.watch(() => redraw(null))
-    if (!Object.is(store.value, value)) redraw(null)
+    const redraw = (): void => setDraws((draws) => draws + 1)
+    const stop = store.watch(redraw)
+    if (!Object.is(store.value, value)) redraw()
     return stop
     // `value` is read once, for the change between drawing and watching.
   }, [store])

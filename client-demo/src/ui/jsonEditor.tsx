@@ -5,13 +5,13 @@ import { EditorView, keymap } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { conflictHref } from '../present/route.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
 import type { Store } from '../state/store.ts'
 import { named, shared } from './codeMirror.ts'
 import { useStore } from './hooks.ts'
 import { useRun } from './parts.ts'
-import { conflictHref } from './route.ts'
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.propertyName, color: 'var(--code-name)' },
@@ -44,11 +44,7 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
         shared,
         jsonLook,
         history(),
-        keymap.of([
-          { key: 'Mod-s', run: () => (save.current(), true) },
-          ...historyKeymap,
-          ...defaultKeymap,
-        ]),
+        keymap.of([{ key: 'Mod-s', run: () => (save.current(), true) }, ...historyKeymap, ...defaultKeymap]),
         named(`JSON of ${session.id}`, 'editor-content'),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))
@@ -79,7 +75,9 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
         </p>
         {draft.latest.version > draft.from.version && draft.status !== 'saving' && (
           <button class="button" onClick={() => draftStore.update(discard)} data-testid="json-load">
-            {draft.status === 'refused' ? `Load version ${draft.latest.version}` : `Discard my edits, load version ${draft.latest.version}`}
+            {draft.status === 'refused'
+              ? `Load version ${draft.latest.version}`
+              : `Discard my edits, load version ${draft.latest.version}`}
           </button>
         )}
         <button class="button primary" disabled={!canSave} onClick={() => save.current()} data-testid="json-save">
@@ -93,7 +91,8 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
 function words({ status, from, latest }: JsonDraft): string {
   const isBehind = latest.version > from.version
   if (status === 'saving') return `Saving on version ${from.version}…`
-  if (status === 'refused') return `Not written: version ${from.version} was no longer current. Your text is kept as incoming.`
+  if (status === 'refused')
+    return `Not written: version ${from.version} was no longer current. Your text is kept as incoming.`
   if (status === 'edited' && isBehind) {
     return `Started from version ${from.version}; the document is at ${latest.version} now. Saving will open a conflict.`
   }

@@ -85,7 +85,9 @@ export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Elem
           <li>
             <p>
               <strong>Write on version {document.version}.</strong>{' '}
-              {isStale ? 'It is refused with 409 and opens a conflict.' : 'As long as nobody changes it, this succeeds.'}
+              {isStale
+                ? 'It is refused with 409 and opens a conflict.'
+                : 'As long as nobody changes it, this succeeds.'}
             </p>
             <p class="row send">
               <button class="button primary" onClick={send} data-testid="outside-send">

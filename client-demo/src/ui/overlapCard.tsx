@@ -2,16 +2,16 @@ import type { JSX } from 'preact'
 import { place } from '../present/conflict.ts'
 import { sideStretches, sideText } from '../present/highlight.ts'
 import { SIDES, type Overlap, type SideName } from '../parley/types.ts'
-import { parseJson, type Pick } from '../state/choices.ts'
+import { parseJson, type OverlapPick } from '../state/choices.ts'
 
 interface CardProps {
   readonly overlap: Overlap
-  readonly pick: Pick | null
+  readonly pick: OverlapPick | null
   /** Nothing can be chosen any more: the conflict is closed. */
   readonly isClosed: boolean
   /** Nothing can be chosen now: the result is edited by hand. */
   readonly isLocked: boolean
-  readonly onPick: (pick: Pick) => void
+  readonly onPick: (pick: OverlapPick) => void
 }
 
 const NAMES: Readonly<Record<SideName, string>> = { base: 'Base', current: 'Current', incoming: 'Incoming' }
@@ -55,7 +55,11 @@ export function OverlapCard({ overlap, pick, isClosed, isLocked, onPick }: CardP
 function SideContent({ overlap, side }: { overlap: Overlap; side: SideName }): JSX.Element {
   const stretches = sideStretches(overlap, side)
   if (stretches === null) {
-    return <em class="side-nothing">{'pointer' in overlap ? 'not there' : side === 'base' ? 'no lines here' : 'lines removed'}</em>
+    return (
+      <em class="side-nothing">
+        {'pointer' in overlap ? 'not there' : side === 'base' ? 'no lines here' : 'lines removed'}
+      </em>
+    )
   }
   if (stretches.length === 0) return <em class="side-nothing">an empty line</em>
   return (

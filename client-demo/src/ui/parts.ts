@@ -6,6 +6,7 @@ import type { Rest } from '../parley/rest.ts'
 import type { IdentityKeeper } from '../state/identity.ts'
 import type { NameBook } from '../state/names.ts'
 import type { Notices } from '../state/notices.ts'
+import type { Shelf } from '../state/shelf.ts'
 import { useStore } from './hooks.ts'
 
 /** What every screen may use. */
@@ -18,6 +19,7 @@ export interface Parts {
   readonly rest: Rest
   readonly notices: Notices
   readonly nameBook: NameBook
+  readonly shelf: Shelf
 }
 
 export const PartsContext = createContext<Parts | null>(null)

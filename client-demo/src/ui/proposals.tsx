@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { sentence, useWords } from '../present/conflict.ts'
+import { proposalWords, sentence } from '../present/conflict.ts'
 import { personOf } from '../present/names.ts'
 import { ago } from '../present/time.ts'
 import type { Conflict } from '../parley/types.ts'
@@ -26,7 +26,7 @@ export function Proposals({ desk, state, conflict }: ProposalsProps): JSX.Elemen
         {conflict.proposals.map((proposal) => (
           <li key={proposal.id} class="proposal" data-testid="proposal" data-status={proposal.status}>
             <p>
-              {sentence(personOf(proposal.by, names))} {useWords(proposal.use)}
+              {sentence(personOf(proposal.by, names))} proposed: {proposalWords(proposal.use)}
               <span class="muted">
                 {' '}
                 on version {proposal.baseVersion}, {ago(proposal.at, now)}

@@ -1,10 +1,17 @@
 import { RangeSet, StateEffect, type Extension, type Range } from '@codemirror/state'
-import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, type ViewUpdate } from '@codemirror/view'
+import {
+  Decoration,
+  type EditorView,
+  ViewPlugin,
+  WidgetType,
+  type DecorationSet,
+  type ViewUpdate,
+} from '@codemirror/view'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { colourOf, userIn } from '../state/people.ts'
+import { coloursOf, userIn } from '../state/people.ts'
 
-const redraw = StateEffect.define<null>()
+const redraw = StateEffect.define()
 
 interface Cursor {
   readonly anchor: number
@@ -66,14 +73,17 @@ class RemoteCursors {
 
   #draw(): DecorationSet {
     const ranges: Range<Decoration>[] = []
+    const colours = coloursOf(this.#awareness.getStates())
     for (const [clientId, state] of this.#awareness.getStates()) {
       const name = userIn(state)?.name ?? null
       const cursor = clientId === this.#awareness.clientID ? null : this.#cursorIn(state)
       if (name === null || cursor === null) continue
-      const colour = colourOf(name)
+      const colour = colours.get(clientId) ?? 0
       const [from, to] = [Math.min(cursor.anchor, cursor.head), Math.max(cursor.anchor, cursor.head)]
       if (from < to) ranges.push(Decoration.mark({ class: `remote-selection person-${colour}` }).range(from, to))
-      ranges.push(Decoration.widget({ widget: new Caret(name, colour, JSON.stringify(state)), side: 1 }).range(cursor.head))
+      ranges.push(
+        Decoration.widget({ widget: new Caret(name, colour, JSON.stringify(state)), side: 1 }).range(cursor.head),
+      )
     }
     return RangeSet.of(ranges, true)
   }
@@ -114,7 +124,7 @@ class Caret extends WidgetType {
   }
 
   override eq(other: Caret): boolean {
-    return other.#said === this.#said
+    return other.#said === this.#said && other.#colour === this.#colour
   }
 
   override toDOM(): HTMLElement {

@@ -4,41 +4,48 @@ import type { Conflict } from '../parley/types.ts'
 import { chosen, contentText, preview, standing } from '../state/choices.ts'
 import type { ConflictDesk, Desk } from '../state/conflictDesk.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
+import { syntaxProblem } from '../state/jsonDraft.ts'
 import { UnifiedDiff } from './diffEditor.tsx'
 import { useStore } from './hooks.ts'
 import { jsonLook } from './jsonEditor.tsx'
 
+interface ResultProps {
+  readonly desk: ConflictDesk
+  readonly state: Desk
+  readonly conflict: Conflict
+  readonly session: DocumentSession
+}
+
 /** What the document becomes by the choices so far, compared with what it is. */
-export function Result(props: {
-  desk: ConflictDesk
-  state: Desk
-  conflict: Conflict
-  session: DocumentSession
-}): JSX.Element | null {
-  const { desk, state, conflict, session } = props
+export function Result({ desk, state, conflict, session }: ResultProps): JSX.Element | null {
   const newest = useStore(session.version) ?? state.seenVersion
-  const made = useMemo(
-    () => preview(conflict, chosen(conflict.overlaps, state.picks).choices),
-    [conflict, state.picks],
-  )
+  const { choices, missing } = chosen(conflict.overlaps, state.picks)
+  const made = useMemo(() => preview(conflict, choices), [conflict, state.picks])
   const now = standing(conflict)
   if (made === null || now === undefined) return null
-  const { missing } = chosen(conflict.overlaps, state.picks)
-  const isByHand = state.ownResult !== null
-  const look = conflict.document.kind === 'json' ? { look: jsonLook } : {}
+  const { ownResult } = state
+  const madeText = 'content' in made ? contentText(made.content) : null
+  const text = ownResult ?? madeText
+  const isSame = ownResult === null && madeText === contentText(now)
+  const isJson = conflict.document.kind === 'json'
+  const problem = ownResult !== null && isJson ? syntaxProblem(ownResult) : 'problem' in made ? made.problem : null
   return (
     <section aria-labelledby="result-title">
       <div class="section-head">
         <h3 id="result-title">
           Result
-          <span class="muted"> – {isByHand ? 'edited by hand' : words(missing, conflict.overlaps.length)}</span>
+          <span class="muted">
+            {' '}
+            – {ownResult === null ? words(missing, conflict.overlaps.length) : 'edited by hand'}
+          </span>
         </h3>
-        {isByHand ? (
+        {ownResult !== null && (
           <button class="button quiet" onClick={() => desk.editResult(null)} data-testid="result-reset">
             Back to the choices
           </button>
-        ) : (
-          <button class="button quiet" onClick={() => desk.editResult(contentText(made))} data-testid="result-edit">
+        )}
+        {ownResult === null && madeText !== null && (
+          <button class="button quiet" onClick={() => desk.editResult(madeText)} data-testid="result-edit">
             Edit the result
           </button>
         )}
@@ -49,14 +56,22 @@ export function Result(props: {
           where it is elsewhere, and asked about where it is in the same place.
         </p>
       )}
-      <UnifiedDiff
-        original={contentText(now)}
-        value={state.ownResult ?? contentText(made)}
-        label="The document after the resolution"
-        testId="result"
-        onChange={isByHand ? (text) => desk.editResult(text) : undefined}
-        {...look}
-      />
+      {problem !== null && (
+        <p class="field-problem" role="alert" data-testid="result-problem">
+          {problem}
+        </p>
+      )}
+      {isSame && <p class="muted">The document stays as it is.</p>}
+      {text !== null && !isSame && (
+        <UnifiedDiff
+          original={contentText(now)}
+          value={text}
+          label="The document after the resolution"
+          testId="result"
+          onChange={ownResult === null ? undefined : (edited) => desk.editResult(edited)}
+          {...(isJson ? { look: jsonLook } : {})}
+        />
+      )}
     </section>
   )
 }
@@ -64,5 +79,7 @@ export function Result(props: {
 function words(missing: number, overlaps: number): string {
   if (overlaps === 0) return 'all of both changes'
   if (missing === 0) return 'what the document will be'
-  return missing === 1 ? 'one place not chosen yet, shown as in current' : `${missing} places not chosen yet, shown as in current`
+  return missing === 1
+    ? 'one place not chosen yet, shown as in current'
+    : `${missing} places not chosen yet, shown as in current`
 }

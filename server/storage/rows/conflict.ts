@@ -1,5 +1,6 @@
 import type { ConflictRecord, ContentHash } from '../../conflicts/conflict.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
+import { parseStored } from './json.ts'
 
 /** What of a row of `conflicts` is the conflict itself; the other columns repeat it for queries. */
 export interface RecordRow {
@@ -36,8 +37,7 @@ export function encodeConflict(record: ConflictRecord): ConflictRow {
 /** Throws `document-damaged`. */
 export function decodeConflict(row: RecordRow): ConflictRecord {
   if (rowChecksum([row.id], row.record) !== row.checksum) throw damaged(`Conflict ${row.id}`)
-  const record: ConflictRecord = JSON.parse(row.record)
-  return record
+  return parseStored<ConflictRecord>(row.record)
 }
 
 /** The stored contents a conflict refers to, each once. */

@@ -4,6 +4,7 @@ import { toVersion, type DocumentId } from '../../foundation/ids.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
 import type { Checkpoint, Snapshot } from '../storage.ts'
 import { exactBytes, plainBytes } from './bytes.ts'
+import { parseStored } from './json.ts'
 
 /** All other acts wait for the one that is being packed: speed comes before the last tenth in size. */
 const DEFLATE_LEVEL = 1
@@ -23,8 +24,7 @@ export function packContent(name: readonly (string | number)[], json: string): P
 /** Throws `document-damaged`; `what` says of what. */
 export function unpackContent(name: readonly (string | number)[], packed: PackedContent, what: string): Content {
   if (rowChecksum(name, packed.content) !== packed.checksum) throw damaged(what)
-  const content: Content = JSON.parse(inflateRawSync(packed.content).toString())
-  return content
+  return parseStored<Content>(inflateRawSync(packed.content).toString())
 }
 
 /** A row of `checkpoints`. */

@@ -1,5 +1,6 @@
 import { toSequence, trustedDocumentId } from '../../foundation/ids.ts'
 import type { EventData, NewEvent, StoredEvent, StoredEventType } from '../../notifications/event.ts'
+import { parseStored } from './json.ts'
 
 /** A row of `events` as an act hands it in; its sequence and time are the act's. */
 export interface NewEventRow {
@@ -19,6 +20,11 @@ export const encodeEvent = (event: NewEvent): NewEventRow => ({
 })
 
 export function decodeEvent(row: EventRow): StoredEvent {
-  const data: EventData = JSON.parse(row.data)
-  return { sequence: toSequence(row.sequence), at: row.at, type: row.type, document: trustedDocumentId(row.document), data }
+  return {
+    sequence: toSequence(row.sequence),
+    at: row.at,
+    type: row.type,
+    document: trustedDocumentId(row.document),
+    data: parseStored<EventData>(row.data),
+  }
 }

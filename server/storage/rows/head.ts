@@ -2,6 +2,7 @@ import type { Kind } from '../../content/content.ts'
 import type { ConflictPolicy, Head, JsonSchema } from '../../documents/document.ts'
 import { toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
+import { parseStored } from './json.ts'
 
 /** A row of `documents`; the schema is JSON. */
 export interface HeadRow {
@@ -43,14 +44,13 @@ export function encodeHead(head: Head): HeadRow {
 /** Throws `document-damaged`. */
 export function decodeHead(row: HeadRow): Head {
   if (checksum(row) !== row.checksum) throw damaged(`The head of ${row.id}`)
-  const schema: JsonSchema | null = row.schema === null ? null : JSON.parse(row.schema)
   return {
     id: trustedDocumentId(row.id),
     incarnation: toIncarnation(row.incarnation),
     kind: row.kind,
     root: row.root,
     conflictPolicy: row.conflict_policy,
-    schema,
+    schema: row.schema === null ? null : parseStored<JsonSchema>(row.schema),
     version: toVersion(row.version),
     firstVersion: toVersion(row.first_version),
     createdAt: row.created_at,

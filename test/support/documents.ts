@@ -1,0 +1,53 @@
+import type { Caller } from './server.ts'
+import { expectStatus, startConflictServer, type ConflictServer } from './conflicts.ts'
+import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
+
+export interface DocumentServer extends ConflictServer {
+  /** A disk that can be stopped and broken. */
+  readonly storage: FaultyStorage
+  /** Creates a document with a new id as its owner `olga`; json for an object. Answers the id. */
+  create(content: unknown, more?: Record<string, unknown>): Promise<string>
+}
+
+/** A whole server for tests of documents and writes. */
+export async function startDocumentServer(variables: Record<string, string> = {}): Promise<DocumentServer> {
+  let storage: FaultyStorage | null = null
+  const server = await startConflictServer(variables, (opened) => (storage = faultyStorage(opened)))
+  const olga = await server.as('olga', { '*': ['admin'] })
+  return {
+    get url() {
+      return server.url
+    },
+    get storage() {
+      if (!storage) throw new Error('the server has not opened its storage')
+      return storage
+    },
+    file: server.file,
+    token: server.token,
+    as: server.as,
+    restart: server.restart,
+    stop: server.stop,
+    newId: server.newId,
+    eventsOf: server.eventsOf,
+    async create(content, more = {}) {
+      const id = server.newId()
+      const kind = typeof content === 'string' ? 'text' : 'json'
+      expectStatus(await olga.post('/documents', { id, kind, content, ...more }), 201)
+      return id
+    },
+  }
+}
+
+/** The current entity tag, in quotes. */
+export async function etagOf(by: Caller, id: string): Promise<string> {
+  return expectStatus(await by.get(`/documents/${id}`), 200).headers.get('etag') ?? ''
+}
+
+/** The tag of another version of the same history. */
+export const atVersion = (etag: string, version: number): string => etag.replace(/-\d+"$/, `-${version}"`)
+
+/** Status and code of an answer, for tables. */
+export function verdict({ status, body }: { status: number; body: { code?: string; outcome?: string } }): string {
+  const word = body?.code ?? body?.outcome
+  return word === undefined ? `${status}` : `${status} ${word}`
+}

@@ -1,0 +1,44 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+
+/** A loaded machine takes its time to start a process. */
+const READY_MS = 30_000
+
+export interface Running {
+  readonly url: string
+  readonly process: ChildProcess
+  /** SIGTERM, and wait for the exit; answers its code. */
+  stop(): Promise<number | null>
+}
+
+/** Starts a server in a process of its own and waits for its line with `listening` and the URL. */
+export async function startProcess(
+  script: string,
+  args: string[],
+  variables: Record<string, string | undefined> = {},
+): Promise<Running> {
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...process.env, ...variables },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const url = await new Promise<string>((resolve, reject) => {
+    let output = ''
+    const timer = setTimeout(() => reject(new Error(`${script} did not start: ${output}`)), READY_MS)
+    void exited.then((code) => reject(new Error(`${script} ended with ${code}: ${output}`)))
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      const match = /listening[^\n]*?(https?:\/\/[^\s"]+)/.exec(output)
+      if (!match?.[1]) return
+      clearTimeout(timer)
+      resolve(match[1])
+    })
+  })
+  return {
+    url,
+    process: child,
+    stop: () => {
+      child.kill('SIGTERM')
+      return exited
+    },
+  }
+}

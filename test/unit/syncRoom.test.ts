@@ -1,0 +1,563 @@
+import { describe, expect, it, vi } from 'vitest'
+import * as Y from 'yjs'
+import { ParleyError, type ProblemCode } from '../../server/foundation/problems.ts'
+import { toPrincipalId } from '../../server/foundation/ids.ts'
+import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
+import type { Channel } from '../../server/sync/member.ts'
+import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
+import { Room, type Seat } from '../../server/sync/room.ts'
+import { FakeReplica } from '../support/fakeReplica.ts'
+import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
+import { frames, readFrame, type ServerFrame } from '../support/rawClient.ts'
+import { rawUpdate } from '../support/rawUpdate.ts'
+
+/** A client on a line of its own, which takes everything at once until it is told to stall. */
+class Client implements Channel {
+  readonly received: ServerFrame[] = []
+  readonly frames: Uint8Array[] = []
+  closed: { code: ProblemCode; reason: string } | null = null
+  isPaused = false
+  isStalled = false
+  #taken: (() => void)[] = []
+  #seat: Seat | null = null
+
+  join(room: Room, name: string, access: 'read' | 'write' = 'write'): this {
+    this.#seat = room.join(this, toPrincipalId(name), access)
+    return this
+  }
+
+  send(frame: Uint8Array): void {
+    const message = decodeMessage(frame)
+    if (message.type === 'malformed') throw new Error(message.reason)
+    this.#seat?.receive(message)
+  }
+
+  leave(): void {
+    this.#seat?.leave()
+  }
+
+  frameOf = sharedFrame
+
+  write(frame: Uint8Array, taken: () => void): void {
+    this.frames.push(frame)
+    this.received.push(readFrame(frame))
+    if (this.isStalled) this.#taken.push(taken)
+    else taken()
+  }
+
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+  }
+
+  close(code: ProblemCode, reason: string): void {
+    this.closed = { code, reason }
+  }
+
+  get types(): string[] {
+    return this.received.map((one) => one.type)
+  }
+
+  get text(): string {
+    const doc = new Y.Doc()
+    for (const one of this.received) if ('update' in one) Y.applyUpdate(doc, one.update)
+    return doc.getText('content').toString()
+  }
+
+  /** The states it was told of, newest last. */
+  get told(): unknown[] {
+    return this.received.flatMap((one) => (one.type === 'awareness' ? one.entries : []))
+  }
+}
+
+function setUp(options: { limits?: Partial<SyncLimits>; replica?: FakeReplica } = {}) {
+  const replica = options.replica ?? new FakeReplica()
+  const environment = new ManualEnvironment()
+  const release = vi.fn()
+  const onClosed = vi.fn()
+  const onUnexpected = vi.fn()
+  const room = new Room({
+    lease: { replica, release },
+    maxDepth: 64,
+    limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
+    environment,
+    onClosed,
+    onUnexpected,
+  })
+  const open = (name: string, access: 'read' | 'write' = 'write') => new Client().join(room, name, access)
+  /** A session that has asked and was answered. */
+  const live = async (name: string, access: 'read' | 'write' = 'write') => {
+    const client = open(name, access)
+    client.send(frames.syncStep1())
+    await settled()
+    return client
+  }
+  return { replica, environment, room, release, onClosed, onUnexpected, open, live }
+}
+
+const typed = (client: number, text: string, clock = 0): Uint8Array =>
+  rawUpdate([{ client, clock, structs: [{ text, ...(clock > 0 ? { origin: [client, clock - 1] as const } : {}) }] }])
+
+describe('opening a session', () => {
+  it('[SYNC-1] sends SyncStep1 first, before anything was asked, and nothing of the document', () => {
+    const { replica, open } = setUp()
+    replica.write((doc) => doc.getText('content').insert(0, 'secret'))
+    const client = open('alice')
+    expect(client.received).toEqual([{ type: 'sync-step-1', stateVector: new Map([[4_000_000_000, 6]]) }])
+  })
+
+  it('[SYNC-1] answers SyncStep1 with what the client lacks', async () => {
+    const { replica, open } = setUp()
+    await replica.applyLive(typed(1, 'hello'), toPrincipalId('x'))
+    const client = open('alice')
+    client.send(frames.syncStep1(Y.encodeStateVector(new Map([[1, 5]]))))
+    await settled()
+    expect(client.received.at(-1)).toEqual({ type: 'sync-step-2', update: Uint8Array.of(0, 0) })
+    client.send(frames.syncStep1())
+    await settled()
+    expect(client.types).toEqual(['sync-step-1', 'sync-step-2', 'sync-step-2'])
+    expect(client.text).toBe('hello')
+  })
+
+  it('[SYNC-9] answers with a large state in slices and an empty SyncStep2', async () => {
+    const { replica, live } = setUp()
+    const text = 'line of text\n'.repeat(80_000)
+    replica.write((doc) => doc.getText('content').insert(0, text))
+    const client = await live('alice')
+    const updates = client.types.filter((type) => type === 'update').length
+    expect(updates).toBeGreaterThan(3)
+    expect(client.types).toEqual(['sync-step-1', ...Array.from({ length: updates }, () => 'update'), 'sync-step-2'])
+    expect(client.received.at(-1)).toEqual({ type: 'sync-step-2', update: Uint8Array.of(0, 0) })
+    expect(Math.max(...client.frames.map((frame) => frame.length))).toBeLessThanOrEqual(256 * 1024 + 16)
+    expect(client.text).toBe(text)
+  })
+
+  it('encodes the whole document once for all who open it at one version', async () => {
+    const { replica, live } = setUp()
+    replica.write((doc) => doc.getText('content').insert(0, 'hello'))
+    const [first, second] = [await live('alice'), await live('bob')]
+    expect(second.frames.at(-1)).toBe(first.frames.at(-1))
+    replica.write((doc) => doc.getText('content').insert(0, 'well, '))
+    await settled()
+    const third = await live('carol')
+    expect(third.text).toBe('well, hello')
+  })
+})
+
+describe('an update', () => {
+  it('[SYNC-2] is shown to nobody, its sender included, before it is on disk', async () => {
+    const { replica, live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    replica.isHeld = true
+    alice.send(frames.update(typed(1, 'hello')))
+    await settled()
+    expect(replica.text).toBe('hello')
+    expect([alice.text, bob.text]).toEqual(['', ''])
+    replica.commit()
+    expect([alice.text, bob.text]).toEqual(['hello', 'hello'])
+    expect(replica.log).toEqual([{ author: 'alice', update: typed(1, 'hello') }])
+  })
+
+  it('[SYNC-2] is not in an answer before it is on disk either, and is shown once', async () => {
+    const { replica, live, open } = setUp()
+    const alice = await live('alice')
+    replica.isHeld = true
+    alice.send(frames.update(typed(1, 'hello')))
+    const bob = open('bob')
+    bob.send(frames.syncStep1())
+    alice.send(frames.update(typed(1, '!', 5)))
+    await settled()
+    expect(bob.types).toEqual(['sync-step-1'])
+    replica.commit()
+    await settled()
+    expect(bob.types).toEqual(['sync-step-1', 'sync-step-2', 'update'])
+    expect(bob.text).toBe('hello!')
+  })
+
+  it('[SYNC-2] that is committed before the client asks comes with the answer only', async () => {
+    const { live, open } = setUp()
+    const alice = await live('alice')
+    const bob = open('bob')
+    alice.send(frames.update(typed(1, 'hello')))
+    await settled()
+    expect(bob.types).toEqual(['sync-step-1'])
+    bob.send(frames.syncStep1())
+    await settled()
+    expect(bob.types).toEqual(['sync-step-1', 'sync-step-2'])
+    expect(bob.text).toBe('hello')
+  })
+
+  it('[SYNC-1] is encoded once for all', async () => {
+    const { live } = setUp()
+    const clients = [await live('alice'), await live('bob'), await live('carol')]
+    clients[0]?.send(frames.update(typed(1, 'hello')))
+    await settled()
+    const shown = clients.map((client) => client.frames.at(-1))
+    expect(shown[0]).toEqual(frames.update(typed(1, 'hello')))
+    expect(shown.every((frame) => frame === shown[0])).toBe(true)
+  })
+
+  it('[SYNC-2] by REST is shown like any other', async () => {
+    const { replica, live } = setUp()
+    const alice = await live('alice')
+    replica.isHeld = true
+    replica.write((doc) => doc.getText('content').insert(0, 'written'))
+    await settled()
+    expect(alice.text).toBe('')
+    replica.commit()
+    expect(alice.text).toBe('written')
+  })
+
+  it('[SYNC-4] of a session that may only read is dropped, malformed or not; it is shown everything', async () => {
+    const { replica, live } = setUp()
+    const [alice, reader] = [await live('alice'), await live('reader', 'read')]
+    reader.send(frames.update(typed(9, 'graffiti')))
+    reader.send(frames.syncStep2(Uint8Array.of(255)))
+    alice.send(frames.update(typed(1, 'hello')))
+    await settled()
+    expect(reader.closed).toBeNull()
+    expect(reader.text).toBe('hello')
+    expect(replica.log).toHaveLength(1)
+  })
+
+  it('[SYNC-1] that brings nothing leaves no entry', async () => {
+    const { replica, live } = setUp()
+    const alice = await live('alice')
+    alice.send(frames.syncStep2(Uint8Array.of(0, 0)))
+    alice.send(frames.update(typed(1, 'hello')))
+    alice.send(frames.update(typed(1, 'hello')))
+    await settled()
+    expect(replica.log).toHaveLength(1)
+    expect(alice.closed).toBeNull()
+  })
+})
+
+describe('a bad message', () => {
+  it.each([
+    ['a malformed update', frames.update(Uint8Array.of(1, 2, 3)), 'invalid-request'],
+    ['a malformed SyncStep2', frames.syncStep2(Uint8Array.of(9)), 'invalid-request'],
+    ['a gap', frames.update(typed(1, 'x', 7)), 'missing-dependencies'],
+    ['malformed awareness', frames.awareness(Uint8Array.of(5)), 'invalid-request'],
+    ['an awareness state that is no object', frames.states([{ client: 1, clock: 1, state: 4 }]), 'invalid-request'],
+  ])('[SYNC-6] (%s) ends its sender only', async (_name, frame, code) => {
+    const { replica, live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    alice.send(frame)
+    bob.send(frames.update(typed(2, 'fine')))
+    await settled()
+    expect(alice.closed?.code).toBe(code)
+    expect(bob.closed).toBeNull()
+    expect(bob.text).toBe('fine')
+    expect(replica.log).toHaveLength(1)
+    expect(alice.text, 'a closed session is shown nothing').toBe('')
+  })
+
+  it('[SYNC-6] (content past a limit) ends its sender with the problem of the replica', async () => {
+    const { replica, live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    replica.refuseNext = new ParleyError('content-too-large', 'too large')
+    alice.send(frames.update(typed(1, 'x')))
+    alice.send(frames.update(typed(1, 'builds on x', 1)))
+    alice.send(frames.update(typed(6, 'does not')))
+    await settled()
+    expect(alice.closed?.code).toBe('content-too-large')
+    expect(bob.closed).toBeNull()
+    expect(replica.log).toEqual([])
+  })
+
+  it('[SYNC-6] is not heard any more from a session that was ended', async () => {
+    const { replica, live } = setUp()
+    const alice = await live('alice')
+    await live('bob')
+    alice.send(frames.update(Uint8Array.of(1)))
+    alice.send(frames.update(typed(1, 'late')))
+    alice.send(frames.syncStep1())
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    await settled()
+    expect(replica.log).toEqual([])
+    expect(alice.types).toEqual(['sync-step-1', 'sync-step-2'])
+  })
+
+  it('a bug ends the session with it and is told', async () => {
+    const { replica, live, onUnexpected } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    const bug = new TypeError('a bug')
+    vi.spyOn(replica, 'applyLive').mockRejectedValueOnce(bug)
+    alice.send(frames.update(typed(1, 'x')))
+    await settled()
+    expect(alice.closed?.code).toBe('internal')
+    expect(onUnexpected).toHaveBeenCalledWith(bug)
+    vi.spyOn(replica, 'whenCommitted').mockImplementationOnce(() => {
+      throw bug
+    })
+    bob.send(frames.syncStep1())
+    expect(bob.closed?.code).toBe('internal')
+    expect(onUnexpected).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('a Yjs client id', () => {
+  it('[SYNC-6] announced or written under belongs to the principal while the session is open', async () => {
+    const { live } = setUp()
+    const [alice, bob, mallory] = [await live('alice'), await live('bob'), await live('mallory')]
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    bob.send(frames.update(typed(2, 'bob')))
+    await settled()
+    mallory.send(frames.update(typed(1, 'x')))
+    await settled()
+    expect(mallory.closed?.code).toBe('invalid-request')
+    const again = await live('mallory')
+    again.send(frames.update(typed(2, 'x', 3)))
+    await settled()
+    expect(again.closed?.code).toBe('invalid-request')
+  })
+
+  it('[SYNC-6] of a session that ended may be extended, contiguously', async () => {
+    const { live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    alice.send(frames.update(typed(1, 'abc')))
+    await settled()
+    alice.leave()
+    bob.send(frames.update(typed(1, 'd', 3)))
+    await settled()
+    expect(bob.closed).toBeNull()
+    expect(bob.text).toBe('abcd')
+  })
+
+  it('[SYNC-6] stays with the principal as long as one of its sessions is open', async () => {
+    const { live } = setUp()
+    const [older, newer, bob] = [await live('alice'), await live('alice'), await live('bob')]
+    older.send(frames.update(typed(1, 'abc')))
+    newer.send(frames.update(typed(1, 'd', 3)))
+    await settled()
+    older.leave()
+    bob.send(frames.update(typed(1, 'x', 4)))
+    await settled()
+    expect(bob.closed?.code).toBe('invalid-request')
+  })
+
+  it('[SYNC-6] that only a reader announced keeps nobody from writing', async () => {
+    const { live } = setUp()
+    const [reader, alice] = [await live('reader', 'read'), await live('alice')]
+    reader.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    alice.send(frames.update(typed(1, 'abc')))
+    await settled()
+    expect(alice.closed).toBeNull()
+  })
+
+  it('[SYNC-6] handed on in an answer does not become that of whoever has announced another', async () => {
+    const { live } = setUp()
+    const [relay, alice] = [await live('relay'), await live('alice')]
+    relay.send(frames.states([{ client: 9, clock: 1, state: {} }]))
+    relay.send(frames.syncStep2(typed(1, 'lost')))
+    await settled()
+    alice.send(frames.update(typed(1, '!', 4)))
+    await settled()
+    expect([relay.closed, alice.closed]).toEqual([null, null])
+    expect(alice.text).toBe('lost!')
+  })
+})
+
+describe('awareness', () => {
+  const state = (client: number, clock = 1) => ({ client, clock, state: { name: `user ${client}` } })
+
+  it('[SYNC-5] goes to everyone but its sender, and to whoever comes later', async () => {
+    const { live, open } = setUp()
+    const [alice, bob] = [await live('alice'), open('bob')]
+    alice.send(frames.states([state(1)]))
+    const carol = open('carol')
+    expect(alice.told).toEqual([])
+    expect(bob.told).toEqual([state(1)])
+    expect(carol.types).toEqual(['sync-step-1', 'awareness'])
+    expect(carol.told).toEqual([state(1)])
+  })
+
+  it('[SYNC-5] is removed when its session ends, however it ends', async () => {
+    const { live } = setUp()
+    const [alice, bob, carol] = [await live('alice'), await live('bob'), await live('carol')]
+    alice.send(frames.states([state(1)]))
+    bob.send(frames.states([state(2)]))
+    alice.leave()
+    bob.send(frames.update(Uint8Array.of(1)))
+    expect(carol.told).toEqual([
+      state(1),
+      state(2),
+      { client: 1, clock: 1, state: null },
+      { client: 2, clock: 1, state: null },
+    ])
+  })
+
+  it('[SYNC-5] of others is not touched by an echo or a spoof', async () => {
+    const { live } = setUp()
+    const [alice, bob, carol] = [await live('alice'), await live('bob'), await live('carol')]
+    alice.send(frames.states([state(1)]))
+    bob.send(
+      frames.states([
+        state(1),
+        { client: 1, clock: 9, state: { name: 'spoof' } },
+        { client: 1, clock: 9, state: null },
+      ]),
+    )
+    expect(bob.closed).toBeNull()
+    expect(carol.told).toEqual([state(1)])
+  })
+
+  it('[SYNC-1] is listed for whoever asks, even if nobody is there', async () => {
+    const { live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    bob.send(frames.queryAwareness())
+    expect(bob.received.at(-1)).toEqual({ type: 'awareness', entries: [] })
+    alice.send(frames.states([state(1)]))
+    bob.send(frames.queryAwareness())
+    expect(bob.told).toEqual([state(1), state(1)])
+  })
+})
+
+describe('the heartbeat', () => {
+  it('[SYNC-1] is an empty awareness to a session that was sent nothing for 15 s', async () => {
+    const { environment, live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    await environment.advance(14_999)
+    expect(alice.types).toEqual(['sync-step-1', 'sync-step-2'])
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    await environment.advance(1)
+    expect(alice.frames.at(-1)).toEqual(Uint8Array.of(1, 1, 0))
+    expect(bob.told, 'bob was sent something just now').toHaveLength(1)
+    await environment.advance(14_998)
+    expect(bob.told).toHaveLength(1)
+    await environment.advance(1)
+    expect(bob.frames.at(-1)).toEqual(Uint8Array.of(1, 1, 0))
+    await environment.advance(30_000)
+    expect(alice.types.filter((type) => type === 'awareness')).toHaveLength(3)
+  })
+
+  it('[SYNC-1] comes also while an answer waits for the disk, and once a beat on a line that is stuck', async () => {
+    const { environment, replica, open } = setUp()
+    const alice = open('alice')
+    replica.isHeld = true
+    replica.write((doc) => doc.getText('content').insert(0, 'x'))
+    alice.send(frames.syncStep1())
+    await environment.advance(30_000)
+    expect(alice.types).toEqual(['sync-step-1', 'awareness', 'awareness'])
+    const stuck = open('stuck')
+    stuck.isStalled = true
+    const before = environment.pending
+    await environment.advance(120_000)
+    expect(environment.pending).toBe(before)
+  })
+
+  it('[SYNC-1] ends with the session', async () => {
+    const { environment, live } = setUp()
+    const alice = await live('alice')
+    alice.leave()
+    await environment.advance(60_000)
+    expect(alice.types).toEqual(['sync-step-1', 'sync-step-2'])
+    expect(environment.pending).toBe(0)
+  })
+})
+
+describe('a slow reader', () => {
+  it('[SYNC-9] is closed at a bounded buffer, and nobody else is slowed', async () => {
+    const { live } = setUp({ limits: { readerBufferBytes: 100_000 } })
+    const [alice, slow] = [await live('alice'), await live('slow')]
+    slow.isStalled = true
+    const block = 'x'.repeat(50_000)
+    for (let i = 0; i < 40 && !slow.closed; i++) {
+      alice.send(frames.update(typed(1, block, i * 50_000)))
+      await settled()
+    }
+    expect(slow.closed?.code).toBe('too-slow')
+    const bytes = slow.frames.reduce((sum, frame) => sum + frame.length, 0)
+    expect(bytes).toBeLessThan(1024 * 1024 + 200_000)
+    expect(alice.closed).toBeNull()
+    const before = slow.frames.length
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    expect(slow.frames).toHaveLength(before)
+  })
+})
+
+describe('a fast writer', () => {
+  it('[SYNC-2] is read no further while much of what it sent is not on disk', async () => {
+    const { replica, live } = setUp({ limits: { unsavedUpdates: 4 } })
+    const alice = await live('alice')
+    replica.isHeld = true
+    for (let i = 0; i < 4; i++) alice.send(frames.update(typed(1, 'x', i)))
+    expect(alice.isPaused).toBe(false)
+    alice.send(frames.update(typed(1, 'x', 4)))
+    expect(alice.isPaused).toBe(true)
+    replica.commit()
+    await settled()
+    expect(alice.isPaused).toBe(false)
+  })
+
+  it('[SYNC-2] is held by bytes as well', async () => {
+    const { replica, live } = setUp({ limits: { unsavedBytes: 1_000 } })
+    const alice = await live('alice')
+    replica.isHeld = true
+    alice.send(frames.update(typed(1, 'x'.repeat(2_000))))
+    expect(alice.isPaused).toBe(true)
+    replica.commit()
+    await settled()
+    expect(alice.isPaused).toBe(false)
+  })
+})
+
+describe('the end of a replica', () => {
+  it('[SYNC-3] that was deleted ends all sessions for good', async () => {
+    const { replica, live, onClosed, release } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    replica.end(new ParleyError('document-deleted', 'deleted'))
+    expect([alice.closed?.code, bob.closed?.code]).toEqual(['document-deleted', 'document-deleted'])
+    expect(onClosed).toHaveBeenCalledOnce()
+    expect(release).toHaveBeenCalledOnce()
+  })
+
+  it('[SYNC-2] after a failed commit lets everyone come back, and shows nobody what was lost', async () => {
+    const { replica, live, open } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    replica.isHeld = true
+    alice.send(frames.update(typed(1, 'lost')))
+    const carol = open('carol')
+    carol.send(frames.syncStep1())
+    replica.end(new ParleyError('storage-unavailable', 'disk full'))
+    await settled()
+    expect([alice, bob, carol].map((client) => client.closed?.code)).toEqual(Array(3).fill('storage-unavailable'))
+    expect([alice, bob, carol].map((client) => client.text)).toEqual(['', '', ''])
+    expect(carol.types).toEqual(['sync-step-1'])
+  })
+
+  it('[SYNC-6] that one session caused ends that session with its code and the others with one that passes', async () => {
+    const { replica, live } = setUp()
+    const [mallory, bob] = [await live('mallory'), await live('bob')]
+    const cause = new ParleyError('invalid-request', 'cannot be applied')
+    vi.spyOn(replica, 'applyLive').mockImplementationOnce(() => {
+      replica.end(cause)
+      return Promise.reject(cause)
+    })
+    mallory.send(frames.update(typed(1, 'x')))
+    await settled()
+    expect(mallory.closed?.code).toBe('invalid-request')
+    expect(bob.closed?.code).toBe('overloaded')
+  })
+})
+
+describe('the end of a room', () => {
+  it('[SYNC-10] comes with the last session: the replica is let go and nothing listens', async () => {
+    const { replica, live, release, onClosed, environment, room } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    expect(room.size).toBe(2)
+    alice.leave()
+    alice.leave()
+    expect(release).not.toHaveBeenCalled()
+    bob.leave()
+    expect(room.size).toBe(0)
+    expect(release).toHaveBeenCalledOnce()
+    expect(onClosed).toHaveBeenCalledOnce()
+    expect(replica.listeners).toBe(0)
+    expect(environment.pending).toBe(0)
+  })
+})

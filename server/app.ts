@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { Principal } from './auth/access.ts'
 import { guestRoutes } from './auth/guest.ts'
 import { Revocations } from './auth/revocations.ts'
 import { authRoutes } from './auth/routes.ts'
@@ -30,7 +31,13 @@ import { Upgrades } from './http/upgrade.ts'
 import { Feed } from './notifications/feed.ts'
 import { NotificationHub } from './notifications/hub.ts'
 import { hubEndpoint } from './notifications/hubEndpoint.ts'
+import { Polls } from './notifications/poll.ts'
 import { startPruning } from './notifications/pruning.ts'
+import { notificationRoutes } from './notifications/routes.ts'
+import { EventStreams } from './notifications/sse.ts'
+import { webhookRoutes } from './notifications/webhookRoutes.ts'
+import { Webhooks } from './notifications/webhooks.ts'
+import { httpSender } from './notifications/webhooksSender.ts'
 import { Rooms } from './sync/rooms.ts'
 import { syncEndpoint, YWebsocketEndpoint } from './sync/yWebsocket.ts'
 import { drain, type DrainStep } from './operations/drain.ts'
@@ -74,17 +81,27 @@ export async function startApp(
     logLevel: config.logLevel,
     ...(internals.logStream ? { logStream: internals.logStream } : {}),
   })
+  let feed: Feed | null = null
+  const readers = createReaders({ config, environment, storage, access, app }, () => {
+    if (feed === null) throw new ParleyError('overloaded', 'The server is starting.')
+    return feed
+  })
   mountRoutes({ config, environment, storage, core, access, app })
+  mount(app, notificationRoutes({ epoch: storage.epoch, ...readers }))
+  mount(app, webhookRoutes(readers.webhooks))
   await app.listen({ host: config.host, port: config.port, listenTextResolver: (address) => `bound to ${address}` })
   url = addressOf(app)
   // Sockets come last, for their events name this server by the address it got.
   const live = await createLive({ config, environment, storage, core, access, app, publicUrl })
-  return { url, stop: () => stop({ app, live, core, storage }, environment) }
+  feed = live.feed
+  await readers.webhooks.start()
+  return { url, stop: () => stop({ app, live, readers, core, storage }, environment) }
 }
 
 type Core = ReturnType<typeof createCore>
 type Access = Awaited<ReturnType<typeof createAccess>>
 type Live = Awaited<ReturnType<typeof createLive>>
+type Readers = ReturnType<typeof createReaders>
 
 async function createAccess(config: Config, environment: Environment, storage: Storage) {
   const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
@@ -95,6 +112,8 @@ async function createAccess(config: Config, environment: Environment, storage: S
     revocations,
     issuer: new TokenIssuer({ secret, audience, environment }),
     authenticate: (token: string) => verifier.verify(token),
+    isValid: (principal: Principal) =>
+      environment.now() < principal.expiresAt * 1_000 && !revocations.isRevoked(principal),
   }
 }
 
@@ -122,6 +141,29 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     writer: new DocumentWriter(parts, turns),
     lifecycle: new DocumentLifecycle(parts, turns),
     resolver: new ConflictResolver(parts, turns),
+  }
+}
+
+/** The feed over HTTP. The feed itself opens later; until then whoever asks is told to come again. */
+function createReaders(parts: Omit<RouteParts, 'core'>, feed: () => Feed) {
+  const { config, environment, storage, access, app } = parts
+  const { isValid, revocations } = access
+  const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a notification failed unexpectedly')
+  const allowPrivate = config.webhookPrivate
+  const webhooks = new Webhooks({
+    storage,
+    environment,
+    feed,
+    send: httpSender({ environment, allowPrivate }),
+    allowPrivate,
+    isRevoked: (principal) => revocations.isRevoked(principal),
+    onUnexpected,
+  })
+  revocations.onRevoked(() => webhooks.revalidate())
+  return {
+    webhooks,
+    streams: new EventStreams({ feed, environment, isValid, onUnexpected }),
+    polls: new Polls({ feed, environment, isValid }),
   }
 }
 
@@ -153,8 +195,14 @@ async function createLive({ config, environment, storage, core, access, app, pub
   const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
-  const pruneEvents = startPruning({ storage, environment, retentionMs: config.eventRetentionDays * DAY_MS })
-  return { feed, hub, sync, upgrades, prunings: [pruneEvents] }
+  return { feed, hub, sync, upgrades, prunings: startPrunings(config, environment, storage) }
+}
+
+/** SPEC NOTE-1, CONF-9. */
+function startPrunings(config: Config, environment: Environment, storage: Storage) {
+  const events = { prune: (before: number) => storage.pruneEvents(before), days: config.eventRetentionDays }
+  const conflicts = { prune: (before: number) => storage.pruneConflicts(before), days: config.conflictRetentionDays }
+  return [events, conflicts].map(({ prune, days }) => startPruning({ prune, environment, retentionMs: days * DAY_MS }))
 }
 
 /** SPEC AUTH-4: pages of this server only. */
@@ -184,17 +232,21 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
 
 /** SPEC OPS-2. Sessions end before the HTTP server can, for it waits for their connections. */
 async function stop(
-  parts: { app: FastifyInstance; live: Live; core: Core; storage: Storage },
+  parts: { app: FastifyInstance; live: Live; readers: Readers; core: Core; storage: Storage },
   environment: Environment,
 ): Promise<void> {
-  const { app, live, core, storage } = parts
+  const { app, live, readers, core, storage } = parts
   live.upgrades.close()
   const closed = app.close()
   const steps: DrainStep[] = [
     {
       name: 'live sessions',
       deadlineMs: 4_000,
-      run: () => Promise.all([live.hub.close(), live.sync.close()]).then(() => undefined),
+      run: async () => {
+        readers.webhooks.stop()
+        readers.polls.close()
+        await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
+      },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },
     { name: 'storage', deadlineMs: 2_000, run: () => storage.close() },

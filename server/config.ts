@@ -37,6 +37,11 @@ function settings(read: Reader) {
       expects: `one of ${LOG_LEVELS.join(', ')}`,
       parse: (text) => LOG_LEVELS.find((level) => level === text),
     }),
+    webhookPrivate: read.value('PARLEY_WEBHOOK_PRIVATE', false, {
+      help: 'Whether webhooks may be on private and loopback addresses',
+      expects: 'true or false',
+      parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+    }),
     ...limits(read),
   }
 }

@@ -31,6 +31,9 @@ const MAX_PENDING_PROPOSALS = 20
 /** Decided proposals kept with the conflict, as its history. */
 const MAX_PROPOSALS = 200
 
+/** Ids of overlaps named in one refusal. */
+const MAX_ERROR_CHARACTERS = 1024 * 1024
+
 /** What is asked of a conflict. */
 export type Request =
   | { readonly ask: 'resolve'; readonly baseVersion: Version; readonly way: Way; readonly comment: string | null }
@@ -347,8 +350,15 @@ function decide(
 }
 
 function invalid(errors: readonly { readonly overlap: string; readonly message: string }[]): ParleyError {
-  const named = errors.map((error) => `${error.overlap}: ${error.message}`).join('; ')
-  return new ParleyError('invalid-resolution', `The resolution cannot be applied: ${named}.`, { extras: { errors } })
+  const detail = `The resolution cannot be applied; \`errors\` names ${errors.length} overlap(s), choice(s) or proposal(s).`
+  return new ParleyError('invalid-resolution', detail, { extras: { errors: withinCharacters(errors) } })
+}
+
+/** The first of the errors, as far as the ids in them fit: a key in a pointer may be as long as a content. */
+function withinCharacters<T extends { readonly overlap: string }>(errors: readonly T[]): readonly T[] {
+  let roomCharacters = MAX_ERROR_CHARACTERS
+  const end = errors.findIndex(({ overlap }) => (roomCharacters -= overlap.length) < 0)
+  return end === -1 ? errors : errors.slice(0, end)
 }
 
 function expired(record: ConflictRecord): ParleyError {

@@ -11,6 +11,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 import type { ConflictRecord, Proposal, SideRef, Sides } from './conflict.ts'
 import { readHistory, type History } from './history.ts'
+import { nameCharacters } from './staleWrite.ts'
 
 /** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
 const CONTENT_CAP_BYTES = 1024 * 1024
@@ -18,6 +19,8 @@ const CONTENT_CAP_BYTES = 1024 * 1024
 const PROPOSALS_CAP_BYTES = 4 * CONTENT_CAP_BYTES
 /** Entries listed as `intervening`: the newest so many; a person reads no more. */
 const MAX_INTERVENING = 500
+/** Their pointers together; older entries are listed without. A key may be as long as a content. */
+const MAX_POINTER_CHARACTERS = 256 * 1024
 
 export interface ShownSide {
   version: number | null
@@ -96,7 +99,7 @@ export async function showConflict(
     incoming: { ...outline.incoming, ...shown(sides.incoming) },
     merged: { clean: merged.clean, ...shown(merged.content) },
     overlaps: overlaps ?? outline.overlaps,
-    intervening: history.between.slice(-MAX_INTERVENING).map((entry) => showEntry(entry, record.documentKind)),
+    intervening: showEntries(history.between.slice(-MAX_INTERVENING), record.documentKind),
     proposals: proposals.shown,
     truncated:
       proposals.truncated ||
@@ -168,13 +171,17 @@ async function showProposals(
   return { shown, truncated }
 }
 
-function showEntry(entry: EntryEffect, kind: Kind): object {
-  return {
-    version: entry.version,
-    author: entry.author,
-    at: toTimestamp(entry.at),
-    ...(kind === 'json' ? { pointers: effectPointers(entry.effect) } : {}),
+/** Entries of a json document are listed with the pointers they touched, the newest first, as far as these fit. */
+function showEntries(entries: readonly EntryEffect[], kind: Kind): object[] {
+  const shown: object[] = []
+  let roomCharacters = MAX_POINTER_CHARACTERS
+  for (const { version, author, at, effect } of entries.toReversed()) {
+    const pointers = kind === 'json' && roomCharacters > 0 ? effectPointers(effect) : null
+    for (const pointer of pointers ?? []) roomCharacters -= pointer.length
+    const isShown = pointers !== null && roomCharacters >= 0
+    shown.unshift({ version, author, at: toTimestamp(at), ...(isShown ? { pointers } : {}) })
   }
+  return shown
 }
 
 function distinctAuthors(entries: readonly EntryEffect[]): string[] {
@@ -189,6 +196,8 @@ async function showOverlaps(
   merged: Merge,
   history: History,
 ): Promise<object[] | null> {
+  const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
+  if (characters > CONTENT_CAP_BYTES) return null
   const texts = merged.overlaps.filter((overlap): overlap is TextOverlap => 'lines' in overlap)
   const values = merged.overlaps.filter((overlap): overlap is JsonOverlap => 'pointer' in overlap)
   const shown =

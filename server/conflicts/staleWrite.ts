@@ -6,8 +6,10 @@ import type { Merge, Overlap } from '../content/merge.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ConflictState, ContentHash, Place } from './conflict.ts'
 
-/** More places than these are shown in full only by the conflict itself. */
+/** More places than these are shown only by the conflict itself; lists of many conflicts have them too. */
 const MAX_PLACES = 1_000
+/** Their pointers and ids together: a key may be as long as the content. */
+const MAX_PLACE_CHARACTERS = 64 * 1024
 
 export interface StaleWrite {
   readonly id: ConflictId
@@ -73,10 +75,20 @@ export function closed(record: ConflictRecord, state: Exclude<ConflictState, { s
   }
 }
 
+/** The first overlaps as places, as far as they fit. */
 function placesOf(overlaps: readonly Overlap[]): Place[] {
-  return overlaps
-    .slice(0, MAX_PLACES)
-    .map((overlap) =>
-      'pointer' in overlap ? { id: overlap.id, pointer: overlap.pointer } : { id: overlap.id, lines: overlap.lines },
-    )
+  const places: Place[] = []
+  let roomCharacters = MAX_PLACE_CHARACTERS
+  for (const overlap of overlaps.slice(0, MAX_PLACES)) {
+    const { id } = overlap
+    const place: Place = 'pointer' in overlap ? { id, pointer: overlap.pointer } : { id, lines: overlap.lines }
+    roomCharacters -= nameCharacters(overlap)
+    if (roomCharacters < 0) break
+    places.push(place)
+  }
+  return places
 }
+
+/** How long the id and the pointer of an overlap are together; nothing is made of them to find out. */
+export const nameCharacters = (overlap: Overlap): number =>
+  overlap.id.length + ('pointer' in overlap ? overlap.pointer.length : 0)

@@ -161,6 +161,8 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
   const fromLines = linesWithEnds(from.slice(start, from.length - tail))
   const toLines = linesWithEnds(to.slice(start, to.length - tail))
   builder.keep(start)
+  // One line that became one line is a run by itself; most edits are of this kind.
+  if (fromLines.length <= 1 && toLines.length <= 1) return compareRun(fromLines, toLines, builder, work)
   let lines = 0
   for (const run of align(fromLines, toLines)) {
     builder.keep(unitsOf(fromLines.slice(lines, run.base[0])))
@@ -238,7 +240,7 @@ function commonEnds(a: string, b: string): Ends {
   if (start > 0 && isHigh(a, start - 1) && (isLow(a, start) || isLow(b, start))) start -= 1
   let tail = commonSuffix(a, b, shorter - start)
   const [aEnd, bEnd] = [a.length - tail, b.length - tail]
-
+  if (tail > 0 && isLow(a, aEnd) && (isHigh(a, aEnd - 1) || isHigh(b, bEnd - 1))) tail -= 1
   return { start, tail }
 }
 

@@ -19,6 +19,8 @@ export class ContentView {
   #content: Content | null = null
   /** The content at the last `takeEffect`. */
   #taken: Content
+  /** The newest write, whose effect need not be found a second time if nothing else came of it. */
+  #written: { readonly from: Content; readonly to: Content; readonly effect: Effect } | null = null
 
   constructor(doc: Y.Doc, kind: Kind, root: string) {
     this.kind = kind
@@ -38,7 +40,9 @@ export class ContentView {
   /** Turns the content into `to` by the smallest change (SPEC DOC-8). Call it within `doc.transact`. */
   write(to: Content): void {
     invariant(kindOf(to) === this.kind, 'the kind of a document never changes')
-    const effect = effectBetween(this.content(), to)
+    const from = this.content()
+    const effect = effectBetween(from, to)
+    this.#written = { from, to, effect }
     if (effect?.kind === 'text' && this.#root.kind === 'text') writeText(this.#root.type, effect.delta)
     if (effect?.kind === 'json' && this.#root.kind === 'json') writeJson(this.#root.type, effect.edits)
   }
@@ -47,7 +51,11 @@ export class ContentView {
   takeEffect(): Effect {
     const before = this.#taken
     this.#taken = this.content()
-    return effectBetween(before, this.#taken)
+    const written = this.#written
+    this.#written = null
+    // Texts only: of a json content the parts that stayed are the same objects, and comparing them is cheap.
+    const isWritten = this.kind === 'text' && written?.from === before && written.to === this.#taken
+    return isWritten ? written.effect : effectBetween(before, this.#taken)
   }
 
   /** UTF-8 bytes of the content as `contentBytes` counts them; of a json content only what changed is counted. */

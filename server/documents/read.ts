@@ -1,6 +1,6 @@
 import type { DocumentId } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { DocumentState } from './document.ts'
+import type { DocumentState, Head } from './document.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
 import { missing } from './write.ts'
@@ -20,7 +20,15 @@ export class DocumentReader {
    * Throws `not-found`, `document-deleted` or `document-damaged`.
    */
   async read(id: DocumentId): Promise<DocumentState> {
-    return (await this.#fromMemory(id)) ?? (await this.#fromStorage(id))
+    const loaded = await this.#fromMemory(id)
+    if (loaded) return loaded
+    const head = await this.#headInStorage(id)
+    return { head, content: await contentAt(this.#storage, id, head.kind, head.version) }
+  }
+
+  /** The same without the content, which a client may have already. */
+  async head(id: DocumentId): Promise<Head> {
+    return (await this.#fromMemory(id))?.head ?? (await this.#headInStorage(id))
   }
 
   /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */
@@ -38,10 +46,10 @@ export class DocumentReader {
     }
   }
 
-  async #fromStorage(id: DocumentId): Promise<DocumentState> {
+  async #headInStorage(id: DocumentId): Promise<Head> {
     const head = await this.#storage.head(id)
     if (!head) throw missing(id, { absent: 'never' })
     if (head.deletedAt !== null) throw missing(id, { absent: 'deleted', lastVersion: head.version })
-    return { head, content: await contentAt(this.#storage, id, head.kind, head.version) }
+    return head
   }
 }

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { crc32 } from 'node:zlib'
 import type { Content } from '../content/content.ts'
+import { encodeEffect, type Effect } from '../content/effect.ts'
 import { checkContent, measureContent, type ContentLimits, type LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
@@ -14,10 +15,12 @@ import type { Head, Origin, Settings } from './document.ts'
 
 /** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
 export const SNAPSHOT_INTERVAL = 256
+/** Nor more bytes than these, give or take one entry: 200 rewrites of 10 MiB would be 2 GB to read. */
+export const SNAPSHOT_UPDATE_BYTES = 4 * 1024 * 1024
 /** The content of any version is reached in so many steps from a checkpoint. */
 export const CHECKPOINT_INTERVAL = 256
-/** A single entry with a larger update brings a checkpoint of its own, so that reading stays cheap in bytes too. */
-const CHECKPOINT_UPDATE_BYTES = 32 * 1024
+/** A single entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes too. */
+const CHECKPOINT_ENTRY_BYTES = 32 * 1024
 /** One byte of an update can become this many bytes of JSON content (a control character escapes to `\u0000`). */
 const CONTENT_BYTES_PER_UPDATE_BYTE = 6
 
@@ -39,7 +42,8 @@ export interface ReplicaOptions {
   readonly head: Head
   /** Exactly the prefix of the log at `head.version`, its clientID set to the server's. */
   readonly doc: Y.Doc
-  readonly snapshotVersion: Version
+  /** The version of the stored snapshot, and the bytes of the updates after it. */
+  readonly snapshot: { readonly version: Version; readonly bytesAfter: number }
   readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits
@@ -70,7 +74,7 @@ export class Replica {
   #applied: Head
   #committed: Head
   #ended: ParleyError | null = null
-  #snapshotVersion: Version
+  #snapshot: { readonly version: Version; readonly bytesAfter: number }
   /** Update bytes that may still come in before the content could be past a limit; below zero it is measured. */
   #headroomBytes = 0
 
@@ -78,7 +82,7 @@ export class Replica {
     this.doc = options.doc
     this.#applied = options.head
     this.#committed = options.head
-    this.#snapshotVersion = options.snapshotVersion
+    this.#snapshot = options.snapshot
     this.#committer = options.committer
     this.#environment = options.environment
     this.#limits = options.limits
@@ -234,7 +238,9 @@ export class Replica {
     const update = takeMerged(this.#captured)
     this.#headroomBytes -= update.length
     const ranges = clockRanges(update)
-    const creates = head.version === head.firstVersion
+    const effect = this.#view.takeEffect()
+    const hasCheckpoint =
+      head.version === head.firstVersion || head.version % CHECKPOINT_INTERVAL === 0 || isLarge(update, effect)
     const append: Append = {
       head,
       expected: previousVersion(head.version),
@@ -244,18 +250,16 @@ export class Replica {
         at: authorship.at,
         origin: authorship.origin,
         update,
-        effect: this.#view.takeEffect(),
+        effect,
         structs: ranges.structs,
         deletes: ranges.deletes,
       },
-      ...(creates || head.version % CHECKPOINT_INTERVAL === 0 || update.length > CHECKPOINT_UPDATE_BYTES
-        ? { checkpoint: this.#view.content() }
-        : {}),
+      ...(hasCheckpoint ? { checkpoint: this.#view.content() } : {}),
     }
     this.#applied = head
     return {
       append,
-      snapshot: this.#takeSnapshot(head),
+      snapshot: this.#takeSnapshot(head, update.length),
       checksum: crc32(update),
       confirm: () => this.#confirm(append),
       fail: (problem) => this.end(problem),
@@ -278,10 +282,15 @@ export class Replica {
     }
   }
 
-  #takeSnapshot(head: Head): Snapshot | null {
-    if (head.version - this.#snapshotVersion < SNAPSHOT_INTERVAL) return null
-    this.#snapshotVersion = head.version
-    return { version: head.version, state: Y.encodeStateAsUpdate(this.doc) }
+  #takeSnapshot({ version }: Head, updateBytes: number): Snapshot | null {
+    const last = this.#snapshot
+    const bytesAfter = last.bytesAfter + updateBytes
+    if (version - last.version < SNAPSHOT_INTERVAL && bytesAfter < SNAPSHOT_UPDATE_BYTES) {
+      this.#snapshot = { version: last.version, bytesAfter }
+      return null
+    }
+    this.#snapshot = { version, bytesAfter: 0 }
+    return { version, state: Y.encodeStateAsUpdate(this.doc) }
   }
 
   /**
@@ -310,6 +319,10 @@ function rejected(apply: () => void): void {
     throw new ParleyError('invalid-request', 'The update cannot be applied.', { cause })
   }
 }
+
+/** A small update can have a large effect: a change of very many places is kept as one of the whole text. */
+const isLarge = (update: Uint8Array, effect: Effect): boolean =>
+  update.length > CHECKPOINT_ENTRY_BYTES || (encodeEffect(effect)?.length ?? 0) > CHECKPOINT_ENTRY_BYTES
 
 function takeMerged(captured: Uint8Array[]): Uint8Array {
   const updates = captured.splice(0)

@@ -19,8 +19,8 @@ import type { Committer, Staged } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
 import { Replica } from './replica.ts'
 
-/** Rows read at a time while a document loads: a page of keystrokes is a few KB, of full rewrites some MB. */
-const LOAD_PAGE_ENTRIES = 256
+/** Rows read at a time while a document loads: keystrokes are a few KB then; of the largest there are only a few rows. */
+const LOAD_PAGE_ENTRIES = 32
 /** Idle documents are looked for so often; a shorter idle time is not met more exactly than the shortest. */
 const SWEEP_INTERVAL_MS = { shortest: 100, longest: 5_000 }
 /** Random characters of an incarnation: 60 bits, so that no two creations of an id ever meet. */
@@ -119,7 +119,8 @@ export class Replicas {
     }
     const doc = new Y.Doc({ gc: true })
     doc.clientID = this.#clientIdOf(head)
-    return new Replica({ head, doc, snapshotVersion: previousVersion(version), committer, environment, limits })
+    const snapshot = { version: previousVersion(version), bytesAfter: 0 }
+    return new Replica({ head, doc, snapshot, committer, environment, limits })
   }
 
   /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
@@ -199,22 +200,24 @@ export class Replicas {
     const head = await storage.head(id)
     if (!head) return { absent: 'never' }
     if (head.deletedAt !== null) return { absent: 'deleted', lastVersion: head.version }
-    const snapshot = await storage.snapshot(id)
-    const start = snapshot && snapshot.version >= head.firstVersion ? snapshot : null
-    const snapshotVersion = start?.version ?? previousVersion(head.firstVersion)
+    const stored = await storage.snapshot(id)
+    const start = stored && stored.version >= head.firstVersion ? stored : null
+    const version = start?.version ?? previousVersion(head.firstVersion)
     const doc = new Y.Doc({ gc: true })
     if (start) applyStored(doc, start.state, head.id)
-    await this.#replay(doc, head, snapshotVersion)
+    const bytesAfter = await this.#replay(doc, head, version)
     doc.clientID = this.#clientIdOf(head)
-    const replica = new Replica({ head, doc, snapshotVersion, committer, environment, limits })
+    const replica = new Replica({ head, doc, snapshot: { version, bytesAfter }, committer, environment, limits })
     // An act of this process may have committed while the rows were read; then they are read again.
     const newest = await storage.head(id)
     if (newest?.version !== head.version) return this.#load(id)
     return this.#slots.get(id) ?? this.#keep(replica)
   }
 
-  async #replay(doc: Y.Doc, head: Head, after: Version): Promise<void> {
+  /** Applies every entry after a version; answers the bytes of their updates. */
+  async #replay(doc: Y.Doc, head: Head, after: Version): Promise<number> {
     let version = after
+    let bytes = 0
     while (version < head.version) {
       const page: readonly Entry[] = await this.#options.storage.entries(
         head.id,
@@ -225,6 +228,7 @@ export class Replicas {
       for (const entry of page) {
         if (entry.version !== version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
         if (entry.update.length > 0) applyStored(doc, entry.update, head.id)
+        bytes += entry.update.length
         version = entry.version
       }
       if (page.length === 0) throw damaged(head.id, `version ${version + 1} is missing`)
@@ -232,6 +236,7 @@ export class Replicas {
     if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
       throw damaged(head.id, 'an entry builds on something that is not in the log')
     }
+    return bytes
   }
 
   /**

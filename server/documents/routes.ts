@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ulid } from 'ulid'
 import { can, canEverywhere, patternsWithin, type Principal } from '../auth/access.ts'
@@ -17,7 +18,7 @@ import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
-import { DEFAULT_ROOT, type DocumentState } from './document.ts'
+import { DEFAULT_ROOT, type Head } from './document.ts'
 import { formatEtag } from './etag.ts'
 import type { DocumentLifecycle } from './lifecycle.ts'
 import type { DocumentReader } from './read.ts'
@@ -101,12 +102,10 @@ function addCreate(app: TypedApp, { storage, writer, environment }: DocumentRout
     const content: Content = body.content ?? (body.kind === 'text' ? '' : {})
     const created = await writer.create(wanted, content, principal.sub)
     invariant(created.status === 'done', 'a creation is never refused as a conflict')
-    void reply
-      .code(201)
-      .headers({
-        location: `/documents/${id}`,
-        etag: quote(formatEtag(created.head, storage.epoch, created.head.version)),
-      })
+    void reply.code(201).headers({
+      location: `/documents/${id}`,
+      etag: quote(formatEtag(created.head, storage.epoch, created.head.version)),
+    })
     return documentOf(created, storage.epoch)
   })
 }
@@ -150,38 +149,46 @@ function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
   })
 }
 
-function addRead(app: TypedApp, { storage, reader }: DocumentRouteParts): void {
+function addRead(app: TypedApp, parts: DocumentRouteParts): void {
+  const { storage, reader } = parts
   const options = { config: { access: { document: 'id', needs: 'read' } } } as const
   app.get('/documents/:id', options, async (request, reply) => {
+    if (await isNotModified(parts, request, reply)) return reply.code(304).send()
     const state = await reader.read(request.documentId)
-    const etag = etagOf(state, storage)
-    void reply.header('etag', quote(etag))
-    if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    void reply.header('etag', etagOf(state.head, storage))
     return documentOf(state, storage.epoch)
   })
   app.get('/documents/:id/content', options, async (request, reply) => {
+    if (await isNotModified(parts, request, reply)) return reply.code(304).send()
     const state = await reader.read(request.documentId)
-    const etag = etagOf(state, storage)
-    void reply.header('etag', quote(etag))
-    if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    void reply.header('etag', etagOf(state.head, storage))
     const isText = typeof state.content === 'string'
     void reply.type(isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8')
     return reply.send(isText ? state.content : JSON.stringify(state.content))
   })
   app.get('/documents/:id/lock', options, async (request) => {
-    await reader.read(request.documentId)
+    await reader.head(request.documentId)
     return { lock: null }
   })
 }
 
-const etagOf = (state: DocumentState, storage: Storage): string =>
-  formatEtag(state.head, storage.epoch, state.head.version)
+/** The current tag as headers carry it. */
+const etagOf = (head: Head, storage: Storage): string => quote(formatEtag(head, storage.epoch, head.version))
 
-function isUnchanged(header: string | undefined, etag: string): boolean {
+/** Whether the client has the current version already (RFC 9110 section 13.1.2); found out without its content. */
+async function isNotModified(
+  { storage, reader }: DocumentRouteParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<boolean> {
+  const header = request.headers['if-none-match']
   if (header === undefined) return false
   const condition = parseIfNoneMatch(header)
   if (condition.kind === 'malformed') throw new ParleyError('invalid-request', condition.detail)
-  return namesTag(condition, etag)
+  const head = await reader.head(request.documentId)
+  if (!namesTag(condition, formatEtag(head, storage.epoch, head.version))) return false
+  void reply.header('etag', etagOf(head, storage))
+  return true
 }
 
 function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts): void {

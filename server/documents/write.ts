@@ -5,7 +5,7 @@ import { nextVersion, type ConflictId, type DocumentId, type PrincipalId, type V
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { Turns } from '../foundation/turns.ts'
+import type { Turns } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseOf, type Base, type Intent } from './base.ts'
 import type { Committer } from './commit.ts'

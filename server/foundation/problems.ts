@@ -42,6 +42,12 @@ export const PROBLEMS = {
     title: 'Not a valid cursor',
     help: 'A cursor is opaque: send back exactly what an earlier answer gave you, or leave it out to start anew.',
   },
+  'cursor-expired': {
+    status: 410,
+    retryable: false,
+    title: 'The cursor is too old',
+    help: 'What came after it is not kept any more. Read the documents and conflicts anew, then go on from the `cursor` of this answer.',
+  },
   unauthenticated: {
     status: 401,
     close: 4401,
@@ -204,6 +210,18 @@ export const PROBLEMS = {
     retryable: true,
     title: 'The conflict has too many pending proposals',
     help: 'Someone with `resolve` has to accept or reject some of them first.',
+  },
+  'too-many-webhooks': {
+    status: 422,
+    retryable: true,
+    title: 'There are too many webhooks of this principal',
+    help: 'GET /conflict-notifications/webhooks lists them. Delete one that is not needed, or ask for more documents with one.',
+  },
+  'address-refused': {
+    status: 422,
+    retryable: false,
+    title: 'The address may not be reached from here',
+    help: 'A webhook is on a public address. An operator who needs others sets PARLEY_WEBHOOK_PRIVATE=true.',
   },
   'missing-dependencies': {
     status: 400,

@@ -46,7 +46,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     logger: loggerOptions(options),
     logController: new RequestLog(),
-    genReqId: () => Buffer.from(options.randomBytes(9)).toString('base64url'),
+    genReqId: requestIds(options.randomBytes),
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     bodyLimit: jsonBodyLimit(options.maxContentBytes),
     // Node would refuse a request without Host by itself, and not with a problem document.
@@ -120,6 +120,13 @@ async function answerBadUrl(
     (reason: unknown) => reason,
   )
   sendError(refusal, request, reply, options)
+}
+
+/** Ids that no other process draws: a random start for each, then a count. */
+function requestIds(randomBytes: (length: number) => Uint8Array): () => string {
+  const start = Buffer.from(randomBytes(6)).toString('base64url')
+  let count = 0
+  return () => `${start}-${(count += 1).toString(36)}`
 }
 
 /** Requests are logged when they end and at debug; never their headers or query, where tokens travel. */

@@ -17,7 +17,7 @@ import type { Storage } from '../storage/storage.ts'
 const EVENTS_A_PAGE = 100
 const HEADS_A_PAGE = 500
 /** A subscriber that missed changes of more documents had better list them: it is told to start anew. */
-const MAX_MISSED_CHANGES = 1_000
+export const MAX_MISSED_CHANGES = 1_000
 /** Heads looked at for one subscriber that asks for changes by a prefix, before it is told to start anew. */
 const MAX_HEADS_READ = 20_000
 /**

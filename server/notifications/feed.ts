@@ -113,6 +113,11 @@ export class Feed {
     return { place: { sequence, stamp: told.stamp }, cursor: this.#format({ sequence, told, change: null }) }
   }
 
+  /** The cursor of this moment: what is committed from now on comes after it. */
+  now(): string {
+    return this.#format(this.#now())
+  }
+
   /** Nothing is told any more. Subscriptions are for their owners to end. */
   close(): void {
     this.#closed = true

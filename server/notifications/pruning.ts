@@ -1,21 +1,21 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
-import type { Storage } from '../storage/storage.ts'
 
-/** Events outlive their retention by no more than this, give or take how long pruning takes. */
+/** Things outlive their retention by no more than this, give or take how long pruning takes. */
 const INTERVAL_MS = 10 * 60_000
 /** Between two steps, so that writes are not held up by a long row of them. */
 const PAUSE_MS = 100
 
 export interface PruningOptions {
-  readonly storage: Pick<Storage, 'pruneEvents'>
+  /** Forgets a bounded number of what is older than `before` (milliseconds since the epoch); answers how many. */
+  readonly prune: (before: number) => Promise<number>
   readonly environment: Environment
-  /** How long events are kept (SPEC NOTE-1: 7 days). */
+  /** How long things are kept. */
   readonly retentionMs: number
 }
 
-/** Forgets old events from now on, a bounded number at a time. Answers how to stop. */
+/** Forgets what is old from now on, a bounded number at a time. Answers how to stop. */
 export function startPruning(options: PruningOptions): { stop(): void } {
-  const { storage, environment, retentionMs } = options
+  const { prune, environment, retentionMs } = options
   let timer: Timer | null = null
   let stopped = false
 
@@ -24,7 +24,7 @@ export function startPruning(options: PruningOptions): { stop(): void } {
   }
   const step = async (): Promise<void> => {
     try {
-      const pruned = await storage.pruneEvents(environment.now() - retentionMs)
+      const pruned = await prune(environment.now() - retentionMs)
       schedule(pruned > 0 ? PAUSE_MS : INTERVAL_MS)
     } catch {
       // Storage that cannot be written shows in readiness; what is due now will be due the next time.

@@ -16,8 +16,17 @@ import {
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { StoredEvent } from '../notifications/event.ts'
+import type {
+  Delivery,
+  DisabledReason,
+  StoredDelivery,
+  StoredWebhook,
+  Webhook,
+  WebhookId,
+} from '../notifications/webhook.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
+import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
 import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
@@ -30,6 +39,7 @@ import type {
   Checkpoint,
   Committed,
   ConflictQuery,
+  DeliveryQuery,
   Entry,
   EntryEffect,
   HeadQuery,
@@ -233,6 +243,43 @@ class SqliteStorage implements Storage {
 
   async revocations(): Promise<readonly Revocation[]> {
     return this.#read((reader) => reader.revocations())
+  }
+
+  async addWebhook(webhook: Webhook, cursor: string): Promise<void> {
+    await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor) })
+  }
+
+  async disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void> {
+    await this.#write({ op: 'webhook-disable', id, at, reason })
+  }
+
+  async deleteWebhook(id: WebhookId): Promise<void> {
+    await this.#write({ op: 'webhook-delete', id })
+  }
+
+  async webhooks(): Promise<readonly StoredWebhook[]> {
+    return this.#read((reader) => reader.webhooks.webhooks())
+  }
+
+  async queueDeliveries(
+    id: WebhookId,
+    cursor: string,
+    deliveries: readonly Delivery[],
+  ): Promise<readonly StoredDelivery[]> {
+    const first = await this.#write({ op: 'deliveries-queue', id, cursor, rows: deliveries.map(encodeDelivery) })
+    return first === 0 ? [] : deliveries.map((delivery, index) => ({ ...delivery, position: first + index }))
+  }
+
+  async updateDelivery(id: WebhookId, { position, ...delivery }: StoredDelivery, keep: number): Promise<void> {
+    await this.#write({ op: 'delivery-update', id, position, row: encodeDelivery(delivery), keep })
+  }
+
+  async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
+    return this.#read((reader) => reader.webhooks.pendingDeliveries(id))
+  }
+
+  async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
+    return this.#read((reader) => reader.webhooks.deliveries(id, query))
   }
 
   async writable(): Promise<boolean> {

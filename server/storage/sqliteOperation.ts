@@ -7,6 +7,7 @@ import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type EntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type HeadRow } from './rows/head.ts'
+import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite } from './storage.ts'
 
 /**
@@ -15,6 +16,7 @@ import type { Act, Append, ConflictWrite } from './storage.ts'
  */
 export type SqliteOperation =
   | ActOperation
+  | WebhookOperation
   | {
       readonly op: 'snapshot'
       readonly document: DocumentId
@@ -55,7 +57,7 @@ export interface ContentJson {
 }
 
 export type SqliteResult =
-  /** `value` is the sequence of an act's first event, or how many rows were pruned; else 0. */
+  /** `value` is the sequence of an act's first event, the position of the first delivery queued, or how many rows were pruned; else 0. */
   | { readonly status: 'done'; readonly value: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
   | { readonly status: 'conflict-moved'; readonly conflict: string }
@@ -105,6 +107,9 @@ const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => ({
 /** About how many bytes an operation holds while it waits. */
 export function operationBytes(operation: SqliteOperation): number {
   if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength
+  if (operation.op === 'deliveries-queue') {
+    return operation.rows.reduce((bytes, row) => bytes + ROW_BYTES + row.record.length, ROW_BYTES)
+  }
   if (operation.op !== 'act') return ROW_BYTES
   let bytes = ROW_BYTES
   for (const { head, entry, checkpoint } of operation.appends) {

@@ -28,6 +28,7 @@ import {
 import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'
+import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
 /**
@@ -35,10 +36,12 @@ import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocati
  * when it began and never waits for a commit. No read leaves a cursor open, which would keep the WAL from shrinking.
  */
 export class SqliteReader {
+  readonly webhooks: SqliteWebhookReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
   constructor(connection: Database.Database) {
+    this.webhooks = new SqliteWebhookReader(connection)
     this.#connection = connection
     this.#sql = prepare(connection)
   }

@@ -12,6 +12,7 @@ import type {
   SqliteOperation,
   SqliteResult,
 } from './sqliteOperation.ts'
+import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -31,9 +32,11 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
 export class SqliteStatements {
   readonly #principals = new Map<string, number>()
   readonly #sql: ReturnType<typeof prepare>
+  readonly #webhooks: SqliteWebhookWriter
 
   constructor(connection: Database.Database) {
     this.#sql = prepare(connection)
+    this.#webhooks = new SqliteWebhookWriter(connection)
   }
 
   /** To be called when anything was taken back: a principal may be gone with it. */
@@ -58,6 +61,12 @@ export class SqliteStatements {
         this.#sql.insertProbe.run(PROBE_BYTES)
         this.#sql.deleteProbe.run()
         return DONE
+      case 'webhook-insert':
+      case 'webhook-disable':
+      case 'webhook-delete':
+      case 'deliveries-queue':
+      case 'delivery-update':
+        return { status: 'done', value: this.#webhooks.run(operation) }
       default:
         return assertNever(operation)
     }

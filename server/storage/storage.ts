@@ -9,6 +9,14 @@ import type { Effect } from '../content/effect.ts'
 import type { Head, Origin } from '../documents/document.ts'
 import type { ConflictId, DocumentId, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
 import type { NewEvent, StoredEvent } from '../notifications/event.ts'
+import type {
+  Delivery,
+  DisabledReason,
+  StoredDelivery,
+  StoredWebhook,
+  Webhook,
+  WebhookId,
+} from '../notifications/webhook.ts'
 
 /** A range of Yjs clocks of one client, `[clock, clock + length)`. */
 export interface ClockRange {
@@ -102,6 +110,12 @@ export interface ConflictQuery {
   readonly limit: number
 }
 
+export interface DeliveryQuery {
+  /** Positions below this one: newest first. */
+  readonly before: number | null
+  readonly limit: number
+}
+
 /** Tokens issued at or before `until` (seconds since the epoch) are void. */
 export interface Revocation {
   readonly subject: { readonly sub: PrincipalId } | { readonly jti: string }
@@ -160,6 +174,24 @@ export interface Storage {
 
   revoke(revocation: Revocation): Promise<void>
   revocations(): Promise<readonly Revocation[]>
+
+  /** Keeps a new webhook, whose deliveries begin after `cursor`. */
+  addWebhook(webhook: Webhook, cursor: string): Promise<void>
+  /** Nothing is queued for it from now on, and what is pending is forgotten. */
+  disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void>
+  /** Forgets it and all its deliveries. */
+  deleteWebhook(id: WebhookId): Promise<void>
+  webhooks(): Promise<readonly StoredWebhook[]>
+  /**
+   * Queues deliveries behind those that wait and moves the webhook's cursor, as one. Answers them as stored; none
+   * where the webhook is disabled or gone.
+   */
+  queueDeliveries(id: WebhookId, cursor: string, deliveries: readonly Delivery[]): Promise<readonly StoredDelivery[]>
+  /** Replaces what is known of a delivery. When it is finished, all but the newest `keep` finished ones are forgotten. */
+  updateDelivery(id: WebhookId, delivery: StoredDelivery, keep: number): Promise<void>
+  /** Deliveries still to be made, oldest first. */
+  pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]>
+  deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]>
 
   /** Whether a write would succeed now. */
   writable(): Promise<boolean>

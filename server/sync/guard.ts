@@ -7,7 +7,7 @@
  *
  * Linear in the update; a struct costs at most four binary searches and no walk of the document.
  */
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import type { Kind } from '../content/content.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../foundation/problems.ts'

@@ -8,7 +8,7 @@ const MAX_ROOTS = 64
 /** SYNC-11. UTF-16 units. */
 const MAX_ROOT_NAME = 128
 
-type Type = NonNullable<ReturnType<Y.Doc['share']['get']>>
+type Type = Y.ContentType['type']
 
 /** What a type may hold. `any`: roots that are not the document's own have no kind; Yjs gives them one when used. */
 type Shape = 'text' | 'map' | 'array' | 'any'

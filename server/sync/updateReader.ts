@@ -75,7 +75,7 @@ export function readUpdate(update: Uint8Array): ReadUpdate {
 function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdateV2> {
   try {
     const decoded = Y.decodeUpdateV2(update, StrictDecoder)
-    if (newestDecoder?.restDecoder.pos !== update.length) refuse('invalid-request', 'bytes after the update')
+    if (newestDecoder?.pos !== update.length) refuse('invalid-request', 'bytes after the update')
     return decoded
   } catch (cause) {
     if (cause instanceof ParleyError) throw cause
@@ -114,7 +114,7 @@ function deletesOf(clients: ReadonlyMap<number, readonly { clock: number; len: n
 const isClient = (client: number): boolean => Number.isSafeInteger(client)
 
 /** `decodeUpdateV2` makes its decoder itself and keeps it; reading is synchronous, so the newest is the one. */
-let newestDecoder: StrictDecoder | null = null
+let newestDecoder: decoding.Decoder | null = null
 
 /** Yjs' decoder, refusing on the way what cannot be told (or is costly) once the structs are built. */
 class StrictDecoder extends Y.UpdateDecoderV1 {
@@ -123,7 +123,7 @@ class StrictDecoder extends Y.UpdateDecoderV1 {
 
   constructor(decoder: decoding.Decoder) {
     super(decoder)
-    newestDecoder = this
+    newestDecoder = decoder
   }
 
   /** Called once a section. Applying an update silently keeps only the last section of a client. */

@@ -11,8 +11,12 @@ import type { Seat } from './room.ts'
 const MAX_REASON_BYTES = 123
 /** RFC 6455 §7.4.1, for problems without a close code of their own. */
 const INTERNAL_ERROR = 1011
-/** Frames that came before reading was paused for authentication: at most what one read of the network held. */
+/**
+ * Frames that came before reading was paused for authentication: at most what one read of the network held.
+ * A stock client sends two.
+ */
 const MAX_HELD_BYTES = 256 * 1024
+const MAX_HELD_FRAMES = 100
 /** A peer that left this many pings without any sign of life is gone. */
 const UNANSWERED_PINGS = 2
 
@@ -25,7 +29,7 @@ const UNANSWERED_PINGS = 2
  * | `closing`    | ignored          | seat left   | –                     | –            | –             |
  */
 type State =
-  | { readonly name: 'connecting'; readonly held: Uint8Array[] }
+  | { readonly name: 'connecting'; readonly held: readonly Uint8Array[]; readonly heldBytes: number }
   | { readonly name: 'open'; readonly seat: Seat }
   | { readonly name: 'refused' }
   | { readonly name: 'closing' }
@@ -38,7 +42,7 @@ export class YSocket implements Channel {
   readonly #environment: Environment
   readonly #limits: SyncLimits
   readonly #timers = new Set<Timer>()
-  #state: State = { name: 'connecting', held: [] }
+  #state: State = { name: 'connecting', held: [], heldBytes: 0 }
   #unansweredPings = 0
   #ping: Timer
 
@@ -76,8 +80,8 @@ export class YSocket implements Channel {
     const { held } = this.#state
     this.#state = { name: 'open', seat }
     this.#timers.add(runAt(this.#environment, expiresAtMs, () => this.#end('unauthenticated', 'the token has expired')))
-    for (const frame of held) this.#take(frame)
     this.resume()
+    for (const frame of held) this.#take(frame)
   }
 
   /**
@@ -127,9 +131,10 @@ export class YSocket implements Channel {
   #take(frame: Uint8Array): void {
     const state = this.#state
     if (state.name === 'connecting') {
-      const heldBytes = state.held.reduce((bytes, held) => bytes + held.length, frame.length)
-      if (heldBytes > MAX_HELD_BYTES) this.#end('overloaded', 'too much before the session is open')
-      else state.held.push(frame)
+      const heldBytes = state.heldBytes + frame.length
+      if (heldBytes > MAX_HELD_BYTES || state.held.length >= MAX_HELD_FRAMES) {
+        this.#end('overloaded', 'too much before the session is open')
+      } else this.#state = { ...state, held: [...state.held, frame], heldBytes }
     } else if (state.name === 'open') {
       const message = decodeMessage(frame)
       if (message.type === 'malformed') this.#end('invalid-request', message.reason)
@@ -142,8 +147,8 @@ export class YSocket implements Channel {
     this.#settle()
     // The answer to our close frame must be read, and a peer that sends none must not stay.
     this.resume()
-    this.#socket.close(closeCodeOf(code), cut(reason))
     this.#timers.add(this.#environment.after(this.#limits.closeGraceMs, () => this.#socket.terminate()))
+    this.#socket.close(closeCodeOf(code), cut(reason))
   }
 
   #settle(): void {

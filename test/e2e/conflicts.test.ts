@@ -13,6 +13,7 @@ const JSON_SIDES = {
   current: { title: 'b', list: ['x', 'y'], deep: { n: 1 } },
   incoming: { title: 'c', list: ['x', 'y'], deep: { n: 2 }, gone: false },
 }
+const fourPeople = () => Promise.all([server.as('ann'), server.as('ben'), server.as('cy'), server.as('dee')])
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
 describe('the 409 of a refused write', () => {
@@ -136,17 +137,17 @@ describe('the 409 of a refused write', () => {
     const base = Array.from({ length: 10 }, (_, i) => `line ${i}`)
     const with_ = (changes: Record<number, string>) => base.map((line, i) => changes[i] ?? line).join('\n')
     const id = server.newId()
-    const [ann, ben, cy, dee] = await Promise.all(['ann', 'ben', 'cy', 'dee'].map((sub) => server.as(sub)))
-    expectStatus(await ann!.post('/documents', { id, kind: 'text', content: base.join('\n') }), 201)
-    expectStatus(await ben!.put(`/documents/${id}`, { content: with_({ 1: 'ben' }), baseVersion: 1 }), 200)
-    expectStatus(await cy!.put(`/documents/${id}`, { content: with_({ 1: 'ben', 8: 'cy' }), baseVersion: 2 }), 200)
-    expectStatus(await ben!.patch(`/documents/${id}`, { conflictPolicy: 'manual', baseVersion: 3 }), 200)
+    const [ann, ben, cy, dee] = await fourPeople()
+    expectStatus(await ann.post('/documents', { id, kind: 'text', content: base.join('\n') }), 201)
+    expectStatus(await ben.put(`/documents/${id}`, { content: with_({ 1: 'ben' }), baseVersion: 1 }), 200)
+    expectStatus(await cy.put(`/documents/${id}`, { content: with_({ 1: 'ben', 8: 'cy' }), baseVersion: 2 }), 200)
+    expectStatus(await ben.patch(`/documents/${id}`, { conflictPolicy: 'manual', baseVersion: 3 }), 200)
     expectStatus(
-      await ben!.put(`/documents/${id}`, { content: with_({ 1: 'ben', 8: 'cy', 5: 'ben' }), baseVersion: 3 }),
+      await ben.put(`/documents/${id}`, { content: with_({ 1: 'ben', 8: 'cy', 5: 'ben' }), baseVersion: 3 }),
       200,
     )
     const stale = { content: with_({ 1: 'dee', 8: 'dee' }), baseVersion: 1 }
-    const { conflict } = expectStatus(await dee!.put(`/documents/${id}`, stale), 409).body
+    const { conflict } = expectStatus(await dee.put(`/documents/${id}`, stale), 409).body
     expect(conflict.current.authors).toEqual(['ben', 'cy'])
     expect(conflict.intervening).toMatchObject([
       { version: 2, author: 'ben' },
@@ -158,11 +159,11 @@ describe('the 409 of a refused write', () => {
 
   it('[CONF-2] blames a json place on whoever changed it last, also where an array grew before it', async () => {
     const id = server.newId()
-    const [ann, ben, cy, dee] = await Promise.all(['ann', 'ben', 'cy', 'dee'].map((sub) => server.as(sub)))
+    const [ann, ben, cy, dee] = await fourPeople()
     const put = (by: typeof ann, content: object, baseVersion: number) =>
-      by!.put(`/documents/${id}`, { content, baseVersion })
+      by.put(`/documents/${id}`, { content, baseVersion })
     expectStatus(
-      await ann!.post('/documents', { id, kind: 'json', content: { list: ['a', 'b', 'c'], o: { k: 1 } } }),
+      await ann.post('/documents', { id, kind: 'json', content: { list: ['a', 'b', 'c'], o: { k: 1 } } }),
       201,
     )
     expectStatus(await put(ben, { list: ['a', 'b', 'BEN'], o: { k: 1 } }, 1), 200)

@@ -61,7 +61,7 @@ describe('what is kept of conflicts', () => {
   })
 
   it('[CONF-4] contents over 1 MiB are left out and `truncated` says so; each href still leads to all of it', async () => {
-    const big = `${'x'.repeat(MEBIBYTE)}`
+    const big = 'x'.repeat(MEBIBYTE)
     const { conflict, alice } = await stage(server, { base: 'one\ntwo', current: 'one\nTWO', incoming: `${big}\ntwo` })
     expect(conflict.truncated).toBe(true)
     expect(conflict.base.content).toBe('one\ntwo')

@@ -179,6 +179,18 @@ describe('a later write of the same principal', () => {
     }
   })
 
+  it('[WRITE-7] a resolution that changes nothing settles no other conflict', async () => {
+    // What alice wanted is what base was: merging it would change nothing, whatever is written.
+    const scene = await stage(server, { base: 'a\nb', current: 'a\nB', incoming: 'a\nb' })
+    const { id, alice, bob } = scene
+    const bobs = expectStatus(await bob.put(`/documents/${id}`, { content: 'a\nbob', baseVersion: 1 }), 409).body
+      .conflict
+    expectStatus(await alice.post('/resolve-conflict', { conflictId: bobs.id, baseVersion: 2, use: 'current' }), 200)
+    expect(await statusOf(scene)).toBe('open')
+    expectStatus(await put(alice, scene, 'A\nB'), 200)
+    expect(await statusOf(scene)).toBe('superseded')
+  })
+
   it('[WRITE-7] resolving a conflict closes that one only once, and leaves those of others open', async () => {
     const scene = await stage(server, TEXT)
     const { id, alice, bob, conflict } = scene

@@ -7,6 +7,7 @@ import { canonicalJson, contentBytes, contentEquals, contentHash } from '../../s
 import { applyJsonEdits, jsonEdits } from '../../server/content/jsonEdits.ts'
 import { measureContent } from '../../server/content/limits.ts'
 import { parsePointer, toPointer, valueAt } from '../../server/content/pointer.ts'
+import { shortestEdits } from '../../server/content/shortestEdits.ts'
 import { applyTextDelta, composeDeltas, textDelta, type TextDelta } from '../../server/content/textDelta.ts'
 import { jsonObject, jsonValue, text, unicodeText } from '../support/contentArbitraries.ts'
 
@@ -82,6 +83,50 @@ describe('align', () => {
           side: run.side.map((i) => i + 1),
         })
         expect(align(['<', ...base, '>'], ['<', ...side, '>'])).toEqual(align(base, side).map(shift))
+      }),
+      RUNS,
+    )
+  })
+})
+
+describe('shortestEdits', () => {
+  /** How few deletions and insertions lead from each prefix of one to each prefix of the other. */
+  function distances(base: Int32Array, side: Int32Array): number[][] {
+    const table: number[][] = []
+    for (let i = 0; i <= base.length; i += 1) {
+      const row: number[] = []
+      for (let j = 0; j <= side.length; j += 1) {
+        const kept = i > 0 && j > 0 && base[i - 1] === side[j - 1] ? (table[i - 1]?.[j - 1] ?? 0) : Infinity
+        row.push(i + j === 0 ? 0 : Math.min(kept, 1 + (table[i - 1]?.[j] ?? Infinity), 1 + (row[j - 1] ?? Infinity)))
+      }
+      table.push(row)
+    }
+    return table
+  }
+
+  it('[CONF-2] within a limit of edits keeps what the path keeps that gets furthest', () => {
+    const sequence = fc.array(fc.nat(3), { maxLength: 12 }).map((values) => Int32Array.from(values))
+    fc.assert(
+      fc.property(sequence, sequence, fc.nat(12), (base, side, maxEdits) => {
+        const { blocks, complete } = shortestEdits(base, side, maxEdits, { left: Infinity })
+        const table = distances(base, side)
+        const distance = table[base.length]?.[side.length] ?? Infinity
+        expect(complete).toBe(distance <= maxEdits)
+        const edits = Math.min(distance, maxEdits)
+        const reached = table.flatMap((row, i) =>
+          row.map((least, j) => (least <= edits && (i + j - edits) % 2 === 0 ? i + j : 0)),
+        )
+        const kept = blocks.reduce((sum, block) => sum + block.length, 0)
+        expect(kept).toBe(Math.max(0, (Math.max(...reached) - edits) / 2))
+        let at = { base: 0, side: 0 }
+        for (const block of blocks) {
+          expect(block.base).toBeGreaterThanOrEqual(at.base)
+          expect(block.side).toBeGreaterThanOrEqual(at.side)
+          at = { base: block.base + block.length, side: block.side + block.length }
+          expect(base.slice(block.base, at.base)).toEqual(side.slice(block.side, at.side))
+        }
+        expect(at.base).toBeLessThanOrEqual(base.length)
+        expect(at.side).toBeLessThanOrEqual(side.length)
       }),
       RUNS,
     )

@@ -1,5 +1,6 @@
 import type { Storage } from '../../server/storage/storage.ts'
 import type { StoredEvent } from '../../server/notifications/event.ts'
+import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { toSequence } from '../../server/foundation/ids.ts'
 import { startTestServer, type Answer, type Caller, type TestServer } from './server.ts'
 
@@ -16,10 +17,11 @@ export interface ConflictServer extends TestServer {
 export async function startConflictServer(
   variables: Record<string, string> = {},
   wrap: (opened: Storage) => Storage = (opened) => opened,
+  environment: Environment = systemEnvironment,
 ): Promise<ConflictServer> {
   let storage: Storage | null = null
   const wrapStorage = (opened: Storage): Storage => (storage = wrap(opened))
-  const server = await startTestServer({ variables, internals: { wrapStorage } })
+  const server = await startTestServer({ variables, environment, internals: { wrapStorage } })
   const opened = (): Storage => {
     if (!storage) throw new Error('the server has not opened its storage')
     return storage

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { JsonObject, JsonValue } from '../../server/content/content.ts'
 
-/** What diffs and merges stumble over: astral characters, joined emoji, combining marks, both newlines, repetition. */
-const PIECES = ['a', 'b', 'ab', ' ', 'é', 'e\u0301', '😀', '😁', '👨‍👩‍👧', '👩🏽', '𝒳', '\r', '漢', '\ufffd', 'line', '']
+/** What diffs and merges stumble over: astral characters (also such as share a half of their surrogate pair), joined emoji, combining marks, both newlines, repetition. */
+const PIECES = ['a', 'b', 'ab', ' ', 'é', 'e\u0301', '😀', '😁', '🨀', '👨‍👩‍👧', '👩🏽', '𝒳', '\r', '漢', '\ufffd', 'line', '']
 
 /** Short texts over few pieces, so that two of them have much in common. */
 export const text = (): fc.Arbitrary<string> =>

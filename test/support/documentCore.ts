@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import * as Y from 'yjs'
 import type { Content } from '../../server/content/content.ts'
 import type { ContentLimits } from '../../server/content/limits.ts'
@@ -161,5 +162,15 @@ export class Editor {
 
   insert(at: number, text: string): Uint8Array {
     return this.update((doc) => doc.getText('content').insert(at, text))
+  }
+}
+
+/** Reaches into the file from beside the server, as a bad disk does. */
+export function inDatabase({ file }: DocumentCore, change: (database: Database.Database) => void): void {
+  const database = new Database(file)
+  try {
+    change(database)
+  } finally {
+    database.close()
   }
 }

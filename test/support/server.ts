@@ -81,7 +81,8 @@ export async function startTestServer(
   }
 }
 
-function caller(url: () => string, token: string): Caller {
+/** A small client with a token. */
+export function caller(url: () => string, token: string): Caller {
   const call: Caller['call'] = async (method, path, body, headers = {}) => {
     const answer = await fetch(url() + path, {
       method,

@@ -5,6 +5,7 @@ import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeReads } from './storageContractReads.ts'
+import { describeWebhooks } from './storageContractWebhooks.ts'
 import type { CreateFixture, SharedFixture, StorageFixture } from './storageFixture.ts'
 
 /** What every storage must do, whatever database is below it. `create` makes an empty one. */
@@ -22,6 +23,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('reads', () => describeReads(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
+    describe('webhooks', () => describeWebhooks(shared, create))
     describe('damage', () => describeDamage(shared))
     describe('lifecycle', () => describeLifecycle(create))
   })

@@ -46,6 +46,16 @@ describe('the record of a stale write', () => {
     expect(many.clean).toBe(false)
   })
 
+  it('[CONF-4] stays small where keys are long', () => {
+    const side = (value: number) => ({
+      ['k'.repeat(10_000)]: Object.fromEntries(Array.from({ length: 100 }, (_, n) => [n, value])),
+    })
+    const merged = merge(side(1), side(2), side(3))
+    expect(merged.overlaps).toHaveLength(100)
+    expect(record(merged).places).not.toHaveLength(0)
+    expect(JSON.stringify(record(merged)).length).toBeLessThan(70_000)
+  })
+
   it('[WRITE-7] seen from a newer version is the same conflict, one revision on', () => {
     const seen = refreshed(record(), { version: toVersion(7), merge: merge('a\nb', 'A\nb', 'a\nbb') })
     expect(seen).toEqual({

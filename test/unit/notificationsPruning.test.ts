@@ -18,13 +18,11 @@ describe('pruning', () => {
     const steps: { at: number; before: number }[] = []
     const startedAt = environment.now()
     let old = 3
-    const storage = {
-      pruneEvents: async (before: number) => {
-        steps.push({ at: environment.now() - startedAt, before: before - environment.now() })
-        return old-- > 0 ? 1_000 : 0
-      },
+    const prune = async (before: number): Promise<number> => {
+      steps.push({ at: environment.now() - startedAt, before: before - environment.now() })
+      return old-- > 0 ? 1_000 : 0
     }
-    const pruning = startPruning({ storage, environment, retentionMs })
+    const pruning = startPruning({ prune, environment, retentionMs })
     await environment.advance(10 * 60_000 + 300)
     expect(steps.map((step) => step.at)).toEqual([0, 100, 200, 300, 600_300])
     expect(new Set(steps.map((step) => step.before))).toEqual(new Set([-retentionMs]))
@@ -34,14 +32,12 @@ describe('pruning', () => {
 
   it('storage that cannot be written is tried again later', async () => {
     let calls = 0
-    const storage = {
-      pruneEvents: async () => {
-        calls++
-        if (calls === 1) throw new ParleyError('storage-unavailable', 'The disk is full.')
-        return 0
-      },
+    const prune = async (): Promise<number> => {
+      calls++
+      if (calls === 1) throw new ParleyError('storage-unavailable', 'The disk is full.')
+      return 0
     }
-    startPruning({ storage, environment, retentionMs })
+    startPruning({ prune, environment, retentionMs })
     await environment.advance(10 * 60_000)
     expect(calls).toBe(2)
   })
@@ -49,13 +45,11 @@ describe('pruning', () => {
   it('a step under way when it is stopped is the last', async () => {
     let finish = (): void => undefined
     let calls = 0
-    const storage = {
-      pruneEvents: () => {
-        calls++
-        return new Promise<number>((resolve) => (finish = () => resolve(1)))
-      },
+    const prune = (): Promise<number> => {
+      calls++
+      return new Promise<number>((resolve) => (finish = () => resolve(1)))
     }
-    const pruning = startPruning({ storage, environment, retentionMs })
+    const pruning = startPruning({ prune, environment, retentionMs })
     await environment.advance(0)
     pruning.stop()
     finish()

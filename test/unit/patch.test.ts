@@ -136,6 +136,12 @@ describe('JSON Patch', () => {
     expect(run({ wide }, patch)).toEqual({ ok: false, detail: expect.stringContaining('too much work') })
   })
 
+  it('[DOC-5] many operations on one large object cost one copy of it', () => {
+    const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`k${i}`, i]))
+    const patch = Array.from({ length: 1_000 }, (_, i) => ({ op: 'replace', path: `/wide/k${i}`, value: -1 }))
+    expect(failed(run({ wide }, patch))).toBe(false)
+  })
+
   it('[DOC-5] copying a value into itself again and again neither hangs nor exhausts memory', () => {
     const patch = Array.from({ length: 60 }, (_, i) => [
       { op: 'copy', from: '/a', path: `/a/x${i}` },

@@ -1,6 +1,13 @@
 import * as Y from 'yjs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { CHECKPOINT_INTERVAL, SNAPSHOT_INTERVAL, type Authorship } from '../../server/documents/replica.ts'
+import { encodeEffect } from '../../server/content/effect.ts'
+import {
+  CHECKPOINT_INTERVAL,
+  SNAPSHOT_INTERVAL,
+  SNAPSHOT_UPDATE_BYTES,
+  type Authorship,
+  type Replica,
+} from '../../server/documents/replica.ts'
 import { toVersion, type Version } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import {
@@ -102,6 +109,42 @@ describe('Replica: checkpoints and snapshots', () => {
     expect((await core.storage.checkpoint(id('doc'), toVersion(1)))?.content).toBe('')
     const at = await core.storage.checkpoint(id('doc'), toVersion(CHECKPOINT_INTERVAL + 1))
     expect(at).toEqual({ version: CHECKPOINT_INTERVAL, content: `${CHECKPOINT_INTERVAL - 1}` })
+  })
+
+  it('a small update with a large effect brings a checkpoint too', async () => {
+    const lines = Array.from({ length: 3_000 }, (_, n) => `${n} ${'x'.repeat(20)}`)
+    const { replica } = await opened(lines.join('\n'))
+    const editor = new Editor(replica)
+    const update = editor.update((doc) => {
+      const text = doc.getText('content')
+      for (let at = lines.join('\n').length - 1; at > 0; at -= 25) text.delete(at, 1)
+    })
+    expect(update.length).toBeLessThan(32 * 1024)
+    await replica.applyLive(update, BOB)
+    const append = core.storage.acts.at(-1)?.appends[0]
+    expect(encodeEffect(append?.entry.effect ?? null)?.length).toBeGreaterThan(32 * 1024)
+    expect(append?.checkpoint).toBe(editor.doc.getText('content').toJSON())
+  })
+
+  it('takes a snapshot where few entries hold many bytes, counted from the last one on, through a reload too', async () => {
+    const { replica } = await opened('')
+    const snapshots: number[] = []
+    const rewrite = async (by: Replica, letter: string, bytes: number): Promise<void> => {
+      const staged = by.stageContent(letter.repeat(bytes), { author: ALICE, at: 0, origin: 'write' })
+      if (!staged) throw new Error('nothing changed')
+      if (staged.snapshot) snapshots.push(staged.snapshot.version)
+      await core.committer.commit([staged], nothingElse)
+    }
+    const third = Math.ceil(SNAPSHOT_UPDATE_BYTES / 3)
+    for (const letter of ['a', 'b', 'c', 'd']) await rewrite(replica, letter, third)
+    expect(snapshots).toEqual([4])
+    await rewrite(replica, 'e', third)
+    core = await core.restart()
+    const { replica: loaded } = await core.lease('doc')
+    await rewrite(loaded, 'f', third)
+    expect(snapshots).toEqual([4, 7])
+    core = await core.restart()
+    expect((await core.lease('doc')).replica.content()).toBe('f'.repeat(third))
   })
 
   it('takes a snapshot at every interval', async () => {

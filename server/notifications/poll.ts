@@ -1,0 +1,180 @@
+/** `/conflict-notifications` as a long poll (SPEC NOTE-4): one answer holds what came since a cursor. */
+import { can, type Principal } from '../auth/access.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { MAX_MISSED_CHANGES } from './catchUp.ts'
+import type { Feed } from './feed.ts'
+import { Progress } from './progress.ts'
+import type { SubscriptionRequest } from './request.ts'
+import type { FeedEvent, Sink, Subscription } from './subscription.ts'
+
+/**
+ * Events of one answer, some 500 kB. More than the changes found by a sweep of the documents, which share one
+ * place: a poll that stopped amid them would get the same ones again, and never the rest.
+ */
+const EVENTS_AN_ANSWER = MAX_MISSED_CHANGES + 1
+/** Polls that wait at once: a file descriptor and some 50 kB each. */
+const MAX_WAITING = 20_000
+
+export interface PollParts {
+  /** Throws `overloaded` while the server starts. */
+  readonly feed: () => Feed
+  readonly environment: Environment
+  /** Whether a token that was verified once still counts: not expired, not revoked. */
+  readonly isValid: (principal: Principal) => boolean
+}
+
+export interface PollAnswer {
+  /** CloudEvents as JSON text, in order. */
+  readonly events: readonly string[]
+  /** From where the next poll goes on. */
+  readonly cursor: string
+}
+
+export class Polls {
+  readonly #parts: PollParts
+  readonly #waiting = new Set<Poll>()
+  #closing = false
+
+  constructor(parts: PollParts) {
+    this.#parts = parts
+  }
+
+  /** How many wait for an answer. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /**
+   * Resolves with what there is since the cursor of the request, or else with what comes first within `waitMs`;
+   * with no events after that time, when `gone` says that nobody waits any more, and when the server stops.
+   * Rejects with `cursor-expired` where what was missed can no longer be told.
+   */
+  async poll(
+    principal: Principal,
+    request: SubscriptionRequest,
+    waitMs: number,
+    gone: AbortSignal,
+  ): Promise<PollAnswer> {
+    if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
+    if (this.#waiting.size >= MAX_WAITING) throw new ParleyError('overloaded', 'There are too many polls.')
+    const { environment, isValid } = this.#parts
+    const poll = new Poll(this.#parts.feed(), environment)
+    this.#waiting.add(poll)
+    const leave = (): void => poll.finish()
+    gone.addEventListener('abort', leave)
+    try {
+      const mayRead = (document: DocumentId): boolean => isValid(principal) && can(principal, 'read', document)
+      const untilExpiryMs = principal.expiresAt * 1_000 - environment.now()
+      return await poll.run(request, mayRead, Math.max(0, Math.min(waitMs, untilExpiryMs)))
+    } finally {
+      gone.removeEventListener('abort', leave)
+      this.#waiting.delete(poll)
+    }
+  }
+
+  /** Answers every poll with what it has. */
+  close(): void {
+    this.#closing = true
+    for (const poll of this.#waiting) poll.finish()
+  }
+}
+
+class Poll implements Sink {
+  readonly #feed: Feed
+  readonly #environment: Environment
+  readonly #events: string[] = []
+  #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
+  #waitMs = 0
+  #timer: Timer | null = null
+  #resolve: (answer: PollAnswer) => void = () => undefined
+  #reject: (error: unknown) => void = () => undefined
+
+  constructor(feed: Feed, environment: Environment) {
+    this.#feed = feed
+    this.#environment = environment
+  }
+
+  run(
+    { patterns, types, since }: SubscriptionRequest,
+    mayRead: (document: DocumentId) => boolean,
+    waitMs: number,
+  ): Promise<PollAnswer> {
+    this.#waitMs = waitMs
+    const subscription = this.#feed.subscribe({ patterns, types, mayRead }, since, this)
+    this.#reading = { subscription, progress: new Progress(subscription.cursor, types, this.#feed.epoch) }
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      if (subscription.joinedAfter !== null) this.#wait()
+    })
+  }
+
+  /** Answers with what it has; idempotent. */
+  finish(): void {
+    const reading = this.#end()
+    if (reading === null) return
+    const { subscription, progress } = reading
+    if (subscription.joinedAfter !== null && !this.#isFull()) progress.moveTo(this.#feed.settled())
+    this.#resolve({ events: this.#events, cursor: progress.cursor })
+  }
+
+  // What the feed calls
+
+  deliver(event: FeedEvent, [subscription]: readonly Subscription[]): void {
+    this.#events.push(event.json)
+    this.#reading?.progress.delivered(event)
+    if (this.#isFull()) this.finish()
+    // What is told in the same turn shares the answer.
+    else if (subscription?.joinedAfter !== null && this.#events.length === 1) this.#finishAfter(0)
+  }
+
+  resync(_subscription: Subscription, cursor: string): void {
+    this.#fail(
+      new ParleyError('cursor-expired', 'What came after `since` is not kept any more.', { extras: { cursor } }),
+    )
+  }
+
+  caughtUp(): void {
+    this.#reading?.progress.caughtUp()
+    if (this.#events.length > 0) this.finish()
+    else this.#wait()
+  }
+
+  room(): null {
+    // One answer takes so little that it may wait in memory, and it ends by itself.
+    return null
+  }
+
+  failed(_subscription: Subscription, error: unknown): void {
+    this.#fail(error)
+  }
+
+  #isFull(): boolean {
+    return this.#events.length >= EVENTS_AN_ANSWER
+  }
+
+  #wait(): void {
+    if (this.#waitMs === 0) this.finish()
+    else this.#finishAfter(this.#waitMs)
+  }
+
+  #finishAfter(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#environment.after(delayMs, () => this.finish())
+  }
+
+  #fail(error: unknown): void {
+    if (this.#end() !== null) this.#reject(error)
+  }
+
+  /** What was read until now, once. */
+  #end(): { readonly subscription: Subscription; readonly progress: Progress } | null {
+    const reading = this.#reading
+    this.#reading = null
+    this.#timer?.cancel()
+    reading?.subscription.close()
+    return reading
+  }
+}

@@ -1,0 +1,100 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { tokenMissing } from '../auth/bearer.ts'
+import { negotiate } from '../http/accept.ts'
+import type { Routes } from '../http/mount.ts'
+import { queryInteger } from '../http/validation.ts'
+import { parseCursor } from './envelope.ts'
+import type { Polls } from './poll.ts'
+import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from './request.ts'
+import type { EventStreams } from './sse.ts'
+
+export interface NotificationRouteParts {
+  /** Part of every cursor. */
+  readonly epoch: string
+  readonly streams: EventStreams
+  readonly polls: Polls
+}
+
+/** Proxies cut requests that are silent for longer (SPEC NOTE-4). */
+const MAX_WAIT_SECONDS = 60
+
+const JSON_ANSWER = 'application/json'
+const STREAM_ANSWER = 'text/event-stream'
+
+const Query = Type.Object(
+  {
+    documents: Type.Optional(Type.String()),
+    events: Type.Optional(Type.String()),
+    since: Type.Optional(Type.String()),
+    waitSeconds: Type.Optional(Type.String()),
+    token: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+)
+
+/** The feed over HTTP: as Server-Sent Events where the client prefers them, else as a long poll (SPEC NOTE-3, NOTE-4). */
+export function notificationRoutes({ epoch, streams, polls }: NotificationRouteParts): Routes {
+  return async (app) => {
+    const options = {
+      config: { access: 'authenticated', queryToken: true },
+      schema: { querystring: Query },
+      // A stream has no end whose headers could be told.
+      exposeHeadRoute: false,
+      onRequest: async (request: FastifyRequest) => requireHeaderUnlessStream(request),
+    } as const
+    app.get('/conflict-notifications', options, async (request, reply) => {
+      void reply.header('Vary', 'Accept')
+      const query = new URLSearchParams(request.query)
+      if (!wantsStream(request)) return answerPoll(polls, request, reply, query, epoch)
+      const asked = resumed(readQuery(query, epoch, ['token']), request.headers, epoch)
+      streams.assertRoom()
+      reply.hijack()
+      streams.open(reply.raw, reply.getHeaders(), request.principal, asked)
+      return reply
+    })
+  }
+}
+
+/** A client that takes neither gets JSON, as RFC 9110 §12.5.1 allows. */
+const wantsStream = (request: FastifyRequest): boolean =>
+  negotiate(request.headers.accept, [JSON_ANSWER, STREAM_ANSWER]) === STREAM_ANSWER
+
+/** SPEC AUTH-1: `?token=` counts where a browser cannot set a header only. */
+function requireHeaderUnlessStream(request: FastifyRequest): void {
+  if (!wantsStream(request) && request.headers.authorization === undefined) throw tokenMissing()
+}
+
+function readQuery(query: URLSearchParams, epoch: string, others: readonly string[]): SubscriptionRequest {
+  return parseQuery(query, epoch, others) ?? parseRequest({}, epoch)
+}
+
+/**
+ * `Last-Event-ID` wins: it is what a client that resumes has read, and its URL is that of its first request. One
+ * that is no cursor is like one too old, for any status but 200 would end an EventSource for good.
+ */
+function resumed(request: SubscriptionRequest, headers: IncomingHttpHeaders, epoch: string): SubscriptionRequest {
+  const id = headers['last-event-id']
+  if (typeof id !== 'string' || id === '') return request
+  return { ...request, since: (id.length > MAX_CURSOR_LENGTH ? null : parseCursor(id, epoch)) ?? 'foreign' }
+}
+
+async function answerPoll(
+  polls: Polls,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  query: URLSearchParams,
+  epoch: string,
+): Promise<FastifyReply> {
+  const asked = readQuery(query, epoch, ['waitSeconds'])
+  const wait = { name: 'waitSeconds', minimum: 0, maximum: MAX_WAIT_SECONDS }
+  const waitSeconds = queryInteger(query.get('waitSeconds') ?? undefined, wait) ?? 0
+  const left = new AbortController()
+  reply.raw.once('close', () => left.abort())
+  const { events, cursor } = await polls.poll(request.principal, asked, waitSeconds * 1_000, left.signal)
+  return reply
+    .header('Cache-Control', 'no-store')
+    .type(JSON_ANSWER)
+    .send(`{"events":[${events.join(',')}],"cursor":${JSON.stringify(cursor)}}`)
+}

@@ -1,0 +1,334 @@
+/**
+ * What is on its way to one webhook. Events are first queued in storage, with the cursor they move, and then
+ * posted: so a restart loses and doubles none. Those of one document go one after the other, the next only when the
+ * one before it was taken or given up; documents do not wait for each other.
+ */
+import { can, type Principal } from '../auth/access.ts'
+import { invariant } from '../foundation/assert.ts'
+import { randomTag, runAt, type Environment, type Timer } from '../foundation/environment.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Feed } from './feed.ts'
+import { Progress } from './progress.ts'
+import { parseRequest, parseSince } from './request.ts'
+import type { FeedEvent, Sink, Subscription } from './subscription.ts'
+import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from './webhook.ts'
+import { afterAttempt, isGone, postOf } from './webhookAttempt.ts'
+import { principalOf } from './webhookOwner.ts'
+import type { Send } from './webhooksSender.ts'
+
+/** Deliveries of one webhook that wait, in memory and in storage: about 1 MB. Past this, events wait in the feed. */
+const MAX_WAITING = 1_000
+/** Posts to one receiver at a time, so that one that never answers is not flooded. Each webhook has its own. */
+const PARALLEL_POSTS = 4
+/** Finished deliveries that are kept to be shown. */
+export const KEPT_DELIVERIES = 200
+/** Storage that refused a write is asked again after this. */
+const STORAGE_RETRY_MS = 1_000
+/** The cursor of a webhook that nothing is for moves on this often, so that it never becomes too old. */
+const MOVE_ON_MS = 3_600_000
+
+export interface LineParts {
+  readonly feed: Feed
+  readonly storage: Pick<Storage, 'queueDeliveries' | 'updateDelivery'>
+  readonly environment: Environment
+  readonly send: Send
+  /** Whether the tokens of its owner were revoked since. */
+  readonly isRevoked: (owner: Principal) => boolean
+  /** Is called once, when nothing may be sent any more. */
+  readonly onDisabled: (reason: DisabledReason) => void
+  /** Is told of errors nobody expected. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+interface Incoming {
+  readonly delivery: Delivery
+  readonly cursor: string
+}
+
+export class WebhookLine implements Sink {
+  readonly #webhook: Webhook
+  readonly #owner: Principal
+  readonly #parts: LineParts
+  readonly #stopping = new AbortController()
+  readonly #timers = new Set<Timer>()
+  /** Where the next subscription goes on. */
+  #cursor: string
+  #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
+  #incoming: Incoming[] = []
+  /** How many of them are on their way to storage. */
+  #queuing = 0
+  /** What is to be posted, by document; `''` for what is of none. */
+  readonly #lanes = new Map<string, StoredDelivery[]>()
+  #waiting = 0
+  /** What storage held at the start. */
+  readonly #pending: StoredDelivery[]
+  /** Lanes whose first delivery is due, and that no post is under way for. */
+  readonly #due: string[] = []
+  #posts = 0
+  readonly #roomWaiters: (() => void)[] = []
+
+  /** `pending` is what storage holds for it, oldest first. */
+  constructor({ webhook, cursor }: StoredWebhook, pending: readonly StoredDelivery[], parts: LineParts) {
+    this.#webhook = webhook
+    this.#owner = principalOf(webhook.owner)
+    this.#cursor = cursor
+    this.#parts = parts
+    this.#pending = [...pending]
+  }
+
+  /** Takes up what is pending, and what comes. */
+  start(): void {
+    for (const delivery of this.#pending.splice(0)) this.#enqueue(delivery)
+    this.#subscribe()
+    this.#moveOnLater()
+  }
+
+  /** Ends what is under way; what is pending stays in storage. Idempotent. */
+  stop(): void {
+    this.#stopping.abort()
+    this.#reading?.subscription.close()
+    this.#reading = null
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    this.#releaseWaiters()
+  }
+
+  /** Ends it for good where its owner's rights have ended. */
+  revalidate(): void {
+    if (!this.#stopped && this.#parts.isRevoked(this.#owner)) this.#disable('revoked')
+  }
+
+  // What the feed calls
+
+  deliver(event: FeedEvent): void {
+    this.#reading?.progress.delivered(event)
+    this.#take(event, event.id)
+  }
+
+  resync(_subscription: Subscription, cursor: string): void {
+    this.#reading?.progress.restart(cursor)
+    this.#take({ type: 'resync', document: null, json: JSON.stringify({ type: 'resync', cursor }) }, cursor)
+  }
+
+  caughtUp(): void {
+    this.#reading?.progress.caughtUp()
+  }
+
+  room(): Promise<void> | null {
+    if (this.#stopped || this.#hasRoom()) return null
+    return new Promise((resolve) => this.#roomWaiters.push(resolve))
+  }
+
+  failed(_subscription: Subscription, error: unknown): void {
+    this.#report(error)
+    this.#reading = null
+    this.#after(STORAGE_RETRY_MS, () => this.#subscribe())
+  }
+
+  // From the feed into storage
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
+  #subscribe(): void {
+    if (this.#stopped || this.#reading !== null) return
+    const { feed, isRevoked } = this.#parts
+    const { documents, events } = this.#webhook
+    const { patterns, types } = parseRequest({ documents, events }, feed.epoch)
+    const mayRead = (document: DocumentId): boolean => !isRevoked(this.#owner) && can(this.#owner, 'read', document)
+    const subscription = feed.subscribe({ patterns, types, mayRead }, parseSince(this.#cursor, feed.epoch), this)
+    this.#reading = { subscription, progress: new Progress(subscription.cursor, types, feed.epoch) }
+  }
+
+  #take(told: Pick<Delivery, 'type' | 'document'> & { readonly json: string }, cursor: string): void {
+    const { environment } = this.#parts
+    const now = environment.now()
+    const delivery: Delivery = {
+      message: `msg_${randomTag(environment, 26)}`,
+      type: told.type,
+      document: told.document,
+      body: told.json,
+      createdAt: now,
+      attempts: 0,
+      firstAttemptAt: null,
+      lastAttempt: null,
+      state: { status: 'pending', nextAttemptAt: now },
+    }
+    this.#cursor = cursor
+    this.#incoming.push({ delivery, cursor })
+    if (this.#load >= MAX_WAITING) this.#pause()
+    if (this.#queuing === 0) void this.#queue()
+  }
+
+  /** What comes from now on waits in the feed. */
+  #pause(): void {
+    this.#reading?.subscription.close()
+    this.#reading = null
+  }
+
+  async #queue(): Promise<void> {
+    while (this.#incoming.length > 0 && !this.#stopped) {
+      const batch = this.#incoming
+      this.#incoming = []
+      this.#queuing = batch.length
+      const cursor = batch.at(-1)?.cursor ?? this.#cursor
+      const deliveries = batch.map(({ delivery }) => delivery)
+      const stored = await this.#persist(() =>
+        this.#parts.storage.queueDeliveries(this.#webhook.id, cursor, deliveries),
+      )
+      this.#queuing = 0
+      for (const delivery of stored ?? []) this.#enqueue(delivery)
+    }
+    this.#goOn()
+  }
+
+  /** Writes until the disk takes it; null, or no answer at all, when this was stopped before. */
+  async #persist<T>(write: () => Promise<T>): Promise<T | null> {
+    while (!this.#stopped) {
+      try {
+        return await write()
+      } catch (error) {
+        if (this.#stopped) return null
+        this.#report(error)
+        await new Promise<void>((resolve) => this.#after(STORAGE_RETRY_MS, resolve))
+      }
+    }
+    return null
+  }
+
+  #moveOnLater(): void {
+    this.#after(MOVE_ON_MS, () => {
+      this.#moveOn()
+      this.#moveOnLater()
+    })
+  }
+
+  #moveOn(): void {
+    if (this.#reading === null || this.#reading.subscription.joinedAfter === null) return
+    const { progress } = this.#reading
+    if (this.#incoming.length + this.#queuing > 0 || !progress.moveTo(this.#parts.feed.settled())) return
+    this.#cursor = progress.cursor
+    // Not tried again: by then another write may have moved the cursor further.
+    this.#parts.storage
+      .queueDeliveries(this.#webhook.id, progress.cursor, [])
+      .catch((error: unknown) => this.#report(error))
+  }
+
+  // From storage to the receiver
+
+  #enqueue(delivery: StoredDelivery): void {
+    this.#waiting++
+    const lane = delivery.document ?? ''
+    const waiting = this.#lanes.get(lane)
+    if (waiting) {
+      waiting.push(delivery)
+      return
+    }
+    this.#lanes.set(lane, [delivery])
+    this.#schedule(lane, delivery)
+  }
+
+  #schedule(lane: string, { state }: StoredDelivery): void {
+    invariant(state.status === 'pending', 'only what is pending is posted')
+    const { environment } = this.#parts
+    const makeDue = (): void => {
+      this.#due.push(lane)
+      this.#pump()
+    }
+    if (state.nextAttemptAt <= environment.now()) {
+      makeDue()
+      return
+    }
+    const timer = runAt(environment, state.nextAttemptAt, () => {
+      this.#timers.delete(timer)
+      makeDue()
+    })
+    this.#timers.add(timer)
+  }
+
+  #pump(): void {
+    while (this.#posts < PARALLEL_POSTS && !this.#stopped) {
+      const lane = this.#due.shift()
+      if (lane === undefined) return
+      this.#posts++
+      void this.#post(lane)
+    }
+  }
+
+  /** Makes one attempt for the first delivery of a lane. */
+  async #post(lane: string): Promise<void> {
+    const delivery = this.#lanes.get(lane)?.[0]
+    invariant(delivery !== undefined, 'a lane that is due holds something')
+    const { environment, send, storage } = this.#parts
+    this.revalidate()
+    if (this.#stopped) return
+    const outcome = await send(postOf(this.#webhook, delivery, environment.now()), this.#stopping.signal)
+    if (this.#stopped) return
+    const random = (environment.randomBytes(1)[0] ?? 0) / 256
+    const tried = afterAttempt(delivery, outcome, environment.now(), random)
+    await this.#persist(() => storage.updateDelivery(this.#webhook.id, tried, KEPT_DELIVERIES))
+    if (this.#stopped) return
+    this.#posts--
+    if (isGone(outcome)) this.#disable('gone')
+    else this.#settle(lane, tried)
+    this.#pump()
+  }
+
+  #settle(lane: string, tried: StoredDelivery): void {
+    const waiting = this.#lanes.get(lane)
+    invariant(waiting !== undefined, 'the lane still holds what was tried')
+    if (tried.state.status === 'pending') {
+      waiting[0] = tried
+      this.#schedule(lane, tried)
+      return
+    }
+    waiting.shift()
+    this.#waiting--
+    const [next] = waiting
+    if (next === undefined) this.#lanes.delete(lane)
+    else this.#schedule(lane, next)
+    this.#goOn()
+  }
+
+  #disable(reason: DisabledReason): void {
+    this.stop()
+    this.#parts.onDisabled(reason)
+  }
+
+  // How much waits
+
+  get #load(): number {
+    return this.#waiting + this.#queuing + this.#incoming.length
+  }
+
+  #hasRoom(): boolean {
+    return this.#load < MAX_WAITING / 2
+  }
+
+  /** Takes in what waited for room. */
+  #goOn(): void {
+    if (this.#stopped || !this.#hasRoom()) return
+    this.#releaseWaiters()
+    this.#subscribe()
+  }
+
+  #releaseWaiters(): void {
+    for (const release of this.#roomWaiters.splice(0)) release()
+  }
+
+  /** That storage cannot be written shows in readiness; it need not be told for each webhook, each second. */
+  #report(error: unknown): void {
+    if (!(error instanceof ParleyError)) this.#parts.onUnexpected(error)
+  }
+
+  #after(delayMs: number, task: () => void): void {
+    const timer = this.#parts.environment.after(delayMs, () => {
+      this.#timers.delete(timer)
+      task()
+    })
+    this.#timers.add(timer)
+  }
+}

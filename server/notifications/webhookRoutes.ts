@@ -1,0 +1,122 @@
+import { Type } from 'typebox'
+import { toTimestamp } from '../foundation/environment.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { MAX_PATTERNS } from './request.ts'
+import type { StoredDelivery, WebhookId } from './webhook.ts'
+import type { KnownWebhook, Webhooks } from './webhooks.ts'
+
+const WEBHOOK_ID_PATTERN = '^whk_[0-9A-HJKMNP-TV-Z]{26}$'
+/** Patterns of full length fit in. */
+const BODY_LIMIT_BYTES = 32 * 1024
+const MAX_URL_LENGTH = 2_048
+
+const Body = Type.Object(
+  {
+    url: Type.String({ minLength: 1, maxLength: MAX_URL_LENGTH }),
+    documents: Type.Array(Type.String(), { minItems: 1, maxItems: MAX_PATTERNS }),
+    events: Type.Optional(Type.Array(Type.String())),
+  },
+  { additionalProperties: false },
+)
+const ListQuery = Type.Object(PAGE_QUERY, { additionalProperties: false })
+/** Positions in the lists: the last one shown. */
+const WebhookCursor = Type.Tuple([Type.String({ pattern: WEBHOOK_ID_PATTERN })])
+const DeliveryCursor = Type.Tuple([Type.Integer({ minimum: 1 })])
+
+type TypedApp = Parameters<Routes>[0]
+
+/** Webhooks as resources (SPEC NOTE-5). */
+export function webhookRoutes(webhooks: Webhooks): Routes {
+  return async (app) => {
+    addRegister(app, webhooks)
+    addList(app, webhooks)
+    addOne(app, webhooks)
+    addDeliveries(app, webhooks)
+  }
+}
+
+function addRegister(app: TypedApp, webhooks: Webhooks): void {
+  const options = {
+    config: { access: 'authenticated' },
+    schema: { body: Body },
+    bodyLimit: BODY_LIMIT_BYTES,
+  } as const
+  app.post('/conflict-notifications', options, async (request, reply) => {
+    const webhook = await webhooks.register(request.principal, request.body)
+    return reply
+      .code(201)
+      .header('Location', `/conflict-notifications/${webhook.id}`)
+      .header('Cache-Control', 'no-store')
+      .send({ ...show({ webhook, disabled: null }), secret: webhook.secret })
+  })
+}
+
+function addList(app: TypedApp, webhooks: Webhooks): void {
+  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  app.get('/conflict-notifications/webhooks', options, async (request) => {
+    const { limit, after } = pageAsked(request.query, WebhookCursor)
+    const own = webhooks.ownedBy(request.principal.sub).toSorted((a, b) => (a.webhook.id < b.webhook.id ? -1 : 1))
+    const found = own.filter(({ webhook }) => after === null || webhook.id > after[0])
+    return pageOf(found, limit, show, ({ webhook }) => [webhook.id])
+  })
+}
+
+function addOne(app: TypedApp, webhooks: Webhooks): void {
+  const options = { config: { access: 'authenticated' } } as const
+  app.get('/conflict-notifications/:webhook', options, async (request) =>
+    show(webhooks.find(webhookInPath(request.params), request.principal)),
+  )
+  app.delete('/conflict-notifications/:webhook', options, async (request, reply) => {
+    await webhooks.remove(webhookInPath(request.params), request.principal)
+    return reply.code(204).send()
+  })
+}
+
+function addDeliveries(app: TypedApp, webhooks: Webhooks): void {
+  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  app.get('/conflict-notifications/:webhook/deliveries', options, async (request) => {
+    const id = webhookInPath(request.params)
+    const { limit, after } = pageAsked(request.query, DeliveryCursor)
+    const query = { before: after && after[0], limit: limit + 1 }
+    const found = await webhooks.deliveries(id, request.principal, query)
+    return pageOf(found, limit, showDelivery, ({ position }) => [position])
+  })
+}
+
+function webhookInPath(params: unknown): WebhookId {
+  const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'webhook') : undefined
+  if (typeof text === 'string' && isWebhookId(text)) return text
+  throw new ParleyError('invalid-request', 'The path does not hold a valid webhook id.')
+}
+
+const isWebhookId = (text: string): text is WebhookId => new RegExp(WEBHOOK_ID_PATTERN).test(text)
+
+/** Without its secret, which is shown once. */
+const show = ({ webhook, disabled }: KnownWebhook) => ({
+  id: webhook.id,
+  url: webhook.url,
+  documents: webhook.documents,
+  events: webhook.events,
+  owner: webhook.owner.sub,
+  createdAt: toTimestamp(webhook.createdAt),
+  status: disabled === null ? 'active' : 'disabled',
+  disabledAt: disabled && toTimestamp(disabled.at),
+  disabledReason: disabled && disabled.reason,
+})
+
+const showDelivery = ({ message, type, document, body, createdAt, attempts, lastAttempt, state }: StoredDelivery) => ({
+  id: message,
+  type,
+  document,
+  status: state.status,
+  createdAt: toTimestamp(createdAt),
+  attempts,
+  lastAttemptAt: lastAttempt && toTimestamp(lastAttempt.at),
+  lastStatus: lastAttempt && lastAttempt.status,
+  lastError: lastAttempt && lastAttempt.error,
+  nextAttemptAt: state.status === 'pending' ? toTimestamp(state.nextAttemptAt) : null,
+  finishedAt: state.status === 'pending' ? null : toTimestamp(state.finishedAt),
+  body,
+})

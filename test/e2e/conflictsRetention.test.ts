@@ -1,0 +1,51 @@
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
+import { expectStatus, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+let aheadMs = 0
+/** A clock that can be put forward; a start prunes at once. */
+const environment: Environment = { ...systemEnvironment, now: () => Date.now() + aheadMs }
+
+let server: ConflictServer
+beforeAll(async () => {
+  server = await startConflictServer({ PARLEY_CONFLICT_RETENTION_DAYS: '30' }, undefined, environment)
+})
+afterAll(() => server.stop())
+
+async function restartAfterDays(days: number): Promise<void> {
+  aheadMs += days * DAY_MS
+  await server.restart()
+}
+
+function countContents(): unknown {
+  const database = new Database(server.file, { readonly: true })
+  try {
+    return database.prepare('SELECT count(*) FROM contents').pluck().get()
+  } finally {
+    database.close()
+  }
+}
+
+describe('retention', () => {
+  it('[CONF-9] closed conflicts are forgotten with their contents after the time set, open ones never', async () => {
+    const sides = { base: 'a', current: 'b', incoming: 'c' }
+    const closed = await stage(server, sides)
+    const dismiss = { conflictId: closed.conflict.id, dismiss: true }
+    expectStatus(await closed.alice.post('/resolve-conflict', dismiss), 200)
+    const open = await stage(server, { ...sides, incoming: 'other' })
+    expect(countContents()).toBe(2)
+
+    await restartAfterDays(29)
+    const early = await server.as('alice')
+    expectStatus(await early.get(`/conflicts/${closed.conflict.id}`), 200)
+    await restartAfterDays(2)
+    const late = await server.as('alice')
+    const statusOf = async (id: string) => (await late.get(`/conflicts/${id}`)).status
+    await vi.waitFor(async () => expect(await statusOf(closed.conflict.id)).toBe(404), { timeout: 10_000 })
+    expect(await statusOf(open.conflict.id)).toBe(200)
+    expect((await late.get(`/conflicts/${open.conflict.id}/incoming`)).body).toBe('other')
+    expect(countContents()).toBe(1)
+  })
+})

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import type { ConflictRecord } from '../../server/conflicts/conflict.ts'
+import { showConflict } from '../../server/conflicts/show.ts'
+import { newStaleWrite } from '../../server/conflicts/staleWrite.ts'
+import { kindOf, type Content } from '../../server/content/content.ts'
+import { effectBetween } from '../../server/content/effect.ts'
+import { merge } from '../../server/content/merge.ts'
+import { parseDocumentId, toConflictId, toIncarnation, toPrincipalId, toVersion } from '../../server/foundation/ids.ts'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import type { EntryEffect, Storage } from '../../server/storage/storage.ts'
+
+const AT = Date.UTC(2026, 10, 22)
+type Log = Pick<Storage, 'epoch' | 'effects' | 'checkpoint' | 'content'>
+
+/** A log of these contents from version 1 on, version n by `p<n>`, with a checkpoint at each. */
+function logOf(contents: readonly Content[], stored: Record<string, Content> = {}): Storage {
+  const entries = contents.map((content, n): EntryEffect => {
+    const before = contents[n - 1] ?? (typeof content === 'string' ? '' : {})
+    const author = toPrincipalId(`p${n + 1}`)
+    return {
+      version: toVersion(n + 1),
+      author,
+      at: AT,
+      origin: n === 0 ? 'create' : 'write',
+      effect: effectBetween(before, content),
+    }
+  })
+  const log: Log = {
+    epoch: 'epoch',
+    effects: async (_, after, upTo, limit) =>
+      entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit),
+    checkpoint: async (_, version) => ({ version, content: contents[version - 1] ?? expect.fail() }),
+    content: async (hash) => stored[hash] ?? null,
+  }
+  // Showing asks for nothing else.
+  return log as Storage
+}
+
+function recordOf(contents: readonly Content[], incoming: Content): ConflictRecord {
+  const [base = '', current = ''] = [contents[0], contents.at(-1)]
+  return newStaleWrite({
+    id: toConflictId('cfl_1'),
+    document: parseDocumentId('doc') ?? expect.fail(),
+    documentKind: kindOf(base),
+    incarnation: toIncarnation('abc'),
+    author: toPrincipalId('alice'),
+    at: AT,
+    baseVersion: toVersion(1),
+    currentVersion: toVersion(contents.length),
+    incomingHash: 'incoming',
+    merge: merge(base, current, incoming),
+    state: { status: 'open' },
+  })
+}
+
+describe('a conflict whose history is too large to be read', () => {
+  const COUNT = 40
+  const large = (n: number): string => String.fromCodePoint(0x4e00 + n).repeat(600_000)
+
+  it('[CONF-1] names the authors of lines from the part that was read', async () => {
+    const contents = Array.from({ length: COUNT }, (_, n) => (n === 0 ? 'a\nb' : `a\n${large(n)}`))
+    const storage = logOf(contents, { incoming: 'a\nmine' })
+    const shown = await showConflict(storage, recordOf(contents, 'a\nmine'), { contents: true })
+    expect(shown.base.authors).toEqual(['p1'])
+    expect(shown.intervening.length).toBeLessThan(COUNT - 1)
+    expect(shown.intervening.at(-1)).toMatchObject({ version: COUNT, author: `p${COUNT}` })
+    expect(shown).toMatchObject({ truncated: true, overlaps: [{ id: 'L2-3' }] })
+  })
+
+  it('[CONF-1] works the authors out from a content within the history, not from base', async () => {
+    const between = Array.from({ length: COUNT }, (_, n) => `a\n${large(n)}`)
+    const contents = ['a\nb', ...between, 'a\nsmall', 'a\nsmaller', 'A\nsmaller']
+    const storage = logOf(contents, { incoming: 'a\nmine' })
+    const shown = await showConflict(storage, recordOf(contents, 'a\nmine'), { contents: true })
+    expect(shown.overlaps).toMatchObject([{ base: 'a\nb', current: 'A\nsmaller', incoming: 'a\nmine' }])
+    const [{ authors = [] } = {}] = shown.overlaps as { authors?: string[] }[]
+    expect(authors.slice(-3)).toEqual([`p${COUNT + 2}`, `p${COUNT + 3}`, `p${COUNT + 4}`])
+    expect(authors).not.toContain('p2')
+    expect(shown.truncated).toBe(false)
+  })
+
+  it('[CONF-1] blames json places on whoever changed them in that part', async () => {
+    const contents = Array.from({ length: COUNT }, (_, n) => ({ a: n, b: large(n) }))
+    contents.push({ a: 99, b: 'small' }, { a: 99, b: 'smaller' })
+    const base = { a: 0, b: 'small' }
+    const storage = logOf([base, ...contents], { incoming: { a: -1, b: 'other' } })
+    const shown = await showConflict(storage, recordOf([base, ...contents], { a: -1, b: 'other' }), { contents: true })
+    expect(shown.overlaps).toMatchObject([
+      { pointer: '/a', current: { present: true, value: 99, version: COUNT + 2, author: `p${COUNT + 2}` } },
+      { pointer: '/b', current: { present: true, value: 'smaller', version: COUNT + 3, author: `p${COUNT + 3}` } },
+    ])
+  })
+})
+
+describe('a conflict of a content with long keys', () => {
+  const side = (value: number) => ({
+    ['k'.repeat(20_000)]: Object.fromEntries(Array.from({ length: 60 }, (_, n) => [n, value])),
+  })
+
+  it('[CONF-1] names places as far as they fit, and says that it is truncated', async () => {
+    const contents = Array.from({ length: 30 }, (_, n) => side(n))
+    const storage = logOf(contents, { incoming: side(-1) })
+    const shown = await showConflict(storage, recordOf(contents, side(-1)), { contents: true })
+    expect(JSON.stringify(shown).length).toBeLessThan(1024 * 1024)
+    expect(shown.truncated).toBe(true)
+    expect(shown.overlaps).not.toHaveLength(0)
+    expect(shown.overlaps[0]).not.toHaveProperty('base')
+    expect(shown.intervening).toHaveLength(29)
+    expect(shown.base.content).toEqual(side(0))
+  })
+
+  it('[CONF-1] shows the pointers of the newest entries first', async () => {
+    const long = 'k'.repeat(100_000)
+    const contents = Array.from({ length: 6 }, (_, n) => ({ [long]: n, short: n }))
+    const storage = logOf(contents, { incoming: { [long]: -1 } })
+    const shown = await showConflict(storage, recordOf(contents, { [long]: -1 }), { contents: true })
+    const named = shown.intervening.map((entry) => 'pointers' in entry)
+    expect(named).toEqual([false, false, false, true, true])
+    expect(shown.intervening.at(-1)).toMatchObject({ version: 6, pointers: [`/${long}`, '/short'] })
+  })
+})
+
+describe('a conflict whose contents are damaged', () => {
+  it('[OPS-6] says so instead of showing something else in their place', async () => {
+    const contents = ['a', 'b']
+    const record = recordOf(contents, 'c')
+    const lost = showConflict(logOf(contents), record, { contents: true })
+    await expect(lost).rejects.toThrow(expect.objectContaining({ code: 'document-damaged' }))
+    await expect(lost).rejects.toBeInstanceOf(ParleyError)
+  })
+})

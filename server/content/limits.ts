@@ -7,6 +7,12 @@ export interface ContentLimits {
   readonly maxNodes: number
 }
 
+/**
+ * Changes, overlaps and blame name places by pointers; keys as long as contents would make a few KB of document
+ * into hundreds of MB of pointers.
+ */
+export const MAX_POINTER_UNITS = 4_096
+
 export interface LimitBreach {
   readonly code: 'content-too-large' | 'content-too-complex'
   readonly detail: string
@@ -22,6 +28,10 @@ export function checkContent(content: Content, limits: ContentLimits): LimitBrea
   if (size.bytes > limits.maxBytes) return tooLarge(limits)
   if (size.depth > limits.maxDepth) {
     return { code: 'content-too-complex', detail: `Content nests at most ${limits.maxDepth} levels deep.` }
+  }
+  if (size.pointerUnits > MAX_POINTER_UNITS) {
+    const detail = `The keys on the way to a value are at most ${MAX_POINTER_UNITS} characters long together.`
+    return { code: 'content-too-complex', detail }
   }
   if (size.nodes > limits.maxNodes) {
     return { code: 'content-too-complex', detail: `Content holds at most ${limits.maxNodes} values.` }
@@ -44,19 +54,27 @@ interface Size {
   bytes: number
   depth: number
   nodes: number
+  pointerUnits: number
+}
+
+/** A value with the length of the pointer that leads to it. */
+interface Place {
+  readonly value: JsonValue
+  readonly pointerUnits: number
 }
 
 /** Walks level by level; stops once `bytes` is past `enoughBytes`. */
 function measure(root: JsonValue, enoughBytes: number): Size {
-  const size: Size = { bytes: 0, depth: 0, nodes: 0 }
-  let level = [root]
+  const size: Size = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
+  let level: Place[] = [{ value: root, pointerUnits: 0 }]
   while (level.length > 0) {
-    const next: JsonValue[] = []
+    const next: Place[] = []
     let nested = false
-    for (const value of level) {
+    for (const place of level) {
       size.nodes += 1
-      nested ||= typeof value === 'object' && value !== null
-      size.bytes += ownBytes(value, next)
+      size.pointerUnits = Math.max(size.pointerUnits, place.pointerUnits)
+      nested ||= typeof place.value === 'object' && place.value !== null
+      size.bytes += ownBytes(place, next)
       if (size.bytes > enoughBytes) return size
     }
     if (nested) size.depth += 1
@@ -66,9 +84,11 @@ function measure(root: JsonValue, enoughBytes: number): Size {
 }
 
 /** Bytes of a value without those of its children, which go to `children`. */
-function ownBytes(value: JsonValue, children: JsonValue[]): number {
+function ownBytes({ value, pointerUnits }: Place, children: Place[]): number {
   if (Array.isArray(value)) {
-    for (const item of value) children.push(item)
+    for (const [index, item] of value.entries()) {
+      children.push({ value: item, pointerUnits: pointerUnits + 1 + String(index).length })
+    }
     return bracketBytes(value.length)
   }
   if (!isObject(value)) return scalarBytes(value)
@@ -77,7 +97,7 @@ function ownBytes(value: JsonValue, children: JsonValue[]): number {
   for (const [key, item] of Object.entries(value)) {
     bytes += scalarBytes(key) + 1
     count += 1
-    children.push(item)
+    children.push({ value: item, pointerUnits: pointerUnits + 1 + key.length })
   }
   return bytes + bracketBytes(count)
 }

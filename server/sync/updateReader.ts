@@ -1,3 +1,4 @@
+import { MAX_POINTER_UNITS } from '../content/limits.ts'
 import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
 import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
@@ -232,5 +233,6 @@ function finite(value: number): number {
 /** Refuses the one key that is never allowed. */
 export function allowedKey(key: string): string {
   if (key === FORBIDDEN_KEY) refuse('invalid-request', `${FORBIDDEN_KEY} as a key`)
+  if (key.length > MAX_POINTER_UNITS) refuse('content-too-complex', `a key of over ${MAX_POINTER_UNITS} characters`)
   return key
 }

@@ -91,6 +91,13 @@ describe('limits', () => {
     expect(code({ a: Array.from({ length: 99_999 }, () => 0) })).toBe('content-too-complex')
   })
 
+  it('[DOC-10] keys on the way to a value of 4,096 characters together are accepted, one more is not', () => {
+    expect(code({ ['k'.repeat(4_095)]: 1 })).toBeNull()
+    expect(code({ ['k'.repeat(4_096)]: 1 })).toBe('content-too-complex')
+    expect(code({ a: [{ ['k'.repeat(4_096 - '/a/0/'.length)]: {} }] })).toBeNull()
+    expect(code({ a: [{ ['k'.repeat(4_097 - '/a/0/'.length)]: {} }] })).toBe('content-too-complex')
+  })
+
   it('[DOC-10] survives JSON nested 100,000 deep, and calls what is both too large and too deep too large', () => {
     expect(code({ a: nested(100_000) })).toBe('content-too-complex')
     expect(code({ a: [nested(100_000), 'x'.repeat(limits.maxBytes)] })).toBe('content-too-large')

@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import WebSocket from 'ws'
-import { WebsocketProvider } from 'y-websocket'
-import * as Y from 'yjs'
 import { startProcess, type Running } from '../support/process.ts'
+import { connectClient } from './client.ts'
 import { median, percentile, startParley, withFolder } from './processes.ts'
 import { benchToken } from './token.ts'
 
@@ -17,7 +15,6 @@ export async function keystrokes(): Promise<void> {
     const token = await benchToken()
     const parley = await startParley(folder)
     const reference = await startProcess('test/bench/peers/yWebsocketServer.mjs', [])
-    const hocuspocus = await startProcess('test/bench/peers/hocuspocusServer.mjs', [])
     const times: Record<'parley' | 'reference', number[]> = { parley: [], reference: [] }
     const ratios: number[] = []
     await typeAndWatch(`${socketUrl(parley)}/sync`, 'warm-up', { token }, WARM_UP_KEYSTROKES)
@@ -29,7 +26,7 @@ export async function keystrokes(): Promise<void> {
       times.reference.push(...theirs)
       ratios.push(median(mine) / median(theirs))
     }
-    await Promise.all([parley.stop(), reference.stop(), hocuspocus.stop()])
+    await Promise.all([parley.stop(), reference.stop()])
     for (const [name, all] of Object.entries(times)) {
       console.log(`  ${name.padEnd(10)} p50 ${median(all).toFixed(3)} ms   p99 ${percentile(all, 0.99).toFixed(3)} ms`)
     }
@@ -46,26 +43,18 @@ async function typeAndWatch(
   params: Record<string, string>,
   keystrokes: number,
 ): Promise<number[]> {
-  const docs = [new Y.Doc(), new Y.Doc()] as const
-  const providers = docs.map(
-    (doc) => new WebsocketProvider(url, room, doc, { params, WebSocketPolyfill: WebSocket as never, disableBc: true }),
-  )
-  await Promise.all(
-    providers.map(
-      (provider) => new Promise<void>((resolve) => provider.on('sync', (synced: boolean) => synced && resolve())),
-    ),
-  )
-  const text = docs[0].getText('content')
+  const [typist, reader] = [connectClient(url, room, params), connectClient(url, room, params)]
+  await Promise.all([typist.synced(), reader.synced()])
   const times: number[] = []
   for (let index = 0; index < keystrokes; index++) {
     const start = performance.now()
-    const arrived = new Promise<void>((resolve) => docs[1].once('update', () => resolve()))
-    text.insert(index, 'x')
+    const arrived = new Promise<void>((resolve) => reader.doc.once('update', () => resolve()))
+    typist.text.insert(index, 'x')
     await arrived
     times.push(performance.now() - start)
     // Every so often a breath, as a typist takes one; between clients in a rush only queues are measured.
     if (index % 4 === 0) await delay(1)
   }
-  for (const provider of providers) provider.destroy()
+  for (const client of [typist, reader]) client.destroy()
   return times
 }

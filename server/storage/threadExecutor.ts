@@ -43,7 +43,7 @@ class ThreadExecutor implements BatchExecutor {
     let cause: Error | null = null
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error) => {
-      cause = error instanceof Error ? error : new Error(String(error))
+      cause = error instanceof Error ? error : new Error(messageOf(error))
     })
     this.#exited = new Promise((resolve) => {
       worker.on('exit', (code) => {
@@ -96,4 +96,10 @@ class ThreadExecutor implements BatchExecutor {
     if (this.#starting !== null) this.#starting.reject(cause)
     else if (!this.#closing) onDeath(cause)
   }
+}
+
+/** Errors of native code lose their class on the way between threads, but not their message. */
+function messageOf(error: unknown): string {
+  const message: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'message') : error
+  return String(message)
 }

@@ -55,3 +55,8 @@ it('a thread that cannot start is reported, and lets go of the file', async () =
   const storage = await open(file, 'inline')
   await storage.close()
 })
+
+it('a thread that cannot start says why, also where the error was no Error of its own realm', async () => {
+  const url = workerOf("throw Object.assign(Object.create(null), { message: 'no such table: entries' })")
+  await expect(open(newFile(), 'thread', { workerUrl: url })).rejects.toThrow('no such table: entries')
+})

@@ -56,7 +56,7 @@ export interface RunningApp {
 
 /** What tests choose; a server that is started has none of it. */
 export interface AppInternals {
-  readonly writer?: 'thread' | 'inline'
+  readonly writer?: 'adaptive' | 'inline'
   readonly logStream?: { write(line: string): void }
   readonly wrapStorage?: (storage: Storage) => Storage
 }
@@ -67,7 +67,7 @@ export async function startApp(
   environment: Environment,
   internals: AppInternals = {},
 ): Promise<RunningApp> {
-  const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'thread', environment })
+  const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'adaptive', environment })
   const storage = internals.wrapStorage?.(opened) ?? opened
   let url = ''
   const publicUrl = (): string => config.publicUrl ?? url

@@ -1,5 +1,11 @@
 import * as Y from 'yjs'
-import type { ClockRange } from '../storage/storage.ts'
+
+/** A range of Yjs clocks of one client, `[clock, clock + length)`. */
+export interface ClockRange {
+  readonly client: number
+  readonly clock: number
+  readonly length: number
+}
 
 /** What a Yjs v1 update brings and deletes, as clock ranges; neighbouring structs of one client are one range. */
 export function clockRanges(update: Uint8Array): { structs: ClockRange[]; deletes: ClockRange[] } {

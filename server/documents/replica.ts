@@ -9,7 +9,6 @@ import type { Environment } from '../foundation/environment.ts'
 import { nextVersion, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Append, Snapshot } from '../storage/storage.ts'
-import { clockRanges } from './clockRanges.ts'
 import type { Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
 
@@ -237,7 +236,6 @@ export class Replica {
   #stage(head: Head, authorship: Authorship): Staged {
     const update = takeMerged(this.#captured)
     this.#headroomBytes -= update.length
-    const ranges = clockRanges(update)
     const effect = this.#view.takeEffect()
     const hasCheckpoint =
       head.version === head.firstVersion || head.version % CHECKPOINT_INTERVAL === 0 || isLarge(update, effect)
@@ -251,8 +249,6 @@ export class Replica {
         origin: authorship.origin,
         update,
         effect,
-        structs: ranges.structs,
-        deletes: ranges.deletes,
       },
       ...(hasCheckpoint ? { checkpoint: this.#view.content() } : {}),
     }

@@ -24,6 +24,7 @@ import type {
   Webhook,
   WebhookId,
 } from '../notifications/webhook.ts'
+import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
@@ -52,13 +53,18 @@ import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
 
 export interface SqliteOptions {
   readonly file: string
-  /** Where commits wait for the disk: in a thread of their own, or in this one (which stalls everything meanwhile). */
-  readonly writer: 'thread' | 'inline'
+  /**
+   * Where commits wait for the disk: in this thread while that is fast and else in one of their own, or always in this
+   * one, which then stalls everything.
+   */
+  readonly writer: 'adaptive' | 'inline'
   readonly environment: Environment
 }
 
 /** What tests reach into; nothing of it can be configured. */
 export interface SqliteInternals {
+  /** Of an adaptive writer. */
+  readonly adaptiveLimits?: AdaptiveLimits
   /** Called with each connection of an inline writer, to emulate a full disk. */
   readonly prepareWriter?: (connection: Database.Database) => void
   /** Another entry point of the writer's thread, that can load the source. */
@@ -95,12 +101,16 @@ async function startExecutor(
   internals: SqliteInternals,
   onDeath: (cause: Error) => void,
 ): Promise<BatchExecutor> {
-  if (writer === 'thread') return startThreadExecutor(file, onDeath, internals.workerUrl)
   const inline = new SqliteWriter(() => {
     const connection = openConnection(file)
+    if (writer === 'adaptive') connection.pragma('wal_autocheckpoint = 0')
     internals.prepareWriter?.(connection)
     return connection
   })
+  if (writer === 'adaptive') {
+    const thread = await startThreadExecutor(file, onDeath, internals.workerUrl)
+    return new AdaptiveExecutor(inline, thread, internals.adaptiveLimits)
+  }
   return {
     execute: async (operations) => inline.execute(operations),
     close: async () => inline.close(),

@@ -113,7 +113,7 @@ export function operationBytes(operation: SqliteOperation): number {
   if (operation.op !== 'act') return ROW_BYTES
   let bytes = ROW_BYTES
   for (const { head, entry, checkpoint } of operation.appends) {
-    bytes += ROW_BYTES + entry.update_bytes.byteLength + entry.structs.byteLength + entry.deletes.byteLength
+    bytes += ROW_BYTES + entry.update_bytes.byteLength
     bytes += (entry.effect?.length ?? 0) + (checkpoint?.length ?? 0) + (head.schema?.length ?? 0)
   }
   for (const conflict of operation.conflicts) bytes += ROW_BYTES + conflict.row.record.length

@@ -206,7 +206,7 @@ function prepare(connection: Database.Database) {
 
 const HEAD_COLUMNS = `id, incarnation, kind, root, conflict_policy, schema, version, first_version,
   created_at, created_by, updated_at, updated_by, deleted_at, checksum`
-const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect, structs, deletes'
+const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
 const LOG_RANGE = `FROM entries JOIN principals ON principals.key = author
   WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
 

@@ -100,8 +100,6 @@ export class SqliteStatements {
       entry.checksum,
       entry.update_checksum,
       entry.effect,
-      entry.structs,
-      entry.deletes,
       entry.update_bytes,
     )
     if (checkpoint !== null) {
@@ -227,11 +225,9 @@ function prepareLog(connection: Database.Database) {
     selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
     selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
     insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
-    insertEntry: connection.prepare<
-      [string, number, number, number, number, number, number, string | null, Bytes, Bytes, Bytes]
-    >(
+    insertEntry: connection.prepare<[string, number, number, number, number, number, number, string | null, Bytes]>(
       `INSERT INTO entries (document, version, author, at, origin, checksum, update_checksum, effect,
-         structs, deletes, update_bytes) VALUES (${KEY_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         update_bytes) VALUES (${KEY_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertCheckpoint: connection.prepare<[id: string, version: number, checksum: number, content: Bytes]>(
       `INSERT INTO checkpoints (document, version, checksum, content) VALUES (${KEY_OF_ID}, ?, ?, ?)`,

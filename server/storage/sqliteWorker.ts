@@ -16,7 +16,7 @@ const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'execute') {
-    send({ kind: 'executed', results: writer.execute(message.operations) })
+    send({ kind: 'executed', batch: writer.execute(message.operations) })
     return
   }
   writer.close()

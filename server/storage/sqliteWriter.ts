@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import { isUnavailable } from './sqliteErrors.ts'
 import { toFailure, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteStatements } from './sqliteStatements.ts'
+import type { ExecutedBatch } from './writeQueue.ts'
 
 /** A connection with everything prepared on it. */
 interface Session {
@@ -33,7 +34,7 @@ export class SqliteWriter {
    * Where the disk or database refuses, it refuses the whole batch: nothing of it was written, every operation
    * is `failed` with `storage-unavailable`, and the next batch tries anew.
    */
-  execute(operations: readonly SqliteOperation[]): SqliteResult[] {
+  execute(operations: readonly SqliteOperation[]): ExecutedBatch {
     try {
       this.#session ??= startSession(this.#open())
       return executeBatch(this.#session, operations)
@@ -41,7 +42,7 @@ export class SqliteWriter {
       // What is wrong with a connection after a failed disk is hard to tell, and a new one is cheap.
       this.close()
       const failure = toFailure(error)
-      return operations.map(() => ({ status: 'failed', failure }))
+      return { results: operations.map(() => ({ status: 'failed', failure })), commitMs: 0 }
     }
   }
 
@@ -66,11 +67,12 @@ function startSession(connection: Database.Database): Session {
   }
 }
 
-function executeBatch(session: Session, operations: readonly SqliteOperation[]): SqliteResult[] {
+function executeBatch(session: Session, operations: readonly SqliteOperation[]): ExecutedBatch {
   session.begin.run()
   const results = operations.map((operation) => executeOne(session, operation))
+  const began = performance.now()
   session.commit.run()
-  return results
+  return { results, commitMs: performance.now() - began }
 }
 
 /** Throws where not only this operation but the whole batch is lost. */

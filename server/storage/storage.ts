@@ -18,13 +18,6 @@ import type {
   WebhookId,
 } from '../notifications/webhook.ts'
 
-/** A range of Yjs clocks of one client, `[clock, clock + length)`. */
-export interface ClockRange {
-  readonly client: number
-  readonly clock: number
-  readonly length: number
-}
-
 /** One log row. `update` is a Yjs v1 update; empty (0 bytes) where the entry changes no Yjs state. */
 export interface Entry {
   readonly version: Version
@@ -34,8 +27,6 @@ export interface Entry {
   readonly origin: Origin
   readonly update: Uint8Array
   readonly effect: Effect
-  readonly structs: readonly ClockRange[]
-  readonly deletes: readonly ClockRange[]
 }
 
 /** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */

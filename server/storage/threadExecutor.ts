@@ -1,14 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, invariant } from '../foundation/assert.ts'
-import type { SqliteOperation, SqliteResult } from './sqliteOperation.ts'
-import type { BatchExecutor } from './writeQueue.ts'
+import type { SqliteOperation } from './sqliteOperation.ts'
+import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
 export type ToWorker =
   | { readonly kind: 'execute'; readonly operations: readonly SqliteOperation[] }
   | { readonly kind: 'close' }
-export type FromWorker =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'executed'; readonly results: readonly SqliteResult[] }
+export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'executed'; readonly batch: ExecutedBatch }
 
 /** Lies beside this file in the built output only: the source is TypeScript, which a plain worker cannot load. */
 const WORKER = new URL('./sqliteWorker.js', import.meta.url)
@@ -32,7 +30,7 @@ class ThreadExecutor implements BatchExecutor {
   readonly #worker: Worker
   readonly #exited: Promise<void>
   #starting: { resolve(): void; reject(cause: Error): void } | null = null
-  #answer: ((results: readonly SqliteResult[]) => void) | null = null
+  #answer: ((batch: ExecutedBatch) => void) | null = null
   #closing = false
 
   constructor(worker: Worker, onDeath: (cause: Error) => void) {
@@ -53,7 +51,7 @@ class ThreadExecutor implements BatchExecutor {
     })
   }
 
-  execute(operations: readonly SqliteOperation[]): Promise<readonly SqliteResult[]> {
+  execute(operations: readonly SqliteOperation[]): Promise<ExecutedBatch> {
     invariant(this.#answer === null, 'one batch at a time')
     return new Promise((resolve) => {
       this.#answer = resolve
@@ -78,18 +76,18 @@ class ThreadExecutor implements BatchExecutor {
         this.#starting = null
         return
       case 'executed':
-        this.#answered(message.results)
+        this.#answered(message.batch)
         return
       default:
         assertNever(message)
     }
   }
 
-  #answered(results: readonly SqliteResult[]): void {
+  #answered(batch: ExecutedBatch): void {
     const answer = this.#answer
     invariant(answer !== null, 'the thread answers a batch')
     this.#answer = null
-    answer(results)
+    answer(batch)
   }
 
   #ended(cause: Error, onDeath: (cause: Error) => void): void {

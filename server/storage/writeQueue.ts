@@ -2,10 +2,17 @@ import { ParleyError } from '../foundation/problems.ts'
 import { unavailable } from './sqliteErrors.ts'
 import { operationBytes, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 
+export interface ExecutedBatch {
+  /** One for each operation, in their order. */
+  readonly results: readonly SqliteResult[]
+  /** How long the commit at its end took, which is how long the disk took. */
+  readonly commitMs: number
+}
+
 /** Executes batches one after the other; the next is only handed over when the one before is answered. */
 export interface BatchExecutor {
-  /** One result for each operation, in their order. Rejects only when no further batch can ever succeed. */
-  execute(operations: readonly SqliteOperation[]): Promise<readonly SqliteResult[]>
+  /** `bytes` is about what the operations hold. Rejects only when no further batch can ever succeed. */
+  execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch>
   close(): Promise<void>
 }
 
@@ -126,7 +133,9 @@ export class WriteQueue {
     this.#inFlight = batch
     let results: readonly SqliteResult[]
     try {
-      results = await this.#executor.execute(batch.map((one) => one.operation))
+      const bytes = batch.reduce((sum, one) => sum + one.bytes, 0)
+      const operations = batch.map((one) => one.operation)
+      results = (await this.#executor.execute(operations, bytes)).results
     } catch (error) {
       this.die(error)
       return

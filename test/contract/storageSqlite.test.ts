@@ -2,4 +2,4 @@ import { describeStorageContract } from '../support/storageContract.ts'
 import { createSqliteFixture } from '../support/storageSqlite.ts'
 
 describeStorageContract('SQLite, writing inline', () => createSqliteFixture('inline'))
-describeStorageContract('SQLite, writing in a thread', () => createSqliteFixture('thread'))
+describeStorageContract('SQLite, writing here and there in turns', () => createSqliteFixture('turns'))

@@ -68,7 +68,7 @@ it(
   },
 )
 
-for (const writer of ['inline', 'thread'] as const) {
+for (const writer of ['inline', 'thread', 'turns'] as const) {
   it(`[WRITE-10] what was acknowledged survives kill -9 (writing ${writer})`, { timeout: CHILD_TEST_MS }, async () => {
     const file = newFile()
     const process = child('write', file, writer)

@@ -4,9 +4,10 @@ import { nextVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { actOf, appendTo, newAct, newEvent, newHead } from './storageSamples.ts'
-import { open, workerOf } from './storageSqlite.ts'
+import { open, workerOf, WRITERS } from './storageSqlite.ts'
 
-const [task, file = '', writer = 'inline'] = process.argv.slice(2)
+const [task, file = '', wanted = 'inline'] = process.argv.slice(2)
+const writer = WRITERS.find((one) => one === wanted)
 /** Stands in for the writer's thread and ends when it is given work. */
 const LOST_WRITER = {
   workerUrl: workerOf("parentPort.on('message', () => process.exit(3)); parentPort.postMessage({ kind: 'ready' })"),
@@ -26,7 +27,7 @@ async function writeForever(storage: Storage, name: string): Promise<never> {
 }
 
 try {
-  const storage = await open(file, writer === 'thread' ? 'thread' : 'inline', task === 'lose-writer' ? LOST_WRITER : {})
+  const storage = await open(file, writer, task === 'lose-writer' ? LOST_WRITER : {})
   say('open')
   if (task === 'write') await Promise.all(Array.from({ length: 8 }, (_, n) => writeForever(storage, `doc${n}`)))
   if (task === 'hold') process.stdin.resume()

@@ -28,11 +28,9 @@ function describeLog(shared: SharedFixture): void {
     const { storage } = shared()
     const samples: Partial<Entry>[] = [
       ...ORIGINS.map((origin) => ({ origin })),
-      { update: new Uint8Array(0), effect: null, structs: [], deletes: [] },
+      { update: new Uint8Array(0), effect: null },
       { update: Uint8Array.from({ length: 100_000 }, (_, n) => n % 251) },
       { author: toPrincipalId('ålice\u0000 "😀"\n') },
-      { structs: [{ client: 2 ** 53 - 1, clock: 2 ** 40, length: 2 ** 32 }] },
-      { deletes: [2, 1, 2, 2].map((client, n) => ({ client, clock: n * 1000, length: n + 1 })) },
       ...effects.map((effect) => ({ effect })),
     ]
     let head = newHead(newDocumentId())

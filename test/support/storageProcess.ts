@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { WaitLimit } from './waitFor.ts'
+import type { Writer } from './storageSqlite.ts'
 
 const CHILD = fileURLToPath(new URL('./storageChild.ts', import.meta.url))
 /** Starting takes a second or two on a machine that has other things to do. */
@@ -19,7 +20,7 @@ export class StorageProcess {
   #ended = false
   #heard: () => void = () => undefined
 
-  constructor(task: 'write' | 'hold' | 'close' | 'lose-writer', file: string, writer: 'thread' | 'inline') {
+  constructor(task: 'write' | 'hold' | 'close' | 'lose-writer', file: string, writer: Writer) {
     this.#child = spawn(process.execPath, ['--import', 'tsx', CHILD, task, file, writer], {
       stdio: ['pipe', 'pipe', 'pipe'],
     })

@@ -74,8 +74,6 @@ export function appendTo(head: Head, entry: Partial<Entry> = {}, checkpoint?: Co
       origin: version === head.firstVersion ? 'create' : 'live',
       update: Uint8Array.of(1, 2, version),
       effect: { kind: 'text', delta: [version, `+${version}`] },
-      structs: [{ client: 7, clock: version, length: 1 }],
-      deletes: [],
       ...entry,
     },
     ...(checkpoint === undefined ? {} : { checkpoint }),

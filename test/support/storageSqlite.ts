@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
-import { openSqlite, type SqliteInternals, type SqliteOptions } from '../../server/storage/sqlite.ts'
+import { openSqlite, type SqliteInternals } from '../../server/storage/sqlite.ts'
+import { ADAPTIVE_LIMITS, type AdaptiveLimits } from '../../server/storage/adaptiveExecutor.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Damage, StorageFixture } from './storageFixture.ts'
 
@@ -23,11 +24,21 @@ export function temporaryFolder(): TemporaryFolder {
   return { path, dispose: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export const open = (
-  file: string,
-  writer: SqliteOptions['writer'] = 'inline',
-  internals: SqliteInternals = {},
-): Promise<Storage> => openSqlite({ file, writer, environment: systemEnvironment }, { workerUrl: WORKER, ...internals })
+/** `thread`: an adaptive writer that never writes inline. `turns`: one that goes to and fro all the time. */
+export const WRITERS = ['inline', 'adaptive', 'thread', 'turns'] as const
+export type Writer = (typeof WRITERS)[number]
+const ADAPTIVE: Partial<Record<Writer, AdaptiveLimits>> = {
+  thread: { ...ADAPTIVE_LIMITS, inlineBytes: 0 },
+  turns: { ...ADAPTIVE_LIMITS, inlineOperations: 1 },
+}
+
+export function open(file: string, writer: Writer = 'inline', internals: SqliteInternals = {}): Promise<Storage> {
+  const adaptiveLimits = ADAPTIVE[writer] ?? ADAPTIVE_LIMITS
+  return openSqlite(
+    { file, writer: writer === 'inline' ? 'inline' : 'adaptive', environment: systemEnvironment },
+    { workerUrl: WORKER, adaptiveLimits, ...internals },
+  )
+}
 
 /** Runs SQL on a connection beside the storage's own, as a person with a shell would; answers the rows changed. */
 export function tamper(file: string, sql: string, ...parameters: unknown[]): number {
@@ -39,7 +50,7 @@ export function tamper(file: string, sql: string, ...parameters: unknown[]): num
   }
 }
 
-export async function createSqliteFixture(writer: SqliteOptions['writer']): Promise<StorageFixture> {
+export async function createSqliteFixture(writer: Writer): Promise<StorageFixture> {
   const folder = temporaryFolder()
   const file = join(folder.path, 'parley.db')
   let storage = await open(file, writer)

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { encodeEffect } from '../../server/content/effect.ts'
+import { clockRanges } from '../../server/documents/clockRanges.ts'
 import {
   CHECKPOINT_INTERVAL,
   SNAPSHOT_INTERVAL,
@@ -57,8 +58,10 @@ describe('Replica: staging', () => {
       head: { version: 2, updatedAt: 77, updatedBy: 'bob', createdBy: 'alice', deletedAt: null },
       entry: { version: 2, author: 'bob', at: 77, origin: 'write', effect: { kind: 'text' } },
     })
-    expect(staged?.append.entry.structs).toEqual([{ client: replica.doc.clientID, clock, length: 3 }])
-    expect(staged?.append.entry.deletes).toEqual([{ client: replica.doc.clientID, clock: 4, length: 3 }])
+    expect(clockRanges(staged?.append.entry.update ?? new Uint8Array(0))).toEqual({
+      structs: [{ client: replica.doc.clientID, clock, length: 3 }],
+      deletes: [{ client: replica.doc.clientID, clock: 4, length: 3 }],
+    })
   })
 
   it('the log alone gives the content', async () => {

@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest'
 import type { SqliteOperation, SqliteResult } from '../../server/storage/sqliteOperation.ts'
-import { WriteQueue, type BatchExecutor, type WriteQueueLimits } from '../../server/storage/writeQueue.ts'
+import {
+  WriteQueue,
+  type BatchExecutor,
+  type ExecutedBatch,
+  type WriteQueueLimits,
+} from '../../server/storage/writeQueue.ts'
 import { waitUntil } from '../support/waitFor.ts'
 
 const LIMITS: WriteQueueLimits = { waitingOperations: 8, waitingBytes: 10_000, batchOperations: 4, batchBytes: 5000 }
@@ -10,10 +15,10 @@ class HeldExecutor implements BatchExecutor {
   readonly batches: (readonly SqliteOperation[])[] = []
   #answer: (fail: Error | null) => void = () => undefined
 
-  execute(operations: readonly SqliteOperation[]): Promise<readonly SqliteResult[]> {
+  execute(operations: readonly SqliteOperation[]): Promise<ExecutedBatch> {
     this.batches.push(operations)
     return new Promise((resolve, reject) => {
-      this.#answer = (fail) => (fail ? reject(fail) : resolve(operations.map(resultOf)))
+      this.#answer = (fail) => (fail ? reject(fail) : resolve({ results: operations.map(resultOf), commitMs: 0 }))
     })
   }
   async close(): Promise<void> {}

@@ -4,7 +4,6 @@ import { toPrincipalId, toVersion, type DocumentId } from '../../foundation/ids.
 import { damaged, entryChecksum, rowChecksum } from '../checksum.ts'
 import type { Entry, EntryEffect } from '../storage.ts'
 import { exactBytes, plainBytes } from './bytes.ts'
-import { decodeRanges, encodeRanges } from './clockRanges.ts'
 
 /** A row of `entries` without its Yjs bytes. */
 export interface EffectRow {
@@ -19,8 +18,6 @@ export interface EffectRow {
   readonly checksum: number
   readonly update_checksum: number
   readonly effect: string | null
-  readonly structs: Uint8Array
-  readonly deletes: Uint8Array
 }
 export interface EntryRow extends EffectRow {
   readonly update_bytes: Uint8Array
@@ -49,8 +46,6 @@ export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
     origin: ORIGIN_NUMBERS[entry.origin],
     update_checksum: entryChecksum(entry.update),
     effect: encodeEffect(entry.effect),
-    structs: encodeRanges(entry.structs),
-    deletes: encodeRanges(entry.deletes),
     update_bytes: exactBytes(entry.update),
   }
   return { ...row, checksum: checksum(document, row) }
@@ -60,12 +55,7 @@ export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
 export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
   const facts = decodeEntryEffect(document, row)
   if (entryChecksum(row.update_bytes) !== row.update_checksum) throw damaged(`Entry ${row.version} of ${document}`)
-  return {
-    ...facts,
-    update: plainBytes(row.update_bytes),
-    structs: decodeRanges(row.structs),
-    deletes: decodeRanges(row.deletes),
-  }
+  return { ...facts, update: plainBytes(row.update_bytes) }
 }
 
 /** Throws `document-damaged`. */
@@ -85,5 +75,5 @@ export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEf
 
 function checksum(document: DocumentId, row: Omit<EffectRow, 'checksum'>): number {
   const fields = [document, row.version, row.author, row.at, row.origin, row.update_checksum]
-  return rowChecksum(fields, row.effect ?? '', row.structs, row.deletes)
+  return rowChecksum(fields, row.effect ?? '')
 }

@@ -45,8 +45,6 @@ CREATE TABLE entries (
   checksum INTEGER NOT NULL,
   update_checksum INTEGER NOT NULL,
   effect TEXT,
-  structs BLOB NOT NULL,
-  deletes BLOB NOT NULL,
   update_bytes BLOB NOT NULL,
   PRIMARY KEY (document, version)
 ) STRICT, WITHOUT ROWID;

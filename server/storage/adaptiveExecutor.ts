@@ -1,0 +1,84 @@
+import type { SqliteOperation } from './sqliteOperation.ts'
+import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
+
+/** What decides which thread a batch is written in. */
+export interface AdaptiveLimits {
+  /** A commit that took longer makes the disk a slow one: sockets and reads shall not wait for the next. */
+  readonly slowCommitMs: number
+  /** So many faster commits in a row make it a fast one again. */
+  readonly fastCommits: number
+  /** What is larger is packed, checksummed and copied for milliseconds, whatever the disk: never in this thread. */
+  readonly inlineBytes: number
+  /** After so many operations the other thread writes one batch, and moves the WAL into the file where that is due. */
+  readonly inlineOperations: number
+}
+
+/**
+ * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one.
+ * 512 operations fill about the 1,000 pages after which SQLite moves the WAL.
+ */
+export const ADAPTIVE_LIMITS: AdaptiveLimits = {
+  slowCommitMs: 5,
+  fastCommits: 64,
+  inlineBytes: 64 * 1024,
+  inlineOperations: 512,
+}
+
+/** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
+export interface InlineWriter {
+  execute(operations: readonly SqliteOperation[]): ExecutedBatch
+  close(): void
+}
+
+type State =
+  /** `operations` written here since the other thread last wrote. */
+  { readonly disk: 'fast'; readonly operations: number } | { readonly disk: 'slow'; readonly fastCommits: number }
+
+/**
+ * Writes in this thread while the disk is fast, because to wake another one costs as much as the fsync, and in a thread
+ * of its own while it is slow. One batch is on its way at a time, so the two never write at once.
+ */
+export class AdaptiveExecutor implements BatchExecutor {
+  readonly #inline: InlineWriter
+  readonly #thread: BatchExecutor
+  readonly #limits: AdaptiveLimits
+  #state: State = { disk: 'fast', operations: 0 }
+
+  constructor(inline: InlineWriter, thread: BatchExecutor, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
+    this.#inline = inline
+    this.#thread = thread
+    this.#limits = limits
+  }
+
+  async execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
+    const inline = this.#isInline(bytes)
+    const batch = inline ? this.#inline.execute(operations) : await this.#thread.execute(operations, bytes)
+    this.#state = this.#next(batch.commitMs, inline ? operations.length : 0)
+    return batch
+  }
+
+  /** The thread last, for whoever closes a database last moves the WAL into it. */
+  async close(): Promise<void> {
+    this.#inline.close()
+    await this.#thread.close()
+  }
+
+  #isInline(bytes: number): boolean {
+    const { inlineBytes, inlineOperations } = this.#limits
+    return this.#state.disk === 'fast' && this.#state.operations < inlineOperations && bytes <= inlineBytes
+  }
+
+  /** `written` operations of this thread; 0 where the other one wrote. */
+  #next(commitMs: number, written: number): State {
+    const { slowCommitMs, fastCommits } = this.#limits
+    const state = this.#state
+    if (state.disk === 'fast') {
+      // What the other thread commits may move the WAL, which says nothing of the disk.
+      if (written === 0) return { disk: 'fast', operations: 0 }
+      if (commitMs > slowCommitMs) return { disk: 'slow', fastCommits: 0 }
+      return { disk: 'fast', operations: state.operations + written }
+    }
+    const inARow = commitMs > slowCommitMs ? 0 : state.fastCommits + 1
+    return inARow < fastCommits ? { disk: 'slow', fastCommits: inARow } : { disk: 'fast', operations: 0 }
+  }
+}

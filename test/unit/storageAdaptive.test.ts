@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest'
+import { AdaptiveExecutor, type AdaptiveLimits } from '../../server/storage/adaptiveExecutor.ts'
+import type { SqliteOperation } from '../../server/storage/sqliteOperation.ts'
+import type { ExecutedBatch } from '../../server/storage/writeQueue.ts'
+
+const LIMITS: AdaptiveLimits = { slowCommitMs: 5, fastCommits: 3, inlineBytes: 1000, inlineOperations: 4 }
+const PROBE: SqliteOperation = { op: 'probe' }
+
+/** Two writers that note who was asked, and a disk whose commits take as long as the test says. */
+function start() {
+  const disk = { commitMs: 1 }
+  const log: string[] = []
+  const batch = (where: string, operations: readonly SqliteOperation[]): ExecutedBatch => {
+    log.push(where)
+    return { results: operations.map(() => ({ status: 'done', value: 0 })), commitMs: disk.commitMs }
+  }
+  const executor = new AdaptiveExecutor(
+    { execute: (operations) => batch('here', operations), close: () => void log.push('here closed') },
+    {
+      execute: async (operations) => batch('thread', operations),
+      close: async () => void log.push('thread closed'),
+    },
+    LIMITS,
+  )
+  const write = async (bytes = 10, operations = 1): Promise<string | undefined> => {
+    const { results } = await executor.execute(
+      Array.from({ length: operations }, () => PROBE),
+      bytes,
+    )
+    expect(results).toHaveLength(operations)
+    return log.at(-1)
+  }
+  return { disk, log, executor, write }
+}
+
+it('on a fast disk batches are written here', async () => {
+  const { write } = start()
+  expect([await write(), await write(1000), await write()]).toEqual(['here', 'here', 'here'])
+})
+
+it('a large batch is written in the thread, and the next small one here again', async () => {
+  const { write } = start()
+  expect([await write(1001), await write()]).toEqual(['thread', 'here'])
+})
+
+it('after some operations the thread has a turn, in which it may move the WAL', async () => {
+  const { write, disk } = start()
+  expect([await write(10, 3), await write(10, 1)]).toEqual(['here', 'here'])
+  disk.commitMs = 50
+  expect(await write()).toBe('thread')
+  disk.commitMs = 1
+  expect(await write()).toBe('here')
+})
+
+it('one slow commit hands over to the thread, until enough in a row were fast', async () => {
+  const { write, disk } = start()
+  disk.commitMs = 6
+  expect(await write()).toBe('here')
+  expect([await write(), await write()]).toEqual(['thread', 'thread'])
+  disk.commitMs = 5
+  expect([await write(), await write()]).toEqual(['thread', 'thread'])
+  disk.commitMs = 6
+  expect(await write()).toBe('thread')
+  disk.commitMs = 1
+  expect([await write(), await write(), await write()]).toEqual(['thread', 'thread', 'thread'])
+  expect(await write()).toBe('here')
+})
+
+it('the thread closes last', async () => {
+  const { executor, log } = start()
+  await executor.close()
+  expect(log).toEqual(['here closed', 'thread closed'])
+})

@@ -11,6 +11,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Append, Snapshot } from '../storage/storage.ts'
 import type { Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
+import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 
 /** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
 export const SNAPSHOT_INTERVAL = 256
@@ -87,6 +88,7 @@ export class Replica {
     this.#limits = options.limits
     this.#view = new ContentView(options.doc, options.head.kind, options.head.root)
     this.doc.on('update', (update: Uint8Array) => this.#captured.push(update))
+    this.doc.on('afterTransaction', leaveFormattingAlone)
   }
 
   get id(): DocumentId {
@@ -156,7 +158,7 @@ export class Replica {
     this.#assertLive()
     this.#assertRoomFor(update)
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live' }
-    rejected(() => this.#apply(() => Y.applyUpdate(this.doc, update)))
+    rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
     if (this.#captured.length === 0) return null
     const staged = this.#stage(this.#nextHead(authorship), authorship)
     const result = await this.#committer.commit([staged], {
@@ -298,7 +300,7 @@ export class Replica {
     if (this.#headroomBytes >= update.length) return
     const fork = new Y.Doc()
     Y.applyUpdate(fork, Y.encodeStateAsUpdate(this.doc))
-    rejected(() => Y.applyUpdate(fork, update))
+    rejected(() => applyWithinBudget(fork, update))
     const view = new ContentView(fork, this.#applied.kind, this.#applied.root)
     const measured = measure(view.content(), this.#limits)
     fork.destroy()
@@ -307,14 +309,26 @@ export class Replica {
   }
 }
 
+/**
+ * Yjs tidies formats up after what others wrote, in time by the square of a deleted passage. Editors do that themselves,
+ * and the server writes nothing into a document that nobody asked it for.
+ */
+function leaveFormattingAlone(transaction: Y.Transaction): void {
+  transaction._needFormattingCleanup = false
+}
+
 /** What a client sent may still throw in Yjs after it was guarded; that is the client's fault. */
 function rejected(apply: () => void): void {
   try {
     apply()
   } catch (cause) {
+    if (cause instanceof ParleyError) throw cause
     throw new ParleyError('invalid-request', 'The update cannot be applied.', { cause })
   }
 }
+
+const applyWithinBudget = (doc: Y.Doc, update: Uint8Array): void =>
+  withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
 
 /** A small update can have a large effect: a change of very many places is kept as one of the whole text. */
 const isLarge = (update: Uint8Array, effect: Effect): boolean =>

@@ -22,6 +22,7 @@ import {
   type DocumentCore,
 } from '../support/documentCore.ts'
 import { settled } from '../support/manualEnvironment.ts'
+import { rawUpdate } from '../support/rawUpdate.ts'
 
 let core: DocumentCore
 afterEach(() => core.stop())
@@ -275,6 +276,39 @@ describe('Replica: live updates', () => {
     expect(await replica.applyLive(update, BOB)).toBe(2)
     expect(await replica.applyLive(update, BOB)).toBeNull()
     expect(replica.appliedVersion).toBe(2)
+  })
+
+  it('[SYNC-6] an update that costs too much to place is refused, and the document loaded anew', async () => {
+    const { replica } = await opened('ab')
+    await replica.applyLive(new Editor(replica).insert(2, '!'), BOB)
+    const structs = Array.from({ length: 4_000 }, (_, i) => ({ text: 'x', client: 1_000_000 - i }))
+    const chain = structs.map((_, i) => ({ text: 'a', ...(i > 0 ? { origin: [1, i - 1] as const } : {}) }))
+    const sections = structs.map(({ text, client }, i) => ({
+      client,
+      structs: [{ text, right: [1, 3_999 - i] as const }],
+    }))
+    const update = rawUpdate([{ client: 1, structs: chain }, ...sections])
+    expect(await codeOf(replica.applyLive(update, BOB))).toBe('content-too-complex')
+    expect(replica.ended?.code).toBe('overloaded')
+    const again = (await core.lease('doc')).replica
+    expect(await again.applyLive(new Editor(again).insert(2, 'c'), BOB)).toBe(3)
+    expect(again.content()).toBe('abc!')
+  })
+
+  it('a deleted passage of a formatted text is one entry: the server tidies nothing up of its own accord', async () => {
+    const { replica } = await opened('one two three')
+    const editor = new Editor(replica)
+    await replica.applyLive(
+      editor.update((doc) => doc.getText('content').format(4, 3, { bold: true })),
+      BOB,
+    )
+    // As a careless client would: the marks around the passage stay.
+    const sent = rawUpdate([], [[replica.doc.clientID, 4, 3]])
+    await replica.applyLive(sent, BOB)
+    expect(replica.appliedVersion).toBe(3)
+    expect(replica.content()).toBe('one  three')
+    const kept = core.storage.acts.at(-1)?.appends[0]?.entry.update ?? new Uint8Array(0)
+    expect(clockRanges(kept)).toEqual(clockRanges(sent))
   })
 
   it('[DOC-10] an update past a limit never touches the replica, which goes on', async () => {

@@ -22,6 +22,8 @@ import type { Environment } from './foundation/environment.ts'
 import type { DocumentId } from './foundation/ids.ts'
 import { ParleyError } from './foundation/problems.ts'
 import { Turns } from './foundation/turns.ts'
+import { HistoryReader } from './history/reader.ts'
+import { historyRoutes } from './history/routes.ts'
 import { demoPages } from './http/demo.ts'
 import { mount } from './http/mount.ts'
 import { problemDocument } from './http/problem.ts'
@@ -141,6 +143,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     writer: new DocumentWriter(parts, turns),
     lifecycle: new DocumentLifecycle(parts, turns),
     resolver: new ConflictResolver(parts, turns),
+    history: new HistoryReader(storage),
   }
 }
 
@@ -224,6 +227,7 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
   mount(app, documentRoutes({ storage, environment, ...core }))
   mount(app, contentRoutes({ storage, ...core }))
   mount(app, conflictRoutes({ storage, ...core }))
+  mount(app, historyRoutes({ ...core }))
   mount(app, authRoutes({ issuer, revocations, environment }))
   if (config.development) mount(app, guestRoutes({ issuer, environment }))
   const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))

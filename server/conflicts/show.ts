@@ -3,6 +3,7 @@ import type { Content, JsonValue, Kind, Value } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../content/merge.ts'
+import type { Mark } from '../content/textTrace.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { contentAt } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -233,7 +234,7 @@ function showJsonOverlaps(overlaps: readonly JsonOverlap[], between: readonly At
   return overlaps.map((overlap, index) => ({ ...overlap, current: blamed(overlap.current, blame[index] ?? null) }))
 }
 
-function blamed(value: Value, entry: AttributedEffect | null): object {
+function blamed(value: Value, entry: Mark | null): object {
   const shown: { present: boolean; value?: JsonValue } = value
   return entry ? { ...shown, version: entry.version, author: entry.author, at: toTimestamp(entry.at) } : { ...shown }
 }

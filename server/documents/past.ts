@@ -3,6 +3,7 @@ import { applyEffect } from '../content/effect.ts'
 import { composeDeltas, type TextDelta } from '../content/textDelta.ts'
 import { NO_VERSION, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 
 /** Effects read at a time; a checkpoint is at most 256 entries away, so one page usually does. */
@@ -39,7 +40,10 @@ function composed(deltas: readonly TextDelta[]): TextDelta {
   return composeDeltas(composed(deltas.slice(0, middle)), composed(deltas.slice(middle)))
 }
 
-/** Every entry with `after < version <= upTo`, oldest first. Throws `document-damaged` where one is missing. */
+/**
+ * Every entry with `after < version <= upTo`, oldest first; between pages everything else that is ready goes first.
+ * Throws `document-damaged` where one is missing.
+ */
 export async function* effectsBetween(
   storage: Storage,
   document: DocumentId,
@@ -57,5 +61,6 @@ export async function* effectsBetween(
     if (page.length === 0 || page.at(-1)?.version !== version) {
       throw new ParleyError('document-damaged', `The log of ${document} lacks version ${version + 1}.`)
     }
+    if (version < upTo) await yieldTurn()
   }
 }

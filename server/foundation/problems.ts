@@ -175,6 +175,12 @@ export const PROBLEMS = {
     title: 'The base version was compacted away',
     help: '`current` and `nearest` name versions that are kept. Read one of them and start from there.',
   },
+  'version-compacted': {
+    status: 410,
+    retryable: false,
+    title: 'The version was compacted away',
+    help: 'What one author typed within a few minutes becomes one version after a day. `nearest` names the closest version that is kept. A version with a label is kept for good.',
+  },
   'patch-failed': {
     status: 409,
     retryable: false,

@@ -16,3 +16,6 @@ export class Turns<K> {
     return mine
   }
 }
+
+/** Lets everything else that is ready go first: long work calls it between pieces of a few milliseconds. */
+export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

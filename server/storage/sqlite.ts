@@ -47,6 +47,7 @@ import type {
   Revocation,
   Snapshot,
   Storage,
+  VersionFacts,
 } from './storage.ts'
 import { startThreadExecutor } from './threadExecutor.ts'
 import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
@@ -212,6 +213,18 @@ class SqliteStorage implements Storage {
 
   async checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null> {
     return this.#read((reader) => reader.checkpoint(document, version))
+  }
+
+  async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {
+    return this.#read((reader) => reader.history.versions(document, after, upTo, limit))
+  }
+
+  async versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null> {
+    return this.#read((reader) => reader.history.versionAt(document, version))
+  }
+
+  async setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean> {
+    return (await this.#write({ op: 'label', document, version, label })) === 1
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {

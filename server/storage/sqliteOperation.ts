@@ -7,6 +7,7 @@ import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type EntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type HeadRow } from './rows/head.ts'
+import type { HistoryOperation } from './sqliteHistory.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite } from './storage.ts'
 
@@ -17,6 +18,7 @@ import type { Act, Append, ConflictWrite } from './storage.ts'
 export type SqliteOperation =
   | ActOperation
   | WebhookOperation
+  | HistoryOperation
   | {
       readonly op: 'snapshot'
       readonly document: DocumentId
@@ -57,7 +59,10 @@ export interface ContentJson {
 }
 
 export type SqliteResult =
-  /** `value` is the sequence of an act's first event, the position of the first delivery queued, or how many rows were pruned; else 0. */
+  /**
+   * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
+   * pruned, or whether a label was set; else 0.
+   */
   | { readonly status: 'done'; readonly value: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
   | { readonly status: 'conflict-moved'; readonly conflict: string }

@@ -28,6 +28,7 @@ import {
 import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'
+import { SqliteHistoryReader } from './sqliteHistory.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
@@ -37,11 +38,13 @@ import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocati
  */
 export class SqliteReader {
   readonly webhooks: SqliteWebhookReader
+  readonly history: SqliteHistoryReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
   constructor(connection: Database.Database) {
     this.webhooks = new SqliteWebhookReader(connection)
+    this.history = new SqliteHistoryReader(connection)
     this.#connection = connection
     this.#sql = prepare(connection)
   }

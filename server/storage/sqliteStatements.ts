@@ -12,6 +12,7 @@ import type {
   SqliteOperation,
   SqliteResult,
 } from './sqliteOperation.ts'
+import { SqliteHistoryWriter } from './sqliteHistory.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
@@ -33,10 +34,12 @@ export class SqliteStatements {
   readonly #principals = new Map<string, number>()
   readonly #sql: ReturnType<typeof prepare>
   readonly #webhooks: SqliteWebhookWriter
+  readonly #history: SqliteHistoryWriter
 
   constructor(connection: Database.Database) {
     this.#sql = prepare(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
+    this.#history = new SqliteHistoryWriter(connection)
   }
 
   /** To be called when anything was taken back: a principal may be gone with it. */
@@ -67,6 +70,8 @@ export class SqliteStatements {
       case 'deliveries-queue':
       case 'delivery-update':
         return { status: 'done', value: this.#webhooks.run(operation) }
+      case 'label':
+        return { status: 'done', value: this.#history.run(operation) }
       default:
         return assertNever(operation)
     }

@@ -32,6 +32,15 @@ export interface Entry {
 /** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */
 export type EntryEffect = Pick<Entry, 'version' | 'author' | 'at' | 'origin' | 'effect'>
 
+/** A log row as lists of versions show it: without what it did. */
+export interface VersionFacts extends Pick<Entry, 'version' | 'author' | 'at' | 'origin'> {
+  /** Where several versions became one row: the first of them; else the version itself. */
+  readonly firstVersion: Version
+  /** Of its Yjs update. */
+  readonly bytes: number
+  readonly label: string | null
+}
+
 /** The Yjs state of a document at a version, from which a load replays the rows after it. */
 export interface Snapshot {
   readonly version: Version
@@ -141,6 +150,12 @@ export interface Storage {
   effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
   /** The newest checkpoint at or before `version`. */
   checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
+  /** What is known of rows with `after < version <= upTo`, newest first, at most `limit`. */
+  versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]>
+  /** The row that holds a version; null where the log has none. */
+  versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null>
+  /** Names a version, or takes its name away (null). False where the log has no row of exactly this version. */
+  setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean>
 
   conflict(id: ConflictId): Promise<ConflictRecord | null>
   conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>

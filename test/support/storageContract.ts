@@ -5,6 +5,7 @@ import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeReads } from './storageContractReads.ts'
+import { describeVersions } from './storageContractVersions.ts'
 import { describeWebhooks } from './storageContractWebhooks.ts'
 import type { CreateFixture, SharedFixture, StorageFixture } from './storageFixture.ts'
 
@@ -21,6 +22,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     const shared: SharedFixture = () => fixture
     describe('acts', () => describeActs(shared))
     describe('reads', () => describeReads(shared))
+    describe('versions', () => describeVersions(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
     describe('webhooks', () => describeWebhooks(shared, create))

@@ -36,6 +36,14 @@ const LAYERS: Readonly<Record<string, { refused: string[]; allowed: string[] }>>
     refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
     allowed: ['../storage/storage.ts', '../documents/write.ts', '../auth/access.ts'],
   },
+  'server/history/diff.ts': {
+    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
+    allowed: ['../content/merge.ts', '../documents/document.ts'],
+  },
+  'server/history/reader.ts': {
+    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
+    allowed: ['../storage/storage.ts', '../documents/past.ts', './diff.ts'],
+  },
   'server/documents/write.ts': {
     refused: [
       '../storage/sqlite.ts',

@@ -38,6 +38,9 @@ const ORIGIN_NUMBERS: Readonly<Record<Origin, number>> = {
 }
 const ORIGIN_OF_NUMBER: ReadonlyMap<number, Origin> = new Map(ORIGINS.map((origin) => [ORIGIN_NUMBERS[origin], origin]))
 
+/** Undefined for a number that stands for none. */
+export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
+
 export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
   const row = {
     version: entry.version,
@@ -60,7 +63,7 @@ export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
 
 /** Throws `document-damaged`. */
 export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
-  const origin = ORIGIN_OF_NUMBER.get(row.origin)
+  const origin = originOf(row.origin)
   if (origin === undefined || checksum(document, row) !== row.checksum) {
     throw damaged(`Entry ${row.version} of ${document}`)
   }

@@ -1,0 +1,97 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { can } from '../auth/access.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { NO_VERSION, toVersion } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Routes } from '../http/mount.ts'
+import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { queryInteger } from '../http/validation.ts'
+import type { VersionFacts } from '../storage/storage.ts'
+import type { HistoryReader } from './reader.ts'
+
+export interface HistoryRouteParts {
+  readonly history: HistoryReader
+}
+
+const ListQuery = Type.Object({ ...PAGE_QUERY }, { additionalProperties: false })
+/** A position in a list of versions: the last one shown. */
+const ListCursor = Type.Tuple([Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })])
+const DiffQuery = Type.Object({ from: Type.String(), to: Type.String() }, { additionalProperties: false })
+const LabelBody = Type.Object(
+  { label: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]) },
+  { additionalProperties: false },
+)
+
+const READ = { config: { access: { document: 'id', needs: 'read' } } } as const
+
+type TypedApp = Parameters<Routes>[0]
+
+/** The history of documents: versions, differences, who wrote what (SPEC HIST-1, HIST-2, HIST-3, HIST-6). */
+export function historyRoutes(parts: HistoryRouteParts): Routes {
+  return async (app) => {
+    addVersions(app, parts)
+    addLabel(app, parts)
+    addDiff(app, parts)
+    addBlame(app, parts)
+  }
+}
+
+function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
+  app.get('/documents/:id/versions', { ...READ, schema: { querystring: ListQuery } }, async (request) => {
+    const { limit, after } = pageAsked(request.query, ListCursor)
+    const before = after && toVersion(after[0])
+    const found = await history.list(request.documentId, isAdmin(request), { before, limit: limit + 1 })
+    return pageOf(found, limit, showFacts, (facts) => [facts.version])
+  })
+  app.get('/documents/:id/versions/:version', READ, async (request) => {
+    const found = await history.version(request.documentId, isAdmin(request), versionInPath(request.params))
+    const { bytes: _, ...shown } = showFacts(found.facts)
+    return { ...shown, content: found.content }
+  })
+}
+
+function addLabel(app: TypedApp, { history }: HistoryRouteParts): void {
+  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: LabelBody } } as const
+  app.put('/documents/:id/versions/:version/label', options, async (request) => {
+    return showFacts(await history.label(request.documentId, versionInPath(request.params), request.body.label))
+  })
+}
+
+function addDiff(app: TypedApp, { history }: HistoryRouteParts): void {
+  app.get('/documents/:id/diff', { ...READ, schema: { querystring: DiffQuery } }, async (request) => {
+    const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
+    return history.diff(request.documentId, isAdmin(request), from, to)
+  })
+}
+
+function addBlame(app: TypedApp, { history }: HistoryRouteParts): void {
+  app.get('/documents/:id/blame', READ, async (request) => {
+    const { version, places, truncated } = await history.blame(request.documentId, isAdmin(request))
+    const blame = places.map(({ by, ...place }) => ({
+      ...place,
+      author: by?.author ?? null,
+      version: by?.version ?? null,
+      at: by && toTimestamp(by.at),
+    }))
+    return { version, blame, truncated }
+  })
+}
+
+/** A version as the API shows it (SPEC HIST-1). */
+function showFacts({ version, firstVersion, author, at, origin, label, bytes }: VersionFacts) {
+  const range = firstVersion < version ? { firstVersion } : {}
+  return { version, ...range, authors: [author], at: toTimestamp(at), origin, label, bytes }
+}
+
+/** What is left of deleted documents and former lives is for `admin` (SPEC DOC-6). */
+const isAdmin = (request: FastifyRequest): boolean => can(request.principal, 'admin', request.documentId)
+
+function versionInPath(params: unknown): number {
+  const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'version') : undefined
+  if (typeof text === 'string' && /^(0|[1-9][0-9]{0,14})$/.test(text)) return Number(text)
+  throw new ParleyError('invalid-request', 'A version in the path is a positive integer.')
+}
+
+const versionAsked = (text: string, name: 'from' | 'to'): number =>
+  queryInteger(text, { name, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) ?? NO_VERSION

@@ -1,0 +1,47 @@
+import type { Head } from '../documents/document.ts'
+import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { documentNotFound, ParleyError } from '../foundation/problems.ts'
+import type { Storage, VersionFacts } from '../storage/storage.ts'
+
+/** The part of a document's log that someone may see. */
+export interface Log {
+  readonly head: Head
+  /** Versions are above this one. */
+  readonly after: Version
+}
+
+/**
+ * The log of a document: of its present life, or to `admin` of all its lives (SPEC DOC-6). Throws `not-found`, or
+ * `document-deleted` where it is deleted and the reader is no `admin`, or nothing is left of it.
+ */
+export async function openLog(storage: Storage, document: DocumentId, isAdmin: boolean): Promise<Log> {
+  const head = await storage.head(document)
+  if (!head) throw documentNotFound(document)
+  const isPurged = head.firstVersion > head.version
+  if (isPurged || (head.deletedAt !== null && !isAdmin)) {
+    throw new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion: head.version } })
+  }
+  return { head, after: isAdmin ? NO_VERSION : previousVersion(head.firstVersion) }
+}
+
+/** The facts of a version that is kept. Throws `not-found`, or `version-compacted` with the nearest that is. */
+export async function keptVersion(storage: Storage, log: Log, version: number): Promise<VersionFacts> {
+  const { head } = log
+  const isOfLog = version > log.after && version <= head.version
+  const facts = isOfLog ? await storage.versionAt(head.id, toVersion(version)) : null
+  if (!facts) throw new ParleyError('not-found', `${head.id} has no version ${version}.`)
+  if (facts.version === version) return facts
+  throw new ParleyError(
+    'version-compacted',
+    `Version ${version} of ${head.id} became part of version ${facts.version}.`,
+    {
+      extras: { current: head.version, nearest: nearestTo(version, facts) },
+    },
+  )
+}
+
+/** Of the versions around a range that is one now, the one closer to a version in it. */
+export function nearestTo(version: number, { version: last, firstVersion }: VersionFacts): number {
+  const before = firstVersion - 1
+  return before >= 1 && version - before < last - version ? before : last
+}

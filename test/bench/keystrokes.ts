@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Type } from '@fastify/type-provider-typebox'
+import { Value } from 'typebox/value'
 import { startProcess, type Running } from '../support/process.ts'
 import { connectClient } from './client.ts'
 import { median, percentile, startParley, withFolder } from './processes.ts'
@@ -9,29 +13,49 @@ const KEYSTROKES = 400
 const WARM_UP_KEYSTROKES = 4_000
 const ROUNDS = 6
 
-/** A keystroke from one stock client to another: Parley with an fsync between, the reference server with none. */
+type Peer = 'parley' | 'reference' | 'hocuspocus'
+
+/**
+ * A keystroke from one stock client to another: Parley with an fsync between, the reference server and Hocuspocus with
+ * none. The last speaks another protocol, whose stock client types in a process of its own.
+ */
 export async function keystrokes(): Promise<void> {
   await withFolder(async (folder) => {
     const token = await benchToken()
     const parley = await startParley(folder)
     const reference = await startProcess('test/bench/peers/yWebsocketServer.mjs', [])
-    const times: Record<'parley' | 'reference', number[]> = { parley: [], reference: [] }
-    const ratios: number[] = []
-    await typeAndWatch(`${socketUrl(parley)}/sync`, 'warm-up', { token }, WARM_UP_KEYSTROKES)
-    await typeAndWatch(socketUrl(reference), 'warm-up', {}, WARM_UP_KEYSTROKES)
-    for (let round = 0; round < ROUNDS; round++) {
-      const mine = await typeAndWatch(`${socketUrl(parley)}/sync`, `keys-${round}`, { token }, KEYSTROKES)
-      const theirs = await typeAndWatch(socketUrl(reference), `keys-${round}`, {}, KEYSTROKES)
-      times.parley.push(...mine)
-      times.reference.push(...theirs)
-      ratios.push(median(mine) / median(theirs))
+    const hocuspocus = await startProcess('test/bench/peers/hocuspocusServer.mjs', [])
+    const type: Record<Peer, (room: string, count: number) => Promise<number[]>> = {
+      parley: (room, count) => typeAndWatch(`${socketUrl(parley)}/sync`, room, { token }, count),
+      reference: (room, count) => typeAndWatch(socketUrl(reference), room, {}, count),
+      hocuspocus: (room, count) => typeIntoHocuspocus(socketUrl(hocuspocus), room, count),
     }
-    await Promise.all([parley.stop(), reference.stop()])
+    const times: Record<Peer, number[]> = { parley: [], reference: [], hocuspocus: [] }
+    const ratios: Record<'reference' | 'hocuspocus', number[]> = { reference: [], hocuspocus: [] }
+    for (const peer of ['parley', 'reference'] as const) await type[peer]('warm-up', WARM_UP_KEYSTROKES)
+    for (let round = 0; round < ROUNDS; round++) {
+      const mine = await type.parley(`keys-${round}`, KEYSTROKES)
+      times.parley.push(...mine)
+      for (const peer of ['reference', 'hocuspocus'] as const) {
+        const theirs = await type[peer](`keys-${round}`, KEYSTROKES)
+        times[peer].push(...theirs)
+        ratios[peer].push(median(mine) / median(theirs))
+      }
+    }
+    await Promise.all([parley.stop(), reference.stop(), hocuspocus.stop()])
     for (const [name, all] of Object.entries(times)) {
       console.log(`  ${name.padEnd(10)} p50 ${median(all).toFixed(3)} ms   p99 ${percentile(all, 0.99).toFixed(3)} ms`)
     }
-    console.log(`  ratio of medians ${median(ratios).toFixed(2)} (wanted: at most 2)`)
+    console.log(`  ratio of medians to the reference ${median(ratios.reference).toFixed(2)} (wanted: at most 2)`)
+    console.log(`  ratio of medians to Hocuspocus    ${median(ratios.hocuspocus).toFixed(2)}`)
   })
+}
+
+/** Its client starts anew each time, so the first half of what it types only warms it up. */
+async function typeIntoHocuspocus(url: string, room: string, count: number): Promise<number[]> {
+  const script = 'test/bench/peers/hocuspocusKeystrokes.mjs'
+  const { stdout } = await promisify(execFile)(process.execPath, [script, url, room, String(2 * count)])
+  return Value.Parse(Type.Array(Type.Number()), JSON.parse(stdout)).slice(count)
 }
 
 const socketUrl = (server: Running): string => server.url.replace('http', 'ws')

@@ -14,7 +14,7 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Entry, Storage } from '../storage/storage.ts'
+import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
 import type { Committer, Staged } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
 import { Replica } from './replica.ts'
@@ -200,7 +200,7 @@ export class Replicas {
     const head = await storage.head(id)
     if (!head) return { absent: 'never' }
     if (head.deletedAt !== null) return { absent: 'deleted', lastVersion: head.version }
-    const stored = await storage.snapshot(id)
+    const stored = await this.#soundSnapshot(id)
     const start = stored && stored.version >= head.firstVersion ? stored : null
     const version = start?.version ?? previousVersion(head.firstVersion)
     const doc = new Y.Doc({ gc: true })
@@ -212,6 +212,16 @@ export class Replicas {
     const newest = await storage.head(id)
     if (newest?.version !== head.version) return this.#load(id)
     return this.#slots.get(id) ?? this.#keep(replica)
+  }
+
+  /** A snapshot only saves work: where it is damaged the log still says everything, and the next one replaces it. */
+  async #soundSnapshot(id: DocumentId): Promise<Snapshot | null> {
+    try {
+      return await this.#options.storage.snapshot(id)
+    } catch (problem) {
+      if (problem instanceof ParleyError && problem.code === 'document-damaged') return null
+      throw problem
+    }
   }
 
   /** Applies every entry after a version; answers the bytes of their updates. */

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
+import { SNAPSHOT_INTERVAL } from '../../server/documents/replica.ts'
 import { toPrincipalId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { ALICE, BOB, codeOf, Editor, id, inDatabase, startCore, type DocumentCore } from '../support/documentCore.ts'
@@ -220,6 +221,20 @@ describe('[OPS-6] Replicas: damage', () => {
     expect(core.replicas.size).toBe(0)
     expect(await core.write('other', 'four', { version: 3 })).toMatchObject({ outcome: 'written' })
     expect(await contentOf('other')).toBe('four')
+  })
+
+  it('a snapshot is passed over: the log says everything, and the next snapshot replaces it', async () => {
+    core = await startCore()
+    await core.create('doc', '')
+    await core.writeUpTo('doc', SNAPSHOT_INTERVAL)
+    const damage = 'UPDATE snapshots SET state = zeroblob(length(state))'
+    inDatabase(core, (database) => expect(database.prepare(damage).run().changes).toBe(1))
+    core = await core.restart()
+    const { replica } = await core.lease('doc')
+    expect(replica.content()).toBe(`text ${SNAPSHOT_INTERVAL}`)
+    await expect(core.storage.snapshot(id('doc'))).rejects.toMatchObject({ code: 'document-damaged' })
+    await core.writeUpTo('doc', SNAPSHOT_INTERVAL + 1)
+    expect(await core.storage.snapshot(id('doc'))).toMatchObject({ version: SNAPSHOT_INTERVAL + 1 })
   })
 
   it('an entry whose bytes are as they were written, but are no update, is damage too', async () => {

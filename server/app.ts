@@ -30,6 +30,10 @@ import { problemDocument } from './http/problem.ts'
 import { createHttpServer } from './http/server.ts'
 import { parseStrictJson } from './http/strictJson.ts'
 import { Upgrades } from './http/upgrade.ts'
+import { LockKeeper } from './locks/keeper.ts'
+import { DocumentLocks } from './locks/locks.ts'
+import { lockRoutes } from './locks/routes.ts'
+import { LockLines } from './locks/waiting.ts'
 import { Feed } from './notifications/feed.ts'
 import { NotificationHub } from './notifications/hub.ts'
 import { hubEndpoint } from './notifications/hubEndpoint.ts'
@@ -134,12 +138,18 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     idleMs: config.replicaIdleMs,
     budgetBytes: config.replicaBudgetBytes,
   })
-  const parts = { storage, replicas, committer, environment, limits }
+  const reader = new DocumentReader(storage, replicas)
+  const locks = new DocumentLocks({ storage, committer, replicas, reader, environment })
+  const lines = new LockLines(locks, environment)
+  const lineLength = (document: DocumentId): number => lines.length(document)
+  const parts = { storage, replicas, committer, environment, limits, lineLength }
   const turns = new Turns<DocumentId>()
   return {
     limits,
     replicas,
-    reader: new DocumentReader(storage, replicas),
+    reader,
+    locks,
+    lines,
     writer: new DocumentWriter(parts, turns),
     lifecycle: new DocumentLifecycle(parts, turns),
     resolver: new ConflictResolver(parts, turns),
@@ -198,7 +208,8 @@ async function createLive({ config, environment, storage, core, access, app, pub
   const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
-  return { feed, hub, sync, upgrades, prunings: startPrunings(config, environment, storage) }
+  const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
+  return { feed, hub, sync, upgrades, keeper, prunings: startPrunings(config, environment, storage) }
 }
 
 /** SPEC NOTE-1, CONF-9. */
@@ -228,6 +239,7 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
   mount(app, contentRoutes({ storage, ...core }))
   mount(app, conflictRoutes({ storage, ...core }))
   mount(app, historyRoutes({ ...core }))
+  mount(app, lockRoutes(core))
   mount(app, authRoutes({ issuer, revocations, environment }))
   if (config.development) mount(app, guestRoutes({ issuer, environment }))
   const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))
@@ -249,6 +261,7 @@ async function stop(
       run: async () => {
         readers.webhooks.stop()
         readers.polls.close()
+        live.keeper.close()
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
       },
     },

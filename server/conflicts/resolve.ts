@@ -5,6 +5,7 @@ import { merge } from '../content/merge.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
 import { formatEtag } from '../documents/etag.ts'
+import { assertPassesLock, passesLock, passOf } from '../documents/lockGuard.ts'
 import { openConflictsOf, supersede } from '../documents/openConflicts.ts'
 import { contentAt } from '../documents/past.ts'
 import type { Staged } from '../documents/commit.ts'
@@ -15,6 +16,7 @@ import { assertNever, invariant } from '../foundation/assert.ts'
 import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
+import type { LockPass } from '../locks/lock.ts'
 import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected } from '../notifications/events.ts'
 import type { NewEvent } from '../notifications/event.ts'
 import type { ConflictWrite } from '../storage/storage.ts'
@@ -56,7 +58,16 @@ interface Round {
   readonly replica: Replica
   readonly head: Head
   readonly by: PrincipalId
+  readonly pass: LockPass
   readonly shown: Shown
+}
+
+/** Who asks, for what, and with which `Lock-Token` (SPEC LOCK-2); `shown` is for the conflict in a refusal. */
+export interface Asked {
+  readonly by: PrincipalId
+  readonly request: Request
+  readonly shown: Shown
+  readonly lockToken?: string | null
 }
 
 /** How much of the conflict goes with a refusal. */
@@ -93,20 +104,18 @@ export class ConflictResolver {
   }
 
   /**
-   * Performs the request by a principal whose rights were checked; `shown` is for the conflict in a refusal. Throws `conflict-closed`, `conflict-expired`,
-   * `version-conflict` (refreshed, still open), `unknown-base`, `invalid-resolution`, `proposal-closed`,
-   * `too-many-proposals`, `schema-violation`, `kind-mismatch` or a limit; nothing was written then.
+   * Performs the request by a principal whose rights were checked. Throws `conflict-expired`, `locked`, `lock-lost`,
+   * `conflict-closed`, `version-conflict` (refreshed, still open), `unknown-base`, `invalid-resolution`,
+   * `proposal-closed`, `too-many-proposals`, `schema-violation`, `kind-mismatch` or a limit; nothing was written then.
    */
-  async perform(id: ConflictId, by: PrincipalId, request: Request, shown: Shown): Promise<Outcome> {
+  async perform(id: ConflictId, asked: Asked): Promise<Outcome> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const record = await this.#parts.storage.conflict(id)
       if (!record) throw new ParleyError('not-found', `There is no conflict ${id}.`)
       const lease = await this.#parts.replicas.lease(record.document)
       if ('absent' in lease) throw expired(record)
       try {
-        const outcome = await this.#turns.take(record.document, () =>
-          this.#round(id, lease.replica, { by, request, shown }),
-        )
+        const outcome = await this.#turns.take(record.document, () => this.#round(id, lease.replica, asked))
         if (outcome !== 'again') return outcome
       } finally {
         lease.release()
@@ -115,15 +124,17 @@ export class ConflictResolver {
     throw new ParleyError('overloaded', 'The document changes too fast for a resolution just now.')
   }
 
-  async #round(
-    id: ConflictId,
-    replica: Replica,
-    { by, request, shown }: { readonly by: PrincipalId; readonly request: Request; readonly shown: Shown },
-  ): Promise<Outcome | 'again'> {
+  async #round(id: ConflictId, replica: Replica, asked: Asked): Promise<Outcome | 'again'> {
+    const { by, request, shown } = asked
     const record = await this.#parts.storage.conflict(id)
     if (replica.ended || !record) return 'again'
-    await this.#assertOpen(record, replica, shown)
-    const round: Round = { record, replica, head: replica.appliedHead, by, shown }
+    if (isOfThePast(record, replica)) throw expired(record)
+    const pass = passOf(asked.lockToken)
+    // What decides nothing about the document needs no lock of it.
+    if (request.ask === 'resolve' || request.ask === 'accept') await assertPassesLock(this.#parts, replica, pass)
+    if (replica.ended) return 'again'
+    await this.#assertOpen(record, shown)
+    const round: Round = { record, replica, head: replica.appliedHead, by, pass, shown }
     switch (request.ask) {
       case 'resolve':
         return this.#apply(round, await this.#wanted(round, request))
@@ -140,8 +151,7 @@ export class ConflictResolver {
     }
   }
 
-  async #assertOpen(record: ConflictRecord, replica: Replica, shown: Shown): Promise<void> {
-    if (record.state.status === 'expired' || record.incarnation !== replica.head.incarnation) throw expired(record)
+  async #assertOpen(record: ConflictRecord, shown: Shown): Promise<void> {
     if (record.state.status === 'open') return
     throw new ParleyError('conflict-closed', `The conflict is ${record.state.status} already.`, {
       extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
@@ -191,8 +201,8 @@ export class ConflictResolver {
     // A resolution is a write: it settles other conflicts of whoever makes it, as any write does (WRITE-7).
     const others = (await openConflictsOf(storage, replica, by)).filter((other) => other.id !== record.id)
     const superseded = await supersede(storage, others, { author: by, at, before, after })
-    if (isMoved(round)) return 'again'
-    const staged = replica.stageContent(after, { author: by, at, origin: 'resolution' })
+    if (isMoved(round) || !passesLock(replica, round.pass)) return 'again'
+    const staged = replica.stageContent(after, { author: by, at, origin: 'resolution', pass: round.pass })
     const headAfter = staged?.append.head ?? head
     const decided = wanted.accepted ? decide(record, wanted.accepted, 'accepted', by, at, null) : record
     const resolution = { use: wanted.use, by, at, version: headAfter.version, comment: wanted.comment }
@@ -320,6 +330,9 @@ export class ConflictResolver {
     if (breach) throw new ParleyError(breach.code, breach.detail)
   }
 }
+
+const isOfThePast = (record: ConflictRecord, replica: Replica): boolean =>
+  record.state.status === 'expired' || record.incarnation !== replica.head.incarnation
 
 const isMoved = ({ replica, head }: Round): boolean => replica.ended !== null || replica.appliedVersion !== head.version
 

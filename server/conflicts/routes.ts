@@ -15,6 +15,7 @@ import {
 } from '../foundation/ids.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
@@ -161,7 +162,8 @@ function addResolve(app: TypedApp, { storage, resolver }: ConflictRouteParts): v
     const record = await find(storage, toConflictId(body.conflictId), principal)
     const allowed = withRights(asked, record, principal)
     const shown = { contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
-    const outcome = await resolver.perform(record.id, principal.sub, allowed, shown)
+    const lockToken = lockTokenOf(request.headers)
+    const outcome = await resolver.perform(record.id, { by: principal.sub, request: allowed, shown, lockToken })
     const conflict = await showConflict(storage, outcome.record, shown)
     if (outcome.proposal) {
       const { id } = outcome.proposal

@@ -71,6 +71,7 @@ export class Committer {
     const documents = new Set([
       ...staged.map((one) => one.append.head.id),
       ...parts.conflicts.map((write) => write.record.document),
+      ...(parts.lock === undefined ? [] : [parts.lock.document]),
     ])
     const forget = (): void => {
       for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)
@@ -84,7 +85,7 @@ export class Committer {
       for (const one of staged) one.confirm()
       return
     }
-    const problem = new ParleyError('overloaded', 'Another node wrote this document first; it is loaded anew.')
+    const problem = new ParleyError('overloaded', 'Another node wrote or locked this document; it is loaded anew.')
     for (const one of staged) one.fail(problem)
   }
 

@@ -9,6 +9,7 @@ import type { ContentLimits } from '../content/limits.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
+import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
@@ -174,6 +175,7 @@ async function perform(
     createsKind: wanted.createsKind,
     onConflict: wanted.onConflict,
     origin: 'write',
+    lockToken: lockTokenOf(request.headers),
   }
   return answer(parts, request, reply, await parts.writer.write(write))
 }

@@ -5,12 +5,15 @@ import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
 import { contentEquals } from '../content/equal.ts'
-import { conflictExpired, documentDeleted } from '../notifications/events.ts'
-import type { Storage } from '../storage/storage.ts'
+import { decide } from '../locks/lock.ts'
+import { conflictExpired, documentDeleted, documentUnlocked } from '../notifications/events.ts'
+import type { NewEvent } from '../notifications/event.ts'
+import type { LockWrite, Storage } from '../storage/storage.ts'
 import { baseOf, type Base, type Intent } from './base.ts'
 import type { Committer } from './commit.ts'
 import type { Head, Settings } from './document.ts'
 import { formatEtag } from './etag.ts'
+import { assertPassesLock, passesLock, passOf, type LineLength } from './lockGuard.ts'
 import { contentAt } from './past.ts'
 import type { Replica } from './replica.ts'
 import type { Replicas } from './replicas.ts'
@@ -27,12 +30,15 @@ export interface LifecycleParts {
   readonly replicas: Replicas
   readonly committer: Committer
   readonly environment: Environment
+  readonly lineLength: LineLength
 }
 
 export interface Change {
   readonly document: DocumentId
   readonly author: PrincipalId
   readonly intent: Intent
+  /** The `Lock-Token` sent with it (SPEC LOCK-2). */
+  readonly lockToken?: string | null
 }
 
 /** Settings and deletion: acts on the document as a whole, under the same preconditions as a write. */
@@ -65,7 +71,9 @@ export class DocumentLifecycle {
         return head
       }
       const at = this.#parts.environment.now()
-      const staged = replica.stageSettings(settings, { author: change.author, at, origin: 'settings' })
+      const pass = passOf(change.lockToken)
+      if (!passesLock(replica, pass)) return 'again'
+      const staged = replica.stageSettings(settings, { author: change.author, at, origin: 'settings', pass })
       const parts = { at, conflicts: [], contents: new Map(), events: [] }
       const result = await this.#parts.committer.commit([staged], parts)
       return result.status === 'committed' ? staged.append.head : 'again'
@@ -82,20 +90,41 @@ export class DocumentLifecycle {
         const content = await contentAt(this.#parts.storage, head.id, head.kind, base.version)
         if (base.strict || !contentEquals(content, current)) throw this.#stale(head, 'The document')
       }
+      const pass = passOf(change.lockToken)
       const open = await this.#openConflicts(head.id)
-      if (replica.ended || replica.appliedVersion !== head.version) return 'again'
+      const unlocking = await this.#unlocking(head.id, change.author)
+      if (replica.ended || replica.appliedVersion !== head.version || !passesLock(replica, pass)) return 'again'
       const at = this.#parts.environment.now()
       const state = { status: 'expired', closedAt: at, closedBy: change.author, comment: null } as const
       const expired = open.map((record) => closed(record, state))
-      const staged = replica.stageDelete({ author: change.author, at, origin: 'delete' })
+      const staged = replica.stageDelete({ author: change.author, at, origin: 'delete', pass })
       const result = await this.#parts.committer.commit([staged], {
         at,
         conflicts: expired.map((record) => ({ op: 'update', record })),
         contents: new Map(),
-        events: [...expired.map((record) => conflictExpired(record)), documentDeleted(staged.append.head)],
+        events: [
+          ...expired.map((record) => conflictExpired(record)),
+          ...unlocking.events,
+          documentDeleted(staged.append.head),
+        ],
+        ...unlocking.write,
       })
       return result.status === 'committed' ? staged.append.head : 'again'
     })
+  }
+
+  /** The end of the document's lock, as parts of the act that deletes it. */
+  async #unlocking(
+    document: DocumentId,
+    by: PrincipalId,
+  ): Promise<{ readonly events: readonly NewEvent[]; readonly write: { readonly lock?: LockWrite } }> {
+    const action = decide(await this.#parts.storage.lock(document), { type: 'document-ends' })
+    if (action.do !== 'end') return { events: [], write: {} }
+    const { lock, reason } = action
+    return {
+      events: [documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)],
+      write: { lock: { op: 'end', document, fence: lock.fence } },
+    }
   }
 
   async #perform(change: Change, act: (replica: Replica, base: Base) => Promise<Head | 'again'>): Promise<Head> {
@@ -104,9 +133,12 @@ export class DocumentLifecycle {
       if ('absent' in lease) throw missing(change.document, lease)
       const { replica } = lease
       try {
-        const result = await this.#turns.take(change.document, async () =>
-          replica.ended ? 'again' : act(replica, baseOf(change.intent, replica.appliedHead, this.#parts.storage.epoch)),
-        )
+        const result = await this.#turns.take(change.document, async () => {
+          if (replica.ended) return 'again'
+          await assertPassesLock(this.#parts, replica, passOf(change.lockToken))
+          if (replica.ended) return 'again'
+          return act(replica, baseOf(change.intent, replica.appliedHead, this.#parts.storage.epoch))
+        })
         if (result !== 'again') return result
       } catch (problem) {
         if (await isFinal(problem, replica)) throw problem

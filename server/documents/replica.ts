@@ -6,8 +6,17 @@ import { checkContent, measureContent, type ContentLimits, type LimitBreach } fr
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { nextVersion, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import {
+  nextVersion,
+  previousVersion,
+  type DocumentId,
+  type LockHash,
+  type PrincipalId,
+  type Version,
+} from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { KnownLock } from '../locks/known.ts'
+import type { LockPass, LockState } from '../locks/lock.ts'
 import type { Append, Snapshot } from '../storage/storage.ts'
 import type { Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
@@ -29,6 +38,8 @@ export interface Authorship {
   readonly author: PrincipalId
   readonly at: number
   readonly origin: Origin
+  /** What the author shows of a lock; absent: a request without token. */
+  readonly pass?: LockPass
 }
 
 /** A committed entry as live sessions are shown it. */
@@ -44,6 +55,8 @@ export interface ReplicaOptions {
   readonly doc: Y.Doc
   /** The version of the stored snapshot, and the bytes of the updates after it. */
   readonly snapshot: { readonly version: Version; readonly bytesAfter: number }
+  /** As it was read; absent for a new document, which has none. */
+  readonly lock?: LockState
   readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits
@@ -63,6 +76,8 @@ export class Replica {
   readonly doc: Y.Doc
   /** Authors known to have no open conflicts here: a write by one of them need not look for any. */
   readonly authorsWithoutConflicts = new Set<PrincipalId>()
+  /** Looked at right before something is applied: what storage would refuse for a lock costs the whole replica. */
+  readonly lock: KnownLock
   readonly #view: ContentView
   readonly #committer: Committer
   readonly #environment: Environment
@@ -86,6 +101,7 @@ export class Replica {
     this.#committer = options.committer
     this.#environment = options.environment
     this.#limits = options.limits
+    this.lock = new KnownLock(options.lock ?? { name: 'free', fence: 0 }, options.environment)
     this.#view = new ContentView(options.doc, options.head.kind, options.head.root)
     this.doc.on('update', (update: Uint8Array) => this.#captured.push(update))
     this.doc.on('afterTransaction', leaveFormattingAlone)
@@ -151,13 +167,14 @@ export class Replica {
   /**
    * Applies a guarded live update now; resolves with the version of its entry once it is on disk, or null
    * if it changed nothing. Rejects with `content-too-large` or `content-too-complex` (the replica goes on),
-   * or with whatever ended the replica.
+   * or with whatever ended the replica. The caller has looked at the lock, which `tokenHash` is of.
    */
-  async applyLive(update: Uint8Array, author: PrincipalId): Promise<Version | null> {
+  async applyLive(update: Uint8Array, author: PrincipalId, tokenHash: LockHash | null = null): Promise<Version | null> {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
     this.#assertRoomFor(update)
-    const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live' }
+    const pass: LockPass = { by: 'edit', principal: author, tokenHash }
+    const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
     if (this.#captured.length === 0) return null
     const staged = this.#stage(this.#nextHead(authorship), authorship)
@@ -244,6 +261,7 @@ export class Replica {
     const append: Append = {
       head,
       expected: previousVersion(head.version),
+      ...(authorship.pass === undefined ? {} : { pass: authorship.pass }),
       entry: {
         version: head.version,
         author: authorship.author,

@@ -207,7 +207,9 @@ export class Replicas {
     if (start) applyStored(doc, start.state, head.id)
     const bytesAfter = await this.#replay(doc, head, version)
     doc.clientID = this.#clientIdOf(head)
-    const replica = new Replica({ head, doc, snapshot: { version, bytesAfter }, committer, environment, limits })
+    const lock = await storage.lock(id)
+    const snapshot = { version, bytesAfter }
+    const replica = new Replica({ head, doc, snapshot, lock, committer, environment, limits })
     // An act of this process may have committed while the rows were read; then they are read again.
     const newest = await storage.head(id)
     if (newest?.version !== head.version) return this.#load(id)

@@ -13,8 +13,10 @@ import {
   type DocumentId,
 } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
+import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { lockOf } from '../locks/represent.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
@@ -139,11 +141,16 @@ function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
     const patterns = patternsWithin(principal, 'read', wanted)
     const from = after && parseDocumentId(after[0])
     const found = patterns.length === 0 ? [] : await storage.heads({ patterns, after: from, limit: limit + 1 })
-    const counts = await storage.openConflictCounts(found.map((head) => head.id))
+    const ids = found.map((head) => head.id)
+    const [locks, counts] = await Promise.all([storage.locks(ids), storage.openConflictCounts(ids)])
     return pageOf(
       found,
       limit,
-      (head) => ({ ...summaryOf(head, storage.epoch), lock: null, openConflicts: counts.get(head.id) ?? 0 }),
+      (head) => ({
+        ...summaryOf(head, storage.epoch),
+        lock: lockOf(locks.get(head.id)),
+        openConflicts: counts.get(head.id) ?? 0,
+      }),
       (head) => [head.id],
     )
   })
@@ -165,10 +172,6 @@ function addRead(app: TypedApp, parts: DocumentRouteParts): void {
     const isText = typeof state.content === 'string'
     void reply.type(isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8')
     return reply.send(isText ? state.content : JSON.stringify(state.content))
-  })
-  app.get('/documents/:id/lock', options, async (request) => {
-    await reader.head(request.documentId)
-    return { lock: null }
   })
 }
 
@@ -197,7 +200,7 @@ function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts):
     const { baseVersion, ...settings } = request.body
     const intent = readIntent(request.headers, baseVersion)
     if (settings.schema !== undefined && settings.schema !== null) assertUsableSchema(settings.schema)
-    const change = { document: request.documentId, author: request.principal.sub, intent }
+    const change = { ...changeOf(request), intent }
     const head = await lifecycle.changeSettings(change, settings)
     void reply.header('etag', quote(formatEtag(head, storage.epoch, head.version)))
     return summaryOf(head, storage.epoch)
@@ -209,7 +212,14 @@ function addDelete(app: TypedApp, { lifecycle }: DocumentRouteParts): void {
   app.delete('/documents/:id', options, async (request, reply) => {
     const baseVersion = baseVersionOf(request.query.baseVersion)
     const intent = readIntent(request.headers, baseVersion)
-    await lifecycle.remove({ document: request.documentId, author: request.principal.sub, intent })
+    await lifecycle.remove({ ...changeOf(request), intent })
     return reply.code(204).send()
   })
 }
+
+/** What a change is of, and by whom. */
+const changeOf = ({ documentId, principal, headers }: FastifyRequest) => ({
+  document: documentId,
+  author: principal.sub,
+  lockToken: lockTokenOf(headers),
+})

@@ -6,10 +6,13 @@ import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
+import type { LockPass } from '../locks/lock.ts'
+import { lockLostProblem } from '../locks/refusal.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseOf, type Base, type Intent } from './base.ts'
 import type { Committer } from './commit.ts'
 import type { ConflictPolicy, Head, Origin } from './document.ts'
+import { assertPassesLock, passesLock, passOf, type LineLength } from './lockGuard.ts'
 import { judgeCurrent, judgeStale, type Judgement } from './judge.ts'
 import { contentAt } from './past.ts'
 import { openConflictsOf, supersede } from './openConflicts.ts'
@@ -34,6 +37,8 @@ export interface WriteRequest {
   readonly createsKind: Kind | null
   readonly onConflict: ConflictPolicy | null
   readonly origin: Origin
+  /** The `Lock-Token` sent with it (SPEC LOCK-2). */
+  readonly lockToken?: string | null
 }
 
 export type WriteResult =
@@ -60,6 +65,7 @@ export interface WriterParts {
   readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits
+  readonly lineLength: LineLength
 }
 
 /** The base of a stale write. */
@@ -72,6 +78,7 @@ interface Past {
 interface Round {
   readonly replica: Replica
   readonly request: WriteRequest
+  readonly pass: LockPass
   readonly head: Head
   readonly current: Content
   readonly incoming: Content
@@ -123,6 +130,7 @@ export class DocumentWriter {
 
   async #createAbsent(request: WriteRequest, absent: Absent): Promise<WriteResult | 'again'> {
     if (request.intent.type !== 'create' || request.createsKind === null) throw missing(request.document, absent)
+    if (request.lockToken) throw lockLostProblem(request.document, { name: 'free', fence: 0 })
     try {
       const content = request.incoming(request.createsKind === 'text' ? '' : {})
       return await this.create({ id: request.document, kind: request.createsKind }, content, request.author)
@@ -140,6 +148,7 @@ export class DocumentWriter {
         await replica.isOnDisk()
         return 'again'
       }
+      await assertPassesLock(this.#parts, replica, passOf(request.lockToken))
       const isSimple = this.#staleBase(request, head) === null && replica.authorsWithoutConflicts.has(request.author)
       // Whatever opens, refreshes or supersedes conflicts of a document does so one at a time.
       return isSimple
@@ -174,7 +183,10 @@ export class DocumentWriter {
             isKeepable: (content) => this.#isKeepable(content, head),
           })
         : judgeCurrent(current, incoming)
-    return this.#act({ replica, request, head, current, incoming, past, own }, judgement)
+    return this.#act(
+      { replica, request, pass: passOf(request.lockToken), head, current, incoming, past, own },
+      judgement,
+    )
   }
 
   /** The base if it is not the current version, else null. */
@@ -210,7 +222,7 @@ export class DocumentWriter {
   }
 
   async #store(round: Round, judgement: Extract<Judgement, { do: 'write' }>): Promise<WriteResult | 'again'> {
-    const { replica, request, current, head } = round
+    const { replica, request, current, head, pass } = round
     const { content, outcome } = judgement
     assertValid(head.schema, content)
     const at = this.#parts.environment.now()
@@ -222,7 +234,7 @@ export class DocumentWriter {
     })
     if (isMoved(round)) return 'again'
     const origin = outcome === 'merged' ? 'merge' : request.origin
-    const staged = replica.stageContent(content, { author: request.author, at, origin })
+    const staged = replica.stageContent(content, { author: request.author, at, origin, pass })
     if (!staged) {
       await replica.whenCommitted(head.version)
       return { status: 'done', outcome, head, content: current }
@@ -232,7 +244,7 @@ export class DocumentWriter {
   }
 
   async #overwrite(round: Round): Promise<WriteResult | 'again'> {
-    const { replica, request, head, current, incoming } = round
+    const { replica, request, head, current, incoming, pass } = round
     assertValid(head.schema, incoming)
     const { author, origin } = request
     const at = this.#parts.environment.now()
@@ -241,7 +253,7 @@ export class DocumentWriter {
     const others = round.own.filter((record) => record.id !== kept.record.id)
     const superseded = await supersede(this.#parts.storage, others, { author, at, before: current, after: incoming })
     if (isMoved(round)) return 'again'
-    const staged = replica.stageContent(incoming, { author, at, origin })
+    const staged = replica.stageContent(incoming, { author, at, origin, pass })
     invariant(staged !== null, 'an overwriting content differs from current')
     const result = await this.#parts.committer.commit([staged], {
       at,
@@ -315,8 +327,9 @@ export function missing(document: DocumentId, absent: Absent): ParleyError {
   })
 }
 
-function isMoved(round: Round): boolean {
-  return round.replica.ended !== null || round.replica.appliedVersion !== round.head.version
+/** Whether the round's plan is not to be acted on: others have changed what it was made for. */
+function isMoved({ replica, head, pass }: Round): boolean {
+  return replica.ended !== null || replica.appliedVersion !== head.version || !passesLock(replica, pass)
 }
 
 function refusalInput(round: Round, at: number): RefusedWrite {

@@ -18,6 +18,8 @@ export type ConflictId = Branded<string, 'ConflictId'>
 export type ProposalId = Branded<string, 'ProposalId'>
 /** Position of a stored event in the feed: a strictly growing integer, starting at 1. */
 export type Sequence = Branded<number, 'Sequence'>
+/** SHA-256 of a lock's token in base64url: what is kept and compared in its place. */
+export type LockHash = Branded<string, 'LockHash'>
 
 /** SPEC API-6. */
 export const DOCUMENT_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$'
@@ -55,6 +57,7 @@ export const toPrincipalId = (sub: string): PrincipalId => sub as PrincipalId
 export const toIncarnation = (text: string): Incarnation => text as Incarnation
 export const toConflictId = (text: string): ConflictId => text as ConflictId
 export const toProposalId = (text: string): ProposalId => text as ProposalId
+export const toLockHash = (digest: string): LockHash => digest as LockHash
 export const toSequence = (n: number): Sequence => n as Sequence
 export const trustedDocumentId = (text: string): DocumentId => text as DocumentId
 

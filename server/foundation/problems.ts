@@ -187,6 +187,19 @@ export const PROBLEMS = {
     title: 'The patch does not apply to its base',
     help: '`detail` names the operation. Nothing was written: read the document and make the patch anew.',
   },
+  locked: {
+    status: 423,
+    close: 1013,
+    retryable: true,
+    title: 'The document is locked',
+    help: '`owner` holds it until `expiresAt`, or until they release it. Write with their `Lock-Token`, or wait: POST …/lock with `waitSeconds` queues you; `queuePosition` is the place in that line. `Retry-After` says when the lock expires if nobody renews it.',
+  },
+  'lock-lost': {
+    status: 423,
+    retryable: false,
+    title: 'The lock is not held any more',
+    help: 'It expired, was released or broken, and may have passed on since; nothing was written. Acquire the lock anew, and read the document: others may have written it.',
+  },
   'conflict-closed': {
     status: 409,
     retryable: false,

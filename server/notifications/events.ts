@@ -14,6 +14,9 @@
  * | `parley.conflict.expired`           | `conflict`, `kind`, `by`                                                    |
  * | `parley.document.created`           | `kind`, `version`, `by`                                                     |
  * | `parley.document.deleted`           | `kind`, `version` (the last one), `by`                                      |
+ * | `parley.document.locked`            | `fence`, `by` (the owner)                                                   |
+ * | `parley.document.unlocked`          | `fence`, `reason` (`released`, `broken`, `expired`, `deleted`), `owner`,    |
+ * |                                     | `by` (null where time ended it)                                             |
  * | `parley.document.changed`           | `kind`, `version` (the newest), `by`; made at delivery, never stored        |
  *
  * `href` leads to the conflict where the event tells of one, else to the document. Pure.
@@ -21,7 +24,8 @@
 import type { ConflictRecord, Place, Proposal } from '../conflicts/conflict.ts'
 import type { Head } from '../documents/document.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { DocumentId } from '../foundation/ids.ts'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import type { EndReason, HeldLock, LapsedLock } from '../locks/lock.ts'
 import type { EventData, NewEvent, StoredEventType } from './event.ts'
 
 /** An event names so many overlaps; `overlapCount` and the conflict itself tell of the others. */
@@ -96,6 +100,24 @@ export const documentDeleted = (head: Head): NewEvent => ({
   type: 'parley.document.deleted',
   document: head.id,
   data: documentData(head),
+})
+
+export const documentLocked = (document: DocumentId, lock: { fence: number; owner: PrincipalId }): NewEvent => ({
+  type: 'parley.document.locked',
+  document,
+  data: { document, fence: lock.fence, by: lock.owner, href: documentHref(document) },
+})
+
+/** `by` is whoever ended the lock; null where its time was over. */
+export const documentUnlocked = (
+  document: DocumentId,
+  { fence, owner }: HeldLock | LapsedLock,
+  reason: EndReason,
+  by: PrincipalId | null,
+): NewEvent => ({
+  type: 'parley.document.unlocked',
+  document,
+  data: { document, fence, reason, owner, by, href: documentHref(document) },
 })
 
 /** The facts every event of a document's own life tells; those of `parley.document.changed` too. */

@@ -15,6 +15,7 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { HeldLock, LapsedLock, LockState } from '../locks/lock.ts'
 import type { StoredEvent } from '../notifications/event.ts'
 import type {
   Delivery,
@@ -32,8 +33,10 @@ import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
 import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { encodeAct, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
+import { shortenLocks } from './sqliteLocks.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
+import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
 import type {
   Act,
   ActResult,
@@ -85,10 +88,12 @@ export async function openSqlite(options: SqliteOptions, internals: SqliteIntern
   try {
     const opened = openDatabaseFile(file, options.environment)
     connection = opened.connection
+    const clock = steadyClock(options.environment)
+    shortenLocks(connection, clock())
     connection.pragma('query_only = ON')
-    const executor = await startExecutor(file, options.writer, internals, (cause) => queue.die(cause))
+    const executor = await startExecutor({ ...options, file, clock }, internals, (cause) => queue.die(cause))
     const queue = new WriteQueue(executor, internals.crash ?? crash)
-    return new SqliteStorage(opened.epoch, new SqliteReader(connection), executor, queue, lock)
+    return new SqliteStorage(opened.epoch, new SqliteReader(connection, clock), executor, queue, lock)
   } catch (error) {
     connection?.close()
     lock.release()
@@ -97,8 +102,7 @@ export async function openSqlite(options: SqliteOptions, internals: SqliteIntern
 }
 
 async function startExecutor(
-  file: string,
-  writer: SqliteOptions['writer'],
+  { file, writer, clock }: SqliteOptions & { readonly clock: Clock },
   internals: SqliteInternals,
   onDeath: (cause: Error) => void,
 ): Promise<BatchExecutor> {
@@ -107,9 +111,10 @@ async function startExecutor(
     if (writer === 'adaptive') connection.pragma('wal_autocheckpoint = 0')
     internals.prepareWriter?.(connection)
     return connection
-  })
+  }, clock)
   if (writer === 'adaptive') {
-    const thread = await startThreadExecutor(file, onDeath, internals.workerUrl)
+    const work = { file, clockOffsetMs: processOffsetMs(clock) }
+    const thread = await startThreadExecutor(work, onDeath, internals.workerUrl)
     return new AdaptiveExecutor(inline, thread, internals.adaptiveLimits)
   }
   return {
@@ -161,8 +166,12 @@ class SqliteStorage implements Storage {
           sequence: toSequence(result.value + index),
         }))
         this.#tell({ heads: act.appends.map((append) => append.head), events })
-        return { status: 'committed', events }
+        const { lockExpiresAt } = result
+        return { status: 'committed', events, ...(lockExpiresAt === undefined ? {} : { lockExpiresAt }) }
       }
+      case 'locked':
+      case 'lock-moved':
+        return { status: result.status, document: trustedDocumentId(result.document) }
       case 'stale':
         return { status: 'stale', document: trustedDocumentId(result.document), version: toVersion(result.version) }
       case 'conflict-moved':
@@ -241,6 +250,18 @@ class SqliteStorage implements Storage {
 
   async content(hash: ContentHash): Promise<Content | null> {
     return this.#read((reader) => reader.content(hash))
+  }
+
+  async lock(document: DocumentId): Promise<LockState> {
+    return this.#read((reader) => reader.locks.lock(document))
+  }
+
+  async locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>> {
+    return this.#read((reader) => reader.locks.locks(documents))
+  }
+
+  async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
+    return this.#read((reader) => reader.locks.nextLocks(limit))
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {

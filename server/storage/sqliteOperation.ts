@@ -7,9 +7,10 @@ import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type EntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type HeadRow } from './rows/head.ts'
+import { encodePass, type PassRow } from './rows/lock.ts'
 import type { HistoryOperation } from './sqliteHistory.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
-import type { Act, Append, ConflictWrite } from './storage.ts'
+import type { Act, Append, ConflictWrite, LockWrite } from './storage.ts'
 
 /**
  * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON is
@@ -37,10 +38,12 @@ export interface ActOperation {
   readonly conflicts: readonly ConflictWriteRow[]
   readonly contents: readonly ContentJson[]
   readonly events: readonly NewEventRow[]
+  readonly lock: LockWrite | null
 }
 
 export interface AppendRow {
   readonly expected: number
+  readonly pass: PassRow
   readonly head: HeadRow
   readonly entry: EntryRow
   /** JSON; the writer packs it. */
@@ -63,8 +66,9 @@ export type SqliteResult =
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
    * pruned, or whether a label was set; else 0.
    */
-  | { readonly status: 'done'; readonly value: number }
+  | { readonly status: 'done'; readonly value: number; readonly lockExpiresAt?: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
+  | { readonly status: 'locked' | 'lock-moved'; readonly document: string }
   | { readonly status: 'conflict-moved'; readonly conflict: string }
   | { readonly status: 'failed'; readonly failure: Failure }
 
@@ -88,6 +92,7 @@ export function encodeAct(act: Act): ActOperation {
     conflicts,
     contents,
     events: act.events.map(encodeEvent),
+    lock: act.lock ?? null,
   }
 }
 
@@ -97,6 +102,7 @@ function encodeAppend(append: Append): AppendRow {
   invariant(entry.version === expected + 1, 'an entry takes the version after the expected one')
   return {
     expected,
+    pass: encodePass(append.pass),
     head: encodeHead(head),
     entry: encodeEntry(head.id, entry),
     checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),

@@ -29,7 +29,9 @@ import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from '.
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'
 import { SqliteHistoryReader } from './sqliteHistory.ts'
+import { SqliteLockReader } from './sqliteLocks.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
+import type { Clock } from './steadyClock.ts'
 import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
 /**
@@ -39,12 +41,14 @@ import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocati
 export class SqliteReader {
   readonly webhooks: SqliteWebhookReader
   readonly history: SqliteHistoryReader
+  readonly locks: SqliteLockReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
-  constructor(connection: Database.Database) {
+  constructor(connection: Database.Database, clock: Clock) {
     this.webhooks = new SqliteWebhookReader(connection)
     this.history = new SqliteHistoryReader(connection)
+    this.locks = new SqliteLockReader(connection, clock)
     this.#connection = connection
     this.#sql = prepare(connection)
   }

@@ -4,6 +4,7 @@ import { entryChecksum } from './checksum.ts'
 import { packContent } from './rows/content.ts'
 import type { ConflictRow } from './rows/conflict.ts'
 import type { HeadRow } from './rows/head.ts'
+import type { PassRow } from './rows/lock.ts'
 import type {
   ActOperation,
   AppendRow,
@@ -13,7 +14,10 @@ import type {
   SqliteResult,
 } from './sqliteOperation.ts'
 import { SqliteHistoryWriter } from './sqliteHistory.ts'
+import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
+import type { Clock } from './steadyClock.ts'
+import type { LockWrite } from './storage.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -35,11 +39,16 @@ export class SqliteStatements {
   readonly #sql: ReturnType<typeof prepare>
   readonly #webhooks: SqliteWebhookWriter
   readonly #history: SqliteHistoryWriter
+  readonly #locks: SqliteLockWriter
+  readonly #clock: Clock
 
-  constructor(connection: Database.Database) {
+  /** `clock` says which locks are held. */
+  constructor(connection: Database.Database, clock: Clock) {
     this.#sql = prepare(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
     this.#history = new SqliteHistoryWriter(connection)
+    this.#locks = new SqliteLockWriter(connection)
+    this.#clock = clock
   }
 
   /** To be called when anything was taken back: a principal may be gone with it. */
@@ -79,8 +88,8 @@ export class SqliteStatements {
 
   #act(act: ActOperation): SqliteResult {
     for (const append of act.appends) {
-      const stored = this.#append(append)
-      if (stored !== append.expected) return { status: 'stale', document: append.head.id, version: stored }
+      const refusal = this.#append(append)
+      if (refusal !== null) return refusal
     }
     for (const content of act.contents) this.#content(content)
     for (const write of act.conflicts) {
@@ -90,12 +99,24 @@ export class SqliteStatements {
     for (const event of act.events) {
       last = Number(this.#sql.insertEvent.run(act.at, event.type, event.document, event.data).lastInsertRowid)
     }
-    return act.events.length === 0 ? DONE : { status: 'done', value: last - act.events.length + 1 }
+    const value = act.events.length === 0 ? 0 : last - act.events.length + 1
+    return act.lock === null ? { status: 'done', value } : this.#lock(act.lock, value)
   }
 
-  /** Writes nothing unless the stored version, which it returns, is the expected one. */
-  #append({ expected, head, entry, checkpoint }: AppendRow): number {
-    if (!this.#moveHead(head, expected)) return this.#sql.selectVersion.get(head.id) ?? 0
+  #lock(write: LockWrite, value: number): SqliteResult {
+    const lockExpiresAt = this.#locks.run(write, this.#clock())
+    if (lockExpiresAt === null) return { status: 'lock-moved', document: write.document }
+    return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
+  }
+
+  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
+  #append({ expected, pass, head, entry, checkpoint }: AppendRow): SqliteResult | null {
+    const now = this.#clock()
+    if (!this.#moveHead({ ...head, ...pass, expected, now })) {
+      const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
+      if (!passes) return { status: 'locked', document: head.id }
+      return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }
+    }
     this.#sql.insertEntry.run(
       head.id,
       entry.version,
@@ -112,29 +133,12 @@ export class SqliteStatements {
       this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
     }
     if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
-    return expected
+    return null
   }
 
-  #moveHead(head: HeadRow, expected: number): boolean {
-    const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
-    const { changes } = statement.run(
-      head.incarnation,
-      head.kind,
-      head.root,
-      head.conflict_policy,
-      head.schema,
-      head.version,
-      head.first_version,
-      head.created_at,
-      head.created_by,
-      head.updated_at,
-      head.updated_by,
-      head.deleted_at,
-      head.checksum,
-      head.id,
-      expected,
-    )
-    return changes === 1
+  #moveHead(head: HeadMove): boolean {
+    const statement = head.expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
+    return statement.run(head).changes === 1
   }
 
   #principal(sub: string): number {
@@ -206,27 +210,29 @@ function prepare(connection: Database.Database) {
   return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }
 }
 
-type HeadValues = [
-  ...[incarnation: string, kind: string, root: string, conflictPolicy: string, schema: string | null],
-  ...[version: number, firstVersion: number, createdAt: number, createdBy: string, updatedAt: number],
-  ...[updatedBy: string, deletedAt: number | null, checksum: number, id: string, expected: number],
-]
+/** A head to be stored if the stored version is `expected` and the pass stands `now`. */
+type HeadMove = HeadRow & PassRow & { readonly expected: number; readonly now: number }
+
 const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
 
 function prepareLog(connection: Database.Database) {
   return {
-    insertHead: connection.prepare<HeadValues>(
-      `INSERT INTO documents (incarnation, kind, root, conflict_policy, schema, version, first_version,
-         created_at, created_by, updated_at, updated_by, deleted_at, checksum, id)
-       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = 0
+    insertHead: connection.prepare<[HeadMove]>(
+      `INSERT INTO documents (id, incarnation, kind, root, conflict_policy, schema, version, first_version,
+         created_at, created_by, updated_at, updated_by, deleted_at, checksum)
+       SELECT @id, @incarnation, @kind, @root, @conflict_policy, @schema, @version, @first_version,
+         @created_at, @created_by, @updated_at, @updated_by, @deleted_at, @checksum
+       WHERE @expected = 0 AND ${PASSES}
        ON CONFLICT (id) DO NOTHING`,
     ),
-    updateHead: connection.prepare<HeadValues>(
-      `UPDATE documents SET incarnation = ?, kind = ?, root = ?, conflict_policy = ?, schema = ?, version = ?,
-         first_version = ?, created_at = ?, created_by = ?, updated_at = ?, updated_by = ?, deleted_at = ?,
-         checksum = ?
-       WHERE id = ? AND version = ?`,
+    updateHead: connection.prepare<[HeadMove]>(
+      `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root,
+         conflict_policy = @conflict_policy, schema = @schema, version = @version, first_version = @first_version,
+         created_at = @created_at, created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by,
+         deleted_at = @deleted_at, checksum = @checksum
+       WHERE id = @id AND version = @expected AND ${PASSES}`,
     ),
+    selectPasses: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),
     selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
     selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
     insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),

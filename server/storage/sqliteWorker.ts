@@ -5,13 +5,14 @@ import { parentPort } from 'node:worker_threads'
 import { invariant } from '../foundation/assert.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
+import { clockOfProcess } from './steadyClock.ts'
 import type { FromWorker, ToWorker } from './threadExecutor.ts'
 
 const port = parentPort
 invariant(port !== null, 'sqliteWorker runs as a worker thread')
-const file = process.argv[2]
-invariant(file !== undefined, 'the database file is the argument of the thread')
-const writer = new SqliteWriter(() => openConnection(file))
+const [file, clockOffsetMs] = process.argv.slice(2)
+invariant(file !== undefined && clockOffsetMs !== undefined, 'the thread is told its file and its clock')
+const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)))
 const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {

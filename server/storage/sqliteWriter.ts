@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import { isUnavailable } from './sqliteErrors.ts'
 import { toFailure, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteStatements } from './sqliteStatements.ts'
+import type { Clock } from './steadyClock.ts'
 import type { ExecutedBatch } from './writeQueue.ts'
 
 /** A connection with everything prepared on it. */
@@ -21,12 +22,14 @@ interface Session {
  */
 export class SqliteWriter {
   readonly #open: () => Database.Database
+  readonly #clock: Clock
   #session: Session | null
 
   /** `open` makes a configured connection; it is asked for another one after each failed batch. */
-  constructor(open: () => Database.Database) {
+  constructor(open: () => Database.Database, clock: Clock) {
     this.#open = open
-    this.#session = startSession(open())
+    this.#clock = clock
+    this.#session = startSession(open(), clock)
   }
 
   /**
@@ -36,7 +39,7 @@ export class SqliteWriter {
    */
   execute(operations: readonly SqliteOperation[]): ExecutedBatch {
     try {
-      this.#session ??= startSession(this.#open())
+      this.#session ??= startSession(this.#open(), this.#clock)
       return executeBatch(this.#session, operations)
     } catch (error) {
       // What is wrong with a connection after a failed disk is hard to tell, and a new one is cheap.
@@ -53,11 +56,11 @@ export class SqliteWriter {
   }
 }
 
-function startSession(connection: Database.Database): Session {
+function startSession(connection: Database.Database, clock: Clock): Session {
   const prepare = (sql: string): Database.Statement<[]> => connection.prepare<[]>(sql)
   return {
     connection,
-    statements: new SqliteStatements(connection),
+    statements: new SqliteStatements(connection, clock),
     // Immediate: a transaction that reads first and writes later can be refused in the middle.
     begin: prepare('BEGIN IMMEDIATE'),
     savepoint: prepare('SAVEPOINT operation'),

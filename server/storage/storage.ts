@@ -7,7 +7,8 @@ import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
 import type { Head, Origin } from '../documents/document.ts'
-import type { ConflictId, DocumentId, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
+import type { ConflictId, DocumentId, LockHash, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
+import type { HeldLock, LapsedLock, LockPass, LockState } from '../locks/lock.ts'
 import type { NewEvent, StoredEvent } from '../notifications/event.ts'
 import type {
   Delivery,
@@ -59,6 +60,8 @@ export interface Append {
   readonly head: Head
   /** The version the head must have in storage for the act to stand; 0 for an id never used. */
   readonly expected: Version
+  /** What the writer shows of a lock, checked by the statement that moves the head; absent: a request without token. */
+  readonly pass?: LockPass
   readonly entry: Entry
   /** Present where this version shall be readable without going back further. */
   readonly checkpoint?: Content
@@ -69,6 +72,29 @@ export type ConflictWrite =
   /** Stands only if the stored revision is `record.revision - 1`. */
   | { readonly op: 'update'; readonly record: ConflictRecord }
 
+/**
+ * A change of a document's lock. Each names the fence it saw, and stands only if nobody was faster. Times are the
+ * database host's, read when the statement runs.
+ */
+export type LockWrite =
+  /**
+   * Stands if the document lives and the last fence given is `fence - 1`, whose lock was ended, or, where `lapsed` says
+   * so, has expired without: then it ends with this act, once.
+   */
+  | {
+      readonly op: 'acquire'
+      readonly document: DocumentId
+      readonly fence: number
+      readonly owner: PrincipalId
+      readonly tokenHash: LockHash
+      readonly ttlMs: number
+      readonly lapsed: boolean
+    }
+  /** Stands while this very lock has not expired; from now on it has `ttlMs` to live. */
+  | { readonly op: 'renew'; readonly document: DocumentId; readonly fence: number; readonly ttlMs: number }
+  /** Stands while nobody has ended this very lock, expired or not. Its fence is kept. */
+  | { readonly op: 'end'; readonly document: DocumentId; readonly fence: number }
+
 /** One atomic act. */
 export interface Act {
   /** Wall time of the act, milliseconds; the `at` of its events. */
@@ -78,10 +104,21 @@ export interface Act {
   /** Contents that the conflicts refer to, by hash; equal ones are stored once. */
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
+  /** Comes after the appends, which are checked against the lock as it was before. */
+  readonly lock?: LockWrite
 }
 
 export type ActResult =
-  | { readonly status: 'committed'; readonly events: readonly StoredEvent[] }
+  | {
+      readonly status: 'committed'
+      readonly events: readonly StoredEvent[]
+      /** When the lock that the act took or renewed expires, milliseconds of the database host's clock. */
+      readonly lockExpiresAt?: number
+    }
+  /** Someone else's lock, or the end of one's own, bars an append to this document. Nothing was written. */
+  | { readonly status: 'locked'; readonly document: DocumentId }
+  /** The lock of this document is not what the act's `lock` builds on. Nothing was written. */
+  | { readonly status: 'lock-moved'; readonly document: DocumentId }
   /** The head of this document is not at the expected version (0: it does not exist). Nothing was written. */
   | { readonly status: 'stale'; readonly document: DocumentId; readonly version: Version }
   /** This conflict is not at the expected revision any more. Nothing was written. */
@@ -162,6 +199,12 @@ export interface Storage {
   /** Open conflicts of living documents, counted by document. */
   openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
   content(hash: ContentHash): Promise<Content | null>
+
+  lock(document: DocumentId): Promise<LockState>
+  /** Those of the documents whose lock is held now. */
+  locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>>
+  /** Locks that were not ended, expired ones included, in the order in which they expire. */
+  nextLocks(limit: number): Promise<readonly { readonly document: DocumentId; readonly lock: HeldLock | LapsedLock }[]>
 
   /** Stored events with `sequence > after`, oldest first, at most `limit`. */
   events(after: Sequence, limit: number): Promise<readonly StoredEvent[]>

@@ -11,16 +11,24 @@ export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'executed
 /** Lies beside this file in the built output only: the source is TypeScript, which a plain worker cannot load. */
 const WORKER = new URL('./sqliteWorker.js', import.meta.url)
 
+/** What the writer's thread works on. */
+export interface ThreadWork {
+  readonly file: string
+  /** `processOffsetMs` of the storage's clock. */
+  readonly clockOffsetMs: number
+}
+
 /**
  * Starts a thread with the one writer of a database file. If it ends without having been closed, `onDeath` is called
  * and the batch it had is never answered. Rejects when it cannot start.
  */
 export async function startThreadExecutor(
-  file: string,
+  { file, clockOffsetMs }: ThreadWork,
   onDeath: (cause: Error) => void,
   url: URL = WORKER,
 ): Promise<BatchExecutor> {
-  const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv: [file] }), onDeath)
+  const argv = [file, String(clockOffsetMs)]
+  const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv }), onDeath)
   await executor.ready
   return executor
 }

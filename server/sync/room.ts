@@ -4,6 +4,7 @@ import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { decide } from '../locks/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
 import { ClientIds } from './clientIds.ts'
 import { admit } from './guard.ts'
@@ -16,7 +17,16 @@ import { slices } from './slices.ts'
 /** What a room needs of a replica. */
 export type LiveReplica = Pick<
   Replica,
-  'id' | 'head' | 'doc' | 'appliedVersion' | 'ended' | 'applyLive' | 'whenCommitted' | 'onCommitted' | 'onEnded'
+  | 'id'
+  | 'head'
+  | 'doc'
+  | 'lock'
+  | 'appliedVersion'
+  | 'ended'
+  | 'applyLive'
+  | 'whenCommitted'
+  | 'onCommitted'
+  | 'onEnded'
 >
 
 /** A hold on a replica. */
@@ -135,7 +145,12 @@ export class Room {
   }
 
   #apply(member: Member, update: Uint8Array, message: 'sync-step-2' | 'update'): void {
-    const { head, doc } = this.replica
+    const { head, doc, lock } = this.replica
+    const pass = { by: 'edit', principal: member.principal, tokenHash: null } as const
+    if (decide(lock.state, { type: 'writes', pass }).do === 'refuse') {
+      this.#close(member, 'locked', 'the document is locked; what you typed stays in your editor')
+      return
+    }
     const admission = admit(update, {
       doc,
       kind: head.kind,

@@ -70,7 +70,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
   const limits = { ...LIMITS, ...options.limits }
   const { idleMs = 30_000, budgetBytes = 256 * 1024 * 1024 } = options
   const replicas = new Replicas({ storage, committer, environment, limits, idleMs, budgetBytes })
-  const parts = { storage, replicas, committer, environment, limits }
+  const parts = { storage, replicas, committer, environment, limits, lineLength: () => 0 }
   const turns = new Turns<DocumentId>()
   const writer = new DocumentWriter(parts, turns)
   const lifecycle = new DocumentLifecycle(parts, turns)

@@ -10,6 +10,8 @@ import {
   type PrincipalId,
   type Version,
 } from '../../server/foundation/ids.ts'
+import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { KnownLock } from '../../server/locks/known.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
 import type { LiveReplica } from '../../server/sync/room.ts'
 
@@ -23,6 +25,7 @@ export class FakeReplica implements LiveReplica {
   readonly id = trustedDocumentId('doc')
   readonly head: Head
   readonly doc = new Y.Doc()
+  readonly lock = new KnownLock({ name: 'free', fence: 0 }, systemEnvironment)
   /** What has reached the disk, oldest first. */
   readonly log: { readonly author: PrincipalId; readonly update: Uint8Array }[] = []
   appliedVersion = toVersion(1)

@@ -4,6 +4,7 @@ import { describeConflicts } from './storageContractConflicts.ts'
 import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
+import { describeLocks } from './storageContractLocks.ts'
 import { describeReads } from './storageContractReads.ts'
 import { describeVersions } from './storageContractVersions.ts'
 import { describeWebhooks } from './storageContractWebhooks.ts'
@@ -25,6 +26,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('versions', () => describeVersions(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
+    describe('locks', () => describeLocks(shared, create))
     describe('webhooks', () => describeWebhooks(shared, create))
     describe('damage', () => describeDamage(shared))
     describe('lifecycle', () => describeLifecycle(create))

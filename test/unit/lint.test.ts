@@ -59,6 +59,14 @@ const LAYERS: Readonly<Record<string, { refused: string[]; allowed: string[] }>>
     refused: ['../storage/sqlite.ts', '../sync/room.ts', '../app.ts', 'yjs', 'ws', 'better-sqlite3'],
     allowed: ['../http/mount.ts', '../storage/storage.ts', './write.ts', 'fastify'],
   },
+  'server/locks/lock.ts': {
+    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'fastify'],
+    allowed: ['../foundation/ids.ts'],
+  },
+  'server/locks/locks.ts': {
+    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'fastify', 'yjs'],
+    allowed: ['../storage/storage.ts', '../documents/replicas.ts', '../notifications/events.ts', './lock.ts'],
+  },
   'server/notifications/feed.ts': {
     refused: ['ws', '../http/mount.ts', '../documents/write.ts'],
     allowed: ['../storage/storage.ts', './event.ts'],

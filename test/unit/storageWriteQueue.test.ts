@@ -60,6 +60,7 @@ function newQueue() {
         appends: [],
         conflicts: [],
         events: [],
+        lock: null,
         contents: [{ hash: 'h', json: 'x'.repeat(bytes) }],
       },
       (result) => result,

@@ -101,7 +101,7 @@ export async function startApp(
   const live = await createLive({ config, environment, storage, core, access, app, publicUrl })
   feed = live.feed
   await readers.webhooks.start()
-  return { url, stop: () => stop({ app, live, readers, core, storage }, environment) }
+  return { url, stop: () => stop({ app, access, live, readers, core, storage }, environment) }
 }
 
 type Core = ReturnType<typeof createCore>
@@ -113,9 +113,11 @@ async function createAccess(config: Config, environment: Environment, storage: S
   const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
   const { audience } = config
   const revocations = await Revocations.load(storage)
+  const following = storage.shared ? revocations.follow(environment) : null
   const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
   return {
     revocations,
+    stop: () => following?.stop(),
     issuer: new TokenIssuer({ secret, audience, environment }),
     authenticate: (token: string) => verifier.verify(token),
     isValid: (principal: Principal) =>
@@ -172,12 +174,10 @@ function createReaders(parts: Omit<RouteParts, 'core'>, feed: () => Feed) {
     isRevoked: (principal) => revocations.isRevoked(principal),
     onUnexpected,
   })
-  revocations.onRevoked(() => webhooks.revalidate())
-  return {
-    webhooks,
-    streams: new EventStreams({ feed, environment, isValid, onUnexpected }),
-    polls: new Polls({ feed, environment, isValid }),
-  }
+  const streams = new EventStreams({ feed, environment, isValid, onUnexpected })
+  const polls = new Polls({ feed, environment, isValid })
+  for (const readers of [webhooks, streams, polls]) revocations.onRevoked(() => readers.revalidate())
+  return { webhooks, streams, polls }
 }
 
 interface LiveParts {
@@ -192,19 +192,21 @@ interface LiveParts {
 
 /** The sockets: live editing and notifications. */
 async function createLive({ config, environment, storage, core, access, app, publicUrl }: LiveParts) {
-  const { authenticate } = access
+  const { authenticate, isValid, revocations } = access
   const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a session failed unexpectedly')
   const feed = await Feed.open({ storage, environment, source: publicUrl() })
   const hub = new NotificationHub({
     feed,
     authenticate,
+    isValid,
     environment,
     parseJson: parseStrictJson,
     problemOf: (problem) => problemDocument(problem, publicUrl()),
     onUnexpected,
   })
   const rooms = new Rooms({ replicas: core.replicas, environment, maxDepth: core.limits.maxDepth, onUnexpected })
-  const sync = new YWebsocketEndpoint({ rooms, authenticate, environment, onUnexpected })
+  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, onUnexpected })
+  for (const sessions of [hub, sync]) revocations.onRevoked(() => sessions.revalidate())
   const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
@@ -248,10 +250,11 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
 
 /** SPEC OPS-2. Sessions end before the HTTP server can, for it waits for their connections. */
 async function stop(
-  parts: { app: FastifyInstance; live: Live; readers: Readers; core: Core; storage: Storage },
+  parts: { app: FastifyInstance; access: Access; live: Live; readers: Readers; core: Core; storage: Storage },
   environment: Environment,
 ): Promise<void> {
-  const { app, live, readers, core, storage } = parts
+  const { app, access, live, readers, core, storage } = parts
+  access.stop()
   live.upgrades.close()
   const closed = app.close()
   const steps: DrainStep[] = [

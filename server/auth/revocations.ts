@@ -1,3 +1,4 @@
+import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Revocation, Storage } from '../storage/storage.ts'
 import type { Principal } from './access.ts'
@@ -8,19 +9,46 @@ import type { Principal } from './access.ts'
  * the bound keeps a broken script from filling the memory.
  */
 export class Revocations {
-  readonly #storage: Pick<Storage, 'revoke'>
+  readonly #storage: RevocationStorage
   /** Whole seconds since the epoch by `sub:…` or `jti:…`. */
   readonly #until = new Map<string, number>()
-  readonly #listeners = new Set<(revocation: Revocation) => void>()
+  readonly #listeners = new Set<() => void>()
 
-  private constructor(storage: Pick<Storage, 'revoke'>) {
+  private constructor(storage: RevocationStorage) {
     this.#storage = storage
   }
 
-  static async load(storage: Pick<Storage, 'revoke' | 'revocations'>): Promise<Revocations> {
+  static async load(storage: RevocationStorage): Promise<Revocations> {
     const revocations = new Revocations(storage)
-    for (const revocation of await storage.revocations()) revocations.#remember(revocation)
+    for (const revocation of await storage.revocations(0)) revocations.#remember(revocation)
     return revocations
+  }
+
+  /**
+   * From now on also takes up what other processes revoke in the same database: sessions end within 5 s on every
+   * node (SPEC SYNC-8). Answers how to stop.
+   */
+  follow(environment: Environment): { stop(): void } {
+    let since = 0
+    let stopped = false
+    let timer: Timer
+    const read = async (): Promise<void> => {
+      const startedAt = environment.now() / 1000
+      try {
+        this.#learn(await this.#storage.revocations(since))
+        since = Math.max(0, startedAt - CLOCKS_DIFFER_SECONDS)
+      } catch {
+        // That storage cannot be read shows in readiness; what was missed is read the next time.
+      }
+      if (!stopped) timer = environment.after(FOLLOWING_MS, () => void read())
+    }
+    timer = environment.after(FOLLOWING_MS, () => void read())
+    return {
+      stop: () => {
+        stopped = true
+        timer.cancel()
+      },
+    }
   }
 
   isRevoked(principal: Pick<Principal, 'sub' | 'tokenId' | 'issuedAt'>): boolean {
@@ -45,21 +73,35 @@ export class Revocations {
       )
     }
     await this.#storage.revoke(revocation)
-    this.#remember(revocation)
-    for (const listener of this.#listeners) listener(revocation)
+    this.#learn([revocation])
   }
 
-  /** Tells of each revocation from now on, so that live sessions end. Returns how to stop. */
-  onRevoked(listener: (revocation: Revocation) => void): () => void {
+  /** Calls after each change from now on, so that whoever holds principals looks at them anew. Returns how to stop. */
+  onRevoked(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  #remember(revocation: Revocation): void {
+  #learn(revocations: readonly Revocation[]): void {
+    const fresh = revocations.filter((one) => this.#remember(one))
+    if (fresh.length > 0) for (const listener of this.#listeners) listener()
+  }
+
+  /** Whether that was news. */
+  #remember(revocation: Revocation): boolean {
     const key = keyOf(revocation)
-    this.#until.set(key, Math.max(revocation.until, this.#until.get(key) ?? 0))
+    if (revocation.until <= (this.#until.get(key) ?? -1)) return false
+    this.#until.set(key, revocation.until)
+    return true
   }
 }
+
+type RevocationStorage = Pick<Storage, 'revoke' | 'revocations'>
+
+/** With a slow answer of the database, what another node revoked still counts here within 5 s. */
+const FOLLOWING_MS = 2_000
+/** `until` is by the clock of the node that revoked, and may have been committed late: reads overlap by this much. */
+const CLOCKS_DIFFER_SECONDS = 600
 
 /** About 100 bytes each: 10 MB. */
 const MAX_REVOCATIONS = 100_000

@@ -46,6 +46,8 @@ export interface HubParts {
   readonly feed: Feed
   /** Verifies a token; throws `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Principal>
+  /** Whether a token that was verified once still counts: not expired, not revoked. */
+  readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment
   /** Throws `invalid-json`. */
   readonly parseJson: (bytes: Uint8Array) => JsonValue
@@ -117,13 +119,9 @@ export class NotificationHub {
     }
   }
 
-  /** Closes (4401) every session whose principal is not valid any more, as after a revocation. */
-  revalidate(isValid: (principal: Principal) => boolean): void {
-    for (const session of this.#sessions) {
-      if (session.principal !== null && !isValid(session.principal)) {
-        session.fail(new ParleyError('unauthenticated', 'The token was revoked.'))
-      }
-    }
+  /** Closes (4401) every session whose token does not count any more, as after a revocation. */
+  revalidate(): void {
+    for (const session of this.#sessions) session.revalidate()
   }
 
   /** Closes every session (1012) and resolves once all are gone. */

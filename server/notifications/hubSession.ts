@@ -40,6 +40,7 @@ export interface SessionLimits {
 export interface SessionParts {
   readonly feed: Feed
   readonly authenticate: (token: string) => Promise<Principal>
+  readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment
   readonly parseJson: (bytes: Uint8Array) => JsonValue
   readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
@@ -127,6 +128,13 @@ export class HubSession implements Sink {
   fail(error: ParleyError): void {
     this.#sendProblem(error, null)
     this.#end(problemKind(error.code).close ?? INTERNAL_ERROR, error.code)
+  }
+
+  /** Ends where its token does not count any more. */
+  revalidate(): void {
+    if (this.#state.phase !== 'open' || this.#parts.isValid(this.#state.principal)) return
+    if (this.#expired()) this.fail(EXPIRED())
+    else this.fail(new ParleyError('unauthenticated', 'The token was revoked.'))
   }
 
   /** Looks at deadlines; called about once a second. */
@@ -232,10 +240,8 @@ export class HubSession implements Sink {
     if (this.#state.phase === 'ended') return
     const request = this.#state.phase === 'waiting' ? this.#state.request : null
     this.#state = { phase: 'open', principal }
-    if (this.#expired()) {
-      this.fail(EXPIRED())
-      return
-    }
+    this.revalidate()
+    if (this.#state.phase !== 'open') return
     this.#sendFrame({ type: 'welcome' })
     if (request !== null) this.#subscribe(QUERY_SUBSCRIPTION, request)
   }

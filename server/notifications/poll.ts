@@ -34,7 +34,7 @@ export interface PollAnswer {
 
 export class Polls {
   readonly #parts: PollParts
-  readonly #waiting = new Set<Poll>()
+  readonly #waiting = new Map<Poll, Principal>()
   #closing = false
 
   constructor(parts: PollParts) {
@@ -61,7 +61,7 @@ export class Polls {
     if (this.#waiting.size >= MAX_WAITING) throw new ParleyError('overloaded', 'There are too many polls.')
     const { environment, isValid } = this.#parts
     const poll = new Poll(this.#parts.feed(), environment)
-    this.#waiting.add(poll)
+    this.#waiting.set(poll, principal)
     const leave = (): void => poll.finish()
     gone.addEventListener('abort', leave)
     try {
@@ -74,10 +74,15 @@ export class Polls {
     }
   }
 
+  /** Answers every poll whose token does not count any more with what it has, as after a revocation. */
+  revalidate(): void {
+    for (const [poll, principal] of this.#waiting) if (!this.#parts.isValid(principal)) poll.finish()
+  }
+
   /** Answers every poll with what it has. */
   close(): void {
     this.#closing = true
-    for (const poll of this.#waiting) poll.finish()
+    for (const poll of this.#waiting.keys()) poll.finish()
   }
 }
 

@@ -94,6 +94,11 @@ export class EventStreams {
     stream.begin(request)
   }
 
+  /** Ends every stream whose token does not count any more, as after a revocation. */
+  revalidate(): void {
+    for (const stream of this.#streams) stream.revalidate()
+  }
+
   /** Ends every stream and resolves once all are gone. */
   async close(): Promise<void> {
     this.#closing = true
@@ -173,13 +178,14 @@ class EventStream implements Sink {
     this.#write(Buffer.from(since === 'foreign' ? ': welcome\n\n' : `: welcome\nid: ${subscription.cursor}\n\n`))
   }
 
+  revalidate(): void {
+    if (!this.#parts.isValid(this.#principal)) this.end()
+  }
+
   /** Looks at deadlines; called about once a second. */
   tick(): void {
+    this.revalidate()
     if (this.#ended) return
-    if (!this.#parts.isValid(this.#principal)) {
-      this.end()
-      return
-    }
     const now = this.#parts.environment.monotonicMs()
     if (now - this.#heartbeatMs < this.#parts.limits.heartbeatMs) return
     this.#heartbeatMs = now

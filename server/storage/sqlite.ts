@@ -132,6 +132,8 @@ const crash = (error: Error): void => {
 
 class SqliteStorage implements Storage {
   readonly epoch: string
+  /** The instance lock keeps every other process out. */
+  readonly shared = false
   readonly #reader: SqliteReader
   readonly #executor: BatchExecutor
   readonly #queue: WriteQueue
@@ -285,8 +287,8 @@ class SqliteStorage implements Storage {
     await this.#write({ op: 'revoke', kind, subject: name, until })
   }
 
-  async revocations(): Promise<readonly Revocation[]> {
-    return this.#read((reader) => reader.revocations())
+  async revocations(since: number): Promise<readonly Revocation[]> {
+    return this.#read((reader) => reader.revocations(since))
   }
 
   async addWebhook(webhook: Webhook, cursor: string): Promise<void> {

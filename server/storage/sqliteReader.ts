@@ -147,8 +147,8 @@ export class SqliteReader {
     return { first: toSequence(first ?? (last ?? 0) + 1), last: toSequence(last ?? 0) }
   }
 
-  revocations(): Revocation[] {
-    return this.#sql.revocations.all().map((row) => ({
+  revocations(since: number): Revocation[] {
+    return this.#sql.revocations.all(since).map((row) => ({
       subject: row.subject_kind === 'sub' ? { sub: toPrincipalId(row.subject) } : { jti: row.subject },
       until: row.until,
     }))
@@ -259,8 +259,8 @@ function prepareRest(connection: Database.Database) {
       `SELECT (SELECT min(sequence) FROM events) AS first,
               (SELECT seq FROM sqlite_sequence WHERE name = 'events') AS last`,
     ),
-    revocations: connection.prepare<[], { subject_kind: 'sub' | 'jti'; subject: string; until: number }>(
-      'SELECT subject_kind, subject, until FROM revocations ORDER BY subject_kind, subject',
+    revocations: connection.prepare<[since: number], { subject_kind: 'sub' | 'jti'; subject: string; until: number }>(
+      'SELECT subject_kind, subject, until FROM revocations WHERE until >= ? ORDER BY subject_kind, subject',
     ),
   }
 }

@@ -162,6 +162,8 @@ export interface Revocation {
 export interface Storage {
   /** Random tag of this database; changes when a backup is started (SPEC OPS-7). Part of every etag and cursor. */
   readonly epoch: string
+  /** Whether other processes may use this database at the same time, so that not everything in it was written here. */
+  readonly shared: boolean
 
   /**
    * Makes the act durable. Acts of one process commit in the order of the calls.
@@ -222,7 +224,8 @@ export interface Storage {
   pruneConflicts(before: number): Promise<number>
 
   revoke(revocation: Revocation): Promise<void>
-  revocations(): Promise<readonly Revocation[]>
+  /** Those whose `until` is `since` or later (seconds; 0 for all), in no particular order. */
+  revocations(since: number): Promise<readonly Revocation[]>
 
   /** Keeps a new webhook, whose deliveries begin after `cursor`. */
   addWebhook(webhook: Webhook, cursor: string): Promise<void>

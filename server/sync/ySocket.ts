@@ -1,4 +1,5 @@
 import type { RawData, WebSocket } from 'ws'
+import type { Principal } from '../auth/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { runAt } from '../foundation/environment.ts'
 import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'
@@ -30,7 +31,7 @@ const UNANSWERED_PINGS = 2
  */
 type State =
   | { readonly name: 'connecting'; readonly held: readonly Uint8Array[]; readonly heldBytes: number }
-  | { readonly name: 'open'; readonly seat: Seat }
+  | { readonly name: 'open'; readonly seat: Seat; readonly principal: Principal }
   | { readonly name: 'refused' }
   | { readonly name: 'closing' }
 
@@ -71,14 +72,20 @@ export class YSocket implements Channel {
     return this.#state.name === 'refused'
   }
 
-  /** The session is open until `expiresAtMs`, milliseconds since the epoch. */
-  open(seat: Seat, expiresAtMs: number): void {
+  /** Whom the session acts for, while it is open. */
+  get principal(): Principal | null {
+    return this.#state.name === 'open' ? this.#state.principal : null
+  }
+
+  /** The session is open until the principal's token expires. */
+  open(seat: Seat, principal: Principal): void {
     if (this.#state.name !== 'connecting') {
       seat.leave()
       return
     }
     const { held } = this.#state
-    this.#state = { name: 'open', seat }
+    this.#state = { name: 'open', seat, principal }
+    const expiresAtMs = principal.expiresAt * 1_000
     this.#timers.add(runAt(this.#environment, expiresAtMs, () => this.#end('unauthenticated', 'the token has expired')))
     this.resume()
     for (const frame of held) this.#take(frame)

@@ -20,6 +20,8 @@ export interface YWebsocketOptions {
   readonly rooms: Rooms
   /** Rejects with `unauthenticated`. */
   readonly authenticate: (token: string) => Promise<Principal>
+  /** Whether a token that was verified once still counts: not expired, not revoked. */
+  readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment
   readonly limits?: SyncLimits
   /** Told of errors that are bugs. */
@@ -57,6 +59,11 @@ export class YWebsocketEndpoint {
     else void this.#open(ySocket, request)
   }
 
+  /** Ends (4401) every session whose token does not count any more, as after a revocation. */
+  revalidate(): void {
+    for (const socket of this.#sockets) this.#revalidate(socket)
+  }
+
   /** OPS-2: ends every session with 1012; resolves once their sockets are closed, or cut after the grace. */
   async close(): Promise<void> {
     this.#isClosing = true
@@ -73,10 +80,17 @@ export class YWebsocketEndpoint {
       const id = readId(request.path)
       const kind = readKind(request.query)
       const seat = await rooms.join({ id, kind, principal, channel: socket })
-      socket.open(seat, principal.expiresAt * 1000)
+      socket.open(seat, principal)
+      // It may have been revoked while the document was loaded.
+      this.#revalidate(socket)
     } catch (error) {
       this.#refuse(socket, error)
     }
+  }
+
+  #revalidate(socket: YSocket): void {
+    if (socket.principal === null || this.#options.isValid(socket.principal)) return
+    socket.close('unauthenticated', 'the token was revoked')
   }
 
   #refuse(socket: YSocket, error: unknown): void {

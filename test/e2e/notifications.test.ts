@@ -4,6 +4,7 @@ import { toSequence } from '../../server/foundation/ids.ts'
 import { formatCursor } from '../../server/notifications/envelope.ts'
 import { CHANGED, type NewEvent } from '../../server/notifications/event.ts'
 import { DEFAULT_HUB_LIMITS, type HubLimits } from '../../server/notifications/hub.ts'
+import { deferred } from '../support/deferred.ts'
 import { aHead, FakeFeedStorage, id } from '../support/fakeFeed.ts'
 import { startHub, tokenOf, type HubClient, type HubServer } from '../support/hubServer.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
@@ -182,10 +183,24 @@ describe('authentication', () => {
     const alice = await client()
     const bob = await server.connect(`?token=${encodeURIComponent(tokenOf('bob'))}`)
     await bob.next('welcome')
-    server.hub.revalidate((principal) => principal.sub !== 'alice')
+    const waiting = await server.connect()
+    server.revoke('alice')
     expect(await alice.ended()).toEqual({ code: 4401, reason: 'unauthenticated' })
+    expect(alice.frames.at(-1).problem.detail).toContain('revoked')
+    await waiting.roundTrip()
     await bob.roundTrip()
     expect(bob.closed).toBeNull()
+  })
+
+  it('[NOTE-7] a token revoked while it was verified opens nothing', async () => {
+    await start()
+    const { promise, resolve } = deferred()
+    server.holdTokens(promise)
+    const alice = await server.connect(`?token=${encodeURIComponent(tokenOf('alice'))}&documents=a`)
+    server.revoke('alice')
+    resolve()
+    expect(await alice.ended()).toEqual({ code: 4401, reason: 'unauthenticated' })
+    expect(alice.frames.map((frame) => frame.type)).toEqual(['error'])
   })
 })
 

@@ -45,6 +45,8 @@ export interface HubServer {
   readonly unexpected: unknown[]
   /** Verifying a token waits for this. */
   holdTokens(until: Promise<void>): void
+  /** The tokens of a `sub` count no more, and the hub is told so. */
+  revoke(sub: string): void
   /** Opens a client; `query` begins with `?` or is empty. */
   connect(query?: string): Promise<HubClient>
   stop(): Promise<void>
@@ -59,10 +61,12 @@ export async function startHub(
   const feed = await Feed.open({ storage, environment, source: 'https://parley.test' })
   const unexpected: unknown[] = []
   let held = Promise.resolve()
+  const revoked = new Set<string>()
   const hub = new NotificationHub({
     feed,
     environment,
     limits,
+    isValid: ({ sub, expiresAt }) => environment.now() < expiresAt * 1_000 && !revoked.has(sub),
     authenticate: async (token) => {
       await held
       return principalOf(token)
@@ -92,6 +96,10 @@ export async function startHub(
     feed,
     unexpected,
     holdTokens: (until) => void (held = until),
+    revoke: (sub) => {
+      revoked.add(sub)
+      hub.revalidate()
+    },
     async connect(query = '') {
       const client = new HubClient(`ws://127.0.0.1:${port}/conflict-notifications${query}`)
       clients.add(client)

@@ -38,7 +38,7 @@ export function describeLifecycle(create: CreateFixture): void {
       await storage.conflict(record.id),
       await storage.content(`incoming of ${head.id}`),
       await storage.events(toSequence(0), 10),
-      await storage.revocations(),
+      await storage.revocations(0),
     ]
     await commitAll(
       fixture.storage,
@@ -65,7 +65,7 @@ export function describeLifecycle(create: CreateFixture): void {
     await storage.revoke({ subject: { sub: bob }, until: 70 })
     await storage.revoke({ subject: { sub: alice }, until: 90 })
     await storage.revoke({ subject: { sub: bob }, until: 80 })
-    const revocations = await storage.revocations()
+    const revocations = await storage.revocations(0)
     expect(revocations).toHaveLength(3)
     expect(revocations).toEqual(
       expect.arrayContaining([
@@ -74,6 +74,9 @@ export function describeLifecycle(create: CreateFixture): void {
         { subject: { sub: bob }, until: 80 },
       ]),
     )
+    expect(await storage.revocations(80)).toHaveLength(2)
+    expect(await storage.revocations(81)).toEqual([{ subject: { sub: alice }, until: 100 }])
+    expect(await storage.revocations(101)).toEqual([])
   })
 
   it('[OPS-2] closing waits for what was handed in and refuses what comes later', async () => {

@@ -27,7 +27,7 @@ export function testEnvironment(): Environment & { nowMs: number } {
 export function revocationStorage(): {
   rows: Revocation[]
   revoke(row: Revocation): Promise<void>
-  revocations(): Promise<Revocation[]>
+  revocations(since: number): Promise<Revocation[]>
 } {
   const rows: Revocation[] = []
   return {
@@ -35,7 +35,7 @@ export function revocationStorage(): {
     revoke: async (row) => {
       rows.push(row)
     },
-    revocations: async () => rows,
+    revocations: async (since) => rows.filter((row) => row.until >= since),
   }
 }
 

@@ -5,7 +5,8 @@ import { can } from '../../server/auth/access.ts'
 import { tokenFromRequest } from '../../server/auth/bearer.ts'
 import { Revocations } from '../../server/auth/revocations.ts'
 import { TokenVerifier } from '../../server/auth/verifier.ts'
-import { parseDocumentId } from '../../server/foundation/ids.ts'
+import { parseDocumentId, toPrincipalId } from '../../server/foundation/ids.ts'
+import { ManualEnvironment } from '../support/manualEnvironment.ts'
 import { authParts, NOW, NOW_MS, revocationStorage, SECRET, sign } from './authSupport.ts'
 
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -212,20 +213,75 @@ describe('revocations', () => {
   it('[AUTH-3] are on disk before anything acts on them, and an earlier one never shortens a later', async () => {
     const storage = revocationStorage()
     const revocations = await Revocations.load(storage)
-    const heard: unknown[] = []
-    const stop = revocations.onRevoked((revocation) => heard.push(revocation))
+    let heard = 0
+    const stop = revocations.onRevoked(() => (heard += 1))
     const { sub } = await (await authParts()).verifier.verify(await sign())
     await revocations.revoke({ subject: { sub }, until: NOW })
     await revocations.revoke({ subject: { sub }, until: NOW - 100 })
     expect(revocations.isRevoked({ sub, tokenId: null, issuedAt: NOW })).toBe(true)
     stop()
     await revocations.revoke({ subject: { sub }, until: NOW + 1 })
-    expect(heard).toHaveLength(2)
+    expect(heard, 'the earlier one is no news').toBe(1)
     expect(storage.rows).toHaveLength(3)
 
     vi.spyOn(storage, 'revoke').mockRejectedValueOnce(new Error('disk full'))
     await expect(revocations.revoke({ subject: { jti: 'x' }, until: NOW })).rejects.toThrow('disk full')
     expect(revocations.isRevoked({ sub, tokenId: 'x', issuedAt: NOW + 1.5 })).toBe(false)
+  })
+})
+
+describe('revocations of other nodes', () => {
+  async function following() {
+    const storage = revocationStorage()
+    const environment = new ManualEnvironment(NOW_MS)
+    const revocations = await Revocations.load(storage)
+    let heard = 0
+    revocations.onRevoked(() => (heard += 1))
+    const { stop } = revocations.follow(environment)
+    const sub = toPrincipalId('alice')
+    const isRevoked = (issuedAt = NOW): boolean => revocations.isRevoked({ sub, tokenId: null, issuedAt })
+    return { storage, environment, revocations, sub, isRevoked, stop, heard: () => heard }
+  }
+
+  it('[SYNC-8] [NOTE-7] count here within 5 s, and are told once', async () => {
+    const { storage, environment, sub, isRevoked, heard } = await following()
+    await environment.advance(60_000)
+    storage.rows.push({ subject: { sub }, until: NOW + 60 }, { subject: { jti: 'x' }, until: NOW + 60 })
+    expect(isRevoked()).toBe(false)
+    await environment.advance(5_000)
+    expect(isRevoked()).toBe(true)
+    await environment.advance(60_000)
+    expect(heard()).toBe(1)
+  })
+
+  it('[SYNC-8] count although they became visible minutes after their time, or the database was away', async () => {
+    const { storage, environment, sub, isRevoked, heard } = await following()
+    const reading = vi.spyOn(storage, 'revocations')
+    await environment.advance(60_000)
+    storage.rows.push({ subject: { sub }, until: NOW - 300 })
+    await environment.advance(5_000)
+    expect(isRevoked(NOW - 301)).toBe(true)
+    reading.mockRejectedValue(new Error('connection lost'))
+    storage.rows.push({ subject: { sub }, until: NOW + 66 })
+    await environment.advance(3_600_000)
+    expect(isRevoked()).toBe(false)
+    reading.mockRestore()
+    await environment.advance(5_000)
+    expect(isRevoked()).toBe(true)
+    expect(heard()).toBe(2)
+  })
+
+  it('are read from where the last read left off, not all over again, and no more once it was stopped', async () => {
+    const { storage, environment, stop } = await following()
+    const reading = vi.spyOn(storage, 'revocations')
+    await environment.advance(20_000)
+    expect(reading.mock.calls.length).toBeLessThanOrEqual(20)
+    expect(reading.mock.lastCall?.[0]).toBeGreaterThan(NOW - 3_600)
+    stop()
+    reading.mockClear()
+    await environment.advance(20_000)
+    expect(reading).not.toHaveBeenCalled()
+    expect(environment.pending).toBe(0)
   })
 })
 

@@ -63,6 +63,7 @@ beforeEach(async () => {
     feed,
     environment,
     authenticate: () => Promise.reject(new Error('No token is sent here.')),
+    isValid: () => true,
     parseJson: parseStrictJson,
     problemOf: (error) => problemDocument(error, 'https://parley.test'),
     onUnexpected: (error) => {

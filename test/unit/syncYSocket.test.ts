@@ -70,13 +70,14 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const replicas: LiveReplicas = { lease, create: lease, ...options.replicas }
   const rooms = new Rooms({ replicas, environment, maxDepth: 64, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
-  const endpoint = new YWebsocketEndpoint({ rooms, authenticate, environment, limits, onUnexpected })
+  const isValid = vi.fn((_principal: Principal) => true)
+  const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   const connect = (path = 'doc', token: string | null = 'token') => {
     const socket = new FakeSocket()
     endpoint.accept(socket as unknown as WebSocket, { path, query: new URLSearchParams(), token })
     return socket
   }
-  return { environment, replica, rooms, release, onUnexpected, authenticate, endpoint, connect }
+  return { environment, replica, rooms, release, onUnexpected, authenticate, isValid, endpoint, connect }
 }
 
 describe('a connection', () => {
@@ -136,6 +137,23 @@ describe('a connection', () => {
     expect(socket.closed).toBeNull()
     await environment.advance(1)
     expect(socket.closed).toEqual({ code: 4401, reason: 'the token has expired' })
+  })
+
+  it('[SYNC-8] ends at once when its token is revoked, also while it is being opened; others stay', async () => {
+    const { connect, endpoint, isValid, rooms, authenticate } = setUp()
+    const [open, other] = [connect(), connect()]
+    await settled()
+    const who = deferred<Principal>()
+    authenticate.mockReturnValueOnce(who.promise)
+    const opening = connect()
+    isValid.mockReturnValueOnce(false)
+    endpoint.revalidate()
+    expect([open.closed, other.closed]).toEqual([{ code: 4401, reason: 'the token was revoked' }, null])
+    isValid.mockReturnValueOnce(false)
+    who.resolve(principal(Date.UTC(2030, 1)))
+    await settled()
+    expect(opening.closed?.code).toBe(4401)
+    expect(rooms.sessions).toBe(1)
   })
 
   it('is cut when its peer shows no sign of life', async () => {

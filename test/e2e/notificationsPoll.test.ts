@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { cloudEventFaults } from '../support/cloudEvents.ts'
 import { startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
 import { WaitLimit } from '../support/waitFor.ts'
 
@@ -36,6 +37,7 @@ describe('a long poll over HTTP', () => {
     const told = await waiting
     expect(documentsOf(told)).toEqual([first])
     expect(told.body.events[0]).toMatchObject({ specversion: '1.0', type: 'parley.document.created' })
+    expect(cloudEventFaults(told.body.events[0])).toEqual([])
     const second = await createDocument()
     const more = await alice.get(since(told.body.cursor))
     expect(documentsOf(more)).toEqual([second])

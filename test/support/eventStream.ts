@@ -1,3 +1,4 @@
+import { cloudEventFaults } from './cloudEvents.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 
 export interface StreamEvent {
@@ -51,7 +52,10 @@ export class EventStreamReader {
   #dispatch(): void {
     this.lastEventId = this.#id
     if (this.#data.length > 0) {
-      this.events.push({ id: this.#id, type: this.#type, data: JSON.parse(this.#data.join('\n')) })
+      const data: unknown = JSON.parse(this.#data.join('\n'))
+      const faults = this.#type === 'resync' ? [] : cloudEventFaults(data)
+      invariant(faults.length === 0, `the server sent ${this.#data.join()}, where ${faults.join()}`)
+      this.events.push({ id: this.#id, type: this.#type, data })
     }
     this.#type = ''
     this.#data = []

@@ -13,6 +13,7 @@ import type { FeedStorage } from '../../server/notifications/catchUp.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import { ServerFrame, SUBPROTOCOL } from '../../server/notifications/frames.ts'
 import { NotificationHub, type HubLimits } from '../../server/notifications/hub.ts'
+import { cloudEventFaults } from './cloudEvents.ts'
 import { WaitLimit } from './waitFor.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames freely
@@ -134,6 +135,8 @@ export class HubClient {
     this.socket.on('message', (data) => {
       const frame: unknown = JSON.parse(String(data))
       invariant(serverFrame.Check(frame), `the server sent ${String(data)}`)
+      const faults = frame.type === 'event' ? cloudEventFaults(frame.event) : []
+      invariant(faults.length === 0, `the server sent ${String(data)}, where ${faults.join()}`)
       this.frames.push(frame)
       this.#changed()
     })

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { ConflictRecord, Proposal } from '../../server/conflicts/conflict.ts'
-import { toConflictId, toIncarnation, toPrincipalId, toProposalId, toVersion } from '../../server/foundation/ids.ts'
+import {
+  toConflictId,
+  toIncarnation,
+  toPrincipalId,
+  toProposalId,
+  toSequence,
+  toVersion,
+} from '../../server/foundation/ids.ts'
+import { toChangedEvent, toCloudEvent } from '../../server/notifications/envelope.ts'
+import { EVENT_TYPES, type NewEvent } from '../../server/notifications/event.ts'
 import {
   conflictDetected,
   conflictDismissed,
@@ -12,6 +21,7 @@ import {
   documentDeleted,
   proposalRejected,
 } from '../../server/notifications/events.ts'
+import { cloudEventFaults } from '../support/cloudEvents.ts'
 import { aHead, id } from '../support/fakeFeed.ts'
 
 const SECRET = 'what was written'
@@ -142,6 +152,52 @@ describe('events of conflicts', () => {
     expect(() => conflictDismissed(ended('expired'))).toThrow(/Invariant/)
     expect(() => conflictResolved(ended('expired'))).toThrow(/Invariant/)
     expect(() => proposalRejected(record, proposal)).toThrow(/Invariant/)
+  })
+})
+
+describe('the envelope of every event', () => {
+  const at = Date.UTC(2026, 10, 22)
+  const asCloudEvent = (event: NewEvent) => toCloudEvent({ ...event, sequence: toSequence(7), at }, '/', 'epocha')
+
+  it('[NOTE-1] is valid by the official JSON schema of CloudEvents', () => {
+    const resolution = {
+      use: 'merged',
+      by: toPrincipalId('dave'),
+      at: 4,
+      version: toVersion(6),
+      comment: null,
+    } as const
+    const head = aHead('a', 7, at)
+    const events = [
+      conflictDetected(record),
+      conflictProposed(record, proposal),
+      proposalRejected(record, { ...proposal, status: 'rejected', decidedBy: toPrincipalId('dave') }),
+      conflictResolved({ ...record, state: { status: 'resolved', closedAt: 4, resolution } }),
+      conflictSuperseded(ended('superseded')),
+      conflictDismissed(ended('dismissed')),
+      conflictExpired(ended('expired')),
+      documentCreated(head),
+      documentDeleted(head),
+    ]
+    const all = [...events.map(asCloudEvent), toChangedEvent(head, 'https://parley.test', 'a-cursor')]
+    for (const event of all) expect(cloudEventFaults(structuredClone(event)), event.type).toEqual([])
+    const locks = ['parley.document.locked', 'parley.document.unlocked']
+    expect(new Set([...all.map((event) => event.type), ...locks])).toEqual(new Set<string>(EVENT_TYPES))
+  })
+
+  it('a schema that finds no fault in anything would prove nothing', () => {
+    const good = asCloudEvent(documentCreated(aHead('a', 7, at)))
+    for (const bad of [
+      { ...good, id: '' },
+      { ...good, source: 'a b' },
+      { ...good, specversion: '0.3' },
+      { ...good, type: undefined },
+      { ...good, time: 'today' },
+      { ...good, subject: 7 },
+      { ...good, dataVersion: 'x' },
+    ]) {
+      expect(cloudEventFaults(JSON.parse(JSON.stringify(bad)))).not.toEqual([])
+    }
   })
 })
 

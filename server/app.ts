@@ -23,6 +23,7 @@ import type { DocumentId } from './foundation/ids.ts'
 import { ParleyError } from './foundation/problems.ts'
 import { Turns } from './foundation/turns.ts'
 import { HistoryReader } from './history/reader.ts'
+import { Restorer } from './history/restore.ts'
 import { historyRoutes } from './history/routes.ts'
 import { demoPages } from './http/demo.ts'
 import { mount } from './http/mount.ts'
@@ -146,16 +147,18 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
   const lineLength = (document: DocumentId): number => lines.length(document)
   const parts = { storage, replicas, committer, environment, limits, lineLength }
   const turns = new Turns<DocumentId>()
+  const writer = new DocumentWriter(parts, turns)
   return {
     limits,
     replicas,
     reader,
     locks,
     lines,
-    writer: new DocumentWriter(parts, turns),
+    writer,
     lifecycle: new DocumentLifecycle(parts, turns),
     resolver: new ConflictResolver(parts, turns),
     history: new HistoryReader(storage),
+    restorer: new Restorer(storage, writer),
   }
 }
 
@@ -240,7 +243,7 @@ function mountRoutes({ config, environment, storage, core, access, app }: RouteP
   mount(app, documentRoutes({ storage, environment, ...core }))
   mount(app, contentRoutes({ storage, ...core }))
   mount(app, conflictRoutes({ storage, ...core }))
-  mount(app, historyRoutes({ ...core }))
+  mount(app, historyRoutes({ storage, ...core }))
   mount(app, lockRoutes(core))
   mount(app, authRoutes({ issuer, revocations, environment }))
   if (config.development) mount(app, guestRoutes({ issuer, environment }))

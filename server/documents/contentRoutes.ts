@@ -177,12 +177,12 @@ async function perform(
     origin: 'write',
     lockToken: lockTokenOf(request.headers),
   }
-  return answer(parts, request, reply, await parts.writer.write(write))
+  return answerWrite(parts, request, reply, await parts.writer.write(write))
 }
 
 /** The answer to a write (SPEC WRITE-2 to WRITE-6, CONF-1). */
-async function answer(
-  { storage }: ContentRouteParts,
+export async function answerWrite(
+  { storage }: Pick<ContentRouteParts, 'storage'>,
   request: FastifyRequest,
   reply: FastifyReply,
   result: WriteResult,

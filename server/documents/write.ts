@@ -98,15 +98,20 @@ export class DocumentWriter {
     this.#turns = turns
   }
 
-  /** Creates a document; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
-  async create(wanted: NewDocument, content: Content, by: PrincipalId): Promise<WriteResult> {
+  /** Creates a document, or a new life of a deleted one; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
+  async create(
+    wanted: NewDocument,
+    content: Content,
+    by: PrincipalId,
+    origin: 'create' | 'restore' = 'create',
+  ): Promise<WriteResult> {
     const { replicas, environment, limits } = this.#parts
     assertSize(content, limits)
     const at = environment.now()
     const replica = await replicas.prepare(wanted, by, at)
     this.#assertKeepable(content, replica.appliedHead)
     assertValid(replica.appliedHead.schema, content)
-    const staged = replica.stageCreate(content, { author: by, at, origin: 'create' })
+    const staged = replica.stageCreate(content, { author: by, at, origin })
     await replicas.commitCreation(staged)
     replicas.adopt(replica).release()
     return { status: 'done', outcome: 'created', head: staged.append.head, content }

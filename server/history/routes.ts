@@ -1,17 +1,24 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { can } from '../auth/access.ts'
+import { readIntent, WRITE_ACCESS } from '../documents/conditions.ts'
+import { answerWrite } from '../documents/contentRoutes.ts'
+import { BaseVersionSchema } from '../documents/represent.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { NO_VERSION, toVersion } from '../foundation/ids.ts'
+import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { queryInteger } from '../http/validation.ts'
-import type { VersionFacts } from '../storage/storage.ts'
+import type { Storage, VersionFacts } from '../storage/storage.ts'
 import type { HistoryReader } from './reader.ts'
+import type { Restorer } from './restore.ts'
 
 export interface HistoryRouteParts {
+  readonly storage: Storage
   readonly history: HistoryReader
+  readonly restorer: Restorer
 }
 
 const ListQuery = Type.Object({ ...PAGE_QUERY }, { additionalProperties: false })
@@ -22,18 +29,33 @@ const LabelBody = Type.Object(
   { label: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]) },
   { additionalProperties: false },
 )
+const VersionSchema = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const RestoreBody = Type.Object(
+  { version: VersionSchema, baseVersion: Type.Optional(BaseVersionSchema) },
+  { additionalProperties: false },
+)
+const RevertBody = Type.Object(
+  {
+    author: Type.String({ minLength: 1 }),
+    since: VersionSchema,
+    baseVersion: Type.Optional(BaseVersionSchema),
+  },
+  { additionalProperties: false },
+)
 
 const READ = { config: { access: { document: 'id', needs: 'read' } } } as const
 
 type TypedApp = Parameters<Routes>[0]
 
-/** The history of documents: versions, differences, who wrote what (SPEC HIST-1, HIST-2, HIST-3, HIST-6). */
+/** The history of documents: versions, differences, who wrote what, and writes that bring back what was (SPEC HIST). */
 export function historyRoutes(parts: HistoryRouteParts): Routes {
   return async (app) => {
     addVersions(app, parts)
     addLabel(app, parts)
     addDiff(app, parts)
     addBlame(app, parts)
+    addRestore(app, parts)
+    addRevert(app, parts)
   }
 }
 
@@ -76,6 +98,34 @@ function addBlame(app: TypedApp, { history }: HistoryRouteParts): void {
     }))
     return { version, blame, truncated }
   })
+}
+
+function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
+  const options = { config: { access: WRITE_ACCESS }, schema: { body: RestoreBody } } as const
+  app.post('/documents/:id/restore', options, async (request, reply) => {
+    const { version, baseVersion } = request.body
+    const result = await parts.restorer.restore({ ...requestOf(request, baseVersion), version })
+    return answerWrite(parts, request, reply, result)
+  })
+}
+
+function addRevert(app: TypedApp, parts: HistoryRouteParts): void {
+  const options = { config: { access: WRITE_ACCESS }, schema: { body: RevertBody } } as const
+  app.post('/documents/:id/revert', options, async (request, reply) => {
+    const { author, since, baseVersion } = request.body
+    const asked = { ...requestOf(request, baseVersion), of: toPrincipalId(author), since }
+    return answerWrite(parts, request, reply, await parts.restorer.revert(asked))
+  })
+}
+
+function requestOf(request: FastifyRequest, baseVersion: number | undefined) {
+  return {
+    document: request.documentId,
+    author: request.principal.sub,
+    isAdmin: isAdmin(request),
+    intent: readIntent(request.headers, baseVersion),
+    lockToken: lockTokenOf(request.headers),
+  }
 }
 
 /** A version as the API shows it (SPEC HIST-1). */

@@ -1,0 +1,149 @@
+import { kindOf, type Content } from '../content/content.ts'
+import { merge } from '../content/merge.ts'
+import { baseOf, type Intent } from '../documents/base.ts'
+import type { Head } from '../documents/document.ts'
+import { formatEtag } from '../documents/etag.ts'
+import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
+import type { DocumentWriter, WriteRequest, WriteResult } from '../documents/write.ts'
+import { NO_VERSION, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
+import type { Storage } from '../storage/storage.ts'
+import { AuthorStretches, type Stretch } from './planRevert.ts'
+import { keptVersion, openLog, type Log } from './versions.ts'
+
+/** Each costs two contents and a merge, some 20 ms for a long text. */
+const MAX_STRETCHES = 200
+/** Entries one revert goes through; see blame. */
+const MAX_ENTRIES = 500_000
+
+interface Request {
+  readonly document: DocumentId
+  readonly author: PrincipalId
+  readonly isAdmin: boolean
+  readonly intent: Intent
+  /** As `WriteRequest` has it. */
+  readonly lockToken: string | null
+}
+export interface RestoreRequest extends Request {
+  /** Whose content shall stand again. */
+  readonly version: number
+}
+export interface RevertRequest extends Request {
+  /** Whose changes are taken back. */
+  readonly of: PrincipalId
+  /** Those after this version; 0 for all. */
+  readonly since: number
+}
+
+/** Writes that bring back what was: a restore and a revert are ordinary writes (SPEC HIST-3, HIST-7, DOC-6). */
+export class Restorer {
+  readonly #storage: Storage
+  readonly #writer: DocumentWriter
+
+  constructor(storage: Storage, writer: DocumentWriter) {
+    this.#storage = storage
+    this.#writer = writer
+  }
+
+  /**
+   * Writes the content of a version on the base the request names; a deleted document it brings back to life, for
+   * `admin`. Throws `not-found`, `version-compacted`, `document-deleted`, and what a write throws.
+   */
+  async restore(request: RestoreRequest): Promise<WriteResult> {
+    const { document, isAdmin, version } = request
+    const log = await openLog(this.#storage, document, isAdmin)
+    const facts = await keptVersion(this.#storage, log, version)
+    const content = await contentAt(this.#storage, document, log.head.kind, facts.version)
+    if (log.head.deletedAt !== null) return this.#revive(request, log.head, content)
+    return this.#writer.write(writeOf(request, 'restore', content))
+  }
+
+  /**
+   * Takes back what one author changed, by three-way merges on plain contents. Where others built on it, the newest
+   * such stretch is refused as a stale write on that stretch, with its conflict, whatever the policy.
+   */
+  async revert(request: RevertRequest): Promise<WriteResult> {
+    const { document } = request
+    const log = await openLog(this.#storage, document, false)
+    const since = request.since === 0 ? log.after : (await keptVersion(this.#storage, log, request.since)).version
+    const base = await this.#baseOf(request, log)
+    const stretches = await this.#stretchesOf(request, since, base)
+    if (stretches.length === 0) return this.#nothing(log)
+    let content = await this.#contentOf(log, base)
+    for (const stretch of stretches.toReversed()) {
+      const taken = await this.#contentOf(log, stretch.upTo)
+      const before = await this.#contentOf(log, stretch.after)
+      const merged = merge(taken, content, before)
+      if (!merged.clean) {
+        const intent: Intent = { type: 'version', version: stretch.upTo }
+        return this.#writer.write({ ...writeOf({ ...request, intent }, 'revert', before), onConflict: 'manual' })
+      }
+      content = merged.content
+      await yieldTurn()
+    }
+    // What was worked out belongs to this version, also where the request would write on any.
+    const intent: Intent = request.intent.type === 'unconditional' ? { type: 'version', version: base } : request.intent
+    return this.#writer.write(writeOf({ ...request, intent }, 'revert', content))
+  }
+
+  async #nothing(log: Log): Promise<WriteResult> {
+    const { head } = log
+    return { status: 'done', outcome: 'unchanged', head, content: await this.#contentOf(log, head.version) }
+  }
+
+  /** A new life of a deleted document, with its settings. */
+  async #revive({ document, author, intent }: RestoreRequest, head: Head, content: Content): Promise<WriteResult> {
+    const base = baseOf(intent, head, this.#storage.epoch)
+    if (base.type === 'version' && base.version !== head.version) {
+      throw new ParleyError('version-conflict', 'The document changed since the version this request is based on.', {
+        extras: { current: { version: head.version } },
+        headers: { etag: `"${formatEtag(head, this.#storage.epoch, head.version)}"` },
+      })
+    }
+    const kind = kindOf(content)
+    const schema = kind === 'json' ? head.schema : null
+    const { root, conflictPolicy } = head
+    return this.#writer.create({ id: document, kind, root, conflictPolicy, schema }, content, author, 'restore')
+  }
+
+  async #baseOf({ intent }: RevertRequest, { head }: Log): Promise<Version> {
+    const base = baseOf(intent, head, this.#storage.epoch)
+    if (base.type === 'unconditional') return head.version
+    if (base.version !== NO_VERSION) return base.version
+    throw new ParleyError('invalid-request', 'Changes are taken back from a version that is there.')
+  }
+
+  async #stretchesOf({ document, of }: RevertRequest, since: Version, base: Version): Promise<readonly Stretch[]> {
+    if (base - since > MAX_ENTRIES) {
+      throw new ParleyError('invalid-request', `Name a later \`since\`, at most ${MAX_ENTRIES} versions back.`)
+    }
+    const stretches = new AuthorStretches(of, since)
+    for await (const entry of effectsBetween(this.#storage, document, since, base)) stretches.add(entry)
+    if (stretches.found.length <= MAX_STRETCHES) return stretches.found
+    throw new ParleyError(
+      'invalid-request',
+      `Others wrote in between more than ${MAX_STRETCHES} times: name a later \`since\` and go step by step.`,
+    )
+  }
+
+  #contentOf({ head }: Log, version: Version): Promise<Content> {
+    if (version === previousVersion(head.firstVersion)) return Promise.resolve(emptyContent(head.kind))
+    return contentAt(this.#storage, head.id, head.kind, version)
+  }
+}
+
+const writeOf = (
+  { document, author, intent, lockToken }: Request,
+  origin: 'restore' | 'revert',
+  content: Content,
+): WriteRequest => ({
+  document,
+  author,
+  intent,
+  lockToken,
+  incoming: () => content,
+  createsKind: null,
+  onConflict: null,
+  origin,
+})

@@ -14,6 +14,7 @@ import { conflictRoutes } from './conflicts/routes.ts'
 import { Committer } from './documents/commit.ts'
 import { contentRoutes } from './documents/contentRoutes.ts'
 import { DocumentLifecycle } from './documents/lifecycle.ts'
+import { DocumentPurger } from './documents/purge.ts'
 import { DocumentReader } from './documents/read.ts'
 import { Replicas } from './documents/replicas.ts'
 import { documentRoutes } from './documents/routes.ts'
@@ -102,6 +103,7 @@ export async function startApp(
   const live = await createLive({ config, environment, storage, core, access, app, publicUrl })
   feed = live.feed
   await readers.webhooks.start()
+  void core.purger.resume().catch((error: unknown) => app.log.error({ err: error }, 'a purge was not finished'))
   return { url, stop: () => stop({ app, access, live, readers, core, storage }, environment) }
 }
 
@@ -148,6 +150,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
   const parts = { storage, replicas, committer, environment, limits, lineLength }
   const turns = new Turns<DocumentId>()
   const writer = new DocumentWriter(parts, turns)
+  const lifecycle = new DocumentLifecycle(parts, turns)
   return {
     limits,
     replicas,
@@ -155,7 +158,8 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     locks,
     lines,
     writer,
-    lifecycle: new DocumentLifecycle(parts, turns),
+    lifecycle,
+    purger: new DocumentPurger(parts, lifecycle),
     resolver: new ConflictResolver(parts, turns),
     history: new HistoryReader(storage),
     restorer: new Restorer(storage, writer),

@@ -1,7 +1,7 @@
 import type { ConflictRecord } from '../conflicts/conflict.ts'
 import { closed } from '../conflicts/staleWrite.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
 import { contentEquals } from '../content/equal.ts'
@@ -63,7 +63,8 @@ export class DocumentLifecycle {
       if (schema !== null && head.kind === 'text') {
         throw new ParleyError('invalid-request', 'A text document has no schema.')
       }
-      if (base.type === 'version' && base.version !== head.version) throw this.#stale(head, 'The settings')
+      if (base.type === 'version' && base.version !== head.version)
+        throw staleChange(head, this.#parts.storage.epoch, 'The settings')
       assertValid(schema, replica.content())
       const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
       if (isSame(head, settings)) {
@@ -88,7 +89,8 @@ export class DocumentLifecycle {
       if (base.type === 'version' && base.version !== head.version) {
         await replica.whenCommitted(base.version)
         const content = await contentAt(this.#parts.storage, head.id, head.kind, base.version)
-        if (base.strict || !contentEquals(content, current)) throw this.#stale(head, 'The document')
+        if (base.strict || !contentEquals(content, current))
+          throw staleChange(head, this.#parts.storage.epoch, 'The document')
       }
       const pass = passOf(change.lockToken)
       const open = await this.#openConflicts(head.id)
@@ -162,14 +164,15 @@ export class DocumentLifecycle {
       if (page.length < CONFLICT_PAGE) return all
     }
   }
+}
 
-  #stale(head: Head, what: string): ParleyError {
-    const version: Version = head.version
-    return new ParleyError('version-conflict', `${what} changed since the version this request is based on.`, {
-      extras: { current: { version } },
-      headers: { etag: `"${formatEtag(head, this.#parts.storage.epoch, version)}"` },
-    })
-  }
+/** The 409 of an act on the document as a whole: no conflict is opened for it. */
+export function staleChange(head: Head, epoch: string, what: string): ParleyError {
+  const { version } = head
+  return new ParleyError('version-conflict', `${what} changed since the version this request is based on.`, {
+    extras: { current: { version } },
+    headers: { etag: `"${formatEtag(head, epoch, version)}"` },
+  })
 }
 
 function isSame(head: Head, settings: Settings): boolean {

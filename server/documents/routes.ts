@@ -14,15 +14,18 @@ import {
 } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import { requirePermission } from '../http/access.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { lockOf } from '../locks/represent.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
+import { queryBoolean } from '../http/validation.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
 import { formatEtag } from './etag.ts'
 import type { DocumentLifecycle } from './lifecycle.ts'
+import type { DocumentPurger } from './purge.ts'
 import type { DocumentReader } from './read.ts'
 import {
   BaseVersionSchema,
@@ -41,6 +44,7 @@ export interface DocumentRouteParts {
   readonly reader: DocumentReader
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
+  readonly purger: DocumentPurger
   readonly environment: Environment
 }
 
@@ -67,7 +71,10 @@ const ListQuery = Type.Object(
   { ...PAGE_QUERY, pattern: Type.Optional(Type.String({ pattern: PATTERN_PATTERN })) },
   { additionalProperties: false },
 )
-const BaseQuery = Type.Object({ baseVersion: Type.Optional(Type.String()) }, { additionalProperties: false })
+const DeleteQuery = Type.Object(
+  { baseVersion: Type.Optional(Type.String()), purge: Type.Optional(Type.String()) },
+  { additionalProperties: false },
+)
 
 /** A position in a list of documents: the last id shown. */
 const ListCursor = Type.Tuple([Type.String({ pattern: DOCUMENT_ID_PATTERN })])
@@ -207,12 +214,14 @@ function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts):
   })
 }
 
-function addDelete(app: TypedApp, { lifecycle }: DocumentRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { querystring: BaseQuery } } as const
+function addDelete(app: TypedApp, { lifecycle, purger }: DocumentRouteParts): void {
+  const options = { config: { access: WRITE_ACCESS }, schema: { querystring: DeleteQuery } } as const
   app.delete('/documents/:id', options, async (request, reply) => {
-    const baseVersion = baseVersionOf(request.query.baseVersion)
-    const intent = readIntent(request.headers, baseVersion)
-    await lifecycle.remove({ ...changeOf(request), intent })
+    const isPurge = queryBoolean(request.query.purge, 'purge')
+    if (isPurge) requirePermission(request.principal, 'admin', request.documentId)
+    const intent = readIntent(request.headers, baseVersionOf(request.query.baseVersion))
+    const change = { ...changeOf(request), intent }
+    await (isPurge ? purger.purge(change) : lifecycle.remove(change))
     return reply.code(204).send()
   })
 }

@@ -2,7 +2,7 @@ import { kindOf, type Content } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
-import { formatEtag } from '../documents/etag.ts'
+import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
 import type { DocumentWriter, WriteRequest, WriteResult } from '../documents/write.ts'
 import { NO_VERSION, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
@@ -96,10 +96,7 @@ export class Restorer {
   async #revive({ document, author, intent }: RestoreRequest, head: Head, content: Content): Promise<WriteResult> {
     const base = baseOf(intent, head, this.#storage.epoch)
     if (base.type === 'version' && base.version !== head.version) {
-      throw new ParleyError('version-conflict', 'The document changed since the version this request is based on.', {
-        extras: { current: { version: head.version } },
-        headers: { etag: `"${formatEtag(head, this.#storage.epoch, head.version)}"` },
-      })
+      throw staleChange(head, this.#storage.epoch, 'The document')
     }
     const kind = kindOf(content)
     const schema = kind === 'json' ? head.schema : null

@@ -1,5 +1,6 @@
 import type { Head } from '../documents/document.ts'
-import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { isPurged } from '../documents/purge.ts'
+import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Storage, VersionFacts } from '../storage/storage.ts'
 
@@ -17,11 +18,10 @@ export interface Log {
 export async function openLog(storage: Storage, document: DocumentId, isAdmin: boolean): Promise<Log> {
   const head = await storage.head(document)
   if (!head) throw documentNotFound(document)
-  const isPurged = head.firstVersion > head.version
-  if (isPurged || (head.deletedAt !== null && !isAdmin)) {
+  if (isPurged(head) || (head.deletedAt !== null && !isAdmin)) {
     throw new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion: head.version } })
   }
-  return { head, after: isAdmin ? NO_VERSION : previousVersion(head.firstVersion) }
+  return { head, after: isAdmin ? await storage.logStart(document) : previousVersion(head.firstVersion) }
 }
 
 /** The facts of a version that is kept. Throws `not-found`, or `version-compacted` with the nearest that is. */

@@ -28,6 +28,7 @@ import type {
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
+import { encodeHead } from './rows/head.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
@@ -236,6 +237,26 @@ class SqliteStorage implements Storage {
 
   async setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean> {
     return (await this.#write({ op: 'label', document, version, label })) === 1
+  }
+
+  async logStart(document: DocumentId): Promise<Version> {
+    return this.#read((reader) => reader.history.logStart(document))
+  }
+
+  async purge(head: Head, clients: ReadonlyMap<number, number>): Promise<boolean> {
+    return (await this.#write({ op: 'purge', head: encodeHead(head), clients: [...clients] })) === 1
+  }
+
+  async erasePurged(document: DocumentId): Promise<boolean> {
+    return (await this.#write({ op: 'erase-purged', document })) === 1
+  }
+
+  async unfinishedPurges(): Promise<readonly DocumentId[]> {
+    return this.#read((reader) => reader.purges.unfinished())
+  }
+
+  async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
+    return this.#read((reader) => reader.purges.formerClients(document))
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {

@@ -51,6 +51,10 @@ export class SqliteHistoryReader {
     return this.#sql.versions.all({ id: document, after, upTo, limit }).map((row) => decodeFacts(document, row))
   }
 
+  logStart(document: DocumentId): Version {
+    return toVersion((this.#sql.firstVersion.get(document) ?? 1) - 1)
+  }
+
   versionAt(document: DocumentId, version: Version): VersionFacts | null {
     const row = this.#sql.versionAt.get({ id: document, version })
     return row === undefined ? null : decodeFacts(document, row)
@@ -93,6 +97,12 @@ const FACTS = `SELECT entries.version, sub AS author, at, origin, length(update_
 
 function prepareReader(connection: Database.Database) {
   return {
+    firstVersion: connection
+      .prepare<[id: string], number>(
+        `SELECT version FROM entries WHERE document = (SELECT key FROM documents WHERE id = ?)
+         ORDER BY version LIMIT 1`,
+      )
+      .pluck(),
     versions: connection.prepare<[{ id: string; after: number; upTo: number; limit: number }], FactsRow>(
       `${FACTS} AND entries.version > @after AND entries.version <= @upTo ORDER BY entries.version DESC LIMIT @limit`,
     ),

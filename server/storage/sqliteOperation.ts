@@ -9,6 +9,7 @@ import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type HeadRow } from './rows/head.ts'
 import { encodePass, type PassRow } from './rows/lock.ts'
 import type { HistoryOperation } from './sqliteHistory.ts'
+import type { PurgeOperation } from './sqlitePurge.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite, LockWrite } from './storage.ts'
 
@@ -20,6 +21,7 @@ export type SqliteOperation =
   | ActOperation
   | WebhookOperation
   | HistoryOperation
+  | PurgeOperation
   | {
       readonly op: 'snapshot'
       readonly document: DocumentId
@@ -64,7 +66,7 @@ export interface ContentJson {
 export type SqliteResult =
   /**
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
-   * pruned, or whether a label was set; else 0.
+   * pruned, or whether a label was set or a purge has more to do; else 0.
    */
   | { readonly status: 'done'; readonly value: number; readonly lockExpiresAt?: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }

@@ -30,6 +30,7 @@ import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'
 import { SqliteHistoryReader } from './sqliteHistory.ts'
 import { SqliteLockReader } from './sqliteLocks.ts'
+import { SqlitePurgeReader } from './sqlitePurge.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
@@ -42,6 +43,7 @@ export class SqliteReader {
   readonly webhooks: SqliteWebhookReader
   readonly history: SqliteHistoryReader
   readonly locks: SqliteLockReader
+  readonly purges: SqlitePurgeReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
@@ -49,6 +51,7 @@ export class SqliteReader {
     this.webhooks = new SqliteWebhookReader(connection)
     this.history = new SqliteHistoryReader(connection)
     this.locks = new SqliteLockReader(connection, clock)
+    this.purges = new SqlitePurgeReader(connection)
     this.#connection = connection
     this.#sql = prepare(connection)
   }

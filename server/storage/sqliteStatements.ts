@@ -15,6 +15,7 @@ import type {
 } from './sqliteOperation.ts'
 import { SqliteHistoryWriter } from './sqliteHistory.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
+import { SqlitePurgeWriter } from './sqlitePurge.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 import type { LockWrite } from './storage.ts'
@@ -41,6 +42,7 @@ export class SqliteStatements {
   readonly #history: SqliteHistoryWriter
   readonly #locks: SqliteLockWriter
   readonly #clock: Clock
+  readonly #purges: SqlitePurgeWriter
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
@@ -49,6 +51,7 @@ export class SqliteStatements {
     this.#history = new SqliteHistoryWriter(connection)
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
+    this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
   }
 
   /** To be called when anything was taken back: a principal may be gone with it. */
@@ -81,6 +84,9 @@ export class SqliteStatements {
         return { status: 'done', value: this.#webhooks.run(operation) }
       case 'label':
         return { status: 'done', value: this.#history.run(operation) }
+      case 'purge':
+      case 'erase-purged':
+        return { status: 'done', value: this.#purges.run(operation) }
       default:
         return assertNever(operation)
     }
@@ -196,11 +202,13 @@ export class SqliteStatements {
 
   #pruneConflicts(before: number): SqliteResult {
     const conflicts = this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)
-    for (const conflict of conflicts) {
-      for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
-      this.#sql.deleteConflict.run(conflict)
-    }
+    for (const conflict of conflicts) this.#forgetConflict(conflict)
     return { status: 'done', value: conflicts.length }
+  }
+
+  #forgetConflict(conflict: number): void {
+    for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
+    this.#sql.deleteConflict.run(conflict)
   }
 }
 

@@ -196,6 +196,25 @@ export interface Storage {
   /** Names a version, or takes its name away (null). False where the log has no row of exactly this version. */
   setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean>
 
+  /** The version before the first row that is kept: 0 but for a document that was purged once. */
+  logStart(document: DocumentId): Promise<Version>
+
+  /**
+   * Begins to erase a deleted document (SPEC HIST-5): the stored head becomes this one, the snapshot goes, and the Yjs
+   * clients (with the clock after their last struct) are kept for SYNC-7. False where the stored head is not deleted
+   * at that very version and time. What is left goes by `erasePurged`.
+   */
+  purge(head: Head, clients: ReadonlyMap<number, number>): Promise<boolean>
+  /**
+   * Erases a bounded part of what the log, checkpoints, labels, conflicts with their contents, events and webhook
+   * deliveries held of a purged document up to its purge, but for the events of its deletion. True while some is left.
+   */
+  erasePurged(document: DocumentId): Promise<boolean>
+  /** Documents that were purged and of which something is still to be erased. */
+  unfinishedPurges(): Promise<readonly DocumentId[]>
+  /** Yjs clients of erased logs of this id, with the clock after their last struct. */
+  formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>>
+
   conflict(id: ConflictId): Promise<ConflictRecord | null>
   conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
   /** Open conflicts of living documents, counted by document. */

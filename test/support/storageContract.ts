@@ -5,6 +5,7 @@ import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeLocks } from './storageContractLocks.ts'
+import { describePurge } from './storageContractPurge.ts'
 import { describeReads } from './storageContractReads.ts'
 import { describeVersions } from './storageContractVersions.ts'
 import { describeWebhooks } from './storageContractWebhooks.ts'
@@ -24,6 +25,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('acts', () => describeActs(shared))
     describe('reads', () => describeReads(shared))
     describe('versions', () => describeVersions(shared))
+    describe('purge', () => describePurge(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
     describe('locks', () => describeLocks(shared, create))

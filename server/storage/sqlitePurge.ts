@@ -1,0 +1,177 @@
+import type Database from 'better-sqlite3'
+import { assertNever } from '../foundation/assert.ts'
+import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
+import type { HeadRow } from './rows/head.ts'
+
+/** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
+const ERASED_ROWS = 500
+/** Fewer than rows of the log, because each may take contents along. */
+const ERASED_CONFLICTS = 50
+
+/** What a purge asks of the writer. */
+export type PurgeOperation =
+  | {
+      readonly op: 'purge'
+      readonly head: HeadRow
+      readonly clients: readonly (readonly [client: number, clock: number])[]
+    }
+  | { readonly op: 'erase-purged'; readonly document: string }
+
+interface Purge {
+  readonly document: number
+  readonly id: string
+  readonly version: number
+  readonly conflict: number
+  readonly event: number
+  readonly delivery: number
+}
+
+/** Erases documents. Erased pages are overwritten with zeros, so that no copy of the file tells what was there. */
+export class SqlitePurgeWriter {
+  readonly #connection: Database.Database
+  readonly #sql: ReturnType<typeof prepareWriter>
+  readonly #forgetConflict: (key: number) => void
+
+  /** `forgetConflict` deletes a conflict with the contents nobody else refers to. */
+  constructor(connection: Database.Database, forgetConflict: (key: number) => void) {
+    this.#connection = connection
+    this.#sql = prepareWriter(connection)
+    this.#forgetConflict = forgetConflict
+  }
+
+  /** 1: the purge has begun, or something is left to erase; 0: it was refused, or nothing is left. */
+  run(operation: PurgeOperation): number {
+    this.#connection.pragma('secure_delete = ON')
+    try {
+      switch (operation.op) {
+        case 'purge':
+          return this.#begin(operation)
+        case 'erase-purged':
+          return this.#erase(operation.document)
+        default:
+          return assertNever(operation)
+      }
+    } finally {
+      this.#connection.pragma('secure_delete = OFF')
+    }
+  }
+
+  #begin({ head, clients }: PurgeOperation & { op: 'purge' }): number {
+    const document = this.#sql.markHead.get(head)
+    if (document === undefined) return 0
+    this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
+    this.#sql.deleteSnapshot.run(document)
+    this.#sql.clearLock.run(head.id)
+    for (const [client, clock] of clients) this.#sql.upsertClient.run(document, client, clock)
+    return 1
+  }
+
+  #erase(id: string): number {
+    const purge = this.#sql.selectPurge.get(id)
+    if (purge === undefined) return 0
+    const steps = [this.#sql.deleteEntries, this.#sql.deleteCheckpoints, this.#sql.deleteLabels, this.#sql.deleteEvents]
+    for (const step of [...steps, this.#sql.deleteDeliveries]) if (step.run(purge).changes > 0) return 1
+    const conflicts = this.#sql.selectConflicts.all(purge)
+    for (const conflict of conflicts) this.#forgetConflict(conflict)
+    if (conflicts.length > 0) return 1
+    this.#sql.deletePurge.run(purge.document)
+    return 0
+  }
+}
+
+/** Answers what is asked about purges. */
+export class SqlitePurgeReader {
+  readonly #sql: ReturnType<typeof prepareReader>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareReader(connection)
+  }
+
+  unfinished(): DocumentId[] {
+    return this.#sql.unfinished.all().map(trustedDocumentId)
+  }
+
+  formerClients(document: DocumentId): Map<number, number> {
+    return new Map(this.#sql.clients.all(document).map(({ client, clock }) => [client, clock]))
+  }
+}
+
+function prepareWriter(connection: Database.Database) {
+  return { ...preparePurges(connection), ...prepareErasing(connection) }
+}
+
+function preparePurges(connection: Database.Database) {
+  return {
+    markHead: connection
+      .prepare<[HeadRow], number>(
+        `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root, schema = @schema,
+           conflict_policy = @conflict_policy, first_version = @first_version, created_at = @created_at,
+           created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by, checksum = @checksum
+         WHERE id = @id AND version = @version AND deleted_at = @deleted_at RETURNING key`,
+      )
+      .pluck(),
+    insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
+      `INSERT INTO purges (document, version, conflict, event, delivery) VALUES (@document, @version,
+         (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
+         (SELECT coalesce(max(sequence), 0) FROM events WHERE document = @id),
+         (SELECT coalesce(max(position), 0) FROM webhook_deliveries))
+       ON CONFLICT DO UPDATE SET version = excluded.version, conflict = excluded.conflict,
+         event = excluded.event, delivery = excluded.delivery`,
+    ),
+    selectPurge: connection.prepare<[id: string], Purge>(
+      `SELECT document, id, purges.version, conflict, event, delivery
+       FROM purges JOIN documents ON documents.key = purges.document WHERE id = ?`,
+    ),
+    deletePurge: connection.prepare<[document: number]>('DELETE FROM purges WHERE document = ?'),
+    // Its fence stays, for it only grows (LOCK-2).
+    clearLock: connection.prepare<[id: string]>(
+      'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
+    ),
+    deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),
+    upsertClient: connection.prepare<[document: number, client: number, clock: number]>(
+      `INSERT INTO former_clients (document, client, clock) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
+    ),
+  }
+}
+
+function prepareErasing(connection: Database.Database) {
+  const ofLog = (table: 'entries' | 'checkpoints' | 'labels'): Database.Statement<[Purge]> =>
+    connection.prepare<[Purge]>(
+      `DELETE FROM ${table} WHERE document = @document AND version IN (
+         SELECT version FROM ${table} WHERE document = @document AND version <= @version LIMIT ${ERASED_ROWS})`,
+    )
+  return {
+    deleteEntries: ofLog('entries'),
+    deleteCheckpoints: ofLog('checkpoints'),
+    deleteLabels: ofLog('labels'),
+    // That it was deleted, and by whom, is told to those who were away as well.
+    deleteEvents: connection.prepare<[Purge]>(
+      `DELETE FROM events WHERE sequence IN (
+         SELECT sequence FROM events WHERE document = @id AND sequence <= @event
+           AND type <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
+    ),
+    deleteDeliveries: connection.prepare<[Purge]>(
+      `DELETE FROM webhook_deliveries WHERE position IN (
+         SELECT position FROM webhook_deliveries WHERE record ->> 'document' = @id AND position <= @delivery
+           AND record ->> 'type' <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
+    ),
+    selectConflicts: connection
+      .prepare<[Purge], number>(
+        `SELECT key FROM conflicts WHERE document = @id AND key <= @conflict LIMIT ${ERASED_CONFLICTS}`,
+      )
+      .pluck(),
+  }
+}
+
+function prepareReader(connection: Database.Database) {
+  return {
+    unfinished: connection
+      .prepare<[], string>('SELECT id FROM purges JOIN documents ON documents.key = purges.document ORDER BY id')
+      .pluck(),
+    clients: connection.prepare<[id: string], { client: number; clock: number }>(
+      `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
+       WHERE id = ? ORDER BY client`,
+    ),
+  }
+}

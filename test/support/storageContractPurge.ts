@@ -1,0 +1,204 @@
+import { expect, it } from 'vitest'
+import { nextVersion, toSequence, toVersion } from '../../server/foundation/ids.ts'
+import type { Head } from '../../server/documents/document.ts'
+import type { Delivery } from '../../server/notifications/webhook.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import type { SharedFixture } from './storageFixture.ts'
+import {
+  actOf,
+  after,
+  alice,
+  appendTo,
+  bob,
+  commitAll,
+  createDocument,
+  newAct,
+  newConflict,
+  newDocumentId,
+  newEvent,
+  NOON,
+  opening,
+} from './storageSamples.ts'
+
+/** What is left of a head, as a purge by bob makes it. */
+const purged = (head: Head): Head => ({
+  ...head,
+  firstVersion: nextVersion(head.version),
+  createdBy: bob,
+  updatedBy: bob,
+  schema: null,
+})
+
+/** A document with all that can belong to one, deleted. Answers its last head. */
+async function deletedDocument(storage: Storage): Promise<Head> {
+  const head = await createDocument(storage, newDocumentId(), 3)
+  const deleted = after(head, { deletedAt: NOON + 9000 })
+  await commitAll(
+    storage,
+    opening(newConflict(head.id)),
+    newAct({ events: [newEvent(head.id), newEvent(head.id, { type: 'parley.document.deleted' })] }),
+    actOf(appendTo(deleted, { origin: 'delete' }, `content of ${head.id}`)),
+  )
+  await storage.setLabel(head.id, toVersion(2), 'a name')
+  return deleted
+}
+
+async function eraseAll(storage: Storage, id: Head['id']): Promise<number> {
+  let steps = 0
+  while (await storage.erasePurged(id)) steps += 1
+  return steps
+}
+
+/** What storage still tells of a document but its head. */
+async function traces(storage: Storage, id: Head['id']): Promise<unknown> {
+  const [zero, all] = [toVersion(0), toVersion(99)]
+  const events = await storage.events(toSequence(0), 10_000)
+  return {
+    versions: (await storage.versions(id, zero, all, 99)).length,
+    checkpoint: await storage.checkpoint(id, all),
+    snapshot: await storage.snapshot(id),
+    conflicts: (await storage.conflicts({ patterns: [{ exact: id }], before: null, limit: 9 })).length,
+    events: events.filter((event) => event.document === id).map((event) => event.type),
+  }
+}
+
+/** What erases a document for good, step by step. */
+export function describePurge(shared: SharedFixture): void {
+  it('[HIST-5] a purged document keeps its head, its Yjs clients and that it was deleted; all else goes', async () => {
+    const { storage } = shared()
+    const other = await deletedDocument(storage)
+    const contents = await shared().countContents()
+    const head = await deletedDocument(storage)
+    expect(
+      await storage.purge(
+        purged(head),
+        new Map([
+          [7, 12],
+          [4_294_967_295, 1],
+        ]),
+      ),
+    ).toBe(true)
+    expect(await storage.unfinishedPurges()).toContain(head.id)
+    expect(await eraseAll(storage, head.id)).toBeGreaterThan(1)
+    expect(await storage.unfinishedPurges()).not.toContain(head.id)
+    expect(await storage.head(head.id)).toEqual(purged(head))
+    expect(await storage.formerClients(head.id)).toEqual(
+      new Map([
+        [7, 12],
+        [4_294_967_295, 1],
+      ]),
+    )
+    expect(await traces(storage, head.id)).toEqual({
+      versions: 0,
+      checkpoint: null,
+      snapshot: null,
+      conflicts: 0,
+      events: ['parley.document.deleted'],
+    })
+    expect(await shared().countContents()).toBe(contents)
+    expect(await traces(storage, other.id)).toMatchObject({ versions: 4, conflicts: 1 })
+    expect(await storage.erasePurged(head.id)).toBe(false)
+  })
+
+  it('[HIST-5] only a deleted document at the version named is purged', async () => {
+    const { storage } = shared()
+    const living = await createDocument(storage, newDocumentId(), 2)
+    expect(await storage.purge(purged({ ...living, deletedAt: NOON }), new Map())).toBe(false)
+    expect(await storage.head(living.id)).toEqual(living)
+    const head = await deletedDocument(storage)
+    expect(await storage.purge(purged({ ...head, version: toVersion(3) }), new Map())).toBe(false)
+    expect(await storage.purge(purged({ ...head, id: newDocumentId() }), new Map())).toBe(false)
+    expect(await storage.erasePurged(head.id)).toBe(false)
+    expect(await traces(storage, head.id)).toMatchObject({ versions: 4, conflicts: 1 })
+  })
+
+  it('[HIST-5] what a new life brought meanwhile stays', async () => {
+    const { storage } = shared()
+    const head = await deletedDocument(storage)
+    await storage.purge(purged(head), new Map([[1, 5]]))
+    const version = toVersion(5)
+    const again: Head = { ...head, version, firstVersion: version, deletedAt: null, createdBy: alice, updatedBy: alice }
+    const act = actOf(appendTo(again, { origin: 'create' }, 'anew'))
+    await commitAll(storage, { ...act, events: [newEvent(head.id)] }, opening(newConflict(head.id)))
+    await eraseAll(storage, head.id)
+    expect(await storage.head(head.id)).toEqual(again)
+    expect(await storage.logStart(head.id)).toBe(4)
+    expect(await traces(storage, head.id)).toMatchObject({
+      versions: 1,
+      checkpoint: { content: 'anew' },
+      conflicts: 1,
+      events: ['parley.document.deleted', 'parley.document.created'],
+    })
+    const gone = after(again, { deletedAt: NOON + 9000 })
+    await commitAll(storage, actOf(appendTo(gone, { origin: 'delete' })))
+    await storage.purge(
+      purged(gone),
+      new Map([
+        [1, 3],
+        [2, 2],
+      ]),
+    )
+    await eraseAll(storage, head.id)
+    expect(await storage.formerClients(head.id)).toEqual(
+      new Map([
+        [1, 5],
+        [2, 2],
+      ]),
+    )
+  })
+
+  it('[HIST-5] erasing is bounded, and goes on after it was closed and opened again', async () => {
+    const fixture = shared()
+    const head = await createDocument(fixture.storage, newDocumentId(), 1_200)
+    const deleted = after(head, { deletedAt: NOON })
+    await commitAll(fixture.storage, actOf(appendTo(deleted, { origin: 'delete' })))
+    await fixture.storage.purge(purged(deleted), new Map())
+    expect(await fixture.storage.erasePurged(head.id)).toBe(true)
+    const left = (await fixture.storage.versions(head.id, toVersion(0), deleted.version, 2_000)).length
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThan(1_201)
+    await fixture.reopen()
+    expect(await fixture.storage.unfinishedPurges()).toContain(head.id)
+    await eraseAll(fixture.storage, head.id)
+    expect(await fixture.storage.versions(head.id, toVersion(0), deleted.version, 2_000)).toEqual([])
+  })
+
+  it('[HIST-5] deliveries to webhooks that tell of it go too, but for that of its deletion', async () => {
+    const { storage } = shared()
+    const head = await deletedDocument(storage)
+    const webhook = {
+      id: `whk_purge${head.id.length}` as const,
+      url: 'https://receiver.test/',
+      documents: ['*'],
+      events: [],
+      secret: 's',
+      owner: { sub: alice, name: null, access: {}, issuedAt: 1, expiresAt: 2, tokenId: null },
+      createdAt: NOON,
+    }
+    const delivery = (document: Head['id'], type: Delivery['type']): Delivery => ({
+      message: `${type} of ${document}`,
+      type,
+      document,
+      body: '{}',
+      createdAt: NOON,
+      attempts: 0,
+      firstAttemptAt: null,
+      lastAttempt: null,
+      state: { status: 'pending', nextAttemptAt: NOON },
+    })
+    await storage.addWebhook(webhook, 'start')
+    const other = newDocumentId()
+    await storage.queueDeliveries(webhook.id, 'next', [
+      delivery(head.id, 'parley.conflict.detected'),
+      delivery(other, 'parley.conflict.detected'),
+      delivery(head.id, 'parley.document.deleted'),
+    ])
+    await storage.purge(purged(head), new Map())
+    await eraseAll(storage, head.id)
+    const left = await storage.pendingDeliveries(webhook.id)
+    expect(left.map((one) => one.message)).toEqual([
+      `parley.conflict.detected of ${other}`,
+      `parley.document.deleted of ${head.id}`,
+    ])
+  })
+}

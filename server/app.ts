@@ -27,6 +27,7 @@ import { HistoryReader } from './history/reader.ts'
 import { Restorer } from './history/restore.ts'
 import { historyRoutes } from './history/routes.ts'
 import { demoPages } from './http/demo.ts'
+import { Idempotency, type AnswerStore } from './http/idempotency.ts'
 import { mount } from './http/mount.ts'
 import { problemDocument } from './http/problem.ts'
 import { createHttpServer } from './http/server.ts'
@@ -94,9 +95,10 @@ export async function startApp(
     if (feed === null) throw new ParleyError('overloaded', 'The server is starting.')
     return feed
   })
-  mountRoutes({ config, environment, storage, core, access, app })
+  const idempotency = new Idempotency({ store: answerStore(storage, core.committer), environment, publicUrl })
+  mountRoutes({ config, environment, storage, core, access, app, idempotency })
   mount(app, notificationRoutes({ epoch: storage.epoch, ...readers }))
-  mount(app, webhookRoutes(readers.webhooks))
+  mount(app, webhookRoutes(readers.webhooks, idempotency))
   await app.listen({ host: config.host, port: config.port, listenTextResolver: (address) => `bound to ${address}` })
   url = addressOf(app)
   // Sockets come last, for their events name this server by the address it got.
@@ -153,6 +155,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
   const lifecycle = new DocumentLifecycle(parts, turns)
   return {
     limits,
+    committer,
     replicas,
     reader,
     locks,
@@ -167,7 +170,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
 }
 
 /** The feed over HTTP. The feed itself opens later; until then whoever asks is told to come again. */
-function createReaders(parts: Omit<RouteParts, 'core'>, feed: () => Feed) {
+function createReaders(parts: Omit<RouteParts, 'core' | 'idempotency'>, feed: () => Feed) {
   const { config, environment, storage, access, app } = parts
   const { isValid, revocations } = access
   const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a notification failed unexpectedly')
@@ -221,11 +224,23 @@ async function createLive({ config, environment, storage, core, access, app, pub
   return { feed, hub, sync, upgrades, keeper, prunings: startPrunings(config, environment, storage) }
 }
 
-/** SPEC NOTE-1, CONF-9. */
+/** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
+const answerStore = (storage: Storage, committer: Committer): AnswerStore => ({
+  answer: (principal, key) => storage.answer(principal, key),
+  keep: async (answer) => {
+    await committer.commit([], { at: answer.at, conflicts: [], contents: new Map(), events: [], answer })
+  },
+})
+
+/** SPEC NOTE-1, CONF-9, WRITE-8. */
 function startPrunings(config: Config, environment: Environment, storage: Storage) {
   const events = { prune: (before: number) => storage.pruneEvents(before), days: config.eventRetentionDays }
   const conflicts = { prune: (before: number) => storage.pruneConflicts(before), days: config.conflictRetentionDays }
-  return [events, conflicts].map(({ prune, days }) => startPruning({ prune, environment, retentionMs: days * DAY_MS }))
+  // Each carries its own end.
+  const answers = { prune: (now: number) => storage.pruneAnswers(now), days: 0 }
+  return [events, conflicts, answers].map(({ prune, days }) =>
+    startPruning({ prune, environment, retentionMs: days * DAY_MS }),
+  )
 }
 
 /** SPEC AUTH-4: pages of this server only. */
@@ -240,16 +255,17 @@ interface RouteParts {
   readonly core: Core
   readonly access: Access
   readonly app: FastifyInstance
+  readonly idempotency: Idempotency
 }
 
-function mountRoutes({ config, environment, storage, core, access, app }: RouteParts): void {
+function mountRoutes({ config, environment, storage, core, access, app, idempotency }: RouteParts): void {
   const { issuer, revocations } = access
-  mount(app, documentRoutes({ storage, environment, ...core }))
-  mount(app, contentRoutes({ storage, ...core }))
-  mount(app, conflictRoutes({ storage, ...core }))
-  mount(app, historyRoutes({ storage, ...core }))
-  mount(app, lockRoutes(core))
-  mount(app, authRoutes({ issuer, revocations, environment }))
+  mount(app, documentRoutes({ storage, environment, idempotency, ...core }))
+  mount(app, contentRoutes({ storage, idempotency, ...core }))
+  mount(app, conflictRoutes({ storage, idempotency, ...core }))
+  mount(app, historyRoutes({ storage, idempotency, ...core }))
+  mount(app, lockRoutes({ idempotency, ...core }))
+  mount(app, authRoutes({ issuer, revocations, idempotency, environment }))
   if (config.development) mount(app, guestRoutes({ issuer, environment }))
   const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))
   if (existsSync(demoFolder)) void app.register(demoPages(demoFolder))

@@ -2,6 +2,7 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { randomTag, toTimestamp, type Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes } from '../http/mount.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { TokenIssuer } from './tokens.ts'
@@ -38,6 +39,7 @@ export const guestRoutes =
     const config = { access: 'public' } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
       requireOwnPage(request)
+      refuseIdempotencyKey(request)
       const sub = request.body?.sub ?? `guest-${randomTag(environment, GUEST_TAG_LENGTH)}`
       const name = friendlyName(sub)
       const { token, expiresAt } = await issuer.issue({

@@ -1,3 +1,4 @@
+import type { Keep } from '../foundation/answer.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Revocation, Storage } from '../storage/storage.ts'
@@ -65,14 +66,14 @@ export class Revocations {
   }
 
   /** Resolves once it is on disk; from then on the tokens are refused, and sessions have been told. */
-  async revoke(revocation: Revocation): Promise<void> {
+  async revoke(revocation: Revocation, keep: Keep<void> | null = null): Promise<void> {
     if (this.#until.size >= MAX_REVOCATIONS && !this.#until.has(keyOf(revocation))) {
       throw new ParleyError(
         'overloaded',
         `There are ${MAX_REVOCATIONS} revocations already; change the secret instead.`,
       )
     }
-    await this.#storage.revoke(revocation)
+    await this.#storage.revoke(revocation, keep === null ? undefined : await keep())
     this.#learn([revocation])
   }
 

@@ -2,6 +2,8 @@ import { Type } from '@fastify/type-provider-typebox'
 import { toTimestamp, type Environment } from '../foundation/environment.ts'
 import { toPrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { Idempotency } from '../http/idempotency.ts'
+import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes } from '../http/mount.ts'
 import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from './access.ts'
 import type { Revocations } from './revocations.ts'
@@ -10,6 +12,7 @@ import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from './tokens.ts'
 interface Parts {
   readonly issuer: TokenIssuer
   readonly revocations: Revocations
+  readonly idempotency: Idempotency
   readonly environment: Environment
 }
 
@@ -34,7 +37,7 @@ const RevocationBody = Type.Union([
 
 /** `POST /tokens` and `POST /revocations` (SPEC AUTH-3). */
 export const authRoutes =
-  ({ issuer, revocations, environment }: Parts): Routes =>
+  ({ issuer, revocations, idempotency, environment }: Parts): Routes =>
   async (app) => {
     const tokens = {
       config: { access: { anywhere: 'admin' } },
@@ -43,12 +46,7 @@ export const authRoutes =
     } as const
     app.post('/tokens', tokens, async (request, reply) => {
       requireIssuer(request.principal, request.body.access)
-      if (request.headers['idempotency-key'] !== undefined) {
-        throw new ParleyError(
-          'invalid-request',
-          'POST /tokens takes no Idempotency-Key: a token is not kept to be sent again.',
-        )
-      }
+      refuseIdempotencyKey(request)
       const firstIssueMs = revocations.firstValidIssueMs(request.body.sub)
       const { token, expiresAt } = await issuer.issue(request.body, firstIssueMs)
       return reply
@@ -67,8 +65,12 @@ export const authRoutes =
       const until = Math.ceil(environment.now() / 1000)
       const { body } = request
       const subject = 'sub' in body ? { sub: toPrincipalId(body.sub) } : body
-      await revocations.revoke({ subject, until })
-      return reply.code(201).send({ ...body, revokedUntil: toTimestamp(until * 1000) })
+      const answer = { status: 201, body: { ...body, revokedUntil: toTimestamp(until * 1000) } }
+      return idempotency.answer(request, reply, {
+        documents: [],
+        perform: (keep) => revocations.revoke({ subject, until }, keep),
+        answer: () => answer,
+      })
     })
   }
 

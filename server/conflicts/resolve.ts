@@ -1,25 +1,25 @@
 import type { Content } from '../content/content.ts'
-import { contentHash } from '../content/equal.ts'
+import { contentEquals, contentHash } from '../content/equal.ts'
 import { checkContent } from '../content/limits.ts'
 import { merge } from '../content/merge.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
 import { formatEtag } from '../documents/etag.ts'
-import { assertPassesLock, passesLock, passOf } from '../documents/lockGuard.ts'
+import { assertPassesLock, passOf } from '../documents/lockGuard.ts'
 import { openConflictsOf, supersede } from '../documents/openConflicts.ts'
 import { contentAt } from '../documents/past.ts'
-import type { Staged } from '../documents/commit.ts'
+import { carryOut, type Plan } from '../documents/plan.ts'
 import type { Replica } from '../documents/replica.ts'
 import { assertValid } from '../documents/schema.ts'
-import { assertKind, type WriterParts } from '../documents/write.ts'
+import { assertKind, stageChange, type WriterParts } from '../documents/planWrite.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
+import type { Keep } from '../foundation/answer.ts'
 import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
 import type { LockPass } from '../locks/lock.ts'
 import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected } from '../notifications/events.ts'
 import type { NewEvent } from '../notifications/event.ts'
-import type { ConflictWrite } from '../storage/storage.ts'
 import type { ConflictRecord, ContentHash, Proposal, Use } from './conflict.ts'
 import { newProposalId } from './ids.ts'
 import { showConflict, sideContent, storedContent, type ShowOptions } from './show.ts'
@@ -49,7 +49,7 @@ export interface Outcome {
   /** The document after the act. */
   readonly head: Head
   /** Set where a proposal was kept. */
-  readonly proposal: Proposal | null
+  readonly proposal: { readonly id: ProposalId; readonly content: Content } | null
 }
 
 /** What one round works on, all of the same moment. */
@@ -60,6 +60,7 @@ interface Round {
   readonly by: PrincipalId
   readonly pass: LockPass
   readonly shown: Shown
+  readonly keep: Keep<Outcome> | null
 }
 
 /** Who asks, for what, and with which `Lock-Token` (SPEC LOCK-2); `shown` is for the conflict in a refusal. */
@@ -68,6 +69,7 @@ export interface Asked {
   readonly request: Request
   readonly shown: Shown
   readonly lockToken?: string | null
+  readonly keep?: Keep<Outcome> | null
 }
 
 /** How much of the conflict goes with a refusal. */
@@ -84,13 +86,11 @@ interface Wanted {
 }
 
 /** What becomes of a conflict, and what goes with it in one act. */
-interface Deed {
+interface Deed extends Partial<Pick<Plan<Outcome>, 'stage' | 'contents'>> {
   readonly outcome: Outcome
   readonly at: number
   readonly events: readonly NewEvent[]
-  readonly staged?: readonly Staged[]
-  readonly superseded?: readonly ConflictWrite[]
-  readonly contents?: ReadonlyMap<ContentHash, Content>
+  readonly superseded?: Plan<Outcome>['conflicts']
 }
 
 /** Decides conflicts: a resolution is an ordinary write at the head (SPEC RES-1 to RES-7). */
@@ -125,7 +125,7 @@ export class ConflictResolver {
   }
 
   async #round(id: ConflictId, replica: Replica, asked: Asked): Promise<Outcome | 'again'> {
-    const { by, request, shown } = asked
+    const { by, request, shown, keep = null } = asked
     const record = await this.#parts.storage.conflict(id)
     if (replica.ended || !record) return 'again'
     if (isOfThePast(record, replica)) throw expired(record)
@@ -134,7 +134,7 @@ export class ConflictResolver {
     if (request.ask === 'resolve' || request.ask === 'accept') await assertPassesLock(this.#parts, replica, pass)
     if (replica.ended) return 'again'
     await this.#assertOpen(record, shown)
-    const round: Round = { record, replica, head: replica.appliedHead, by, pass, shown }
+    const round: Round = { record, replica, head: replica.appliedHead, by, pass, shown, keep }
     switch (request.ask) {
       case 'resolve':
         return this.#apply(round, await this.#wanted(round, request))
@@ -201,17 +201,17 @@ export class ConflictResolver {
     // A resolution is a write: it settles other conflicts of whoever makes it, as any write does (WRITE-7).
     const others = (await openConflictsOf(storage, replica, by)).filter((other) => other.id !== record.id)
     const superseded = await supersede(storage, others, { author: by, at, before, after })
-    if (isMoved(round) || !passesLock(replica, round.pass)) return 'again'
-    const staged = replica.stageContent(after, { author: by, at, origin: 'resolution', pass: round.pass })
-    const headAfter = staged?.append.head ?? head
+    const isChange = !contentEquals(before, after)
+    const headAfter = isChange ? replica.headAfter({ author: by, at }) : head
     const decided = wanted.accepted ? decide(record, wanted.accepted, 'accepted', by, at, null) : record
     const resolution = { use: wanted.use, by, at, version: headAfter.version, comment: wanted.comment }
     const done = { ...closed(decided, { status: 'resolved', closedAt: at, resolution }), revision: record.revision + 1 }
-    if (!staged) await replica.whenCommitted(head.version)
-    return this.#commit({
+    return this.#commit(round, {
       outcome: { record: done, head: headAfter, proposal: null },
       at,
-      staged: staged ? [staged] : [],
+      stage: isChange
+        ? () => stageChange(replica, after, { author: by, at, origin: 'resolution', pass: round.pass })
+        : null,
       superseded: superseded.conflicts,
       events: [conflictResolved(done), ...superseded.events],
     })
@@ -246,11 +246,11 @@ export class ConflictResolver {
       decisionComment: null,
     }
     const kept = { ...record, proposals: [...record.proposals, proposal], revision: record.revision + 1 }
-    const contents = new Map([[proposal.hash, wanted.content]])
-    return this.#commit({
-      outcome: { record: kept, head, proposal },
+    const { id, hash } = proposal
+    return this.#commit(round, {
+      outcome: { record: kept, head, proposal: { id, content: wanted.content } },
       at,
-      contents,
+      contents: new Map([[hash, wanted.content]]),
       events: [conflictProposed(kept, proposal)],
     })
   }
@@ -263,24 +263,26 @@ export class ConflictResolver {
     const rejected = decided.proposals.find((one) => one.id === id)
     invariant(rejected !== undefined, 'a decided proposal stays with its conflict')
     const events = [proposalRejected(decided, rejected)]
-    return this.#commit({ outcome: { record: decided, head, proposal: null }, at, events })
+    return this.#commit(round, { outcome: { record: decided, head, proposal: null }, at, events })
   }
 
-  async #dismiss({ record, head, by }: Round, comment: string | null): Promise<Outcome | 'again'> {
+  async #dismiss(round: Round, comment: string | null): Promise<Outcome | 'again'> {
+    const { record, head, by } = round
     const at = this.#parts.environment.now()
     const done = closed(record, { status: 'dismissed', closedAt: at, closedBy: by, comment })
-    return this.#commit({ outcome: { record: done, head, proposal: null }, at, events: [conflictDismissed(done)] })
+    const outcome: Outcome = { record: done, head, proposal: null }
+    return this.#commit(round, { outcome, at, events: [conflictDismissed(done)] })
   }
 
-  async #commit(deed: Deed): Promise<Outcome | 'again'> {
-    const { outcome, at, events, staged = [], superseded = [], contents = new Map<ContentHash, Content>() } = deed
-    const conflicts: ConflictWrite[] = [{ op: 'update', record: outcome.record }, ...superseded]
-    const result = await this.#parts.committer.commit(staged, { at, conflicts, contents, events })
-    return result.status === 'committed' ? outcome : 'again'
+  #commit({ replica, head, pass, keep }: Round, deed: Deed): Promise<Outcome | 'again'> {
+    const { outcome, at, events, stage = null, superseded = [], contents = new Map<ContentHash, Content>() } = deed
+    const conflicts: Plan<Outcome>['conflicts'] = [{ op: 'update', record: outcome.record }, ...superseded]
+    const plan = { replica, version: head.version, outcome, stage, pass, conflicts, contents, events }
+    return carryOut(this.#parts.committer, plan, at, keep)
   }
 
   /** The 409 of a resolution that overlaps what came since: the same conflict, seen from the head, still open. */
-  async #refuseMoved({ record, replica, head, shown }: Round, lookedAt: Version): Promise<'again'> {
+  async #refuseMoved({ record, replica, head, pass, shown, keep }: Round, lookedAt: Version): Promise<'again'> {
     const { storage, committer, environment } = this.#parts
     const current = replica.content()
     const base = await sideContent(storage, record, record.base)
@@ -288,24 +290,31 @@ export class ConflictResolver {
     const merged = merge(base, current, incoming)
     const seen = refreshed(record, { version: head.version, merge: merged })
     await replica.whenCommitted(head.version)
-    const act = {
-      at: environment.now(),
-      conflicts: [{ op: 'update', record: seen } as const],
+    const known = { sides: { base, current, incoming }, merged }
+    const problem = new ParleyError(
+      'version-conflict',
+      `What came since version ${lookedAt} overlaps this resolution.`,
+      {
+        extras: { conflict: await showConflict(storage, seen, { ...shown, known }) },
+        headers: {
+          etag: `"${formatEtag(head, storage.epoch, head.version)}"`,
+          link: `</conflicts/${record.id}>; rel="conflict"`,
+        },
+      },
+    )
+    const plan: Plan<ParleyError> = {
+      replica,
+      version: head.version,
+      outcome: problem,
+      stage: null,
+      pass,
+      conflicts: [{ op: 'update', record: seen }],
       contents: new Map(),
       events: [],
     }
-    const result = await committer.commit([], act)
-    if (result.status !== 'committed') return 'again'
-    const etag = `"${formatEtag(head, storage.epoch, head.version)}"`
-    throw new ParleyError('version-conflict', `What came since version ${lookedAt} overlaps this resolution.`, {
-      extras: {
-        conflict: await showConflict(storage, seen, {
-          ...shown,
-          known: { sides: { base, current, incoming }, merged },
-        }),
-      },
-      headers: { etag, link: `</conflicts/${record.id}>; rel="conflict"` },
-    })
+    const keepProblem = keep && ((refused: ParleyError) => keep(refused))
+    if ((await carryOut(committer, plan, environment.now(), keepProblem)) === 'again') return 'again'
+    throw problem
   }
 
   async #contentAt(replica: Replica, head: Head, version: Version): Promise<Content> {

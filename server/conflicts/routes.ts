@@ -15,6 +15,7 @@ import {
 } from '../foundation/ids.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
@@ -28,13 +29,14 @@ import {
   type ConflictRecord,
   type ConflictStatus,
 } from './conflict.ts'
-import type { ConflictResolver, Request } from './resolve.ts'
-import { outlineOf, showConflict, sideContent, storedContent } from './show.ts'
+import type { ConflictResolver, Outcome, Request } from './resolve.ts'
+import { outlineOf, showConflict, sideContent, storedContent, type ShowOptions } from './show.ts'
 import type { Way } from './target.ts'
 
 export interface ConflictRouteParts {
   readonly storage: Storage
   readonly resolver: ConflictResolver
+  readonly idempotency: Idempotency
 }
 
 const CONFLICT_ID_PATTERN = '^cfl_[0-9A-HJKMNP-TV-Z]{26}$'
@@ -154,7 +156,7 @@ function sendContent(reply: FastifyReply, content: Content): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(content))
 }
 
-function addResolve(app: TypedApp, { storage, resolver }: ConflictRouteParts): void {
+function addResolve(app: TypedApp, { storage, resolver, idempotency }: ConflictRouteParts): void {
   const options = { config: { access: 'authenticated' }, schema: { body: ResolveBody } } as const
   app.post('/resolve-conflict', options, async (request, reply) => {
     const { body, principal } = request
@@ -162,17 +164,26 @@ function addResolve(app: TypedApp, { storage, resolver }: ConflictRouteParts): v
     const record = await find(storage, toConflictId(body.conflictId), principal)
     const allowed = withRights(asked, record, principal)
     const shown = { contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
-    const lockToken = lockTokenOf(request.headers)
-    const outcome = await resolver.perform(record.id, { by: principal.sub, request: allowed, shown, lockToken })
-    const conflict = await showConflict(storage, outcome.record, shown)
-    if (outcome.proposal) {
-      const { id } = outcome.proposal
-      return reply.code(202).send({ conflict, proposal: conflict.proposals.find((proposal) => proposal.id === id) })
-    }
-    const { head } = outcome
-    const etag = formatEtag(head, storage.epoch, head.version)
-    return { conflict, document: { id: head.id, version: head.version, etag } }
+    const ask = { by: principal.sub, request: allowed, shown, lockToken: lockTokenOf(request.headers) }
+    return idempotency.answer(request, reply, {
+      documents: [record.document],
+      perform: (keep) => resolver.perform(record.id, { ...ask, keep }),
+      answer: (outcome: Outcome) => answerTo(storage, outcome, shown),
+    })
   })
+}
+
+async function answerTo(
+  storage: Storage,
+  { record, proposal, head }: Outcome,
+  shown: Pick<ShowOptions, 'contents'>,
+): Promise<Reply> {
+  const conflict = await showConflict(storage, record, { ...shown, proposed: proposal })
+  if (proposal) {
+    return { status: 202, body: { conflict, proposal: conflict.proposals.find((one) => one.id === proposal.id) } }
+  }
+  const etag = formatEtag(head, storage.epoch, head.version)
+  return { status: 200, body: { conflict, document: { id: head.id, version: head.version, etag } } }
 }
 
 /** Exactly one of `use`, `accept`, `reject`, `dismiss`, each with only its own members (SPEC RES-1). */

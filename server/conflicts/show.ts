@@ -7,7 +7,7 @@ import type { Mark } from '../content/textTrace.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { contentAt } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { NO_VERSION, toVersion } from '../foundation/ids.ts'
+import { NO_VERSION, toVersion, type ProposalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 import type { ConflictRecord, Proposal, SideRef, Sides } from './conflict.ts'
@@ -63,6 +63,8 @@ export interface ShowOptions {
   readonly contents: boolean
   /** What is at hand already, so that it is neither read nor merged again. */
   readonly known?: { readonly sides: Sides; readonly merged: Merge }
+  /** The content of a proposal that is not in storage yet. */
+  readonly proposed?: { readonly id: ProposalId; readonly content: Content } | null
   /** False for a conflict that was not kept: its id and hrefs, which would lead nowhere, are null (CONF-9). */
   readonly stored?: boolean
 }
@@ -89,7 +91,7 @@ export async function showConflict(
   const { sides, merged } = options.known ?? (await workOut(storage, record))
   const history = await readHistory(storage, record)
   const overlaps = await showOverlaps(storage, record, sides.base, merged, history)
-  const proposals = await showProposals(storage, record, options.contents)
+  const proposals = await showProposals(storage, record, options)
   const outline = outlineOf(storage, record, options.stored)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
@@ -156,13 +158,14 @@ function showProposal(proposal: Proposal): ShownProposal {
 async function showProposals(
   storage: Storage,
   record: ConflictRecord,
-  contents: boolean,
+  { contents, proposed }: ShowOptions,
 ): Promise<{ shown: ShownProposal[]; truncated: boolean }> {
   const shown: ShownProposal[] = []
   let roomBytes = contents ? PROPOSALS_CAP_BYTES : 0
   let truncated = false
   for (const proposal of record.proposals.toReversed()) {
-    const content = roomBytes > 0 ? await storedContent(storage, record, proposal.hash) : null
+    const known = proposed?.id === proposal.id ? proposed.content : null
+    const content = roomBytes > 0 ? (known ?? (await storedContent(storage, record, proposal.hash))) : null
     const bytes = content === null ? 0 : contentBytes(content)
     const fits = content !== null && bytes <= Math.min(roomBytes, CONTENT_CAP_BYTES)
     if (fits) roomBytes -= bytes

@@ -1,5 +1,5 @@
 import type { DocumentId } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { Act, ActResult, Append, Snapshot, Storage } from '../storage/storage.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
@@ -35,7 +35,8 @@ export class Committer {
   /**
    * Makes the staged entries durable together with the parts. Must be called in the same tick as the
    * staging, so that acts reach storage in the order in which replicas applied them.
-   * Rejects with `storage-unavailable` (nothing was written).
+   * Rejects with `storage-unavailable`, or with `request-in-progress` where the same request was answered already
+   * (nothing was written).
    */
   commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const ended = this.#perform(staged, parts)
@@ -54,16 +55,18 @@ export class Committer {
   async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const result = this.#storage.commit({ ...parts, appends: staged.map((one) => one.append) })
     for (const one of staged) this.#storeSnapshot(one)
+    let settled: ActResult
     try {
-      const settled = await result
-      this.#settle(staged, settled)
-      return settled
+      settled = await result
     } catch (cause) {
       const problem =
         cause instanceof ParleyError ? cause : new ParleyError('internal', 'The write failed in storage.', { cause })
       for (const one of staged) one.fail(problem)
       throw problem
     }
+    this.#settle(staged, settled)
+    if (settled.status === 'answered') throw requestInProgress()
+    return settled
   }
 
   /** Acts end in the order in which they were handed over, so the last one stands for all before it. */

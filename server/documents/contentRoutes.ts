@@ -1,14 +1,16 @@
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { showConflict } from '../conflicts/show.ts'
+import { refusalOf } from '../conflicts/refused.ts'
 import { isObject, kindOf, type Content, type JsonValue, type Kind } from '../content/content.ts'
 import { applyJsonPatch, applyMergePatch, applyTextPatch, JsonPatchSchema, TextPatchSchema } from '../content/patch.ts'
 import type { PatchResult } from '../content/patch.ts'
 import type { ContentLimits } from '../content/limits.ts'
+import type { Keep } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
+import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
@@ -18,11 +20,13 @@ import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import type { ConflictPolicy } from './document.ts'
 import { formatEtag } from './etag.ts'
 import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './represent.ts'
-import { assertSize, type DocumentWriter, type WriteRequest, type WriteResult } from './write.ts'
+import { assertSize, type WriteRequest, type WriteResult } from './planWrite.ts'
+import type { DocumentWriter } from './write.ts'
 
 export interface ContentRouteParts {
   readonly storage: Storage
   readonly writer: DocumentWriter
+  readonly idempotency: Idempotency
   readonly limits: ContentLimits
 }
 
@@ -164,7 +168,7 @@ async function perform(
   request: FastifyRequest,
   reply: FastifyReply,
   wanted: Wanted,
-): Promise<object> {
+): Promise<FastifyReply> {
   const { documentId, principal } = request
   const intent = readIntent(request.headers, wanted.baseVersion)
   const write: WriteRequest = {
@@ -177,49 +181,50 @@ async function perform(
     origin: 'write',
     lockToken: lockTokenOf(request.headers),
   }
-  return answerWrite(parts, request, reply, await parts.writer.write(write))
+  return performWrite(parts, request, reply, (keep) => parts.writer.write(write, keep))
+}
+
+/** Performs a write on the document in the path, and answers it. */
+export function performWrite(
+  { storage, idempotency }: Pick<ContentRouteParts, 'storage' | 'idempotency'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  perform: (keep: Keep<WriteResult> | null) => Promise<WriteResult>,
+): Promise<FastifyReply> {
+  const prefer = preferredReturn(request.headers['prefer'])
+  return idempotency.answer(request, reply, {
+    documents: [request.documentId],
+    perform,
+    answer: (result: WriteResult) => answerTo(storage, result, prefer),
+  })
 }
 
 /** The answer to a write (SPEC WRITE-2 to WRITE-6, CONF-1). */
-export async function answerWrite(
-  { storage }: Pick<ContentRouteParts, 'storage'>,
-  request: FastifyRequest,
-  reply: FastifyReply,
+function answerTo(
+  storage: Storage,
   result: WriteResult,
-): Promise<object> {
+  prefer: ReturnType<typeof preferredReturn>,
+): Reply | Promise<ParleyError> {
   const { head } = result
   const etag = formatEtag(head, storage.epoch, head.version)
-  const prefer = preferredReturn(request.headers['prefer'])
-  if (result.status === 'refused-version') {
-    throw new ParleyError(
-      'version-conflict',
-      'The version moved, the content did not: write again on the current one.',
-      {
-        extras: { contentUnchanged: true },
-        headers: { etag: quote(etag) },
-      },
-    )
-  }
-  if (result.status === 'refused') {
-    const { record, stored, sides, merged } = result.refusal
-    const options = { contents: prefer !== 'minimal', known: { sides, merged }, stored }
-    throw new ParleyError('version-conflict', 'The document changed since the version this write is based on.', {
-      extras: { conflict: await showConflict(storage, record, options) },
-      headers: { etag: quote(etag), ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },
-    })
-  }
+  if (result.status !== 'done') return refusalOf(storage, result, etag, prefer !== 'minimal')
   const created = result.outcome === 'created'
-  if (created) void reply.code(201).header('location', `/documents/${head.id}`)
-  // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
-  if (result.outcome !== 'merged') void reply.header('etag', quote(etag))
   return {
-    id: head.id,
-    version: head.version,
-    etag,
-    outcome: result.outcome,
-    updatedAt: toTimestamp(head.updatedAt),
-    ...(result.outcome === 'merged' ? { content: result.content } : {}),
-    ...(result.outcome === 'overwrote' ? { conflictId: result.conflict } : {}),
-    ...(prefer === 'representation' ? { document: documentOf(result, storage.epoch) } : {}),
+    status: created ? 201 : 200,
+    headers: {
+      ...(created ? { location: `/documents/${head.id}` } : {}),
+      // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
+      ...(result.outcome === 'merged' ? {} : { etag: quote(etag) }),
+    },
+    body: {
+      id: head.id,
+      version: head.version,
+      etag,
+      outcome: result.outcome,
+      updatedAt: toTimestamp(head.updatedAt),
+      ...(result.outcome === 'merged' ? { content: result.content } : {}),
+      ...(result.outcome === 'overwrote' ? { conflictId: result.conflict } : {}),
+      ...(prefer === 'representation' ? { document: documentOf(result, storage.epoch) } : {}),
+    },
   }
 }

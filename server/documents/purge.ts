@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { nextVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -31,13 +32,14 @@ export class DocumentPurger {
   }
 
   /** Deletes the document if it lives, under the preconditions of a deletion, and erases what it was. */
-  async purge(change: Change): Promise<void> {
+  async purge(change: Change, keep: Keep<void> | null = null): Promise<void> {
     const { storage } = this.#parts
     const found = await storage.head(change.document)
     if (!found) throw missing(change.document, { absent: 'never' })
     const head = found.deletedAt === null ? await this.#lifecycle.remove(change) : this.#deleted(change, found)
     const clients = await this.#clientsOf(head)
-    const isMarked = await storage.purge(purged(head, change), clients)
+    const answer = keep === null ? undefined : await keep()
+    const isMarked = await storage.purge(purged(head, change), clients, answer)
     if (!isMarked) throw staleChange((await storage.head(head.id)) ?? head, storage.epoch, 'The document')
     await this.#erase(head.id)
   }

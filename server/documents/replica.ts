@@ -138,23 +138,33 @@ export class Replica {
     return 2048 + structs * 150 + this.#view.bytes() * 2
   }
 
+  /** The head as an entry staged now would leave it. */
+  headAfter(authorship: Omit<Authorship, 'origin'>): Head {
+    return {
+      ...this.#applied,
+      version: nextVersion(this.#applied.version),
+      updatedAt: authorship.at,
+      updatedBy: authorship.author,
+    }
+  }
+
   /** Turns the content into `content` by the smallest change. Null when it is equal already. */
   stageContent(content: Content, authorship: Authorship): Staged | null {
     this.#assertLive()
     this.#apply(() => this.doc.transact(() => this.#view.write(content)))
-    return this.#captured.length === 0 ? null : this.#stage({ ...this.#nextHead(authorship) }, authorship)
+    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship)
   }
 
   /** An entry that changes settings only. */
   stageSettings(settings: Settings, authorship: Authorship): Staged {
     this.#assertLive()
-    return this.#stage({ ...this.#nextHead(authorship), ...settings }, authorship)
+    return this.#stage({ ...this.headAfter(authorship), ...settings }, authorship)
   }
 
   /** The entry that ends this incarnation. */
   stageDelete(authorship: Authorship): Staged {
     this.#assertLive()
-    return this.#stage({ ...this.#nextHead(authorship), deletedAt: authorship.at }, authorship)
+    return this.#stage({ ...this.headAfter(authorship), deletedAt: authorship.at }, authorship)
   }
 
   /** The first entry of an incarnation: the options' head is what it creates, its version included. */
@@ -177,7 +187,7 @@ export class Replica {
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
     if (this.#captured.length === 0) return null
-    const staged = this.#stage(this.#nextHead(authorship), authorship)
+    const staged = this.#stage(this.headAfter(authorship), authorship)
     const result = await this.#committer.commit([staged], {
       at: authorship.at,
       conflicts: [],
@@ -240,15 +250,6 @@ export class Replica {
       // Yjs may have changed the document before it threw: what it holds now is in no log.
       this.end(new ParleyError('overloaded', 'The document is loaded anew; try again.', { cause }))
       throw cause
-    }
-  }
-
-  #nextHead(authorship: Authorship): Head {
-    return {
-      ...this.#applied,
-      version: nextVersion(this.#applied.version),
-      updatedAt: authorship.at,
-      updatedBy: authorship.author,
     }
   }
 

@@ -4,6 +4,7 @@ import { ulid } from 'ulid'
 import { can, canEverywhere, patternsWithin, type Principal } from '../auth/access.ts'
 import type { Content } from '../content/content.ts'
 import { invariant } from '../foundation/assert.ts'
+import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import {
   DOCUMENT_ID_PATTERN,
@@ -13,6 +14,7 @@ import {
   type DocumentId,
 } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
+import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import { requirePermission } from '../http/access.ts'
 import type { Routes } from '../http/mount.ts'
@@ -37,6 +39,7 @@ import {
   summaryOf,
 } from './represent.ts'
 import { assertUsableSchema } from './schema.ts'
+import type { WriteResult } from './planWrite.ts'
 import type { DocumentWriter } from './write.ts'
 
 export interface DocumentRouteParts {
@@ -45,6 +48,7 @@ export interface DocumentRouteParts {
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
   readonly purger: DocumentPurger
+  readonly idempotency: Idempotency
   readonly environment: Environment
 }
 
@@ -92,7 +96,7 @@ export function documentRoutes(parts: DocumentRouteParts): Routes {
   }
 }
 
-function addCreate(app: TypedApp, { storage, writer, environment }: DocumentRouteParts): void {
+function addCreate(app: TypedApp, { storage, writer, idempotency, environment }: DocumentRouteParts): void {
   const options = { config: { access: 'authenticated' }, schema: { body: CreateBody } } as const
   app.post('/documents', options, async (request, reply) => {
     const { body, principal } = request
@@ -109,13 +113,18 @@ function addCreate(app: TypedApp, { storage, writer, environment }: DocumentRout
       root: body.root ?? DEFAULT_ROOT,
     }
     const content: Content = body.content ?? (body.kind === 'text' ? '' : {})
-    const created = await writer.create(wanted, content, principal.sub)
-    invariant(created.status === 'done', 'a creation is never refused as a conflict')
-    void reply.code(201).headers({
-      location: `/documents/${id}`,
-      etag: quote(formatEtag(created.head, storage.epoch, created.head.version)),
+    return idempotency.answer(request, reply, {
+      documents: [id],
+      perform: (keep) => writer.create(wanted, content, { author: principal.sub, origin: 'create' }, keep),
+      answer: (created: WriteResult) => {
+        invariant(created.status === 'done', 'a creation is never refused as a conflict')
+        return {
+          status: 201,
+          headers: { location: `/documents/${id}`, etag: etagOf(created.head, storage) },
+          body: documentOf(created, storage.epoch),
+        }
+      },
     })
-    return documentOf(created, storage.epoch)
   })
 }
 
@@ -201,28 +210,41 @@ async function isNotModified(
   return true
 }
 
-function addSettings(app: TypedApp, { storage, lifecycle }: DocumentRouteParts): void {
+function addSettings(app: TypedApp, { storage, lifecycle, idempotency }: DocumentRouteParts): void {
   const options = { config: { access: WRITE_ACCESS }, schema: { body: SettingsBody } } as const
   app.patch('/documents/:id', options, async (request, reply) => {
     const { baseVersion, ...settings } = request.body
     const intent = readIntent(request.headers, baseVersion)
     if (settings.schema !== undefined && settings.schema !== null) assertUsableSchema(settings.schema)
     const change = { ...changeOf(request), intent }
-    const head = await lifecycle.changeSettings(change, settings)
-    void reply.header('etag', quote(formatEtag(head, storage.epoch, head.version)))
-    return summaryOf(head, storage.epoch)
+    return idempotency.answer(request, reply, {
+      documents: [change.document],
+      perform: (keep) => lifecycle.changeSettings(change, settings, keep),
+      answer: (head: Head) => ({
+        status: 200,
+        headers: { etag: etagOf(head, storage) },
+        body: summaryOf(head, storage.epoch),
+      }),
+    })
   })
 }
 
-function addDelete(app: TypedApp, { lifecycle, purger }: DocumentRouteParts): void {
+function addDelete(app: TypedApp, { lifecycle, purger, idempotency }: DocumentRouteParts): void {
   const options = { config: { access: WRITE_ACCESS }, schema: { querystring: DeleteQuery } } as const
   app.delete('/documents/:id', options, async (request, reply) => {
     const isPurge = queryBoolean(request.query.purge, 'purge')
     if (isPurge) requirePermission(request.principal, 'admin', request.documentId)
     const intent = readIntent(request.headers, baseVersionOf(request.query.baseVersion))
     const change = { ...changeOf(request), intent }
-    await (isPurge ? purger.purge(change) : lifecycle.remove(change))
-    return reply.code(204).send()
+    return idempotency.answer(request, reply, {
+      // That it was purged outlives the purge.
+      documents: isPurge ? [] : [change.document],
+      perform: async (keep: Keep<void> | null) => {
+        if (isPurge) await purger.purge(change, keep)
+        else await lifecycle.remove(change, keep && (() => keep()))
+      },
+      answer: () => ({ status: 204 }),
+    })
   })
 }
 

@@ -242,6 +242,18 @@ export const PROBLEMS = {
     title: 'The address may not be reached from here',
     help: 'A webhook is on a public address. An operator who needs others sets PARLEY_WEBHOOK_PRIVATE=true.',
   },
+  'idempotency-key-reused': {
+    status: 422,
+    retryable: false,
+    title: 'The idempotency key was used for another request',
+    help: 'A key stands for one request, with its method, path, query, body and conditions. Draw a new key for a new request.',
+  },
+  'request-in-progress': {
+    status: 409,
+    retryable: true,
+    title: 'The first request with this key is still running',
+    help: 'Send the same request again after the time in `Retry-After`; its answer is then the first one.',
+  },
   'missing-dependencies': {
     status: 400,
     close: 4500,
@@ -349,6 +361,12 @@ export class ParleyError extends Error {
     return this.message
   }
 }
+
+/** What a repeat gets while the first request with its key has no answer yet, here or on another node. */
+export const requestInProgress = (): ParleyError =>
+  new ParleyError('request-in-progress', 'The first request with this Idempotency-Key has no answer yet.', {
+    headers: { 'Retry-After': '1' },
+  })
 
 /** The one 404 for documents, so that nobody can tell one they may not read from one that never was. */
 export const documentNotFound = (document: string): ParleyError =>

@@ -1,6 +1,7 @@
 import type { Content } from '../content/content.ts'
 import type { Mark } from '../content/textTrace.ts'
 import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
+import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { Turns } from '../foundation/turns.ts'
@@ -83,11 +84,18 @@ export class HistoryReader {
   }
 
   /** Names a version, or takes its name away. Of a deleted document nothing is named any more. */
-  async label(document: DocumentId, version: number, label: string | null): Promise<VersionFacts> {
+  async label(
+    document: DocumentId,
+    version: number,
+    label: string | null,
+    keep: Keep<VersionFacts> | null = null,
+  ): Promise<VersionFacts> {
     const log = await openLog(this.#storage, document, false)
     const facts = await keptVersion(this.#storage, log, version)
-    const isSet = await this.#storage.setLabel(document, facts.version, label)
-    return isSet ? { ...facts, label } : keptVersion(this.#storage, log, version)
+    const labelled: VersionFacts = { ...facts, label }
+    const answer = keep === null ? undefined : await keep(labelled)
+    const isSet = await this.#storage.setLabel(document, facts.version, label, answer)
+    return isSet ? labelled : keptVersion(this.#storage, log, version)
   }
 
   async #pointAt(log: Log, version: number): Promise<{ readonly version: Version; readonly content: Content }> {

@@ -4,7 +4,9 @@ import { baseOf, type Intent } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
-import type { DocumentWriter, WriteRequest, WriteResult } from '../documents/write.ts'
+import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
+import type { DocumentWriter } from '../documents/write.ts'
+import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -24,6 +26,8 @@ interface Request {
   readonly intent: Intent
   /** As `WriteRequest` has it. */
   readonly lockToken: string | null
+  /** Renders the answer that is stored with the write (SPEC WRITE-8). */
+  readonly keep: Keep<WriteResult> | null
 }
 export interface RestoreRequest extends Request {
   /** Whose content shall stand again. */
@@ -56,7 +60,7 @@ export class Restorer {
     const facts = await keptVersion(this.#storage, log, version)
     const content = await contentAt(this.#storage, document, log.head.kind, facts.version)
     if (log.head.deletedAt !== null) return this.#revive(request, log.head, content)
-    return this.#writer.write(writeOf(request, 'restore', content))
+    return this.#writer.write(writeOf(request, 'restore', content), request.keep)
   }
 
   /**
@@ -77,14 +81,15 @@ export class Restorer {
       const merged = merge(taken, content, before)
       if (!merged.clean) {
         const intent: Intent = { type: 'version', version: stretch.upTo }
-        return this.#writer.write({ ...writeOf({ ...request, intent }, 'revert', before), onConflict: 'manual' })
+        const write: WriteRequest = { ...writeOf({ ...request, intent }, 'revert', before), onConflict: 'manual' }
+        return this.#writer.write(write, request.keep)
       }
       content = merged.content
       await yieldTurn()
     }
     // What was worked out belongs to this version, also where the request would write on any.
     const intent: Intent = request.intent.type === 'unconditional' ? { type: 'version', version: base } : request.intent
-    return this.#writer.write(writeOf({ ...request, intent }, 'revert', content))
+    return this.#writer.write(writeOf({ ...request, intent }, 'revert', content), request.keep)
   }
 
   async #nothing(log: Log): Promise<WriteResult> {
@@ -93,7 +98,11 @@ export class Restorer {
   }
 
   /** A new life of a deleted document, with its settings. */
-  async #revive({ document, author, intent }: RestoreRequest, head: Head, content: Content): Promise<WriteResult> {
+  async #revive(
+    { document, author, intent, keep }: RestoreRequest,
+    head: Head,
+    content: Content,
+  ): Promise<WriteResult> {
     const base = baseOf(intent, head, this.#storage.epoch)
     if (base.type === 'version' && base.version !== head.version) {
       throw staleChange(head, this.#storage.epoch, 'The document')
@@ -101,7 +110,8 @@ export class Restorer {
     const kind = kindOf(content)
     const schema = kind === 'json' ? head.schema : null
     const { root, conflictPolicy } = head
-    return this.#writer.create({ id: document, kind, root, conflictPolicy, schema }, content, author, 'restore')
+    const wanted = { id: document, kind, root, conflictPolicy, schema }
+    return this.#writer.create(wanted, content, { author, origin: 'restore' }, keep)
   }
 
   async #baseOf({ intent }: RevertRequest, { head }: Log): Promise<Version> {

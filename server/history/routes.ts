@@ -2,11 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { can } from '../auth/access.ts'
 import { readIntent, WRITE_ACCESS } from '../documents/conditions.ts'
-import { answerWrite } from '../documents/contentRoutes.ts'
+import { performWrite } from '../documents/contentRoutes.ts'
 import { BaseVersionSchema } from '../documents/represent.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
@@ -18,6 +19,7 @@ import type { Restorer } from './restore.ts'
 export interface HistoryRouteParts {
   readonly storage: Storage
   readonly history: HistoryReader
+  readonly idempotency: Idempotency
   readonly restorer: Restorer
 }
 
@@ -73,10 +75,16 @@ function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
   })
 }
 
-function addLabel(app: TypedApp, { history }: HistoryRouteParts): void {
+function addLabel(app: TypedApp, { history, idempotency }: HistoryRouteParts): void {
   const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: LabelBody } } as const
-  app.put('/documents/:id/versions/:version/label', options, async (request) => {
-    return showFacts(await history.label(request.documentId, versionInPath(request.params), request.body.label))
+  app.put('/documents/:id/versions/:version/label', options, async (request, reply) => {
+    const { documentId, body } = request
+    const version = versionInPath(request.params)
+    return idempotency.answer(request, reply, {
+      documents: [documentId],
+      perform: (keep) => history.label(documentId, version, body.label, keep),
+      answer: (facts: VersionFacts) => ({ status: 200, body: showFacts(facts) }),
+    })
   })
 }
 
@@ -104,8 +112,8 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
   const options = { config: { access: WRITE_ACCESS }, schema: { body: RestoreBody } } as const
   app.post('/documents/:id/restore', options, async (request, reply) => {
     const { version, baseVersion } = request.body
-    const result = await parts.restorer.restore({ ...requestOf(request, baseVersion), version })
-    return answerWrite(parts, request, reply, result)
+    const asked = { ...requestOf(request, baseVersion), version }
+    return performWrite(parts, request, reply, (keep) => parts.restorer.restore({ ...asked, keep }))
   })
 }
 
@@ -114,7 +122,7 @@ function addRevert(app: TypedApp, parts: HistoryRouteParts): void {
   app.post('/documents/:id/revert', options, async (request, reply) => {
     const { author, since, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), of: toPrincipalId(author), since }
-    return answerWrite(parts, request, reply, await parts.restorer.revert(asked))
+    return performWrite(parts, request, reply, (keep) => parts.restorer.revert({ ...asked, keep }))
   })
 }
 

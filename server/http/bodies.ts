@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
+import { bodyDigest } from './idempotencyKey.ts'
 import { parseStrictJson } from './strictJson.ts'
 
 export const JSON_BODY = 'application/json'
@@ -29,6 +30,7 @@ export function bodyLimitOf(request: FastifyRequest, maxContentBytes: number): n
 
 /** Replaces fastify's body parsers by strict ones. `maxContentBytes` counts UTF-8; a bare text may be just that long. */
 export function addBodyParsers(app: FastifyInstance, maxContentBytes: number): void {
+  app.decorateRequest('bodyDigest', null)
   app.removeAllContentTypeParsers()
   for (const type of [JSON_BODY, MERGE_PATCH, JSON_PATCH, TEXT_DELTA]) {
     app.addContentTypeParser(
@@ -47,9 +49,10 @@ type Parser = (
 ) => void
 
 function parser(parse: (bytes: Uint8Array) => unknown): Parser {
-  return (_request, body, done) => {
+  return (request, body, done) => {
     let value: unknown
     try {
+      if (request.headers['idempotency-key'] !== undefined) request.bodyDigest = bodyDigest(body)
       value = parse(typeof body === 'string' ? Buffer.from(body) : body)
     } catch (error) {
       done(error instanceof Error ? error : new Error('A body parser threw something else', { cause: error }))

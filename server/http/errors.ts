@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Answer } from '../foundation/answer.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { bodyLimitOf } from './bodies.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
@@ -71,11 +72,18 @@ export function sendError(
   // After an early refusal Node reads away the rest of the body. Closing at once instead would reset the connection,
   // and the client might never see this answer.
   reply.removeHeader('connection')
-  void reply
-    .code(status)
-    .headers({ ...defaultHeaders(problem.code, status), ...problem.headers })
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(JSON.stringify(problemDocument(problem, options.publicUrl(), pathOf(request.raw.url ?? '/'))))
+  const answer = problemAnswer(problem, options.publicUrl(), pathOf(request.raw.url ?? '/'))
+  void reply.code(answer.status).headers(answer.headers).send(answer.body)
+}
+
+/** The answer that tells of a problem; `instance` is the path of the request. */
+export function problemAnswer(problem: ParleyError, publicUrl: string, instance: string): Answer & { body: string } {
+  const { status } = problemKind(problem.code)
+  return {
+    status,
+    headers: { ...defaultHeaders(problem.code, status), ...problem.headers, 'content-type': PROBLEM_MEDIA_TYPE },
+    body: JSON.stringify(problemDocument(problem, publicUrl, instance)),
+  }
 }
 
 /** Headers that a status calls for even where the thrower did not think of them. */

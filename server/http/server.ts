@@ -3,6 +3,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { authenticateRequest, decorateWithIdentity, guard, type Authenticate } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
+import { idempotencyKey } from './idempotencyKey.ts'
 import type { LogLevel } from './logLevel.ts'
 import { mount } from './mount.ts'
 import { problemPages } from './problemPages.ts'
@@ -101,7 +102,10 @@ function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
       await checkAccess(request)
       if (hasBodies) checkMediaType(request, consumes ?? [JSON_BODY], consumes === undefined)
     }
-    const afterBody = async (request: FastifyRequest): Promise<void> => checkQueryEncoding(request.raw.url ?? '')
+    const afterBody = async (request: FastifyRequest): Promise<void> => {
+      checkQueryEncoding(request.raw.url ?? '')
+      if (hasBodies) idempotencyKey(request)
+    }
     route.onRequest = [beforeBody, ...[route.onRequest ?? []].flat()]
     if (openQuery !== true) route.preValidation = [afterBody, ...[route.preValidation ?? []].flat()]
     route.schema = completeSchema(route, takesBody)

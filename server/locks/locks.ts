@@ -4,6 +4,7 @@ import type { Replica } from '../documents/replica.ts'
 import type { Replicas } from '../documents/replicas.ts'
 import { missing } from '../documents/write.ts'
 import { invariant } from '../foundation/assert.ts'
+import type { Keep, StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -29,6 +30,8 @@ export interface LockRequest {
   readonly document: DocumentId
   readonly owner: PrincipalId
   readonly ttlMs: number
+  /** Renders the answer that is stored with the lock (SPEC WRITE-8). */
+  readonly keep?: Keep<OwnedLock> | null
 }
 
 /** A lock that was taken or renewed, with the token that only its owner has. */
@@ -36,7 +39,7 @@ export interface OwnedLock {
   readonly token: string
   readonly fence: number
   readonly owner: PrincipalId
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: by the database host's clock, in a stored answer by this one's. */
   readonly expiresAt: number
 }
 
@@ -92,7 +95,7 @@ export class DocumentLocks {
   }
 
   async #grant(
-    { document, owner, ttlMs }: LockRequest,
+    { document, owner, ttlMs, keep = null }: LockRequest,
     { fence, expired }: Extract<LockAction, { do: 'grant' }>,
     replica: Replica,
   ): Promise<Attempt | 'again'> {
@@ -102,14 +105,19 @@ export class DocumentLocks {
     const ended = expired ? [documentUnlocked(document, expired, 'expired', null)] : []
     const lapsed = expired !== null
     const write = { op: 'acquire', document, ...holding, lapsed } as const
-    const result = this.#commit([...ended, documentLocked(document, holding)], write)
+    // The answer is told before the act, so it cannot name the time at which the database will set it.
+    const planned: OwnedLock = { token, fence, owner, expiresAt: environment.now() + ttlMs }
+    const answer = keep === null ? null : await keep(planned)
+    if (replica.ended) return 'again'
+    const result = this.#commit([...ended, documentLocked(document, holding)], write, answer)
     // From this tick on whatever is applied would reach storage behind the lock.
     const expiresAt = environment.now() + ttlMs
     replica.lock.see({ name: 'held', ...holding, expiresAt, remainingMs: ttlMs })
     try {
       const settled = await result
       if (settled.status === 'committed') {
-        return { outcome: 'granted', lock: { token, fence, owner, expiresAt: expiryOf(settled) } }
+        const lock = answer === null ? { ...planned, expiresAt: expiryOf(settled) } : planned
+        return { outcome: 'granted', lock }
       }
     } catch (problem) {
       replica.lock.retract(fence, { name: 'free', fence: fence - 1 })
@@ -120,34 +128,41 @@ export class DocumentLocks {
   }
 
   /** Gives the lock of this token `ttlMs` from now on, null: as much as it was given last. Rejects with `lock-lost`. */
-  renew(document: DocumentId, token: string, ttlMs: number | null): Promise<OwnedLock> {
+  renew(
+    document: DocumentId,
+    token: string,
+    ttlMs: number | null,
+    keep: Keep<OwnedLock> | null = null,
+  ): Promise<OwnedLock> {
     return this.#rounds(document, async () => {
       const action = await this.#decide(document, { type: 'renews', tokenHash: hashLockToken(token) })
       invariant(action.do === 'renew', 'what is not refused is renewed')
       const { fence, owner } = action.lock
       const write = { op: 'renew', document, fence, ttlMs: ttlMs ?? action.lock.ttlMs } as const
-      const result = await this.#commit([], write)
+      const planned: OwnedLock = { token, fence, owner, expiresAt: this.#parts.environment.now() + write.ttlMs }
+      const answer = keep === null ? null : await keep(planned)
+      const result = await this.#commit([], write, answer)
       if (result.status !== 'committed') return 'again'
       await this.see(document)
-      return { token, fence, owner, expiresAt: expiryOf(result) }
+      return answer === null ? { ...planned, expiresAt: expiryOf(result) } : planned
     })
   }
 
   /** Ends the lock of this token. Rejects with `lock-lost`. */
-  release(document: DocumentId, token: string, by: PrincipalId): Promise<void> {
-    return this.#end(document, { type: 'releases', tokenHash: hashLockToken(token) }, by)
+  release(document: DocumentId, token: string, by: PrincipalId, keep: Keep<void> | null = null): Promise<void> {
+    return this.#end(document, { type: 'releases', tokenHash: hashLockToken(token) }, by, keep)
   }
 
   /** Ends the lock, whoever holds it. */
-  break(document: DocumentId, by: PrincipalId): Promise<void> {
-    return this.#end(document, { type: 'breaks' }, by)
+  break(document: DocumentId, by: PrincipalId, keep: Keep<void> | null = null): Promise<void> {
+    return this.#end(document, { type: 'breaks' }, by, keep)
   }
 
   /** Writes down that a lock's time is over, if it is. */
   async expire(document: DocumentId): Promise<void> {
     const action = decide(await this.#parts.storage.lock(document), { type: 'time-passes' })
     // Whoever was faster has written it down, or renewed the lock in time.
-    if (action.do === 'end') await this.#commitEnd(document, action, null)
+    if (action.do === 'end') await this.#commitEnd(document, action, null, null)
   }
 
   /** Reads the lock for the replica in memory, if there is one: somebody has changed it. */
@@ -161,11 +176,11 @@ export class DocumentLocks {
     }
   }
 
-  #end(document: DocumentId, event: LockEvent, by: PrincipalId): Promise<void> {
+  #end(document: DocumentId, event: LockEvent, by: PrincipalId, keep: Keep<void> | null): Promise<void> {
     return this.#rounds(document, async () => {
       const action = await this.#decide(document, event)
       if (action.do !== 'end') return undefined
-      return (await this.#commitEnd(document, action, by)) ? undefined : 'again'
+      return (await this.#commitEnd(document, action, by, keep)) ? undefined : 'again'
     })
   }
 
@@ -173,9 +188,11 @@ export class DocumentLocks {
     document: DocumentId,
     { lock, reason }: Extract<LockAction, { do: 'end' }>,
     by: PrincipalId | null,
+    keep: Keep<void> | null,
   ): Promise<boolean> {
     const told = documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)
-    const result = await this.#commit([told], { op: 'end', document, fence: lock.fence })
+    const answer = keep === null ? null : await keep()
+    const result = await this.#commit([told], { op: 'end', document, fence: lock.fence }, answer)
     return result.status === 'committed'
   }
 
@@ -187,9 +204,10 @@ export class DocumentLocks {
     throw lockLostProblem(document, state)
   }
 
-  #commit(events: readonly NewEvent[], lock: LockWrite): Promise<ActResult> {
+  #commit(events: readonly NewEvent[], lock: LockWrite, answer: StoredAnswer | null): Promise<ActResult> {
     const at = this.#parts.environment.now()
-    return this.#parts.committer.commit([], { at, conflicts: [], contents: new Map(), events, lock })
+    const parts = { at, conflicts: [], contents: new Map(), events, lock }
+    return this.#parts.committer.commit([], answer === null ? parts : { ...parts, answer })
   }
 
   async #rounds<T>(document: DocumentId, round: () => Promise<T | 'again'>): Promise<T> {

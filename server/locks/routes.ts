@@ -4,6 +4,7 @@ import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { requirePermission } from '../http/access.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
 import { queryBoolean } from '../http/validation.ts'
 import type { DocumentLocks, OwnedLock } from './locks.ts'
@@ -14,6 +15,7 @@ import type { LockLines } from './waiting.ts'
 export interface LockRouteParts {
   readonly locks: DocumentLocks
   readonly lines: LockLines
+  readonly idempotency: Idempotency
 }
 
 const CLOSED = { additionalProperties: false }
@@ -43,17 +45,20 @@ export function lockRoutes(parts: LockRouteParts): Routes {
   }
 }
 
-function addAcquire(app: TypedApp, { lines }: LockRouteParts): void {
+function addAcquire(app: TypedApp, { lines, idempotency }: LockRouteParts): void {
   app.post(PATH, { config: { access: WRITE }, schema: { body: LockBody } }, async (request, reply) => {
     const { ttlSeconds, waitSeconds = 0 } = request.body
     const asked = { document: request.documentId, owner: request.principal.sub, ttlMs: ttlSeconds * 1_000 }
     const gone = goneSignal(reply)
-    const lock = await lines.acquire(asked, { waitMs: waitSeconds * 1_000, gone })
-    // Whoever can ask again for this very answer still hears of it.
-    if (request.headers['idempotency-key'] === undefined) {
-      gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
-    }
-    return reply.code(201).header('Cache-Control', 'no-store').send(ownedLockOf(lock))
+    return idempotency.answer(request, reply, {
+      documents: [request.documentId],
+      perform: async (keep) => {
+        const lock = await lines.acquire({ ...asked, keep }, { waitMs: waitSeconds * 1_000, gone })
+        if (!keep) gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
+        return lock
+      },
+      answer: (lock: OwnedLock) => ({ status: 201, headers: { 'cache-control': 'no-store' }, body: ownedLockOf(lock) }),
+    })
   })
 }
 
@@ -66,32 +71,42 @@ function goneSignal({ raw }: FastifyReply): AbortSignal {
   return gone.signal
 }
 
-function addRenew(app: TypedApp, { locks, lines }: LockRouteParts): void {
+function addRenew(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {
   app.put(PATH, { config: { access: WRITE }, schema: { body: RenewBody } }, async (request, reply) => {
+    const { documentId } = request
     const { ttlSeconds } = bodyOf(request.body)
-    const token = await requireToken(request, { locks, lines })
-    const lock = await locks.renew(request.documentId, token, ttlSeconds === undefined ? null : ttlSeconds * 1_000)
-    return reply.header('Cache-Control', 'no-store').send(ownedLockOf(lock))
+    const ttlMs = ttlSeconds === undefined ? null : ttlSeconds * 1_000
+    return idempotency.answer(request, reply, {
+      documents: [documentId],
+      perform: async (keep) => locks.renew(documentId, await requireToken(request, { locks, lines }), ttlMs, keep),
+      answer: (lock: OwnedLock) => ({ status: 200, headers: { 'cache-control': 'no-store' }, body: ownedLockOf(lock) }),
+    })
   })
 }
 
 const bodyOf = (body: Static<typeof RenewBody>): { readonly ttlSeconds?: number } => body ?? {}
 
-function addRelease(app: TypedApp, { locks, lines }: LockRouteParts): void {
+function addRelease(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {
   app.delete(PATH, { config: { access: WRITE }, schema: { querystring: ReleaseQuery } }, async (request, reply) => {
     const { documentId, principal } = request
-    if (queryBoolean(request.query.break, 'break')) {
-      requirePermission(principal, 'admin', documentId)
-      await locks.break(documentId, principal.sub)
-    } else {
-      await locks.release(documentId, await requireToken(request, { locks, lines }), principal.sub)
-    }
-    return reply.code(204).send()
+    const isBreak = queryBoolean(request.query.break, 'break')
+    if (isBreak) requirePermission(principal, 'admin', documentId)
+    return idempotency.answer(request, reply, {
+      documents: [documentId],
+      perform: async (keep) =>
+        isBreak
+          ? locks.break(documentId, principal.sub, keep)
+          : locks.release(documentId, await requireToken(request, { locks, lines }), principal.sub, keep),
+      answer: () => ({ status: 204 }),
+    })
   })
 }
 
 /** Without a token whoever meets a held lock hears who holds it. */
-async function requireToken(request: FastifyRequest, { locks, lines }: LockRouteParts): Promise<string> {
+async function requireToken(
+  request: FastifyRequest,
+  { locks, lines }: Pick<LockRouteParts, 'locks' | 'lines'>,
+): Promise<string> {
   const token = lockTokenOf(request.headers)
   if (token !== null) return token
   const state = await locks.state(request.documentId)

@@ -71,7 +71,8 @@ export class LockLines {
       gone.addEventListener('abort', () => this.#leave(queue, waiter), { once: true })
       void this.#serve(queue)
     })
-    if (gone.aborted) await this.giveBack(request, lock)
+    // Whoever can ask again for this very answer still hears of it.
+    if (gone.aborted && !request.keep) await this.giveBack(request, lock)
     return lock
   }
 

@@ -1,10 +1,11 @@
 import { Type } from 'typebox'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { MAX_PATTERNS } from './request.ts'
-import type { StoredDelivery, WebhookId } from './webhook.ts'
+import type { StoredDelivery, Webhook, WebhookId } from './webhook.ts'
 import type { KnownWebhook, Webhooks } from './webhooks.ts'
 
 const WEBHOOK_ID_PATTERN = '^whk_[0-9A-HJKMNP-TV-Z]{26}$'
@@ -28,28 +29,32 @@ const DeliveryCursor = Type.Tuple([Type.Integer({ minimum: 1 })])
 type TypedApp = Parameters<Routes>[0]
 
 /** Webhooks as resources (SPEC NOTE-5). */
-export function webhookRoutes(webhooks: Webhooks): Routes {
+export function webhookRoutes(webhooks: Webhooks, idempotency: Idempotency): Routes {
   return async (app) => {
-    addRegister(app, webhooks)
+    addRegister(app, webhooks, idempotency)
     addList(app, webhooks)
-    addOne(app, webhooks)
+    addOne(app, webhooks, idempotency)
     addDeliveries(app, webhooks)
   }
 }
 
-function addRegister(app: TypedApp, webhooks: Webhooks): void {
+function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): void {
   const options = {
     config: { access: 'authenticated' },
     schema: { body: Body },
     bodyLimit: BODY_LIMIT_BYTES,
   } as const
   app.post('/conflict-notifications', options, async (request, reply) => {
-    const webhook = await webhooks.register(request.principal, request.body)
-    return reply
-      .code(201)
-      .header('Location', `/conflict-notifications/${webhook.id}`)
-      .header('Cache-Control', 'no-store')
-      .send({ ...show({ webhook, disabled: null }), secret: webhook.secret })
+    const { principal, body } = request
+    return idempotency.answer(request, reply, {
+      documents: [],
+      perform: (keep) => webhooks.register(principal, body, keep),
+      answer: (webhook: Webhook) => ({
+        status: 201,
+        headers: { location: `/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
+        body: { ...show({ webhook, disabled: null }), secret: webhook.secret },
+      }),
+    })
   })
 }
 
@@ -63,14 +68,18 @@ function addList(app: TypedApp, webhooks: Webhooks): void {
   })
 }
 
-function addOne(app: TypedApp, webhooks: Webhooks): void {
+function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): void {
   const options = { config: { access: 'authenticated' } } as const
   app.get('/conflict-notifications/:webhook', options, async (request) =>
     show(webhooks.find(webhookInPath(request.params), request.principal)),
   )
   app.delete('/conflict-notifications/:webhook', options, async (request, reply) => {
-    await webhooks.remove(webhookInPath(request.params), request.principal)
-    return reply.code(204).send()
+    const id = webhookInPath(request.params)
+    return idempotency.answer(request, reply, {
+      documents: [],
+      perform: (keep) => webhooks.remove(id, request.principal, keep),
+      answer: () => ({ status: 204 }),
+    })
   })
 }
 

@@ -1,6 +1,7 @@
 /** Registered webhooks (SPEC NOTE-5): who has which, and what is on its way to each. */
 import { ulid } from 'ulid'
 import { can, canEverywhere, type Principal } from '../auth/access.ts'
+import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
@@ -93,7 +94,11 @@ export class Webhooks {
    * Keeps a new webhook and begins to deliver. Throws `invalid-request`, `not-found` for a document named that the
    * principal may not read, `address-refused`, or `too-many-webhooks`.
    */
-  async register(principal: Principal, registration: Registration): Promise<Webhook> {
+  async register(
+    principal: Principal,
+    registration: Registration,
+    keep: Keep<Webhook> | null = null,
+  ): Promise<Webhook> {
     this.#assertRunning()
     const { environment, storage } = this.#parts
     const feed = this.#parts.feed()
@@ -120,7 +125,7 @@ export class Webhooks {
     // Counted from here on, so that many at once do not pass the limit together.
     this.#known.set(webhook.id, known)
     try {
-      await storage.addWebhook(webhook, cursor)
+      await storage.addWebhook(webhook, cursor, keep === null ? undefined : await keep(webhook))
     } catch (error) {
       this.#known.delete(webhook.id)
       throw error
@@ -143,9 +148,9 @@ export class Webhooks {
     throw new ParleyError('not-found', 'There is no such webhook that you may see.')
   }
 
-  async remove(id: WebhookId, principal: Principal): Promise<void> {
+  async remove(id: WebhookId, principal: Principal, keep: Keep<void> | null = null): Promise<void> {
     this.find(id, principal)
-    await this.#parts.storage.deleteWebhook(id)
+    await this.#parts.storage.deleteWebhook(id, keep === null ? undefined : await keep())
     this.#known.delete(id)
     this.#lines.get(id)?.stop()
     this.#lines.delete(id)

@@ -3,6 +3,7 @@ import type { ConflictRecord, ContentHash } from '../conflicts/conflict.ts'
 import type { Content } from '../content/content.ts'
 import type { Head } from '../documents/document.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
+import type { StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import {
   toConflictId,
@@ -11,10 +12,11 @@ import {
   trustedDocumentId,
   type ConflictId,
   type DocumentId,
+  type PrincipalId,
   type Sequence,
   type Version,
 } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { HeldLock, LapsedLock, LockState } from '../locks/lock.ts'
 import type { StoredEvent } from '../notifications/event.ts'
 import type {
@@ -33,8 +35,8 @@ import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
 import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
-import { encodeAct, toError, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { shortenLocks } from './sqliteLocks.ts'
+import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
 import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
@@ -179,6 +181,10 @@ class SqliteStorage implements Storage {
         return { status: 'stale', document: trustedDocumentId(result.document), version: toVersion(result.version) }
       case 'conflict-moved':
         return { status: 'conflict-moved', conflict: toConflictId(result.conflict) }
+      case 'answered':
+        return result
+      case 'missed':
+        throw new Error('An act misses nothing: it is stale.')
       case 'failed':
         throw toError(result.failure)
       default:
@@ -235,16 +241,22 @@ class SqliteStorage implements Storage {
     return this.#read((reader) => reader.history.versionAt(document, version))
   }
 
-  async setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean> {
-    return (await this.#write({ op: 'label', document, version, label })) === 1
+  async setLabel(
+    document: DocumentId,
+    version: Version,
+    label: string | null,
+    answer?: StoredAnswer,
+  ): Promise<boolean> {
+    return (await this.#write({ op: 'label', document, version, label, ...withAnswer(answer) })) === 1
   }
 
   async logStart(document: DocumentId): Promise<Version> {
     return this.#read((reader) => reader.history.logStart(document))
   }
 
-  async purge(head: Head, clients: ReadonlyMap<number, number>): Promise<boolean> {
-    return (await this.#write({ op: 'purge', head: encodeHead(head), clients: [...clients] })) === 1
+  async purge(head: Head, clients: ReadonlyMap<number, number>, answer?: StoredAnswer): Promise<boolean> {
+    const operation = { op: 'purge', head: encodeHead(head), clients: [...clients], ...withAnswer(answer) } as const
+    return (await this.#write(operation)) === 1
   }
 
   async erasePurged(document: DocumentId): Promise<boolean> {
@@ -303,25 +315,33 @@ class SqliteStorage implements Storage {
     return this.#write({ op: 'prune-conflicts', before })
   }
 
-  async revoke({ subject, until }: Revocation): Promise<void> {
+  async answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null> {
+    return this.#read((reader) => reader.answers.answer(principal, key))
+  }
+
+  async pruneAnswers(before: number): Promise<number> {
+    return this.#write({ op: 'prune-answers', before })
+  }
+
+  async revoke({ subject, until }: Revocation, answer?: StoredAnswer): Promise<void> {
     const [kind, name] = 'sub' in subject ? (['sub', subject.sub] as const) : (['jti', subject.jti] as const)
-    await this.#write({ op: 'revoke', kind, subject: name, until })
+    await this.#write({ op: 'revoke', kind, subject: name, until, ...withAnswer(answer) })
   }
 
   async revocations(since: number): Promise<readonly Revocation[]> {
     return this.#read((reader) => reader.revocations(since))
   }
 
-  async addWebhook(webhook: Webhook, cursor: string): Promise<void> {
-    await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor) })
+  async addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void> {
+    await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor), ...withAnswer(answer) })
   }
 
   async disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void> {
     await this.#write({ op: 'webhook-disable', id, at, reason })
   }
 
-  async deleteWebhook(id: WebhookId): Promise<void> {
-    await this.#write({ op: 'webhook-delete', id })
+  async deleteWebhook(id: WebhookId, answer?: StoredAnswer): Promise<void> {
+    await this.#write({ op: 'webhook-delete', id, ...withAnswer(answer) })
   }
 
   async webhooks(): Promise<readonly StoredWebhook[]> {
@@ -375,6 +395,8 @@ class SqliteStorage implements Storage {
 
   #write(operation: Exclude<SqliteOperation, { op: 'act' }>): Promise<number> {
     return this.#queue.submit(operation, (result) => {
+      if (result.status === 'answered') throw requestInProgress()
+      if (result.status === 'missed') return 0
       invariant(result.status === 'done', 'only acts are refused')
       return result.value
     })

@@ -1,7 +1,9 @@
 import { invariant } from '../foundation/assert.ts'
+import type { StoredAnswer } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
 import { toStorageError } from './sqliteErrors.ts'
+import { encodeAnswer, type NewAnswerRow } from './rows/answer.ts'
 import { encodeConflict, referredContents, type ConflictRow } from './rows/conflict.ts'
 import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type EntryRow } from './rows/entry.ts'
@@ -17,7 +19,12 @@ import type { Act, Append, ConflictWrite, LockWrite } from './storage.ts'
  * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON is
  * made by whoever asks, because everybody waits for the writer.
  */
-export type SqliteOperation =
+export type SqliteOperation = Deed & {
+  /** Stored with what the operation does, or neither is. */
+  readonly answer?: NewAnswerRow
+}
+
+type Deed =
   | ActOperation
   | WebhookOperation
   | HistoryOperation
@@ -31,6 +38,7 @@ export type SqliteOperation =
   | { readonly op: 'revoke'; readonly kind: 'sub' | 'jti'; readonly subject: string; readonly until: number }
   | { readonly op: 'prune-events'; readonly before: number }
   | { readonly op: 'prune-conflicts'; readonly before: number }
+  | { readonly op: 'prune-answers'; readonly before: number }
   | { readonly op: 'probe' }
 
 export interface ActOperation {
@@ -72,6 +80,9 @@ export type SqliteResult =
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
   | { readonly status: 'locked' | 'lock-moved'; readonly document: string }
   | { readonly status: 'conflict-moved'; readonly conflict: string }
+  | { readonly status: 'answered' }
+  /** What the operation names is not there. Nothing was written. */
+  | { readonly status: 'missed' }
   | { readonly status: 'failed'; readonly failure: Failure }
 
 /** An error in a form that passes from thread to thread; `code` is null for a bug. */
@@ -80,7 +91,7 @@ export type Failure =
   | { readonly code: null; readonly message: string; readonly stack: string }
 
 /** The rows of an act. Throws where it breaks the rules of the port, which is a bug of the caller. */
-export function encodeAct(act: Act): ActOperation {
+export function encodeAct(act: Act): SqliteOperation {
   const conflicts = act.conflicts.map(encodeConflictWrite)
   const referred = new Set(conflicts.flatMap((write) => write.hashes))
   const contents = Array.from(act.contents, ([hash, content]) => {
@@ -95,8 +106,13 @@ export function encodeAct(act: Act): ActOperation {
     contents,
     events: act.events.map(encodeEvent),
     lock: act.lock ?? null,
+    ...withAnswer(act.answer),
   }
 }
+
+/** The part of an operation that stores an answer; none where there is none. */
+export const withAnswer = (answer: StoredAnswer | undefined): Pick<SqliteOperation, 'answer'> =>
+  answer === undefined ? {} : { answer: encodeAnswer(answer) }
 
 function encodeAppend(append: Append): AppendRow {
   const { head, entry, expected } = append
@@ -119,6 +135,11 @@ const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => ({
 
 /** About how many bytes an operation holds while it waits. */
 export function operationBytes(operation: SqliteOperation): number {
+  const { answer } = operation
+  return deedBytes(operation) + (answer ? ROW_BYTES + answer.record.length + (answer.body?.length ?? 0) : 0)
+}
+
+function deedBytes(operation: Deed): number {
   if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength
   if (operation.op === 'deliveries-queue') {
     return operation.rows.reduce((bytes, row) => bytes + ROW_BYTES + row.record.length, ROW_BYTES)

@@ -24,6 +24,7 @@ interface Purge {
   readonly conflict: number
   readonly event: number
   readonly delivery: number
+  readonly answer: number
 }
 
 /** Erases documents. Erased pages are overwritten with zeros, so that no copy of the file tells what was there. */
@@ -70,7 +71,8 @@ export class SqlitePurgeWriter {
     const purge = this.#sql.selectPurge.get(id)
     if (purge === undefined) return 0
     const steps = [this.#sql.deleteEntries, this.#sql.deleteCheckpoints, this.#sql.deleteLabels, this.#sql.deleteEvents]
-    for (const step of [...steps, this.#sql.deleteDeliveries]) if (step.run(purge).changes > 0) return 1
+    for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers])
+      if (step.run(purge).changes > 0) return 1
     const conflicts = this.#sql.selectConflicts.all(purge)
     for (const conflict of conflicts) this.#forgetConflict(conflict)
     if (conflicts.length > 0) return 1
@@ -111,15 +113,16 @@ function preparePurges(connection: Database.Database) {
       )
       .pluck(),
     insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
-      `INSERT INTO purges (document, version, conflict, event, delivery) VALUES (@document, @version,
+      `INSERT INTO purges (document, version, conflict, event, delivery, answer) VALUES (@document, @version,
          (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
          (SELECT coalesce(max(sequence), 0) FROM events WHERE document = @id),
-         (SELECT coalesce(max(position), 0) FROM webhook_deliveries))
+         (SELECT coalesce(max(position), 0) FROM webhook_deliveries),
+         (SELECT coalesce(max(answer), 0) FROM answer_documents WHERE document = @id))
        ON CONFLICT DO UPDATE SET version = excluded.version, conflict = excluded.conflict,
-         event = excluded.event, delivery = excluded.delivery`,
+         event = excluded.event, delivery = excluded.delivery, answer = excluded.answer`,
     ),
     selectPurge: connection.prepare<[id: string], Purge>(
-      `SELECT document, id, purges.version, conflict, event, delivery
+      `SELECT document, id, purges.version, conflict, event, delivery, answer
        FROM purges JOIN documents ON documents.key = purges.document WHERE id = ?`,
     ),
     deletePurge: connection.prepare<[document: number]>('DELETE FROM purges WHERE document = ?'),
@@ -155,6 +158,10 @@ function prepareErasing(connection: Database.Database) {
       `DELETE FROM webhook_deliveries WHERE position IN (
          SELECT position FROM webhook_deliveries WHERE record ->> 'document' = @id AND position <= @delivery
            AND record ->> 'type' <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
+    ),
+    deleteAnswers: connection.prepare<[Purge]>(
+      `DELETE FROM answers WHERE id IN (
+         SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer LIMIT ${ERASED_ROWS})`,
     ),
     selectConflicts: connection
       .prepare<[Purge], number>(

@@ -31,6 +31,7 @@ import { decodeHead, type HeadRow } from './rows/head.ts'
 import { SqliteHistoryReader } from './sqliteHistory.ts'
 import { SqliteLockReader } from './sqliteLocks.ts'
 import { SqlitePurgeReader } from './sqlitePurge.ts'
+import { SqliteAnswerReader } from './sqliteAnswers.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
@@ -40,6 +41,7 @@ import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocati
  * when it began and never waits for a commit. No read leaves a cursor open, which would keep the WAL from shrinking.
  */
 export class SqliteReader {
+  readonly answers: SqliteAnswerReader
   readonly webhooks: SqliteWebhookReader
   readonly history: SqliteHistoryReader
   readonly locks: SqliteLockReader
@@ -48,6 +50,7 @@ export class SqliteReader {
   readonly #sql: ReturnType<typeof prepare>
 
   constructor(connection: Database.Database, clock: Clock) {
+    this.answers = new SqliteAnswerReader(connection)
     this.webhooks = new SqliteWebhookReader(connection)
     this.history = new SqliteHistoryReader(connection)
     this.locks = new SqliteLockReader(connection, clock)

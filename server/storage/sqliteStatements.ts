@@ -16,6 +16,7 @@ import type {
 import { SqliteHistoryWriter } from './sqliteHistory.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqlitePurgeWriter } from './sqlitePurge.ts'
+import { SqliteAnswerWriter } from './sqliteAnswers.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 import type { LockWrite } from './storage.ts'
@@ -38,6 +39,7 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
 export class SqliteStatements {
   readonly #principals = new Map<string, number>()
   readonly #sql: ReturnType<typeof prepare>
+  readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
   readonly #history: SqliteHistoryWriter
   readonly #locks: SqliteLockWriter
@@ -47,6 +49,7 @@ export class SqliteStatements {
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
     this.#sql = prepare(connection)
+    this.#answers = new SqliteAnswerWriter(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
     this.#history = new SqliteHistoryWriter(connection)
     this.#locks = new SqliteLockWriter(connection)
@@ -60,6 +63,12 @@ export class SqliteStatements {
   }
 
   run(operation: SqliteOperation): SqliteResult {
+    const { answer } = operation
+    // First of all: what was answered already is not to be looked at again.
+    return answer === undefined || this.#answers.insert(answer) ? this.#perform(operation) : { status: 'answered' }
+  }
+
+  #perform(operation: SqliteOperation): SqliteResult {
     switch (operation.op) {
       case 'act':
         return this.#act(operation)
@@ -72,6 +81,8 @@ export class SqliteStatements {
         return this.#pruneEvents(operation.before)
       case 'prune-conflicts':
         return this.#pruneConflicts(operation.before)
+      case 'prune-answers':
+        return { status: 'done', value: this.#answers.prune(operation.before) }
       case 'probe':
         this.#sql.insertProbe.run(PROBE_BYTES)
         this.#sql.deleteProbe.run()
@@ -83,8 +94,9 @@ export class SqliteStatements {
       case 'delivery-update':
         return { status: 'done', value: this.#webhooks.run(operation) }
       case 'label':
-        return { status: 'done', value: this.#history.run(operation) }
+        return this.#history.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'purge':
+        return this.#purges.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'erase-purged':
         return { status: 'done', value: this.#purges.run(operation) }
       default:

@@ -7,6 +7,7 @@ import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
 import type { Head, Origin } from '../documents/document.ts'
+import type { StoredAnswer } from '../foundation/answer.ts'
 import type { ConflictId, DocumentId, LockHash, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
 import type { HeldLock, LapsedLock, LockPass, LockState } from '../locks/lock.ts'
 import type { NewEvent, StoredEvent } from '../notifications/event.ts'
@@ -106,6 +107,8 @@ export interface Act {
   readonly events: readonly NewEvent[]
   /** Comes after the appends, which are checked against the lock as it was before. */
   readonly lock?: LockWrite
+  /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
+  readonly answer?: StoredAnswer
 }
 
 export type ActResult =
@@ -123,6 +126,8 @@ export type ActResult =
   | { readonly status: 'stale'; readonly document: DocumentId; readonly version: Version }
   /** This conflict is not at the expected revision any more. Nothing was written. */
   | { readonly status: 'conflict-moved'; readonly conflict: ConflictId }
+  /** The key of the act's answer has one that has not expired: the same was done already. Nothing was written. */
+  | { readonly status: 'answered' }
 
 /** What every committed act tells its process, in commit order. */
 export interface Committed {
@@ -193,8 +198,11 @@ export interface Storage {
   versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]>
   /** The row that holds a version; null where the log has none. */
   versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null>
-  /** Names a version, or takes its name away (null). False where the log has no row of exactly this version. */
-  setLabel(document: DocumentId, version: Version, label: string | null): Promise<boolean>
+  /**
+   * Names a version, or takes its name away (null). False where the log has no row of exactly this version; nothing is
+   * written then. `answer` as of `revoke`.
+   */
+  setLabel(document: DocumentId, version: Version, label: string | null, answer?: StoredAnswer): Promise<boolean>
 
   /** The version before the first row that is kept: 0 but for a document that was purged once. */
   logStart(document: DocumentId): Promise<Version>
@@ -202,12 +210,12 @@ export interface Storage {
   /**
    * Begins to erase a deleted document (SPEC HIST-5): the stored head becomes this one, the snapshot goes, and the Yjs
    * clients (with the clock after their last struct) are kept for SYNC-7. False where the stored head is not deleted
-   * at that very version and time. What is left goes by `erasePurged`.
+   * at that very version and time. What is left goes by `erasePurged`. `answer` as of `revoke`; it stays.
    */
-  purge(head: Head, clients: ReadonlyMap<number, number>): Promise<boolean>
+  purge(head: Head, clients: ReadonlyMap<number, number>, answer?: StoredAnswer): Promise<boolean>
   /**
-   * Erases a bounded part of what the log, checkpoints, labels, conflicts with their contents, events and webhook
-   * deliveries held of a purged document up to its purge, but for the events of its deletion. True while some is left.
+   * Erases a bounded part of what the log, checkpoints, labels, conflicts with their contents, events, webhook
+   * deliveries and stored answers held of a purged document up to its purge, but for the events of its deletion. True while some is left.
    */
   erasePurged(document: DocumentId): Promise<boolean>
   /** Documents that were purged and of which something is still to be erased. */
@@ -242,16 +250,25 @@ export interface Storage {
   /** Forgets closed conflicts whose `closedAt` is before `before` (milliseconds), likewise. */
   pruneConflicts(before: number): Promise<number>
 
-  revoke(revocation: Revocation): Promise<void>
+  /** The answer kept under this key, expired or not, but for what a purge is to erase. Throws `ParleyError('document-damaged')` as above. */
+  answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null>
+  /** Forgets answers whose `expiresAt` is before `before` (milliseconds). At most a bounded number; answers how many. */
+  pruneAnswers(before: number): Promise<number>
+
+  /**
+   * This write, and the others below that take an `answer`, store it as an act does. Rejects with
+   * `ParleyError('request-in-progress')` where its key has one already; nothing was written then.
+   */
+  revoke(revocation: Revocation, answer?: StoredAnswer): Promise<void>
   /** Those whose `until` is `since` or later (seconds; 0 for all), in no particular order. */
   revocations(since: number): Promise<readonly Revocation[]>
 
   /** Keeps a new webhook, whose deliveries begin after `cursor`. */
-  addWebhook(webhook: Webhook, cursor: string): Promise<void>
+  addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void>
   /** Nothing is queued for it from now on, and what is pending is forgotten. */
   disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void>
   /** Forgets it and all its deliveries. */
-  deleteWebhook(id: WebhookId): Promise<void>
+  deleteWebhook(id: WebhookId, answer?: StoredAnswer): Promise<void>
   webhooks(): Promise<readonly StoredWebhook[]>
   /**
    * Queues deliveries behind those that wait and moves the webhook's cursor, as one. Answers them as stored; none

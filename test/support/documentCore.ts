@@ -12,7 +12,8 @@ import { DocumentLifecycle } from '../../server/documents/lifecycle.ts'
 import { DocumentReader } from '../../server/documents/read.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import { Replicas, type Lease } from '../../server/documents/replicas.ts'
-import { DocumentWriter, type WriteResult } from '../../server/documents/write.ts'
+import type { WriteResult } from '../../server/documents/planWrite.ts'
+import { DocumentWriter } from '../../server/documents/write.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { toPrincipalId, trustedDocumentId, type DocumentId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
@@ -88,7 +89,10 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     writer,
     lifecycle,
     create: (document, content) =>
-      writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, ALICE),
+      writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, {
+        author: ALICE,
+        origin: 'create',
+      }),
     write: (document, content, base, by = ALICE) =>
       writer.write({
         document: id(document),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { describeActs } from './storageContractActs.ts'
+import { describeAnswers } from './storageContractAnswers.ts'
 import { describeConflicts } from './storageContractConflicts.ts'
 import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
@@ -26,6 +27,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('reads', () => describeReads(shared))
     describe('versions', () => describeVersions(shared))
     describe('purge', () => describePurge(shared))
+    describe('answers', () => describeAnswers(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
     describe('locks', () => describeLocks(shared, create))

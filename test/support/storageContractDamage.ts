@@ -3,7 +3,18 @@ import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { DAMAGES, type Damage, type SharedFixture } from './storageFixture.ts'
-import { actOf, after, appendTo, commitAll, newConflict, newDocumentId, newHead, opening } from './storageSamples.ts'
+import {
+  actOf,
+  after,
+  alice,
+  appendTo,
+  commitAll,
+  newAnswer,
+  newConflict,
+  newDocumentId,
+  newHead,
+  opening,
+} from './storageSamples.ts'
 
 const EVERYTHING = toVersion(1000)
 const NOTHING = toVersion(0)
@@ -20,6 +31,7 @@ const READS = {
     return record ?? null
   },
   content: (storage: Storage, id: DocumentId) => storage.content(`incoming of ${id}`),
+  answer: (storage: Storage, id: DocumentId) => storage.answer(alice, `key of ${id}`),
 } as const
 type Read = keyof typeof READS
 
@@ -33,13 +45,15 @@ const REFUSED: Readonly<Record<Damage, readonly Read[]>> = {
   checkpoint: ['checkpoint'],
   conflict: [],
   content: ['content'],
+  answer: ['answer'],
 }
 
 async function createWhole(storage: Storage): Promise<DocumentId> {
   const one = newHead(newDocumentId('whole'))
   const two = appendTo(after(one), {}, 'a checkpoint long enough to be packed, packed, packed, packed')
   const three = appendTo(after(two.head))
-  await commitAll(storage, actOf(appendTo(one), two, three), opening(newConflict(one.id)))
+  const answer = newAnswer({ key: `key of ${one.id}`, documents: [one.id] })
+  await commitAll(storage, { ...actOf(appendTo(one), two, three), answer }, opening(newConflict(one.id)))
   const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3) }
   await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
   return one.id

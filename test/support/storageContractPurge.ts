@@ -13,6 +13,7 @@ import {
   commitAll,
   createDocument,
   newAct,
+  newAnswer,
   newConflict,
   newDocumentId,
   newEvent,
@@ -36,6 +37,7 @@ async function deletedDocument(storage: Storage): Promise<Head> {
   await commitAll(
     storage,
     opening(newConflict(head.id)),
+    newAct({ answer: newAnswer({ key: `key of ${head.id}`, documents: [newDocumentId(), head.id] }) }),
     newAct({ events: [newEvent(head.id), newEvent(head.id, { type: 'parley.document.deleted' })] }),
     actOf(appendTo(deleted, { origin: 'delete' }, `content of ${head.id}`)),
   )
@@ -57,6 +59,7 @@ async function traces(storage: Storage, id: Head['id']): Promise<unknown> {
     versions: (await storage.versions(id, zero, all, 99)).length,
     checkpoint: await storage.checkpoint(id, all),
     snapshot: await storage.snapshot(id),
+    answer: (await storage.answer(alice, `key of ${id}`))?.status ?? null,
     conflicts: (await storage.conflicts({ patterns: [{ exact: id }], before: null, limit: 9 })).length,
     events: events.filter((event) => event.document === id).map((event) => event.type),
   }
@@ -92,11 +95,12 @@ export function describePurge(shared: SharedFixture): void {
       versions: 0,
       checkpoint: null,
       snapshot: null,
+      answer: null,
       conflicts: 0,
       events: ['parley.document.deleted'],
     })
     expect(await shared().countContents()).toBe(contents)
-    expect(await traces(storage, other.id)).toMatchObject({ versions: 4, conflicts: 1 })
+    expect(await traces(storage, other.id)).toMatchObject({ versions: 4, conflicts: 1, answer: 200 })
     expect(await storage.erasePurged(head.id)).toBe(false)
   })
 
@@ -110,6 +114,23 @@ export function describePurge(shared: SharedFixture): void {
     expect(await storage.purge(purged({ ...head, id: newDocumentId() }), new Map())).toBe(false)
     expect(await storage.erasePurged(head.id)).toBe(false)
     expect(await traces(storage, head.id)).toMatchObject({ versions: 4, conflicts: 1 })
+  })
+
+  it('[HIST-5] its stored answers are not told any more from the first step on; those of a new life are', async () => {
+    const { storage } = shared()
+    const head = await deletedDocument(storage)
+    const own = newAnswer({ key: `purge of ${head.id}`, status: 204, body: null })
+    expect(await storage.purge(purged({ ...head, version: toVersion(3) }), new Map(), own)).toBe(false)
+    expect(await storage.answer(alice, own.key)).toBeNull()
+    expect(await storage.purge(purged(head), new Map(), own)).toBe(true)
+    expect(await storage.answer(alice, `key of ${head.id}`)).toBeNull()
+    const later = newAnswer({ key: `later key of ${head.id}`, documents: [head.id] })
+    await commitAll(storage, newAct({ answer: later }))
+    expect(await storage.answer(alice, later.key)).toEqual(later)
+    await eraseAll(storage, head.id)
+    expect(await storage.answer(alice, `key of ${head.id}`)).toBeNull()
+    expect(await storage.answer(alice, later.key)).toEqual(later)
+    expect(await storage.answer(alice, own.key)).toEqual(own)
   })
 
   it('[HIST-5] what a new life brought meanwhile stays', async () => {

@@ -11,6 +11,7 @@ export const DAMAGES = [
   'checkpoint',
   'conflict',
   'content',
+  'answer',
 ] as const
 export type Damage = (typeof DAMAGES)[number]
 

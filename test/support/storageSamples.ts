@@ -1,6 +1,7 @@
 import type { ConflictRecord, ConflictState } from '../../server/conflicts/conflict.ts'
 import type { Content } from '../../server/content/content.ts'
 import type { Head } from '../../server/documents/document.ts'
+import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import {
   NO_VERSION,
   nextVersion,
@@ -125,6 +126,20 @@ export function newConflict(document: DocumentId, changes: Partial<ConflictRecor
     ...changes,
   }
 }
+
+/** An answer of alice that is kept for a day from noon on. */
+export const newAnswer = (changes: Partial<StoredAnswer> = {}): StoredAnswer => ({
+  principal: alice,
+  key: 'a key',
+  fingerprint: 'of the request',
+  documents: [],
+  at: NOON,
+  expiresAt: NOON + 24 * 3600 * 1000,
+  status: 200,
+  headers: { etag: '"abcd2345-1"', link: '</conflicts/x>; rel="conflict"' },
+  body: '{"é":"\\u0000 \ud83d\ude00"}',
+  ...changes,
+})
 
 /** An act that opens conflicts, with the contents that they refer to. */
 export function opening(...records: ConflictRecord[]): Act {

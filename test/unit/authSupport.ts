@@ -2,7 +2,9 @@ import { SignJWT, type JWTPayload } from 'jose'
 import { Revocations } from '../../server/auth/revocations.ts'
 import { TokenIssuer } from '../../server/auth/tokens.ts'
 import { secretKeys, TokenVerifier } from '../../server/auth/verifier.ts'
+import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import type { Environment } from '../../server/foundation/environment.ts'
+import { Idempotency, type AnswerStore } from '../../server/http/idempotency.ts'
 import type { Revocation } from '../../server/storage/storage.ts'
 
 export const SECRET = Buffer.from('a secret of more than thirty-two bytes')
@@ -39,13 +41,22 @@ export function revocationStorage(): {
   }
 }
 
+function answersInMemory(): AnswerStore {
+  const answers = new Map<string, StoredAnswer>()
+  return {
+    answer: async (principal, key) => answers.get(`${principal} ${key}`) ?? null,
+    keep: async (answer) => void answers.set(`${answer.principal} ${answer.key}`, answer),
+  }
+}
+
 export async function authParts(audience: string | null = null) {
   const environment = testEnvironment()
   const storage = revocationStorage()
   const revocations = await Revocations.load(storage)
   const issuer = new TokenIssuer({ secret: SECRET, audience, environment })
   const verifier = new TokenVerifier({ keys: secretKeys(SECRET), audience, environment, revocations })
-  return { environment, storage, revocations, issuer, verifier }
+  const idempotency = new Idempotency({ store: answersInMemory(), environment, publicUrl: () => 'https://parley.test' })
+  return { environment, storage, revocations, issuer, verifier, idempotency }
 }
 
 export const CLAIMS: JWTPayload = { sub: 'alice', access: { 'team:*': ['read'] }, iat: NOW, exp: NOW + 60 }

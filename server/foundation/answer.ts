@@ -1,0 +1,30 @@
+import type { DocumentId, PrincipalId } from './ids.ts'
+import type { ParleyError } from './problems.ts'
+
+/** An answer over HTTP, byte for byte. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | null
+}
+
+/** An answer that a repeat of its request gets again (SPEC WRITE-8). Times are milliseconds since the epoch. */
+export interface StoredAnswer extends Answer {
+  readonly principal: PrincipalId
+  /** The `Idempotency-Key`; one principal uses it for one request. */
+  readonly key: string
+  /** Of the request: a repeat has the same. */
+  readonly fingerprint: string
+  /** What the answer may speak of: it is erased with any of these documents (SPEC HIST-5). */
+  readonly documents: readonly DocumentId[]
+  readonly at: number
+  /** From then on the key is free again. */
+  readonly expiresAt: number
+}
+
+/**
+ * Renders the answer to an act before the act is done, so that both are stored as one (SPEC WRITE-8). The outcome is
+ * what will be returned or thrown once the act is on disk. Called only for an act that stores something; where the act
+ * then does not come about, what was rendered is forgotten.
+ */
+export type Keep<Outcome> = (outcome: Outcome | ParleyError) => Promise<StoredAnswer>

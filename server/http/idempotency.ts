@@ -1,0 +1,165 @@
+/**
+ * Repeats of a request (SPEC WRITE-8): the first 2xx or 409 answer under an `Idempotency-Key` is stored with the act it
+ * tells of, and whoever sends the same again within a day gets it again.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Answer, Keep, StoredAnswer } from '../foundation/answer.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
+import { pathOf, problemAnswer } from './errors.ts'
+import { fingerprintOf, idempotencyKey } from './idempotencyKey.ts'
+
+/** How long an answer is kept (SPEC WRITE-8). */
+const KEPT_MS = 24 * 3600 * 1000
+/** Requests with a key at one time; each waits for its answer, so there are about as many as connections. */
+const MAX_RUNNING = 10_000
+
+/** Where answers are kept. */
+export interface AnswerStore {
+  answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null>
+  /** Stores an answer that no act goes with. Rejects with `request-in-progress` where the key has one already. */
+  keep(answer: StoredAnswer): Promise<void>
+}
+
+/** What a handler answers: `body` becomes JSON; none is sent where it is absent. */
+export interface Reply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: object
+}
+
+/** A request that changes something. */
+export interface Performance<Outcome> {
+  /** What the answer may speak of (SPEC HIST-5). */
+  readonly documents: readonly DocumentId[]
+  /** Does it. `keep` goes with whatever is stored; it is null where the request has no key. */
+  readonly perform: (keep: Keep<Outcome> | null) => Promise<Outcome>
+  /** A problem is answered like one that `perform` throws. The same outcome gives the same answer. */
+  readonly answer: (outcome: Outcome) => Reply | ParleyError | Promise<Reply | ParleyError>
+}
+
+export interface IdempotencyParts {
+  readonly store: AnswerStore
+  readonly environment: Environment
+  readonly publicUrl: () => string
+}
+
+/** Answers every request that changes something, each with a key once only. */
+export class Idempotency {
+  readonly #parts: IdempotencyParts
+  /** Fingerprints of the requests that have no answer yet, by principal and key. */
+  readonly #running = new Map<string, string>()
+
+  constructor(parts: IdempotencyParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Performs the request and sends its answer, or sends the answer it got before. The rights of the principal have
+   * been checked. Throws what `perform` does, `idempotency-key-reused` and `request-in-progress`.
+   */
+  async answer<Outcome>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    performance: Performance<Outcome>,
+  ): Promise<FastifyReply> {
+    const key = idempotencyKey(request)
+    if (key === null) {
+      const made = await performance.answer(await performance.perform(null))
+      if (made instanceof ParleyError) throw made
+      return reply
+        .code(made.status)
+        .headers(made.headers ?? {})
+        .send(made.body)
+    }
+    const { answer, isRepeat } = await this.#once(request, key, performance)
+    if (isRepeat) void reply.header('Idempotency-Replayed', 'true')
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .send(answer.body ?? undefined)
+  }
+
+  async #once<Outcome>(
+    request: FastifyRequest,
+    key: string,
+    performance: Performance<Outcome>,
+  ): Promise<{ answer: Answer; isRepeat: boolean }> {
+    const { sub } = request.principal
+    const fingerprint = fingerprintOf(request)
+    const slot = JSON.stringify([sub, key])
+    const running = this.#running.get(slot)
+    if (running !== undefined) throw running === fingerprint ? requestInProgress() : reused()
+    if (this.#running.size >= MAX_RUNNING) throw new ParleyError('overloaded', 'Too many requests have a key.')
+    this.#running.set(slot, fingerprint)
+    try {
+      const known = await this.#parts.store.answer(sub, key)
+      if (known !== null && known.expiresAt > this.#parts.environment.now()) {
+        if (known.fingerprint !== fingerprint) throw reused()
+        return { answer: known, isRepeat: true }
+      }
+      const path = pathOf(request.raw.url ?? '/')
+      const answer = await performOnce({ principal: sub, key, fingerprint }, path, performance, this.#parts)
+      return { answer, isRepeat: false }
+    } finally {
+      this.#running.delete(slot)
+    }
+  }
+}
+
+interface Identity {
+  readonly principal: PrincipalId
+  readonly key: string
+  readonly fingerprint: string
+}
+
+/** Performs one request that has a key, and sees to it that its answer is stored. */
+async function performOnce<Outcome>(
+  identity: Identity,
+  path: string,
+  performance: Performance<Outcome>,
+  { store, environment, publicUrl }: IdempotencyParts,
+): Promise<Answer> {
+  const rendered = new Map<Outcome | ParleyError, Answer>()
+  const render = async (outcome: Outcome | ParleyError): Promise<Answer> => {
+    const made = outcome instanceof ParleyError ? outcome : await performance.answer(outcome)
+    if (!(made instanceof ParleyError)) return jsonAnswer(made)
+    if (!isKept(made)) throw made
+    return problemAnswer(made, publicUrl(), path)
+  }
+  const stored = (answer: Answer): StoredAnswer => {
+    const at = environment.now()
+    return { ...answer, ...identity, documents: performance.documents, at, expiresAt: at + KEPT_MS }
+  }
+  const keep: Keep<Outcome> = async (outcome) => {
+    const answer = await render(outcome)
+    rendered.set(outcome, answer)
+    return stored(answer)
+  }
+  const outcome = await performance.perform(keep).catch((error: unknown) => {
+    if (error instanceof ParleyError && isKept(error)) return error
+    throw error
+  })
+  // An act that came about returns, or throws, the very outcome whose answer went with it.
+  const kept = rendered.get(outcome)
+  if (kept !== undefined) return kept
+  const answer = await render(outcome)
+  await store.keep(stored(answer))
+  return answer
+}
+
+/** Other problems than a 409 do not use the key up, nor does the one that says that it is in use. */
+const isKept = ({ code }: ParleyError): boolean => problemKind(code).status === 409 && code !== 'request-in-progress'
+
+const jsonAnswer = ({ status, headers = {}, body }: Reply): Answer =>
+  body === undefined
+    ? { status, headers, body: null }
+    : {
+        status,
+        headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
+        body: JSON.stringify(body),
+      }
+
+const reused = (): ParleyError =>
+  new ParleyError('idempotency-key-reused', 'This Idempotency-Key was used for another request.')

@@ -74,7 +74,7 @@ export class Committer {
     const documents = new Set([
       ...staged.map((one) => one.append.head.id),
       ...parts.conflicts.map((write) => write.record.document),
-      ...(parts.lock === undefined ? [] : [parts.lock.document]),
+      ...(parts.locks ?? []).map((write) => write.document),
     ])
     const forget = (): void => {
       for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)

@@ -1,6 +1,5 @@
 import type { Content } from '../content/content.ts'
 import type { ContentHash } from '../conflicts/conflict.ts'
-import { invariant } from '../foundation/assert.ts'
 import type { Keep, StoredAnswer } from '../foundation/answer.ts'
 import type { Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -65,17 +64,10 @@ export async function commitPlans(
     conflicts: plans.flatMap((plan) => plan.conflicts),
     contents: new Map(plans.flatMap((plan) => [...plan.contents])),
     events: plans.flatMap((plan) => plan.events),
-    ...lockOf(plans),
+    locks: plans.flatMap((plan) => plan.lock ?? []),
     ...(answer === null ? {} : { answer }),
   })
   return result.status === 'committed' ? 'done' : 'again'
-}
-
-/** The change of a lock that goes with the plans; an act holds one at most. */
-function lockOf(plans: readonly Plan<unknown>[]): { lock?: LockWrite } {
-  const [lock, ...others] = plans.flatMap((plan) => plan.lock ?? [])
-  invariant(others.length === 0, 'an act changes one lock')
-  return lock === undefined ? {} : { lock }
 }
 
 const isOutdated = ({ stage, replica, version, pass }: Plan<unknown>): boolean =>

@@ -206,7 +206,7 @@ export class DocumentLocks {
 
   #commit(events: readonly NewEvent[], lock: LockWrite, answer: StoredAnswer | null): Promise<ActResult> {
     const at = this.#parts.environment.now()
-    const parts = { at, conflicts: [], contents: new Map(), events, lock }
+    const parts = { at, conflicts: [], contents: new Map(), events, locks: [lock] }
     return this.#parts.committer.commit([], answer === null ? parts : { ...parts, answer })
   }
 

@@ -48,7 +48,7 @@ export interface ActOperation {
   readonly conflicts: readonly ConflictWriteRow[]
   readonly contents: readonly ContentJson[]
   readonly events: readonly NewEventRow[]
-  readonly lock: LockWrite | null
+  readonly locks: readonly LockWrite[]
 }
 
 export interface AppendRow {
@@ -105,7 +105,7 @@ export function encodeAct(act: Act): SqliteOperation {
     conflicts,
     contents,
     events: act.events.map(encodeEvent),
-    lock: act.lock ?? null,
+    locks: act.locks ?? [],
     ...withAnswer(act.answer),
   }
 }

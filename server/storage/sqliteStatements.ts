@@ -19,7 +19,6 @@ import { SqlitePurgeWriter } from './sqlitePurge.ts'
 import { SqliteAnswerWriter } from './sqliteAnswers.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
-import type { LockWrite } from './storage.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -118,12 +117,12 @@ export class SqliteStatements {
       last = Number(this.#sql.insertEvent.run(act.at, event.type, event.document, event.data).lastInsertRowid)
     }
     const value = act.events.length === 0 ? 0 : last - act.events.length + 1
-    return act.lock === null ? { status: 'done', value } : this.#lock(act.lock, value)
-  }
-
-  #lock(write: LockWrite, value: number): SqliteResult {
-    const lockExpiresAt = this.#locks.run(write, this.#clock())
-    if (lockExpiresAt === null) return { status: 'lock-moved', document: write.document }
+    let lockExpiresAt = 0
+    for (const write of act.locks) {
+      const expiresAt = this.#locks.run(write, this.#clock())
+      if (expiresAt === null) return { status: 'lock-moved', document: write.document }
+      lockExpiresAt = expiresAt
+    }
     return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
   }
 

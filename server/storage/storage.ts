@@ -105,8 +105,8 @@ export interface Act {
   /** Contents that the conflicts refer to, by hash; equal ones are stored once. */
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
-  /** Comes after the appends, which are checked against the lock as it was before. */
-  readonly lock?: LockWrite
+  /** Come after the appends, which are checked against the locks as they were before. */
+  readonly locks?: readonly LockWrite[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
   readonly answer?: StoredAnswer
 }
@@ -115,7 +115,7 @@ export type ActResult =
   | {
       readonly status: 'committed'
       readonly events: readonly StoredEvent[]
-      /** When the lock that the act took or renewed expires, milliseconds of the database host's clock. */
+      /** When the one lock that the act took or renewed expires, milliseconds of the database host's clock. */
       readonly lockExpiresAt?: number
     }
   /** Someone else's lock, or the end of one's own, bars an append to this document. Nothing was written. */

@@ -11,6 +11,7 @@ export const settled = (): Promise<void> => new Promise((resolve) => setImmediat
 /** An environment whose clock stands still until a test moves it, and whose randomness follows from a seed. */
 export class ManualEnvironment implements Environment {
   #nowMs: number
+  #wallOffsetMs = 0
   #random: number
   readonly #timers = new Set<Scheduled>()
 
@@ -25,7 +26,7 @@ export class ManualEnvironment implements Environment {
   }
 
   now(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#wallOffsetMs
   }
 
   monotonicMs(): number {
@@ -61,6 +62,11 @@ export class ManualEnvironment implements Environment {
   /** Moves the clock as a host does that was suspended: no timer runs. */
   jump(ms: number): void {
     this.#nowMs += ms
+  }
+
+  /** Sets the wall clock forward or back, as an operator or a time server does; the monotonic one goes on. */
+  setWall(byMs: number): void {
+    this.#wallOffsetMs += byMs
   }
 
   /** The timers that fall due first, at the same time, in the order they were set. */

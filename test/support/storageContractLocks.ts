@@ -24,11 +24,13 @@ const two = toLockHash('two')
 
 const acquiring = (document: DocumentId, more: Partial<LockWrite & { op: 'acquire' }> = {}): Act =>
   newAct({
-    lock: { op: 'acquire', document, fence: 1, owner: alice, tokenHash: one, ttlMs: LONG_MS, lapsed: false, ...more },
+    locks: [
+      { op: 'acquire', document, fence: 1, owner: alice, tokenHash: one, ttlMs: LONG_MS, lapsed: false, ...more },
+    ],
   })
-const ending = (document: DocumentId, fence: number): Act => newAct({ lock: { op: 'end', document, fence } })
+const ending = (document: DocumentId, fence: number): Act => newAct({ locks: [{ op: 'end', document, fence }] })
 const renewing = (document: DocumentId, fence: number, ttlMs: number): Act =>
-  newAct({ lock: { op: 'renew', document, fence, ttlMs } })
+  newAct({ locks: [{ op: 'renew', document, fence, ttlMs }] })
 
 const request = (tokenHash: typeof one | null): LockPass => ({ by: 'request', tokenHash })
 const edit = (principal: typeof alice, tokenHash: typeof one | null = null): LockPass => ({
@@ -214,6 +216,18 @@ export function describeLocks(shared: SharedFixture, create: CreateFixture): voi
     const append = { ...appendTo(after(head, { deletedAt: 5 })), pass: request(one) }
     await commitAll(storage, { ...ending(id, 1), appends: [append] })
     expect(await storage.lock(id)).toEqual({ name: 'free', fence: 1 })
+  })
+
+  it('[TX-1] an act may change the locks of several documents, all of them or none', async () => {
+    const { storage } = shared()
+    const ids = [newDocumentId(), newDocumentId()] as const
+    for (const id of ids) await createDocument(storage, id)
+    const both = ids.flatMap((id) => acquiring(id).locks ?? [])
+    await commitAll(storage, newAct({ locks: both }))
+    await commitAll(storage, ending(ids[0], 1))
+    const ends = ids.toReversed().flatMap((id) => ending(id, 1).locks ?? [])
+    expect(await storage.commit(newAct({ locks: ends }))).toEqual({ status: 'lock-moved', document: ids[0] })
+    expect(await storage.lock(ids[1])).toMatchObject({ name: 'held' })
   })
 
   it('[DOC-7] the held locks of some documents, and of no others', async () => {

@@ -60,7 +60,7 @@ function newQueue() {
         appends: [],
         conflicts: [],
         events: [],
-        lock: null,
+        locks: [],
         contents: [{ hash: 'h', json: 'x'.repeat(bytes) }],
       },
       (result) => result,

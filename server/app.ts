@@ -10,6 +10,7 @@ import { TokenIssuer } from './auth/tokens.ts'
 import { secretKeys, TokenVerifier } from './auth/verifier.ts'
 import type { Config } from './config.ts'
 import { ConflictResolver } from './conflicts/resolve.ts'
+import { ReturnJudge } from './conflicts/returns.ts'
 import { conflictRoutes } from './conflicts/routes.ts'
 import { Committer } from './documents/commit.ts'
 import { contentRoutes } from './documents/contentRoutes.ts'
@@ -47,6 +48,7 @@ import { EventStreams } from './notifications/sse.ts'
 import { webhookRoutes } from './notifications/webhookRoutes.ts'
 import { Webhooks } from './notifications/webhooks.ts'
 import { httpSender } from './notifications/webhooksSender.ts'
+import { DEFAULT_SYNC_LIMITS } from './sync/limits.ts'
 import { Rooms } from './sync/rooms.ts'
 import { syncEndpoint, YWebsocketEndpoint } from './sync/yWebsocket.ts'
 import { drain, type DrainStep } from './operations/drain.ts'
@@ -166,6 +168,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     resolver: new ConflictResolver(parts, turns),
     history: new HistoryReader(storage),
     restorer: new Restorer(storage, writer),
+    judge: new ReturnJudge(storage, environment),
   }
 }
 
@@ -214,14 +217,23 @@ async function createLive({ config, environment, storage, core, access, app, pub
     problemOf: (problem) => problemDocument(problem, publicUrl()),
     onUnexpected,
   })
-  const rooms = new Rooms({ replicas: core.replicas, environment, maxDepth: core.limits.maxDepth, onUnexpected })
-  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, onUnexpected })
+  const { replicas, judge, limits } = core
+  const syncLimits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs }
+  const rooms = new Rooms({
+    replicas,
+    judge,
+    environment,
+    maxDepth: limits.maxDepth,
+    limits: syncLimits,
+    onUnexpected,
+  })
+  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits: syncLimits, onUnexpected })
   for (const sessions of [hub, sync]) revocations.onRevoked(() => sessions.revalidate())
   const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
   const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
-  return { feed, hub, sync, upgrades, keeper, prunings: startPrunings(config, environment, storage) }
+  return { feed, hub, rooms, sync, upgrades, keeper, prunings: startPrunings(config, environment, storage) }
 }
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
@@ -289,6 +301,7 @@ async function stop(
         readers.polls.close()
         live.keeper.close()
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
+        await live.rooms.settled()
       },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },

@@ -79,6 +79,12 @@ function limits(read: Reader) {
       [MEBIBYTE, Number.MAX_SAFE_INTEGER],
       'Memory for all documents together, in bytes; the least recently used leave first',
     ),
+    concurrentEditWindowMs: read.integer(
+      'PARLEY_CONCURRENT_EDIT_WINDOW_MS',
+      2_000,
+      [0, 60_000],
+      'Live edits made without knowledge of what is younger than this raise no conflict, in milliseconds',
+    ),
     eventRetentionDays: read.integer(
       'PARLEY_EVENT_RETENTION_DAYS',
       7,

@@ -51,6 +51,22 @@ export interface Proposal {
   readonly decisionComment: string | null
 }
 
+/** What only a merge of live edits has: how to find its overlaps again from the contents (CONF-6). */
+export interface LiveFacts {
+  /** The version right after the merge. */
+  readonly merged: Version
+  /** The version in which the places were last looked for: `merged`, or later where a resolution came too late (RES-1). */
+  readonly seen: Version
+  /** The newest version of which the returning client had everything; base, where that is a version. */
+  readonly since: Version
+  /** Later versions that it had as well: what it wrote itself. The oldest of them where they are very many. */
+  readonly own: readonly Version[]
+  /** Pointers into current at which a shared text stood that both sides changed: it is compared by lines. */
+  readonly texts: readonly string[]
+  /** Where the sides held different things, one having replaced what the other edited: compared as a whole. */
+  readonly wholes: readonly string[]
+}
+
 /** How a conflict ended; `open` carries none of this. */
 export type ConflictState =
   | { readonly status: 'open' }
@@ -82,7 +98,9 @@ export interface ConflictRecord {
   readonly incoming: SideRef
   /** The overlaps as of `current`, at most 1,000; worked out in full when the conflict is shown. */
   readonly places: readonly Place[]
-  /** Whether `merged` takes every change of both sides. */
+  /** Set for `concurrent-edit`. */
+  readonly live?: LiveFacts
+  /** Whether `merged` takes every change of both sides; of a `concurrent-edit` it never does for certain. */
   readonly clean: boolean
   readonly state: ConflictState
   readonly proposals: readonly Proposal[]

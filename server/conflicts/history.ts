@@ -20,7 +20,7 @@ export interface History {
 }
 
 export async function readHistory(storage: Pick<Storage, 'effects'>, record: ConflictRecord): Promise<History> {
-  const [base, current] = [record.base.version, record.current.version]
+  const [base, current] = [record.base.version ?? record.live?.since ?? null, record.current.version]
   if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
   const isNothing = base === NO_VERSION
   const maker = toVersion(isNothing ? NO_VERSION : base - 1)

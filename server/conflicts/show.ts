@@ -3,14 +3,16 @@ import type { Content, JsonValue, Kind, Value } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../content/merge.ts'
+import type { LiveSides } from '../content/liveMerge.ts'
 import type { Mark } from '../content/textTrace.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { contentAt } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { NO_VERSION, toVersion, type ProposalId } from '../foundation/ids.ts'
+import { NO_VERSION, toVersion, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
-import type { ConflictRecord, Proposal, SideRef, Sides } from './conflict.ts'
+import { overlapsOf } from './concurrentEdit.ts'
+import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from './conflict.ts'
 import { readHistory, type History } from './history.ts'
 import { nameCharacters } from './staleWrite.ts'
 
@@ -98,7 +100,7 @@ export async function showConflict(
   return {
     ...outline,
     base: { ...outline.base, authors: history.baseAuthors, ...shown(sides.base) },
-    current: { ...outline.current, authors: distinctAuthors(history.between), ...shown(sides.current) },
+    current: { ...outline.current, authors: currentAuthors(record, history), ...shown(sides.current) },
     incoming: { ...outline.incoming, ...shown(sides.incoming) },
     merged: { clean: merged.clean, ...shown(merged.content) },
     overlaps: overlaps ?? outline.overlaps,
@@ -112,10 +114,32 @@ export async function showConflict(
 }
 
 async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
+  if (record.live) return workOutLive(storage, record, record.live)
+  const sides = await sidesOf(storage, record)
+  return { sides, merged: merge(sides.base, sides.current, sides.incoming) }
+}
+
+async function workOutLive(
+  storage: Storage,
+  record: ConflictRecord,
+  live: LiveFacts,
+): Promise<{ sides: Sides; merged: Merge }> {
+  const sides = await liveSides(storage, record, live)
+  return { sides, merged: { clean: false, content: sides.seen, overlaps: overlapsOf(sides, live) } }
+}
+
+async function sidesOf(storage: Storage, record: ConflictRecord): Promise<Sides> {
   const base = await sideContent(storage, record, record.base)
   const current = await sideContent(storage, record, record.current)
   const incoming = await sideContent(storage, record, record.incoming)
-  return { sides: { base, current, incoming }, merged: merge(base, current, incoming) }
+  return { base, current, incoming }
+}
+
+/** The contents around a live merge, to look for its places where they were looked for last. */
+export async function liveSides(storage: Storage, record: ConflictRecord, live: LiveFacts): Promise<LiveSides> {
+  const at = (version: Version): Promise<Content> => contentAt(storage, record.document, record.documentKind, version)
+  const merged = await at(live.merged)
+  return { ...(await sidesOf(storage, record)), merged, seen: live.seen === live.merged ? merged : await at(live.seen) }
 }
 
 /** A conflict as lists show it: without contents and without the values of overlaps. */
@@ -186,6 +210,12 @@ function showEntries(entries: readonly EntryEffect[], kind: Kind): object[] {
     shown.unshift({ version, author, at: toTimestamp(at), ...(isShown ? { pointers } : {}) })
   }
   return shown
+}
+
+/** Who wrote what the returning client did not know; for a refused write that is everything in between. */
+function currentAuthors(record: ConflictRecord, { between }: History): string[] {
+  const own = new Set(record.live?.own)
+  return distinctAuthors(between.filter((entry) => !own.has(entry.version)))
 }
 
 function distinctAuthors(entries: readonly EntryEffect[]): string[] {

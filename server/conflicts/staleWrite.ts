@@ -76,7 +76,7 @@ export function closed(record: ConflictRecord, state: Exclude<ConflictState, { s
 }
 
 /** The first overlaps as places, as far as they fit. */
-function placesOf(overlaps: readonly Overlap[]): Place[] {
+export function placesOf(overlaps: readonly Overlap[]): Place[] {
   const places: Place[] = []
   let roomCharacters = MAX_PLACE_CHARACTERS
   for (const overlap of overlaps.slice(0, MAX_PLACES)) {

@@ -39,6 +39,23 @@ export function writeJson(type: Y.Map<unknown>, edits: readonly JsonEdit[]): voi
   }
 }
 
+/** A shared type at a path, by the Yjs id of the item that put it there; null for plain values. */
+export interface SharedAt {
+  readonly id: string
+  readonly isText: boolean
+}
+
+export function sharedAt(type: Y.Map<unknown>, path: Path): SharedAt | null {
+  let value: unknown = type
+  for (const step of path) {
+    if (!isContainer(value)) return null
+    value = get(value, step)
+  }
+  if (!isContainer(value) && !isText(value)) return null
+  const id = value._item?.id
+  return id ? { id: `${id.client}:${id.clock}`, isText: isText(value) } : { id: 'root', isText: false }
+}
+
 type Container = Y.Map<unknown> | Y.Array<unknown>
 
 function toPlain(value: unknown, known: PlainValues): JsonValue {

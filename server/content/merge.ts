@@ -1,5 +1,6 @@
 import { assertNever, invariant } from '../foundation/assert.ts'
 import { spansOverlap, type Span } from './align.ts'
+import { Choices } from './choices.ts'
 import type { Content, JsonValue } from './content.ts'
 import { applyEffect, type Effect } from './effect.ts'
 import type { JsonEdit } from './jsonEdits.ts'
@@ -46,31 +47,9 @@ export function mergeWith(
   incoming: Content,
   choices: ReadonlyMap<string, Choice>,
 ): { content: Content; errors: ChoiceError[] } {
-  const errors: ChoiceError[] = []
-  const unknown = new Set(choices.keys())
-  const refuse = (overlap: string, message: string): 'current' => {
-    errors.push({ overlap, message })
-    return 'current'
-  }
-  const choiceFor = (overlap: Overlap): Choice => {
-    unknown.delete(overlap.id)
-    return choices.get(overlap.id) ?? refuse(overlap.id, 'No choice is made for this overlap.')
-  }
-  const settleText = (overlap: TextOverlap): TextChoice => {
-    const choice = choiceFor(overlap)
-    if (typeof choice === 'string' || 'text' in choice) return choice
-    return refuse(overlap.id, 'Lines of text take a side or {text}.')
-  }
-  const settleJson = (overlap: JsonOverlap): JsonChoice => {
-    const choice = choiceFor(overlap)
-    if (typeof choice === 'string') return choice
-    if (!('value' in choice)) return refuse(overlap.id, 'A place of a json content takes a side or {value}.')
-    if (!overlap.elements || Array.isArray(choice.value)) return choice
-    return refuse(overlap.id, 'This place holds several elements: its value is their list.')
-  }
-  const content = threeWay(base, current, incoming, settleText, settleJson)
-  for (const overlap of unknown) refuse(overlap, 'There is no such overlap.')
-  return { content, errors }
+  const chosen = new Choices(choices)
+  const content = threeWay(base, current, incoming, chosen.settleText, chosen.settleJson)
+  return { content, errors: chosen.errors() }
 }
 
 /** What one side changed of a base, in order: runs of lines, or places of a json content. */

@@ -13,15 +13,34 @@ import { contentEquals } from './equal.ts'
 import { jsonChanges } from './jsonEdits.ts'
 import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
 import { toPointer } from './pointer.ts'
+import { mergeText } from './mergeText.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */
-type SettleJson = (overlap: JsonOverlap) => JsonChoice
+type Settle = (overlap: JsonOverlap) => JsonChoice
 export type JsonChoice = Extract<Choice, string> | { readonly value: JsonValue }
 
+/**
+ * How a live merge treats what stands at a path of the current side (CONF-6): `lines` for a shared text, `whole`
+ * where the two sides hold different things there, however alike; `parts` for all else.
+ */
+export type FormAt = (current: Path, incoming: Path) => 'parts' | 'lines' | 'whole'
+const ALL_IN_PARTS: FormAt = () => 'parts'
+
+interface SettleJson {
+  readonly settle: Settle
+  readonly formAt: FormAt
+}
+
 /** The three-way merge of CONF-2 by pointers. Overlaps are handed to `settle` in order. */
-export function mergeJson(base: JsonObject, current: JsonObject, incoming: JsonObject, settle: SettleJson): JsonObject {
-  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, settle)
+export function mergeJson(
+  base: JsonObject,
+  current: JsonObject,
+  incoming: JsonObject,
+  settle: Settle,
+  formAt: FormAt = ALL_IN_PARTS,
+): JsonObject {
+  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, { settle, formAt })
 }
 
 /** The places in which a side differs from the base. */
@@ -51,33 +70,48 @@ export function valueChanges(base: JsonObject, side: JsonObject): ValueChange[] 
 type Sides<T> = Readonly<Record<'base' | 'current' | 'incoming', T>>
 type Places = Sides<Path>
 
-function mergeValue(sides: Sides<JsonValue | undefined>, at: Places, settle: SettleJson): JsonValue | undefined {
+function mergeValue(sides: Sides<JsonValue | undefined>, at: Places, by: SettleJson): JsonValue | undefined {
   const { base, current, incoming } = sides
   if (incoming === base || incoming === current) return current
   if (current === base) return incoming
-  if (isObject(base) && isObject(current) && isObject(incoming)) {
-    return mergeObjects({ base, current, incoming }, at, settle)
+  const form = at.current.length === 0 ? 'parts' : by.formAt(at.current, at.incoming)
+  if (form === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
+    return mergeObjects({ base, current, incoming }, at, by)
   }
-  if (Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
-    return mergeArrays({ base, current, incoming }, at, settle)
+  if (form === 'parts' && Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
+    return mergeArrays({ base, current, incoming }, at, by)
   }
   if (same(incoming, base) || same(incoming, current)) return current
   if (same(current, base)) return incoming
-  const choice = settle(overlapAt(at, toValue(base), toValue(current), toValue(incoming)))
+  if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
+    const merged = form === 'lines' ? mergedLines(base, current, incoming) : null
+    if (merged !== null) return merged
+  }
+  const choice = by.settle(overlapAt(at, toValue(base), toValue(current), toValue(incoming)))
   return typeof choice === 'string' ? sides[choice] : choice.value
+}
+
+/** Null where lines overlap: the overlap is the whole field (CONF-6). */
+function mergedLines(base: string, current: string, incoming: string): string | null {
+  let clean = true
+  const merged = mergeText(base, current, incoming, () => {
+    clean = false
+    return 'current'
+  })
+  return clean ? merged : null
 }
 
 const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && contentEquals(a, b))
 
-function mergeObjects(sides: Sides<JsonObject>, at: Places, settle: SettleJson): JsonObject {
+function mergeObjects(sides: Sides<JsonObject>, at: Places, by: SettleJson): JsonObject {
   const { base, current, incoming } = sides
   const keys = Object.keys(incoming).filter((key) => incoming[key] !== member(base, key))
   for (const key of Object.keys(base)) if (!Object.hasOwn(incoming, key)) keys.push(key)
   let merged = current
   for (const key of keys.sort()) {
     const members = { base: member(base, key), current: member(current, key), incoming: member(incoming, key) }
-    const value = mergeValue(members, stepInto(at, { base: key, current: key, incoming: key }), settle)
+    const value = mergeValue(members, stepInto(at, { base: key, current: key, incoming: key }), by)
     if (value === members.current) continue
     if (merged === current) merged = { ...current }
     if (value === undefined) delete merged[key]
@@ -86,7 +120,7 @@ function mergeObjects(sides: Sides<JsonObject>, at: Places, settle: SettleJson):
   return merged
 }
 
-function mergeArrays(sides: Sides<JsonValue[]>, at: Places, settle: SettleJson): JsonValue[] {
+function mergeArrays(sides: Sides<JsonValue[]>, at: Places, by: SettleJson): JsonValue[] {
   const currentRuns = alignElements(sides.base, sides.current)
   const incomingRuns = alignElements(sides.base, sides.incoming)
   if (incomingRuns.length === 0) return sides.current
@@ -94,7 +128,7 @@ function mergeArrays(sides: Sides<JsonValue[]>, at: Places, settle: SettleJson):
   let kept = 0
   for (const stretch of weave(singly(currentRuns, incomingRuns), singly(incomingRuns, currentRuns))) {
     append(merged, sides.base.slice(kept, stretch.base[0]))
-    append(merged, settledElements(sides, stretch, at, settle))
+    append(merged, settledElements(sides, stretch, at, by))
     kept = stretch.base[1]
   }
   append(merged, sides.base.slice(kept))
@@ -126,7 +160,7 @@ function singly(runs: readonly Run[], otherRuns: readonly Run[]): Run[] {
   })
 }
 
-function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places, settle: SettleJson): JsonValue[] {
+function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places, by: SettleJson): JsonValue[] {
   if (stretch.changedBy !== 'both') return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
   const places = stepInto(at, { base: stretch.base[0], current: stretch.current[0], incoming: stretch.incoming[0] })
   const elements = {
@@ -136,7 +170,7 @@ function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places
   }
   const { base, current, incoming } = elements
   if (base.length === 1 && current.length === 1 && incoming.length === 1) {
-    const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, places, settle)
+    const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, places, by)
     return value === undefined ? [] : [value]
   }
   if (contentEquals(current, incoming)) return current
@@ -147,7 +181,7 @@ function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places
     elementsValue(current, several),
     elementsValue(incoming, several),
   )
-  const choice = settle(several ? { ...overlap, elements: true } : overlap)
+  const choice = by.settle(several ? { ...overlap, elements: true } : overlap)
   if (typeof choice === 'string') return elements[choice]
   return several && Array.isArray(choice.value) ? choice.value : [choice.value]
 }

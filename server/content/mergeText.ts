@@ -54,9 +54,13 @@ function settled(sides: Lines, stretch: Stretch, settle: SettleText): [lines: re
   const isSameChange = overlap.current === overlap.incoming && sameLength(stretch)
   const choice = isSameChange ? 'current' : settle(overlap)
   if (typeof choice === 'string') return [sides[choice], stretch[choice]]
-  const lines = choice.text === '' && !readsAsEmptyLine(overlap) ? [] : splitLines(choice.text)
+  const lines = linesOf(choice.text, overlap)
   return [lines, [0, lines.length]]
 }
+
+/** The lines of a text chosen for an overlap. */
+export const linesOf = (text: string, overlap: TextOverlap): string[] =>
+  text === '' && !readsAsEmptyLine(overlap) ? [] : splitLines(text)
 
 /** No lines and one empty line are both shown as `''`. */
 const sameLength = ({ current, incoming }: Stretch): boolean => current[1] - current[0] === incoming[1] - incoming[0]

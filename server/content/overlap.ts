@@ -30,6 +30,18 @@ export interface JsonOverlap {
 
 export type Overlap = TextOverlap | JsonOverlap
 
+/** An overlap of a live merge, with where it is in the merged text and what the merge made of it. */
+export interface LiveTextOverlap extends TextOverlap {
+  readonly lines: TextOverlap['lines'] & { readonly merged: Range }
+  readonly merged: string
+}
+/** The same of a json content. */
+export interface LiveJsonOverlap extends JsonOverlap {
+  readonly pointers: JsonOverlap['pointers'] & { readonly merged: string }
+  readonly merged: Value
+}
+export type LiveOverlap = LiveTextOverlap | LiveJsonOverlap
+
 /** What shall stand at an overlap: a side, or for json a value (`elements`: the list), for text lines. */
 export type Choice = 'base' | 'current' | 'incoming' | { readonly value: JsonValue } | { readonly text: string }
 

@@ -1,8 +1,8 @@
 import type * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
-import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind } from './content.ts'
+import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind, type Path } from './content.ts'
 import { effectBetween, type Effect } from './effect.ts'
-import { readJson, writeJson, type PlainValues } from './json.ts'
+import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from './json.ts'
 import { bracketBytes, scalarBytes } from './limits.ts'
 import { readText, writeText } from './text.ts'
 
@@ -35,6 +35,11 @@ export class ContentView {
     if (this.#isChanging()) return this.#read(new WeakMap())
     this.#content ??= this.#read(this.#plain)
     return this.#content
+  }
+
+  /** What shared type stands at a path of a json content. */
+  sharedAt(path: Path): SharedAt | null {
+    return this.#root.kind === 'json' ? sharedAt(this.#root.type, path) : null
   }
 
   /** Turns the content into `to` by the smallest change (SPEC DOC-8). Call it within `doc.transact`. */

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { crc32 } from 'node:zlib'
-import type { Content } from '../content/content.ts'
+import type { Content, Path } from '../content/content.ts'
+import type { SharedAt } from '../content/json.ts'
 import { encodeEffect, type Effect } from '../content/effect.ts'
 import { checkContent, measureContent, type ContentLimits, type LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
@@ -18,7 +19,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from '../locks/known.ts'
 import type { LockPass, LockState } from '../locks/lock.ts'
 import type { Append, Snapshot } from '../storage/storage.ts'
-import type { Committer, Staged } from './commit.ts'
+import type { ActParts, Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 
@@ -47,6 +48,20 @@ export interface CommittedUpdate {
   readonly version: Version
   /** Yjs v1 update. */
   readonly update: Uint8Array
+}
+
+/** What an update does to a document, as it is judged in the tick in which it is applied. */
+export interface LiveMerge {
+  /** Called before the update is applied, with what it meets. */
+  before(head: Head, content: Content, sharedAt: (path: Path) => SharedAt | null): void
+  /** Called after; what it answers is stored in the act of the entry. */
+  after(head: Head, content: Content, at: number): Pick<ActParts, 'conflicts' | 'contents' | 'events'>
+}
+
+const NOTHING_BESIDES: Pick<ActParts, 'conflicts' | 'contents' | 'events'> = {
+  conflicts: [],
+  contents: new Map(),
+  events: [],
 }
 
 export interface ReplicaOptions {
@@ -176,26 +191,37 @@ export class Replica {
 
   /**
    * Applies a guarded live update now; resolves with the version of its entry once it is on disk, or null
-   * if it changed nothing. Rejects with `content-too-large` or `content-too-complex` (the replica goes on),
-   * or with whatever ended the replica. The caller has looked at the lock, which `tokenHash` is of.
+   * if it changed nothing. `merge` judges what it did. Rejects with `content-too-large` or `content-too-complex`
+   * (the replica goes on), or with whatever ended the replica. The caller has looked at the lock, which
+   * `tokenHash` is of.
    */
-  async applyLive(update: Uint8Array, author: PrincipalId, tokenHash: LockHash | null = null): Promise<Version | null> {
+  async applyLive(
+    update: Uint8Array,
+    author: PrincipalId,
+    { merge, tokenHash = null }: { readonly merge?: LiveMerge | null; readonly tokenHash?: LockHash | null } = {},
+  ): Promise<Version | null> {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
     this.#assertRoomFor(update)
     const pass: LockPass = { by: 'edit', principal: author, tokenHash }
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
+    merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
-    if (this.#captured.length === 0) return null
+    if (this.#captured.length === 0) return merge ? this.#keepBesides(merge, authorship.at) : null
     const staged = this.#stage(this.headAfter(authorship), authorship)
-    const result = await this.#committer.commit([staged], {
-      at: authorship.at,
-      conflicts: [],
-      contents: new Map(),
-      events: [],
-    })
+    const besides = merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES
+    const result = await this.#committer.commit([staged], { at: authorship.at, ...besides })
     if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
     return staged.append.entry.version
+  }
+
+  /** What is to be kept of an update that changed nothing: a delete of what was replaced meanwhile. */
+  async #keepBesides(merge: LiveMerge, at: number): Promise<null> {
+    const besides = merge.after(this.#applied, this.content(), at)
+    if (besides.conflicts.length === 0) return null
+    await this.whenCommitted(this.#applied.version)
+    await this.#committer.commit([], { at, ...besides })
+    return null
   }
 
   /** Resolves once everything applied up to `version` is on disk; rejects with what ended the replica. */

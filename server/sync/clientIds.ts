@@ -13,6 +13,15 @@ export class ClientIds {
     return this.#users.get(client)?.principal ?? null
   }
 
+  /** The session that uses the id. */
+  memberOf(client: number): Member | null {
+    return this.#users.get(client) ?? null
+  }
+
+  idsOf(member: Member): Iterable<number> {
+    return this.#ids.get(member) ?? []
+  }
+
   /** Does nothing where somebody else uses the id. */
   claim(member: Member, client: number): void {
     const ids = this.#ids.get(member) ?? new Set()

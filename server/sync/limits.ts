@@ -13,6 +13,12 @@ export interface SyncLimits {
   readonly refusedConnections: number
   /** Between pings; a peer that lets two pass without a sign of life is gone, and its socket is cut. */
   readonly pingMs: number
+  /** CONF-7: edits made without knowledge of what is younger than this raise nothing. */
+  readonly windowMs: number
+  /** What is held of a session that returns, until it has told and seen everything; past it, it is taken in at once. */
+  readonly heldBytes: number
+  /** For a session to answer our SyncStep1, which a stock client does at once; then what is held is taken in. */
+  readonly confirmMs: number
   /** For a peer to answer a close, before its socket is cut. */
   readonly closeGraceMs: number
 }
@@ -27,6 +33,9 @@ export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   refusalMs: 5_000,
   refusedConnections: 1_000,
   pingMs: 30_000,
+  windowMs: 2_000,
+  heldBytes: 16 * MEBIBYTE,
+  confirmMs: 60_000,
   closeGraceMs: 3_000,
 }
 

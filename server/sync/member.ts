@@ -5,6 +5,7 @@ import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
 import { Outbox, type Line } from './outbox.ts'
 import { EMPTY_AWARENESS, type ServerMessage } from './protocol.ts'
+import { Presence } from './presence.ts'
 import { openSession, step, type SessionAction, type SessionEvent, type SessionState } from './session.ts'
 
 /** What a room needs of a connection, whatever protocol it speaks. */
@@ -32,6 +33,8 @@ export class Member implements AwarenessMember {
   readonly principal: PrincipalId
   readonly mayWrite: boolean
   readonly channel: Channel
+  /** Null for a session that may only read. */
+  readonly presence: Presence | null
   /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
   isHeard = true
   readonly #limits: SyncLimits
@@ -52,12 +55,14 @@ export class Member implements AwarenessMember {
     this.#limits = limits
     this.#environment = environment
     this.#state = openSession(access)
+    this.presence = this.mayWrite ? new Presence(environment.monotonicMs()) : null
     const line: Line = {
       frameOf: (message) => channel.frameOf(message),
       write: (frame, taken) => {
         this.#lastSentMs = environment.monotonicMs()
         channel.write(frame, taken)
       },
+      ping: (mark) => channel.ping(mark),
     }
     this.#outbox = new Outbox(line, limits.readerBufferBytes, () => onTooSlow(this))
     this.#lastSentMs = environment.monotonicMs()
@@ -82,6 +87,11 @@ export class Member implements AwarenessMember {
   /** Sends an update, or our SyncStep1, after what was sent before. */
   send(message: ServerMessage): void {
     this.#outbox.push(message)
+  }
+
+  /** Sends a ping after what was sent before. */
+  mark(id: number): void {
+    this.#outbox.pushMark(id)
   }
 
   /** Sends what waits for no answer. */

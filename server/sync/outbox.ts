@@ -12,6 +12,8 @@ export interface Line {
   frameOf(message: ServerMessage): Uint8Array
   /** `taken` is called once the network took the frame, or never will. */
   write(frame: Uint8Array, taken: () => void): void
+  /** Sends, behind what was written, something that the client's line answers with the same number. */
+  ping(mark: number): void
 }
 
 interface Answer {
@@ -21,7 +23,7 @@ interface Answer {
   next: number
 }
 
-type Waiting = { readonly frame: Uint8Array } | { readonly answer: Answer }
+type Waiting = { readonly frame: Uint8Array } | { readonly mark: number } | { readonly answer: Answer }
 
 /**
  * What one session is still to be sent. What concerns the document goes in order: an answer may be large and
@@ -51,6 +53,13 @@ export class Outbox {
     const frame = this.#line.frameOf(message)
     this.#inOrder.push({ frame })
     this.#waits(frame)
+  }
+
+  /** Sends a ping after everything that was pushed in order before it. */
+  pushMark(mark: number): void {
+    if (this.#isStopped) return
+    this.#inOrder.push({ mark })
+    this.#pump()
   }
 
   /** Sends a message that has nothing to do with the document as soon as the line is free. */
@@ -111,6 +120,11 @@ export class Outbox {
       this.#inOrder.shift()
       this.#waitingBytes -= next.frame.length
       this.#write(next.frame)
+      return true
+    }
+    if ('mark' in next) {
+      this.#inOrder.shift()
+      this.#line.ping(next.mark)
       return true
     }
     const { answer } = next

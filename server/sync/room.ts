@@ -2,15 +2,17 @@ import * as Y from 'yjs'
 import type { CommittedUpdate, Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { PrincipalId } from '../foundation/ids.ts'
+import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../locks/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
 import { ClientIds } from './clientIds.ts'
+import type { Departures } from './departures.ts'
 import { admit } from './guard.ts'
 import type { SyncLimits } from './limits.ts'
 import { Member, type Channel } from './member.ts'
 import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
+import { Returns, type Change, type ReturnJudge } from './returns.ts'
 import type { SessionEvent } from './session.ts'
 import { slices } from './slices.ts'
 
@@ -30,18 +32,23 @@ export type LiveReplica = Pick<
 >
 
 /** A hold on a replica. */
-export interface LiveLease {
-  readonly replica: LiveReplica
+export interface LiveLease<R extends LiveReplica = LiveReplica> {
+  readonly replica: R
   release(): void
 }
 
-export interface RoomOptions {
+export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   /** Held until the room is empty. */
-  readonly lease: LiveLease
+  readonly lease: LiveLease<R>
+  readonly judge: ReturnJudge<R>
+  /** Of all rooms. */
+  readonly departures: Departures
   /** SPEC DOC-10. */
   readonly maxDepth: number
   readonly limits: SyncLimits
   readonly environment: Environment
+  /** Whether a lock of somebody else makes what this principal writes wait, until `release` is called (LOCK-4). */
+  readonly mustWait?: (principal: PrincipalId) => boolean
   /** Called once, when the last session is gone or the replica has ended. */
   readonly onClosed: () => void
   /** Told of errors that are bugs; the session at fault ends with 1011. */
@@ -52,6 +59,8 @@ export interface RoomOptions {
 export interface Seat {
   /** Takes a message of the client. Never throws. */
   receive(message: ClientMessage): void
+  /** The line answered a ping of the channel, which tells that the client has what was sent before. Never throws. */
+  answered(mark: number): void
   /** The connection is gone, or is being closed by its owner. Idempotent. */
   leave(): void
 }
@@ -60,9 +69,10 @@ export interface Seat {
  * The open sessions of one document. An update is guarded, applied, committed, and only then shown to all,
  * its sender included (SYNC-2).
  */
-export class Room {
-  readonly replica: LiveReplica
-  readonly #options: RoomOptions
+export class Room<R extends LiveReplica = LiveReplica> {
+  readonly replica: R
+  readonly #options: RoomOptions<R>
+  readonly #returns: Returns
   readonly #members = new Set<Member>()
   readonly #awareness = new Awareness()
   readonly #clientIds = new ClientIds()
@@ -71,7 +81,7 @@ export class Room {
   #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
   #isClosed = false
 
-  constructor(options: RoomOptions) {
+  constructor(options: RoomOptions<R>) {
     this.#options = options
     this.replica = options.lease.replica
     const stops = [
@@ -79,6 +89,36 @@ export class Room {
       this.replica.onEnded((problem) => this.#end(problem)),
     ]
     this.#stopListening = () => stops.forEach((stop) => stop())
+    this.#returns = this.#openReturns()
+  }
+
+  #openReturns(): Returns {
+    const { limits, environment, judge, departures } = this.#options
+    return new Returns({
+      document: this.replica.id,
+      doc: this.replica.doc,
+      departures,
+      limits,
+      environment,
+      prepare: (returned) => judge.prepare(this.replica, returned),
+      apply: (member, change) => this.#guarded(member, () => this.#apply(member, change)),
+      catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
+      appliedVersion: () => this.replica.appliedVersion,
+      members: () => this.#members,
+      mustWait: (principal) => this.#options.mustWait?.(principal) ?? false,
+      fail: (member, error) => this.#fail(member, error),
+      onIdle: () => this.#shutWhenEmpty(),
+    })
+  }
+
+  /** The lock is over for which sessions waited (LOCK-4): they come back as from any absence. */
+  release(): void {
+    this.#returns.release()
+  }
+
+  /** Resolves once what sessions brought that are gone is taken in. */
+  settled(): Promise<void> {
+    return this.#returns.settled()
   }
 
   get size(): number {
@@ -95,19 +135,22 @@ export class Room {
     for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
     return {
       receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
+      answered: (mark) => this.#guarded(member, () => this.#returns.seen(member, mark)),
       leave: () => this.#leave(member),
     }
   }
 
   #receive(member: Member, message: ClientMessage): void {
     if (!member.isHeard) return
+    if (member.presence) member.presence.lastHeardMs = this.#options.environment.monotonicMs()
     const version = this.replica.appliedVersion
     switch (message.type) {
       case 'sync-step-1':
+        this.#returns.asks(member, message.stateVector)
         return this.#stepToAnswer(member, { type: 'asks', stateVector: message.stateVector, version })
       case 'sync-step-2':
       case 'update':
-        if (member.step({ type: 'brings' }).do === 'apply') this.#apply(member, message.update, message.type)
+        if (member.step({ type: 'brings' }).do === 'apply') this.#returns.brings(member, message.update, message.type)
         return
       case 'awareness':
         if (member.step({ type: 'announces' }).do === 'announce') this.#announce(member, message.body)
@@ -125,9 +168,10 @@ export class Room {
     if (action.do !== 'answer') return
     const { appliedVersion } = this.replica
     member.answer(this.#answerTo(action.stateVector), this.replica.whenCommitted(appliedVersion), () => {
-      this.#guarded(member, () =>
-        this.#stepToAnswer(member, { type: 'answer-sent', version: this.replica.appliedVersion }),
-      )
+      this.#guarded(member, () => {
+        this.#returns.answered(member)
+        this.#stepToAnswer(member, { type: 'answer-sent', version: this.replica.appliedVersion })
+      })
     })
   }
 
@@ -144,7 +188,7 @@ export class Room {
     return Y.encodeStateAsUpdate(this.replica.doc, Y.encodeStateVector(new Map(stateVector)))
   }
 
-  #apply(member: Member, update: Uint8Array, message: 'sync-step-2' | 'update'): void {
+  #apply(member: Member, { update, message, merge }: Change): void {
     const { head, doc, lock } = this.replica
     const pass = { by: 'edit', principal: member.principal, tokenHash: null } as const
     if (decide(lock.state, { type: 'writes', pass }).do === 'refuse') {
@@ -166,7 +210,7 @@ export class Room {
     this.#claimWritten(member, admission.extended, message)
     const before = this.replica.appliedVersion
     member.unsaved(update.length)
-    this.replica.applyLive(update, member.principal).then(
+    this.replica.applyLive(update, member.principal, { merge }).then(
       () => member.saved(update.length),
       (error: unknown) => {
         member.saved(update.length)
@@ -174,7 +218,9 @@ export class Room {
       },
     )
     // New structs always make a version; without one the update was refused, as the promise is about to tell.
-    if (admission.extended.length > 0 && this.replica.appliedVersion === before) member.isHeard = false
+    const after = this.replica.appliedVersion
+    if (admission.extended.length > 0 && after === before) member.isHeard = false
+    if (after !== before) member.presence?.writing.add(after)
   }
 
   /**
@@ -183,7 +229,13 @@ export class Room {
    */
   #claimWritten(member: Member, clients: readonly number[], message: 'sync-step-2' | 'update'): void {
     if (message === 'sync-step-2' && this.#awareness.hasId(member)) return
-    for (const client of clients) this.#clientIds.claim(member, client)
+    for (const client of clients) this.#claim(member, client)
+  }
+
+  #claim(member: Member, client: number): void {
+    if (!this.#members.has(member)) return
+    this.#returns.uses(member, client, this.#clientIds.memberOf(client))
+    this.#clientIds.claim(member, client)
   }
 
   #announce(member: Member, body: Uint8Array): void {
@@ -191,7 +243,7 @@ export class Room {
     if (!entries) return this.#close(member, 'invalid-request', 'malformed awareness')
     const own = this.#awareness.announce(member, entries)
     // A reader writes nothing, so it keeps nobody from writing.
-    if (member.mayWrite) for (const { client } of own) this.#clientIds.claim(member, client)
+    if (member.mayWrite) for (const { client } of own) this.#claim(member, client)
     this.#tell(own, member)
   }
 
@@ -211,8 +263,9 @@ export class Room {
   #show({ version, update }: CommittedUpdate): void {
     const messages = slices(update).map((slice): ServerMessage => ({ type: 'update', update: slice }))
     for (const member of [...this.#members]) {
-      if (member.step({ type: 'committed', version }).do !== 'show') continue
+      if (member.step({ type: 'committed', version }).do !== 'show' || isSilent(member, version)) continue
       for (const message of messages) member.send(message)
+      this.#returns.sent(member, version)
     }
   }
 
@@ -248,18 +301,37 @@ export class Room {
   #leave(member: Member): void {
     if (!this.#members.delete(member)) return
     member.step({ type: 'ends' })
+    this.#returns.left(member, this.#clientIds.idsOf(member))
     this.#clientIds.left(member)
     this.#tell(this.#awareness.leave(member), member)
-    if (this.#members.size === 0) this.#shut()
+    this.#shutWhenEmpty()
+  }
+
+  #shutWhenEmpty(): void {
+    if (this.#members.size === 0 && !this.#returns.isBusy) this.#shut()
+  }
+
+  /** What a session missed while it waited for a lock. */
+  #catchUp(member: Member, stateVector: StateVector): void {
+    const version = this.replica.appliedVersion
+    const messages = slices(this.#encode(stateVector)).map((update): ServerMessage => ({ type: 'update', update }))
+    member.answer(messages, this.replica.whenCommitted(version), () => this.#returns.sent(member, version))
   }
 
   #shut(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#stopListening()
+    this.#returns.stop()
     this.#options.lease.release()
     this.#options.onClosed()
   }
+}
+
+/** It waits for a lock: what is newer comes when that is over (LOCK-4). */
+function isSilent({ presence }: Member, version: Version): boolean {
+  const silence = presence?.silence ?? null
+  return silence !== null && version > silence.after
 }
 
 function answerMessages(update: Uint8Array): ServerMessage[] {

@@ -4,15 +4,17 @@ import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
 import type { Channel } from './member.ts'
-import { Room, type LiveLease, type Seat } from './room.ts'
+import type { ReturnJudge } from './returns.ts'
+import { Room, type LiveLease, type LiveReplica, type Seat } from './room.ts'
 
 /** The documents in memory, as rooms use them. */
-export interface LiveReplicas {
-  lease(id: DocumentId): Promise<LiveLease | Absent>
+export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
+  lease(id: DocumentId): Promise<LiveLease<R> | Absent>
   /** Rejects with `already-exists` when another was faster. */
-  create(wanted: NewLiveDocument): Promise<LiveLease>
+  create(wanted: NewLiveDocument): Promise<LiveLease<R>>
 }
 
 interface NewLiveDocument {
@@ -21,12 +23,15 @@ interface NewLiveDocument {
   readonly by: PrincipalId
 }
 
-export interface RoomsOptions {
-  readonly replicas: LiveReplicas
+export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
+  readonly replicas: LiveReplicas<R>
+  readonly judge: ReturnJudge<R>
   readonly environment: Environment
   /** SPEC DOC-10. */
   readonly maxDepth: number
   readonly limits?: SyncLimits
+  /** See `RoomOptions`. */
+  readonly mustWait?: (document: DocumentId, principal: PrincipalId) => boolean
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -43,11 +48,12 @@ export interface JoinRequest {
 const CREATE_ATTEMPTS = 3
 
 /** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
-export class Rooms {
-  readonly #options: RoomsOptions
-  readonly #rooms = new Map<DocumentId, Room>()
+export class Rooms<R extends LiveReplica = LiveReplica> {
+  readonly #options: RoomsOptions<R>
+  readonly #rooms = new Map<DocumentId, Room<R>>()
+  readonly #departures = new Departures()
 
-  constructor(options: RoomsOptions) {
+  constructor(options: RoomsOptions<R>) {
     this.#options = options
   }
 
@@ -84,7 +90,17 @@ export class Rooms {
     }
   }
 
-  async #leaseOrCreate(id: DocumentId, wanted: NewLiveDocument | null): Promise<LiveLease> {
+  /** A lock on the document is over (LOCK-4). */
+  release(document: DocumentId): void {
+    this.#rooms.get(document)?.release()
+  }
+
+  /** Resolves once everything is taken in that sessions brought which are gone. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#rooms.values()].map((room) => room.settled()))
+  }
+
+  async #leaseOrCreate(id: DocumentId, wanted: NewLiveDocument | null): Promise<LiveLease<R>> {
     for (let attempt = 1; ; attempt++) {
       const found = await this.#options.replicas.lease(id)
       if ('replica' in found) return found
@@ -100,18 +116,29 @@ export class Rooms {
   }
 
   /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
-  #roomOf(lease: LiveLease): Room {
+  #roomOf(lease: LiveLease<R>): Room<R> {
     const { id } = lease.replica
     const known = this.#rooms.get(id)
     if (known?.replica === lease.replica) {
       lease.release()
       return known
     }
-    const { environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
+    const { judge, environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
     const onClosed = (): void => {
       if (this.#rooms.get(id) === room) this.#rooms.delete(id)
     }
-    const room = new Room({ lease, maxDepth, limits, environment, onClosed, onUnexpected })
+    const mustWait = (principal: PrincipalId): boolean => this.#options.mustWait?.(id, principal) ?? false
+    const room = new Room({
+      lease,
+      judge,
+      departures: this.#departures,
+      mustWait,
+      maxDepth,
+      limits,
+      environment,
+      onClosed,
+      onUnexpected,
+    })
     this.#rooms.set(id, room)
     return room
   }

@@ -59,8 +59,9 @@ export class YSocket implements Channel {
       })
     })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => {
+    socket.on('pong', (data) => {
       this.#unansweredPings = 0
+      if (this.#state.name === 'open' && data.length > 0) this.#state.seat.answered(Number(data.toString()))
     })
     // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
     socket.on('error', () => undefined)
@@ -111,6 +112,10 @@ export class YSocket implements Channel {
 
   write(frame: Uint8Array, taken: () => void): void {
     this.#socket.send(frame, { binary: true }, () => taken())
+  }
+
+  ping(mark: number): void {
+    this.#socket.ping(String(mark))
   }
 
   pause(): void {

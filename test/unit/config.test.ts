@@ -31,6 +31,7 @@ describe('configuration', () => {
       maxContentNodes: 100_000,
       replicaIdleMs: 30_000,
       replicaBudgetBytes: 256 * 1024 * 1024,
+      concurrentEditWindowMs: 2_000,
       eventRetentionDays: 7,
       conflictRetentionDays: 90,
       development: true,

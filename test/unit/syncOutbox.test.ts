@@ -19,6 +19,7 @@ function slowLine(limitBytes = 64 * KIBIBYTE) {
       written.push(frame)
       takes.push(taken)
     },
+    ping: (mark: number) => void written.push(Uint8Array.of(0x30 + mark)),
   }
   return {
     outbox: new Outbox(line, limitBytes, onOverflow),
@@ -144,6 +145,7 @@ describe('an outbox', () => {
         written.push(frame)
         taken()
       },
+      ping: vi.fn(),
     }
     const outbox = new Outbox(line, 10, vi.fn())
     const many = Array.from({ length: 2_000 }, () => message('x'))

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { ParleyError, type ProblemCode } from '../../server/foundation/problems.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
+import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
@@ -45,6 +46,12 @@ class Client implements Channel {
     else taken()
   }
 
+  ping(mark: number): void {
+    const answer = (): void => this.#seat?.answered(mark)
+    if (this.isStalled) this.#taken.push(answer)
+    else queueMicrotask(answer)
+  }
+
   pause(): void {
     this.isPaused = true
   }
@@ -81,6 +88,8 @@ function setUp(options: { limits?: Partial<SyncLimits>; replica?: FakeReplica } 
   const onUnexpected = vi.fn()
   const room = new Room({
     lease: { replica, release },
+    judge: { prepare: () => Promise.resolve(null) },
+    departures: new Departures(),
     maxDepth: 64,
     limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
     environment,

@@ -44,7 +44,7 @@ class FakeSocket extends EventEmitter {
   }
   ping(): void {
     this.pings += 1
-    if (!this.isDeaf) this.emit('pong')
+    if (!this.isDeaf) this.emit('pong', Buffer.alloc(0))
   }
   /** What the peer sends. */
   receive(frame: Uint8Array): void {
@@ -60,6 +60,9 @@ function principal(expiresAtMs: number, access: Record<string, string[]> = { '*'
   return { sub: toPrincipalId('alice'), name: null, grants, issuedAt: 0, expiresAt: expiresAtMs / 1000, tokenId: null }
 }
 
+/** Nothing is ever raised. */
+const noJudge = { prepare: () => Promise.resolve(null) }
+
 function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } = {}) {
   const environment = new ManualEnvironment()
   const replica = new FakeReplica()
@@ -68,7 +71,7 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const lease = () => Promise.resolve({ replica, release })
   const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10 }
   const replicas: LiveReplicas = { lease, create: lease, ...options.replicas }
-  const rooms = new Rooms({ replicas, environment, maxDepth: 64, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, judge: noJudge, environment, maxDepth: 64, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })

@@ -1,0 +1,129 @@
+import type { Content } from '../content/content.ts'
+import { mergeJson } from '../content/mergeJson.ts'
+import { toPointer } from '../content/pointer.ts'
+import type { Head } from '../documents/document.ts'
+import { divide, mayMatter, withEvidence, type Knowledge } from '../documents/knowledge.ts'
+import { MAX_OPEN_CONFLICTS } from '../documents/openConflicts.ts'
+import type { LiveMerge, Replica } from '../documents/replica.ts'
+import { workOutReturn, type Returned } from '../documents/returned.ts'
+import { invariant } from '../foundation/assert.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { PrincipalId, Version } from '../foundation/ids.ts'
+import { conflictDetected } from '../notifications/events.ts'
+import type { Storage } from '../storage/storage.ts'
+import { concurrentEdit, type Forms } from './concurrentEdit.ts'
+import { newConflictId } from './ids.ts'
+
+/** Edits of a client that did not know everything the document holds. */
+export interface Return {
+  readonly author: PrincipalId
+  readonly knowledge: Knowledge
+  /** Everything it brings, as one update. */
+  readonly update: Uint8Array
+}
+
+/** Judges what becomes of edits that were made without knowledge of others' (SPEC CONF-6). */
+export class ReturnJudge {
+  readonly #storage: Storage
+  readonly #environment: Environment
+
+  constructor(storage: Storage, environment: Environment) {
+    this.#storage = storage
+    this.#environment = environment
+  }
+
+  /**
+   * Works out both sides of the return; what it answers judges the merge when it is applied. Null where the
+   * client knew everything that counts. Rejects as `workOutReturn` does, or with what ended the replica.
+   */
+  async prepare(replica: Replica, returned: Return): Promise<LiveMerge | null> {
+    const storage = this.#storage
+    const found = await divide(storage, replica, returned.knowledge)
+    const divided = withEvidence(found, returned.update)
+    const unseen = divided.later.filter((entry) => entry.known !== 'all')
+    if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
+    const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
+    const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
+    const isKept = await this.#hasRoom(replica, returned.author)
+    return new Merge({ sides, since: divided.prefix, own, isKept, author: returned.author }, this.#environment)
+  }
+
+  /** CONF-9: so many open conflicts a principal and document; what is past that is merged as any other edit. */
+  async #hasRoom(replica: Replica, author: PrincipalId): Promise<boolean> {
+    const open = await this.#storage.conflicts({
+      patterns: [{ exact: replica.id }],
+      statuses: ['open'],
+      kinds: ['concurrent-edit'],
+      author,
+      before: null,
+      limit: MAX_OPEN_CONFLICTS,
+    })
+    return open.length < MAX_OPEN_CONFLICTS
+  }
+}
+
+interface Prepared {
+  readonly sides: Returned
+  readonly since: Version
+  readonly own: readonly Version[]
+  readonly isKept: boolean
+  readonly author: PrincipalId
+}
+
+class Merge implements LiveMerge {
+  readonly #prepared: Prepared
+  readonly #environment: Environment
+  #current: { readonly version: Version; readonly content: Content } | null = null
+  #forms: Forms = { texts: [], wholes: [] }
+
+  constructor(prepared: Prepared, environment: Environment) {
+    this.#prepared = prepared
+    this.#environment = environment
+  }
+
+  before(head: Head, content: Content, sharedAt: Returned['sharedAt']): void {
+    this.#current = { version: head.version, content }
+    this.#forms = formsOf(this.#prepared.sides, content, sharedAt)
+  }
+
+  after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
+    const { sides, since, own, author, isKept } = this.#prepared
+    invariant(this.#current !== null, 'a merge is looked at before and after')
+    const kept = concurrentEdit({
+      id: newConflictId(this.#environment),
+      at,
+      head,
+      author,
+      base: { content: sides.base, version: sides.baseVersion },
+      since,
+      own,
+      current: this.#current,
+      incoming: sides.incoming,
+      merged: content,
+      forms: this.#forms,
+    })
+    if (kept === null || !isKept) return { conflicts: [], contents: new Map(), events: [] }
+    const { record, contents } = kept
+    return { conflicts: [{ op: 'insert', record }], contents, events: [conflictDetected(record)] }
+  }
+}
+
+/**
+ * Where both sides changed a shared text, which is compared by lines, and where they hold different things: the
+ * other side replaced what one edited, or plain values, of which a live edit replaces the whole.
+ */
+function formsOf({ base, incoming, sharedAt }: Returned, current: Content, currentAt: Returned['sharedAt']): Forms {
+  const forms = { texts: new Array<string>(), wholes: new Array<string>() }
+  if (typeof base === 'string' || typeof current === 'string' || typeof incoming === 'string') return forms
+  const keepCurrent = (): 'current' => 'current'
+  mergeJson(base, current, incoming, keepCurrent, (path, incomingPath) => {
+    const [here, there] = [currentAt(path), sharedAt(incomingPath)]
+    if (here === null || here.id !== there?.id) {
+      forms.wholes.push(toPointer(path))
+      return 'whole'
+    }
+    if (here.isText) forms.texts.push(toPointer(path))
+    return here.isText ? 'lines' : 'parts'
+  })
+  return forms
+}

@@ -1,0 +1,270 @@
+import { alignElements, spanLength, splitLines, type Span } from './align.ts'
+import { isObject, member, toValue, type JsonObject, type JsonValue, type Path, type Value } from './content.ts'
+import { canonicalJson, contentEquals } from './equal.ts'
+import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
+import { mergeJson, type FormAt, type JsonChoice } from './mergeJson.ts'
+import type { JsonOverlap, LiveJsonOverlap } from './overlap.ts'
+import { parsePointer, toPointer, valueAt } from './pointer.ts'
+
+/** As `TextSides`, of a json content. */
+export interface JsonSides {
+  readonly base: JsonObject
+  readonly current: JsonObject
+  readonly incoming: JsonObject
+  readonly merged: JsonObject
+  readonly seen: JsonObject
+}
+
+/** A place in a content: a member or element at a path, or with `span` elements of the array there. */
+interface Target {
+  readonly at: Path
+  readonly span: Span | null
+}
+
+/** An overlap and where it is in the content that is looked at. */
+interface Found {
+  readonly overlap: LiveJsonOverlap
+  readonly target: Target
+}
+
+/** The overlaps of a live merge, in order: pointers of both sides that meet, and what the merge made on its own. */
+export function liveJsonOverlaps(sides: JsonSides, formAt: FormAt): LiveJsonOverlap[] {
+  return findOverlaps(sides, formAt).map(({ overlap }) => overlap)
+}
+
+/** The content that is looked at, with a value chosen for each overlap in its place. */
+export function rewriteJson(
+  sides: JsonSides,
+  formAt: FormAt,
+  settle: (overlap: LiveJsonOverlap) => JsonChoice,
+): JsonObject {
+  const edits = findOverlaps(sides, formAt).map(({ overlap, target }) => {
+    const choice = settle(overlap)
+    return editOf(target, typeof choice === 'string' ? overlap[choice] : toValue(choice.value), overlap.elements)
+  })
+  return applyJsonEdits(sides.seen, edits.toReversed())
+}
+
+function editOf({ at, span }: Target, value: Value, elements: true | undefined): JsonEdit {
+  if (span !== null) {
+    const insert = value.present ? (elements && Array.isArray(value.value) ? value.value : [value.value]) : []
+    return { at, index: span[0], remove: spanLength(span), insert }
+  }
+  if (value.present) return { at, value: value.value }
+  const last = at.at(-1)
+  if (typeof last === 'number') return { at: at.slice(0, -1), index: last, remove: 1, insert: [] }
+  return { at, removed: true }
+}
+
+function findOverlaps(sides: JsonSides, formAt: FormAt): Found[] {
+  const overlaps: JsonOverlap[] = []
+  const expected = mergeJson(
+    sides.base,
+    sides.current,
+    sides.incoming,
+    (overlap) => {
+      overlaps.push(overlap)
+      const mark = markOf(overlaps.length - 1)
+      return { value: overlap.elements ? [mark] : mark }
+    },
+    formAt,
+  )
+  const { places, strays } = compare(expected, sides.merged)
+  const marked = [...places, ...strays.flatMap((at) => strayPlace({ expected, sides, formAt }, at))]
+  const found = outermost(marked).map((place) => foundAt(place, overlaps, sides))
+  return relocated(found, sides)
+    .map((one) => withMerged(one, sides.seen))
+    .filter(({ overlap }) => !isEqual(overlap))
+}
+
+/** What stands in the expected content for the overlap of this number: a value no document has. */
+const markOf = (n: number): JsonObject => ({ [MARK]: n })
+const MARK = '\u0000overlap'
+
+const markIn = (value: JsonValue | undefined): number | null => {
+  const mark = isObject(value) ? member(value, MARK) : undefined
+  return typeof mark === 'number' ? mark : null
+}
+
+/** Marks that were found at one place of the other content; at their own place, or (`depth`) around it. */
+interface Place {
+  readonly marks: readonly number[]
+  readonly target: Target
+}
+
+interface Comparison {
+  readonly places: Place[]
+  /** Where the contents differ and no mark is; in the other content. */
+  readonly strays: Path[]
+}
+
+/** Finds the marks of one content in another, and where the two differ besides. */
+function compare(marked: JsonObject, other: JsonObject): Comparison {
+  const found: Comparison = { places: [], strays: [] }
+  compareValues(marked, other, [], found)
+  return found
+}
+
+function compareValues(marked: JsonValue | undefined, other: JsonValue | undefined, at: Path, found: Comparison): void {
+  if (marked === other) return
+  if (markIn(marked) === null) {
+    if (isObject(marked) && isObject(other)) return compareObjects(marked, other, at, found)
+    if (Array.isArray(marked) && Array.isArray(other)) return compareArrays(marked, other, at, found)
+  }
+  const marks = marksWithin(marked)
+  if (marks.length > 0) found.places.push({ marks, target: { at, span: null } })
+  else if (marked === undefined || other === undefined || !contentEquals(marked, other)) found.strays.push(at)
+}
+
+function compareObjects(marked: JsonObject, other: JsonObject, at: Path, found: Comparison): void {
+  for (const key of [...new Set([...Object.keys(marked), ...Object.keys(other)])].sort()) {
+    compareValues(member(marked, key), member(other, key), [...at, key], found)
+  }
+}
+
+function compareArrays(marked: JsonValue[], other: JsonValue[], at: Path, found: Comparison): void {
+  const runs = alignElements(marked, other)
+  const isClear = runs.every(
+    ({ base, side }) => isPaired(base, side) || isOneMark(marked, base) || !hasMark(marked, base),
+  )
+  if (!isClear) {
+    found.places.push({ marks: marksWithin(marked), target: { at, span: null } })
+    return
+  }
+  for (const { base, side } of runs) {
+    if (isOneMark(marked, base)) found.places.push({ marks: marksWithin(marked[base[0]]), target: { at, span: side } })
+    else if (!isPaired(base, side)) found.strays.push(at)
+    else {
+      for (let i = 0; i < spanLength(base); i += 1) {
+        compareValues(marked[base[0] + i], other[side[0] + i], [...at, side[0] + i], found)
+      }
+    }
+  }
+}
+
+const isPaired = (base: Span, side: Span): boolean => spanLength(base) === spanLength(side)
+const isOneMark = (marked: JsonValue[], base: Span): boolean =>
+  spanLength(base) === 1 && markIn(marked[base[0]]) !== null
+const hasMark = (marked: JsonValue[], base: Span): boolean => marksWithin(marked.slice(...base)).length > 0
+
+function marksWithin(value: JsonValue | undefined): number[] {
+  const mark = markIn(value)
+  if (mark !== null) return [mark]
+  if (Array.isArray(value)) return value.flatMap(marksWithin)
+  return isObject(value) ? Object.values(value).flatMap(marksWithin) : []
+}
+
+/**
+ * A place where the merge is not what was expected although the sides did not meet there: an edit under a
+ * parent that the other side replaced by its equal, an element that both added. Indices differ from content to
+ * content, so a place in an array is told by the array.
+ */
+function strayPlace(
+  { expected, sides, formAt }: { expected: JsonObject; sides: JsonSides; formAt: FormAt },
+  path: Path,
+): Place[] {
+  const index = path.findIndex((step, i) => {
+    const around = path.slice(0, i)
+    return typeof step === 'number' || (i > 0 && formAt(around, around) === 'whole')
+  })
+  const at = index === -1 ? path : path.slice(0, index)
+  const pointer = toPointer(at)
+  const [wanted, made] = [valueAt(expected, pointer), valueAt(sides.merged, pointer)]
+  if (wanted.present && made.present && isReordered(wanted.value, made.value, () => formAt(at, at) === 'lines'))
+    return []
+  return [{ marks: [], target: { at, span: null } }]
+}
+
+/** Equal elements, or lines of a shared text, align in more than one way; only their order differs here. */
+function isReordered(a: JsonValue, b: JsonValue, isText: () => boolean): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return sameMembers(a.map(canonicalJson), b.map(canonicalJson))
+  return typeof a === 'string' && typeof b === 'string' && isText() && sameMembers(splitLines(a), splitLines(b))
+}
+
+function sameMembers(a: string[], b: string[]): boolean {
+  const [left, right] = [a.toSorted(), b.toSorted()]
+  return left.length === right.length && left.every((one, i) => one === right[i])
+}
+
+/** Places that are not below another one. */
+function outermost(places: readonly Place[]): Place[] {
+  const wide = places.filter(({ target }) => target.span === null)
+  const isBelow = ({ target }: Place, other: Place): boolean =>
+    other.target.at.every((step, i) => step === target.at[i]) &&
+    (other.target.at.length < target.at.length || target.span !== null)
+  const kept = places.filter((place) => !wide.some((other) => other !== place && isBelow(place, other)))
+  return kept.filter((place, i) => !kept.slice(0, i).some((other) => isSameTarget(place.target, other.target)))
+}
+
+const isSameTarget = (a: Target, b: Target): boolean =>
+  toPointer(a.at) === toPointer(b.at) && a.span?.[0] === b.span?.[0] && a.span?.[1] === b.span?.[1]
+
+/** The overlap of a mark, or for wider places the values of all sides around it. */
+function foundAt({ marks, target }: Place, overlaps: readonly JsonOverlap[], sides: JsonSides): Found {
+  const [mark] = marks
+  const first = mark === undefined ? null : (overlaps[mark] ?? null)
+  const depth = target.at.length + (target.span === null ? 0 : 1)
+  const own = first && parsePointer(first.pointer)?.length === depth && marks.length === 1 ? first : null
+  const overlap = own ?? around(first, target.at, sides)
+  const pointers = { ...overlap.pointers, merged: pointerOf(target) }
+  return { overlap: { ...overlap, pointers, merged: { present: false } }, target }
+}
+
+function around(inside: JsonOverlap | null, at: Path, { base, current, incoming }: JsonSides): JsonOverlap {
+  const cut = (pointer: string | undefined): string =>
+    pointer === undefined ? toPointer(at) : toPointer((parsePointer(pointer) ?? []).slice(0, at.length))
+  const pointer = cut(inside?.pointer)
+  const pointers = { current: cut(inside?.pointers.current), incoming: cut(inside?.pointers.incoming) }
+  return {
+    id: `P${pointer}`,
+    pointer,
+    pointers,
+    base: valueAt(base, pointer),
+    current: valueAt(current, pointers.current),
+    incoming: valueAt(incoming, pointers.incoming),
+  }
+}
+
+const pointerOf = ({ at, span }: Target): string => toPointer(span === null ? at : [...at, span[0]])
+
+/** The overlaps in the content that is looked at, where that is not the merged one. */
+function relocated(found: readonly Found[], sides: JsonSides): Found[] {
+  const { merged, seen } = sides
+  if (seen === merged) return [...found]
+  const marks = found.map(({ target }, n): JsonEdit => {
+    if (target.span === null) return { at: target.at, value: markOf(n) }
+    return { at: target.at, index: target.span[0], remove: spanLength(target.span), insert: [markOf(n)] }
+  })
+  const { places } = compare(applyJsonEdits(merged, marks.toReversed()), seen)
+  const overlaps = found.map(({ overlap }) => overlap)
+  return outermost(places).map((place) => foundAt(place, overlaps, sides))
+}
+
+/** With what stands at the place by now, in the form of the other values. */
+function withMerged({ overlap, target }: Found, seen: JsonObject): Found {
+  const { at, span } = target
+  if (span === null) return { overlap: { ...overlap, merged: valueAt(seen, toPointer(at)) }, target }
+  const array = valueAt(seen, toPointer(at))
+  const elements = array.present && Array.isArray(array.value) ? array.value.slice(...span) : []
+  if (overlap.elements || elements.length > 1) {
+    const listed = overlap.elements ? overlap : { ...overlap, ...asLists(overlap), elements: true as const }
+    return { overlap: { ...listed, merged: elements.length === 0 ? { present: false } : toValue(elements) }, target }
+  }
+  return { overlap: { ...overlap, merged: toValue(elements[0]) }, target }
+}
+
+/** One element as the list of it. */
+function asLists({ base, current, incoming }: JsonOverlap): Pick<JsonOverlap, 'base' | 'current' | 'incoming'> {
+  const listed = (value: Value): Value => (value.present ? { present: true, value: [value.value] } : value)
+  return { base: listed(base), current: listed(current), incoming: listed(incoming) }
+}
+
+/** Equal results raise nothing (CONF-7). */
+function isEqual({ current, incoming, merged }: LiveJsonOverlap): boolean {
+  return sameValue(current, incoming) && sameValue(current, merged)
+}
+
+function sameValue(a: Value, b: Value): boolean {
+  if (!a.present || !b.present) return a.present === b.present
+  return contentEquals(a.value, b.value)
+}

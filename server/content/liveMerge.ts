@@ -1,0 +1,90 @@
+import { invariant } from '../foundation/assert.ts'
+import { Choices } from './choices.ts'
+import type { Content } from './content.ts'
+import { liveJsonOverlaps, rewriteJson } from './liveJson.ts'
+import { liveTextOverlaps, rewriteText } from './liveText.ts'
+import type { FormAt } from './mergeJson.ts'
+import type { Choice, ChoiceError, LiveOverlap } from './overlap.ts'
+
+/** The contents of one kind around a live merge (CONF-6). */
+export interface LiveSides {
+  /** What both sides had. */
+  readonly base: Content
+  /** Just before the merge. */
+  readonly current: Content
+  /** Base with the returning edits. */
+  readonly incoming: Content
+  /** Right after the merge. */
+  readonly merged: Content
+  /** Where the places are looked for: `merged` itself, or a later content. */
+  readonly seen: Content
+}
+
+/**
+ * The overlaps of a live merge by CONF-6, in order: what both sides changed differently by CONF-2, and where the
+ * merge made something that the three-way merge of the sides does not hold. Pure. `formAt`: see `FormAt`.
+ *
+ * This is the seam for kinds of content: each brings how its overlaps are found and rewritten.
+ */
+export function liveOverlaps(sides: LiveSides, formAt: FormAt): LiveOverlap[] {
+  const { base, current, incoming, merged, seen } = sides
+  if (
+    typeof base === 'string' &&
+    typeof current === 'string' &&
+    typeof incoming === 'string' &&
+    typeof merged === 'string' &&
+    typeof seen === 'string'
+  ) {
+    return liveTextOverlaps({ base, current, incoming, merged, seen })
+  }
+  return liveJsonOverlaps(jsonSides(sides), formAt)
+}
+
+/**
+ * `sides.seen` with only its overlapping places rewritten (RES-1): all to one side, or each to the choice for
+ * its id. A missing, unknown or unfit choice is an error; with any error the content is not to be used.
+ */
+export function rewriteOverlaps(
+  sides: LiveSides,
+  formAt: FormAt,
+  choices: 'current' | 'incoming' | ReadonlyMap<string, Choice>,
+): { content: Content; errors: ChoiceError[] } {
+  if (typeof choices === 'string') {
+    const take = (): typeof choices => choices
+    return { content: rewritten(sides, formAt, take, take), errors: [] }
+  }
+  const chosen = new Choices(choices)
+  const content = rewritten(sides, formAt, chosen.settleText, chosen.settleJson)
+  return { content, errors: chosen.errors() }
+}
+
+function rewritten(
+  sides: LiveSides,
+  formAt: FormAt,
+  settleText: Parameters<typeof rewriteText>[1],
+  settleJson: Parameters<typeof rewriteJson>[2],
+): Content {
+  const { base, current, incoming, merged, seen } = sides
+  if (
+    typeof base === 'string' &&
+    typeof current === 'string' &&
+    typeof incoming === 'string' &&
+    typeof merged === 'string' &&
+    typeof seen === 'string'
+  ) {
+    return rewriteText({ base, current, incoming, merged, seen }, settleText)
+  }
+  return rewriteJson(jsonSides(sides), formAt, settleJson)
+}
+
+function jsonSides({ base, current, incoming, merged, seen }: LiveSides): Parameters<typeof liveJsonOverlaps>[0] {
+  invariant(
+    typeof base !== 'string' &&
+      typeof current !== 'string' &&
+      typeof incoming !== 'string' &&
+      typeof merged !== 'string' &&
+      typeof seen !== 'string',
+    'contents of one document are of one kind',
+  )
+  return { base, current, incoming, merged, seen }
+}

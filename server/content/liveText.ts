@@ -1,0 +1,268 @@
+import { align, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
+import type { Range } from './content.ts'
+import { linesOf } from './mergeText.ts'
+import type { LiveTextOverlap, TextOverlap } from './overlap.ts'
+import { weave, type Stretch } from './weave.ts'
+
+/**
+ * What a live merge of two texts did in silence. The three-way merge of CONF-2 says what was to be expected;
+ * each line that both sides changed is an overlap, and so is a place where the live merge made lines of its
+ * own, as of two fixes of one typo (`thehe`), although the sides did not overlap.
+ */
+export interface TextSides {
+  readonly base: string
+  readonly current: string
+  readonly incoming: string
+  /** The text right after the live merge. */
+  readonly merged: string
+  /** The text in which the places are looked for; `merged`, or a later one. */
+  readonly seen: string
+}
+
+/** A changed stretch, or one unchanged line, in all three texts and in what is expected of them. */
+interface Atom {
+  readonly changedBy: Stretch['changedBy'] | null
+  readonly base: Span
+  readonly current: Span
+  readonly incoming: Span
+  readonly expected: Span
+  /** Both sides changed it differently: expected is a line that no text has. */
+  readonly isOverlap: boolean
+}
+
+/** Neighbouring atoms that are one overlap, and where they are in the text that is looked at. */
+interface Region {
+  /** Indices of the first atom and the one after the last. */
+  readonly atoms: Span
+  readonly at: Span
+}
+
+/** The overlaps of a live merge, in order. */
+export function liveTextOverlaps(sides: TextSides): LiveTextOverlap[] {
+  return new TextMerge(sides).overlaps().map(({ overlap }) => overlap)
+}
+
+/** The text that is looked at, with a text chosen for each overlap in its place. */
+export function rewriteText(
+  sides: TextSides,
+  settle: (overlap: LiveTextOverlap) => 'base' | 'current' | 'incoming' | { readonly text: string },
+): string {
+  const merge = new TextMerge(sides)
+  const lines = splitLines(sides.seen)
+  for (const { overlap, at } of merge.overlaps().toReversed()) {
+    const choice = settle(overlap)
+    const chosen = typeof choice === 'string' ? merge.linesOf(overlap, choice) : linesOf(choice.text, overlap)
+    lines.splice(at[0], spanLength(at), ...chosen)
+  }
+  return lines.join('\n')
+}
+
+/** A line that no text has, for a line holds no line feed. */
+const markOf = (n: number): string => `\n${n}`
+
+class TextMerge {
+  readonly #lines: Record<'base' | 'current' | 'incoming' | 'merged' | 'seen', string[]>
+  readonly #atoms: Atom[] = []
+  readonly #expected: string[] = []
+  /** By line of what is expected: the index of its atom. */
+  readonly #atomOfLine: number[] = []
+
+  constructor({ base, current, incoming, merged, seen }: TextSides) {
+    const mergedLines = splitLines(merged)
+    this.#lines = {
+      base: splitLines(base),
+      current: splitLines(current),
+      incoming: splitLines(incoming),
+      merged: mergedLines,
+      seen: seen === merged ? mergedLines : splitLines(seen),
+    }
+    this.#expect()
+  }
+
+  overlaps(): { overlap: LiveTextOverlap; at: Span }[] {
+    const regions = this.#moved(this.#joined(this.#regions()))
+    return regions
+      .map((region) => ({ overlap: this.#overlapOf(region), at: region.at }))
+      .filter(({ overlap }) => !isEqual(overlap))
+  }
+
+  linesOf(overlap: TextOverlap, side: 'base' | 'current' | 'incoming'): string[] {
+    const { start, end } = overlap.lines[side]
+    return this.#lines[side].slice(start - 1, end - 1)
+  }
+
+  /** Fills the atoms: unchanged lines one by one, changed stretches whole. */
+  #expect(): void {
+    const { base, current, incoming } = this.#lines
+    const kept = { base: 0, current: 0, incoming: 0 }
+    for (const stretch of weave(align(base, current), align(base, incoming))) {
+      this.#keep(kept, stretch.base[0])
+      this.#change(stretch)
+      for (const side of ['base', 'current', 'incoming'] as const) kept[side] = stretch[side][1]
+    }
+    this.#keep(kept, base.length)
+  }
+
+  #keep(from: { base: number; current: number; incoming: number }, end: number): void {
+    for (let i = 0; from.base + i < end; i += 1) {
+      const at = (start: number): Span => [start + i, start + i + 1]
+      const spans = { base: at(from.base), current: at(from.current), incoming: at(from.incoming) }
+      this.#add({ changedBy: null, ...spans, isOverlap: false }, [this.#lines.base[from.base + i] ?? ''])
+    }
+  }
+
+  #change(stretch: Stretch): void {
+    const { changedBy } = stretch
+    if (changedBy !== 'both') {
+      this.#add({ ...stretch, isOverlap: false }, this.#lines[changedBy].slice(...stretch[changedBy]))
+      return
+    }
+    const current = this.#lines.current.slice(...stretch.current)
+    const isSame = sameLines(current, this.#lines.incoming.slice(...stretch.incoming))
+    this.#add({ ...stretch, isOverlap: !isSame }, isSame ? current : [markOf(this.#atoms.length)])
+  }
+
+  #add(atom: Omit<Atom, 'expected'>, lines: readonly string[]): void {
+    const start = this.#expected.length
+    for (const line of lines) {
+      this.#atomOfLine.push(this.#atoms.length)
+      this.#expected.push(line)
+    }
+    this.#atoms.push({ ...atom, expected: [start, this.#expected.length] })
+  }
+
+  #regions(): Region[] {
+    const regions: Region[] = []
+    const strays: Run[] = []
+    for (const run of align(this.#expected, this.#lines.merged)) {
+      const atoms = this.#atomsOf(run.base)
+      if (this.#atoms.slice(...atoms).some((atom) => atom.isOverlap)) regions.push({ atoms, at: run.side })
+      else strays.push(run)
+    }
+    if (!this.#isReordered(strays)) regions.push(...strays.map((run) => this.#widened(run)))
+    return regions
+  }
+
+  #atomsOf([start, end]: Span): Span {
+    const first = this.#atomOfLine[start] ?? this.#atoms.length
+    return start === end ? [first, first] : [first, (this.#atomOfLine[end - 1] ?? first) + 1]
+  }
+
+  /** Equal lines align in more than one way; where only their order differs nothing was lost or made up. */
+  #isReordered(runs: readonly Run[]): boolean {
+    const expected = runs.flatMap((run) => this.#expected.slice(...run.base)).sort()
+    return sameLines(expected, runs.flatMap((run) => this.#lines.merged.slice(...run.side)).sort())
+  }
+
+  /** A place where the live merge is not what was expected, with the changes of both sides that made it so. */
+  #widened(run: Run): Region {
+    let [start, end] = this.#atomsOf(run.base)
+    const isChanged = (index: number): boolean => (this.#atoms[index]?.changedBy ?? null) !== null
+    while (isChanged(start - 1)) start -= 1
+    while (isChanged(end)) end += 1
+    for (const side of ['current', 'incoming'] as const) {
+      const other = this.#nearest(side, start, end)
+      if (other !== null) [start, end] = [Math.min(start, other), Math.max(end, other + 1)]
+    }
+    return { atoms: [start, end], at: run.side }
+  }
+
+  /** The atom nearest to these that the side changed; null where one of these is such, or none is. */
+  #nearest(side: 'current' | 'incoming', start: number, end: number): number | null {
+    const isBy = (atom: Atom | undefined): boolean => atom?.changedBy === side || atom?.changedBy === 'both'
+    for (let index = start; index < end; index += 1) if (isBy(this.#atoms[index])) return null
+    for (let away = 1; start - away >= 0 || end + away <= this.#atoms.length; away += 1) {
+      if (isBy(this.#atoms[start - away])) return start - away
+      if (isBy(this.#atoms[end + away - 1])) return end + away - 1
+    }
+    return null
+  }
+
+  /** Regions that share an atom are one; each with its place in the merged text. */
+  #joined(regions: readonly Region[]): Region[] {
+    const joined: Region[] = []
+    for (const region of [...regions].sort((a, b) => a.atoms[0] - b.atoms[0] || a.atoms[1] - b.atoms[1])) {
+      const last = joined.at(-1)
+      if (last && region.atoms[0] < last.atoms[1]) {
+        joined[joined.length - 1] = { atoms: hull(last.atoms, region.atoms), at: hull(last.at, region.at) }
+      } else joined.push(region)
+    }
+    const runs = align(this.#expected, this.#lines.merged)
+    return joined.map((region) => ({ ...region, at: hull(region.at, shifted(this.#expectedOf(region.atoms), runs)) }))
+  }
+
+  #expectedOf([start, end]: Span): Span {
+    const first = this.#atoms[start]?.expected[0] ?? this.#expected.length
+    return [first, start === end ? first : (this.#atoms[end - 1]?.expected[1] ?? first)]
+  }
+
+  /** The regions in the text that is looked at. Those that became one place there become one overlap. */
+  #moved(regions: readonly Region[]): Region[] {
+    if (this.#lines.seen === this.#lines.merged) return [...regions]
+    const runs = align(this.#lines.merged, this.#lines.seen)
+    const moved: Region[] = []
+    for (const { atoms, at } of regions) {
+      const region = { atoms, at: shifted(at, runs) }
+      const last = moved.at(-1)
+      if (last && spansOverlap(last.at, region.at)) {
+        moved[moved.length - 1] = { atoms: hull(last.atoms, atoms), at: hull(last.at, region.at) }
+      } else moved.push(region)
+    }
+    return moved
+  }
+
+  #overlapOf({ atoms, at }: Region): LiveTextOverlap {
+    const [first, last] = [this.#atoms[atoms[0]], this.#atoms[atoms[1] - 1]]
+    const spanOf = (side: 'base' | 'current' | 'incoming'): Span => {
+      const start = first?.[side][0] ?? this.#lines[side].length
+      return [start, Math.max(start, last?.[side][1] ?? start)]
+    }
+    const spans = { base: spanOf('base'), current: spanOf('current'), incoming: spanOf('incoming'), merged: at }
+    const lines = {
+      base: toRange(spans.base),
+      current: toRange(spans.current),
+      incoming: toRange(spans.incoming),
+      merged: toRange(at),
+    }
+    return {
+      id: `L${lines.base.start}-${lines.base.end}`,
+      lines,
+      base: this.#lines.base.slice(...spans.base).join('\n'),
+      current: this.#lines.current.slice(...spans.current).join('\n'),
+      incoming: this.#lines.incoming.slice(...spans.incoming).join('\n'),
+      merged: this.#lines.seen.slice(...at).join('\n'),
+    }
+  }
+}
+
+/** Where a span is after the runs of change; what changed at it belongs to it. */
+function shifted(span: Span, runs: readonly Run[]): Span {
+  let [start, end] = span
+  for (const { base } of runs) if (spansOverlap(span, base)) [start, end] = hull([start, end], base)
+  let [startBy, endBy] = [0, 0]
+  for (const run of runs) {
+    const growth = spanLength(run.side) - spanLength(run.base)
+    const isInside = spansOverlap([start, end], run.base)
+    if (run.base[1] <= start && !isInside) startBy += growth
+    if (run.base[1] <= end && (isInside || run.base[1] <= start)) endBy += growth
+  }
+  return [start + startBy, end + endBy]
+}
+
+const hull = (a: Span, b: Span): Span => [Math.min(a[0], b[0]), Math.max(a[1], b[1])]
+
+const toRange = ([start, end]: Span): Range => ({ start: start + 1, end: end + 1 })
+
+const sameLines = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((line, i) => line === b[i])
+
+/** Equal results raise nothing (CONF-7). */
+function isEqual({ current, incoming, merged, lines }: LiveTextOverlap): boolean {
+  const length = ({ start, end }: Range): number => end - start
+  return (
+    current === incoming &&
+    current === merged &&
+    length(lines.current) === length(lines.incoming) &&
+    length(lines.current) === length(lines.merged)
+  )
+}

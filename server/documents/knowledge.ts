@@ -1,0 +1,268 @@
+import * as Y from 'yjs'
+import type { PrincipalId, Version } from '../foundation/ids.ts'
+import { previousVersion, toVersion } from '../foundation/ids.ts'
+import type { Storage } from '../storage/storage.ts'
+import { clockRanges } from './clockRanges.ts'
+import { clockSet, common, holds, without, type ClockSet, type ClockSpan } from './clockSet.ts'
+import type { Replica } from './replica.ts'
+
+/**
+ * What a live client has of a document, besides what it now brings (CONF-6). `clocks`: what it said of itself
+ * when it came (the state vector of its SyncStep1, the delete set of its first SyncStep2). `versions`: a client
+ * that stayed connected has seen all up to a version, and what it wrote itself.
+ *
+ * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `sentUpTo` does:
+ * the newest version that was ever sent to it, null where that is forgotten; then it is taken to have known.
+ */
+export type Knowledge =
+  | {
+      readonly by: 'clocks'
+      readonly clocks: ReadonlyMap<number, number>
+      readonly deletes: ClockSet
+      readonly sentUpTo: Version | null
+    }
+  | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
+
+/** An entry after the newest prefix of the log that the client has whole. */
+interface LaterEntry {
+  readonly version: Version
+  readonly author: PrincipalId
+  /** Whether the client has it; `partly` of an entry made of several that were joined. */
+  readonly known: 'all' | 'partly' | 'none'
+  /** What it brings and deletes, where the client has not all of it. */
+  readonly structs: Ranges
+  readonly deletes: Ranges
+}
+
+type Ranges = readonly { readonly client: number; readonly clock: number; readonly length: number }[]
+
+/** How the log divides for one client. */
+export interface Divide {
+  /** The client has every entry up to here; one before the first version: none. */
+  readonly prefix: Version
+  /** What came after, oldest first. */
+  readonly later: readonly LaterEntry[]
+}
+
+/** Entries read at a time: keystrokes are small, full rewrites are few. */
+const PAGE_ENTRIES = 32
+
+type ReadReplica = Pick<Replica, 'id' | 'doc' | 'appliedHead' | 'whenCommitted'>
+
+/** Whether the client has everything the document has by now. */
+export function knowsAll(doc: Y.Doc, clocks: ReadonlyMap<number, number>, deletes: ClockSet): boolean {
+  const { ahead, deleted } = unknownTo(doc, clocks, deletes)
+  return ahead.size === 0 && deleted.size === 0
+}
+
+/** Whether an update has anything that the document lacks. Throws where the bytes are no update. */
+export function bringsSomething(doc: Y.Doc, update: Uint8Array): boolean {
+  const { structs, ds } = Y.decodeUpdate(update)
+  if (structs.some(({ id, length }) => id.clock + length > Y.getState(doc.store, id.client))) return true
+  if (ds.clients.size === 0) return false
+  const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
+  return [...clockSet(ds.clients)].some(([client, spans]) => without(spans, deleted.get(client) ?? []).length > 0)
+}
+
+/** The deletes an update (or a whole state) carries. Throws where the bytes are no update. */
+export const deletesOf = (update: Uint8Array): ClockSet => clockSet(Y.decodeUpdate(update).ds.clients)
+
+/**
+ * Divides the log as it is now at what the client has. Reads backwards, only as far as the client lacks
+ * something. Rejects with what ended the replica, or `document-damaged`.
+ */
+export async function divide(
+  storage: Pick<Storage, 'entries'>,
+  replica: ReadReplica,
+  knowledge: Knowledge,
+): Promise<Divide> {
+  const { version, firstVersion } = replica.appliedHead
+  const reading = knowledge.by === 'clocks' ? new ClockReading(replica.doc, knowledge) : new VersionReading(knowledge)
+  await replica.whenCommitted(version)
+  const later: LaterEntry[] = []
+  let end = version
+  while (end >= firstVersion && !reading.isCovered(end)) {
+    const after = Math.max(end - PAGE_ENTRIES, firstVersion - 1)
+    const page = await storage.entries(replica.id, toVersion(after), end, PAGE_ENTRIES)
+    for (const entry of page.toReversed()) {
+      if (reading.isCovered(entry.version)) break
+      const { structs, deletes } = clockRanges(entry.update)
+      const known = reading.read(entry.version, structs, deletes)
+      later.push({
+        version: entry.version,
+        author: entry.author,
+        known,
+        structs: known === 'all' ? [] : structs,
+        deletes: known === 'all' ? [] : deletes,
+      })
+      end = previousVersion(entry.version)
+    }
+    if (page.length === 0) break
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  return extended({ prefix: end, later: later.reverse() })
+}
+
+/** With the entries right after the prefix that the client has whole. */
+function extended({ prefix, later }: Divide): Divide {
+  let known = 0
+  while (later[known]?.known === 'all') known += 1
+  return { prefix: later[known - 1]?.version ?? prefix, later: later.slice(known) }
+}
+
+/**
+ * The same with what the edits themselves show: who builds on an entry has seen it, and with it all that was
+ * sent before it.
+ */
+export function withEvidence(divide: Divide, update: Uint8Array): Divide {
+  const owners = new Map<number, { clock: number; end: number; version: Version }[]>()
+  for (const { version, known, structs } of divide.later) {
+    if (known === 'all') continue
+    for (const { client, clock, length } of structs) {
+      const list = owners.get(client) ?? []
+      list.push({ clock, end: clock + length, version })
+      owners.set(client, list)
+    }
+  }
+  if (owners.size === 0) return divide
+  let seen = divide.prefix
+  const see = (id: Y.ID | null): void => {
+    const owner = id && owners.get(id.client)?.find(({ clock, end }) => clock <= id.clock && id.clock < end)
+    if (owner && owner.version > seen) seen = owner.version
+  }
+  const { structs, ds } = Y.decodeUpdate(update)
+  for (const struct of structs) {
+    if (!(struct instanceof Y.Item)) continue
+    see(struct.origin)
+    see(struct.rightOrigin)
+    const parent: unknown = struct.parent
+    if (parent instanceof Y.ID) see(parent)
+  }
+  for (const [client, spans] of ds.clients) {
+    for (const { clock, len } of spans) {
+      see(Y.createID(client, clock))
+      see(Y.createID(client, clock + len - 1))
+    }
+  }
+  if (seen === divide.prefix) return divide
+  return {
+    prefix: divide.prefix,
+    later: divide.later.map((entry) => (entry.version <= seen ? { ...entry, known: 'all' } : entry)),
+  }
+}
+
+/**
+ * Whether an update may mean something to a judgement: it brings something, or it deletes what an entry deleted
+ * that the client does not have.
+ */
+export function mayMatter(doc: Y.Doc, { later }: Divide, update: Uint8Array): boolean {
+  if (bringsSomething(doc, update)) return true
+  const own = deletesOf(update)
+  return later.some(({ known, deletes }) => {
+    if (known === 'all') return false
+    return deletes.some(({ client, clock, length }) => {
+      return common([{ clock, len: length }], own.get(client) ?? []).length > 0
+    })
+  })
+}
+
+/** Clocks of clients that are ahead of what is known, and deletes of known structs that are not known. */
+function unknownTo(
+  doc: Y.Doc,
+  clocks: ReadonlyMap<number, number>,
+  deletes: ClockSet,
+): { ahead: Map<number, number>; deleted: Map<number, ClockSpan[]> } {
+  const ahead = new Map<number, number>()
+  for (const client of doc.store.clients.keys()) {
+    const state = Y.getState(doc.store, client)
+    if (state > (clocks.get(client) ?? 0)) ahead.set(client, state)
+  }
+  const deleted = new Map<number, ClockSpan[]>()
+  for (const [client, spans] of Y.createDeleteSetFromStructStore(doc.store).clients) {
+    const unknown = without(spans, deletes.get(client) ?? [], clocks.get(client) ?? 0)
+    if (unknown.length > 0) deleted.set(client, unknown)
+  }
+  return { ahead, deleted }
+}
+
+/** Going back through the log: whether what is left is known to a client that named clocks and deletes. */
+class ClockReading {
+  readonly #clocks: ReadonlyMap<number, number>
+  readonly #deletes: ClockSet
+  /** By client, the clock up to which what is left goes; only while that is more than the client has. */
+  readonly #ahead: Map<number, number>
+  /** Deletes in what is left that the client has not made. */
+  readonly #deleted: Map<number, ClockSpan[]>
+
+  readonly #sentUpTo: Version | null
+  /** Whether the client has something newer than what is left. */
+  #hasLater = false
+
+  constructor(doc: Y.Doc, { clocks, deletes, sentUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
+    this.#sentUpTo = sentUpTo
+    this.#clocks = clocks
+    this.#deletes = deletes
+    const { ahead, deleted } = unknownTo(doc, clocks, deletes)
+    this.#ahead = ahead
+    this.#deleted = deleted
+  }
+
+  isCovered(version: Version): boolean {
+    if (this.#ahead.size > 0 || this.#deleted.size > 0) return false
+    return this.#sentUpTo === null || this.#hasLater || version <= this.#sentUpTo
+  }
+
+  read(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
+    for (const { client, clock, length } of structs) {
+      if (this.#ahead.has(client) && clock <= (this.#clocks.get(client) ?? 0)) this.#ahead.delete(client)
+      this.#forget(client, { clock, len: length })
+    }
+    for (const { client, clock, length } of deletes) this.#forget(client, { clock, len: length })
+    const known = this.#known(version, structs, deletes)
+    // Something that was sent after it reached the client, by whatever way; so what came before has too.
+    if (known === 'all' && structs.length > 0 && this.#isAfterLast(version)) this.#hasLater = true
+    return known
+  }
+
+  #isAfterLast(version: Version): boolean {
+    return this.#sentUpTo !== null && version > this.#sentUpTo
+  }
+
+  #known(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
+    if (structs.length === 0) {
+      if (this.#isAfterLast(version) && !this.#hasLater) return 'none'
+      const isDone = deletes.every(({ client, clock, length }) => holds(this.#deletes, client, { clock, len: length }))
+      return isDone ? 'all' : 'none'
+    }
+    const isBelow = (client: number, clock: number): boolean => clock <= (this.#clocks.get(client) ?? 0)
+    if (structs.every(({ client, clock, length }) => isBelow(client, clock + length))) return 'all'
+    return structs.some(({ client, clock }) => isBelow(client, clock + 1)) ? 'partly' : 'none'
+  }
+
+  /** These are not in what is left. */
+  #forget(client: number, span: ClockSpan): void {
+    const spans = this.#deleted.get(client)
+    if (!spans) return
+    const left = without(spans, [span])
+    if (left.length === 0) this.#deleted.delete(client)
+    else this.#deleted.set(client, left)
+  }
+}
+
+class VersionReading {
+  readonly #seen: Version
+  readonly #own: ReadonlySet<Version>
+
+  constructor({ seen, own }: Extract<Knowledge, { by: 'versions' }>) {
+    this.#seen = seen
+    this.#own = new Set(own)
+  }
+
+  isCovered(version: Version): boolean {
+    return version <= this.#seen
+  }
+
+  read(version: Version): LaterEntry['known'] {
+    return this.#own.has(version) ? 'all' : 'none'
+  }
+}

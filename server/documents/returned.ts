@@ -1,0 +1,116 @@
+import * as Y from 'yjs'
+import type { Content, Path } from '../content/content.ts'
+import type { SharedAt } from '../content/json.ts'
+import { ContentView } from '../content/view.ts'
+import { toVersion, type Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Head } from './document.ts'
+import type { Divide, Knowledge } from './knowledge.ts'
+import { contentAt, emptyContent } from './past.ts'
+import { partOf } from './partOf.ts'
+
+/** What a returning client started from, and what it made of that. */
+export interface Returned {
+  readonly base: Content
+  /** Base with the client's edits. */
+  readonly incoming: Content
+  /** The version that base is, null where the client had parts of the log that are no prefix of it. */
+  readonly baseVersion: Version | null
+  /** What shared type stands at a path of incoming. */
+  readonly sharedAt: (path: Path) => SharedAt | null
+}
+
+/** Rows read at a time. */
+const PAGE_ENTRIES = 32
+/** Between two breaths of the event loop: so many rows of some 27 µs each, or so many bytes. */
+const STEP_ENTRIES = 128
+const STEP_BYTES = 64 * 1024
+
+type ReadStorage = Pick<Storage, 'entries' | 'snapshot' | 'checkpoint' | 'effects'>
+
+/**
+ * Works out both sides of a return in a document of its own, from what of the log the client has: nothing of
+ * it is left in the live one, which has forgotten what was deleted. In bounded steps, so that nobody waits.
+ * Rejects with `missing-dependencies` where the edits build on what neither has, and `document-damaged`.
+ */
+export async function workOutReturn(
+  storage: Storage,
+  head: Head,
+  {
+    divide,
+    knowledge,
+    update,
+  }: { readonly divide: Divide; readonly knowledge: Knowledge; readonly update: Uint8Array },
+): Promise<Returned> {
+  const known = divide.later.filter((entry) => entry.known !== 'none')
+  const doc = new Y.Doc()
+  const view = new ContentView(doc, head.kind, head.root)
+  await replayPrefix(storage, head, doc, divide.prefix)
+  const steps = new Steps()
+  for (const { version, known: part } of known) {
+    const [entry] = await storage.entries(head.id, toVersion(version - 1), version, 1)
+    if (!entry) throw damaged(head)
+    await steps.take(entry.update.length)
+    if (entry.update.length === 0) continue
+    Y.applyUpdate(doc, part === 'partly' && knowledge.by === 'clocks' ? partOf(entry.update, knowledge) : entry.update)
+  }
+  const isPrefix = known.length === 0
+  const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()
+  await steps.rest()
+  Y.applyUpdate(doc, update)
+  if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+    throw new ParleyError('missing-dependencies', 'The edits build on something the server does not have.')
+  }
+  return {
+    base,
+    incoming: view.content(),
+    baseVersion: isPrefix ? divide.prefix : null,
+    sharedAt: (path) => view.sharedAt(path),
+  }
+}
+
+async function prefixContent(storage: Storage, head: Head, prefix: Version): Promise<Content> {
+  return prefix < head.firstVersion ? emptyContent(head.kind) : contentAt(storage, head.id, head.kind, prefix)
+}
+
+async function replayPrefix(storage: ReadStorage, head: Head, doc: Y.Doc, prefix: Version): Promise<void> {
+  const stored = await storage.snapshot(head.id)
+  const start = stored && stored.version >= head.firstVersion && stored.version <= prefix ? stored : null
+  if (start) Y.applyUpdate(doc, start.state)
+  const steps = new Steps()
+  let version = start?.version ?? toVersion(head.firstVersion - 1)
+  while (version < prefix) {
+    const page = await storage.entries(head.id, version, prefix, PAGE_ENTRIES)
+    const updates = page.map((entry) => entry.update).filter((update) => update.length > 0)
+    for (const update of updates) {
+      await steps.take(update.length)
+      Y.applyUpdate(doc, update)
+    }
+    const last = page.at(-1)
+    if (!last) throw damaged(head)
+    version = last.version
+  }
+}
+
+/** Lets the event loop breathe after each step. */
+class Steps {
+  #entries = 0
+  #bytes = 0
+
+  async take(bytes: number): Promise<void> {
+    this.#entries += 1
+    this.#bytes += bytes
+    if (this.#entries >= STEP_ENTRIES || this.#bytes >= STEP_BYTES) await this.rest()
+  }
+
+  async rest(): Promise<void> {
+    this.#entries = 0
+    this.#bytes = 0
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+}
+
+function damaged({ id }: Head): ParleyError {
+  return new ParleyError('document-damaged', `The log of ${id} is damaged: an entry is missing.`)
+}

@@ -1,0 +1,31 @@
+import type { DocumentId, Version } from '../foundation/ids.ts'
+
+/** How far a Yjs client had come in a session that has ended, or may have. */
+export interface Earlier {
+  /** When it was last in sync, by the monotonic clock. */
+  readonly atMs: number
+  /** The newest version that was sent to it. */
+  readonly sent: Version
+}
+
+/** Clients remembered, of all documents; 100 bytes each. A forgotten one is judged by what it says of itself. */
+const MAX_DEPARTURES = 20_000
+
+/** How far Yjs clients had come whose sessions ended in sync. */
+export class Departures {
+  readonly #known = new Map<string, Earlier>()
+
+  remember(document: DocumentId, client: number, earlier: Earlier): void {
+    const key = keyOf(document, client)
+    this.#known.delete(key)
+    this.#known.set(key, earlier)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > MAX_DEPARTURES && oldest !== undefined) this.#known.delete(oldest)
+  }
+
+  find(document: DocumentId, client: number): Earlier | null {
+    return this.#known.get(keyOf(document, client)) ?? null
+  }
+}
+
+const keyOf = (document: DocumentId, client: number): string => `${client} ${document}`

@@ -1,0 +1,178 @@
+import type { ClockSet } from '../documents/clockSet.ts'
+import type { Knowledge } from '../documents/knowledge.ts'
+import { assertNever } from '../foundation/assert.ts'
+import { NO_VERSION, type Version } from '../foundation/ids.ts'
+import type { Earlier } from './departures.ts'
+import type { StateVector } from './protocol.ts'
+import { Sight } from './sight.ts'
+
+/**
+ * Where a session that may write stands between what it has and what the document holds.
+ *
+ * | state       | its updates are                         | ends when                                             |
+ * |-------------|-----------------------------------------|-------------------------------------------------------|
+ * | `unasked`   | applied                                 | it asks for the document (its SyncStep1)               |
+ * | `arriving`  | held                                    | it answered what was sent after our answer to it       |
+ * | `present`   | applied                                 | it edits without having seen what is no longer recent  |
+ * | `away`      | held                                    | it answered our SyncStep1 (and the lock is over)       |
+ * | `taking-in` | held, for when what was held is applied | that is applied                                        |
+ *
+ * What was held is a return: it is judged against what the session had, and taken in as one entry.
+ */
+type State =
+  | { readonly name: 'unasked' }
+  /** `deletes` comes with its answer to our first SyncStep1. `answered`: all of our answer to it is on its way. */
+  | { readonly name: 'arriving'; readonly clocks: StateVector; deletes: ClockSet | null; answered: boolean }
+  | { readonly name: 'present' }
+  | { readonly name: 'away'; readonly knowledge: Knowledge; readonly silence: Silence | null }
+  | { readonly name: 'taking-in'; readonly silence: Silence | null }
+
+/** A session that waits for a lock is sent no entries after this version (LOCK-4). */
+export interface Silence {
+  readonly after: Version
+  /** The state vector of the document at that version. */
+  readonly stateVector: Uint8Array
+  isOver: boolean
+}
+
+/** What a session is asked by our SyncStep1: the first one, or one after it, which is a mark. */
+type Asked = { readonly mark: number | null }
+
+/** One session that may write, between what it has and what there is. No I/O; the room acts. */
+export class Presence {
+  readonly joinedMs: number
+  lastHeardMs: number
+  sight = new Sight(NO_VERSION)
+  /** The mark whose answer ends an arrival or an absence. */
+  confirmation: number | null = null
+  /** By Yjs client id that the session uses: how far that client had come in another session. */
+  readonly earlier = new Map<number, Earlier>()
+  /** Versions that the session wrote and that are not shown yet. */
+  readonly writing = new Set<Version>()
+  #state: State = { name: 'unasked' }
+  #asked: Asked[] = [{ mark: null }]
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  readonly #heldClocks = new Map<number, number>()
+
+  constructor(nowMs: number) {
+    this.joinedMs = nowMs
+    this.lastHeardMs = nowMs
+  }
+
+  get state(): State['name'] {
+    return this.#state.name
+  }
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+  get silence(): Silence | null {
+    return 'silence' in this.#state ? this.#state.silence : null
+  }
+  /** Whether the session had nothing of the document when it came. */
+  get cameEmpty(): boolean {
+    return this.#state.name === 'arriving' && this.#state.clocks.size === 0
+  }
+  /** Whether a mark that ends its arrival may go out: it can only be told from what comes after our answer. */
+  get canConfirm(): boolean {
+    const state = this.#state
+    return state.name === 'arriving' && state.answered && (state.deletes !== null || state.clocks.size === 0)
+  }
+  get clocks(): StateVector | null {
+    return this.#state.name === 'arriving' ? this.#state.clocks : null
+  }
+
+  /** It asks for the document, which is at `version`. Asking again changes nothing. */
+  asks(clocks: StateVector, version: Version): void {
+    if (this.#state.name !== 'unasked') return
+    this.#state = { name: 'arriving', clocks, deletes: null, answered: false }
+    this.sight = new Sight(version)
+  }
+
+  /** All of our answer is on its way. */
+  isAnswered(): void {
+    if (this.#state.name === 'arriving') this.#state.answered = true
+  }
+
+  /** Our SyncStep1 goes out once more; its answer answers the mark. */
+  ask(mark: number): void {
+    this.#asked.push({ mark })
+  }
+
+  /** Its next SyncStep2 is here. Null where it answers nothing. */
+  answers(): Asked | null {
+    return this.#asked.shift() ?? null
+  }
+
+  /** The deletes it had when it came. */
+  tells(deletes: ClockSet): void {
+    if (this.#state.name === 'arriving') this.#state.deletes ??= deletes
+  }
+
+  /** From now on its updates are held. */
+  leave(silence: Silence | null): void {
+    this.#state = { name: 'away', knowledge: this.sight.knowledge(), silence }
+  }
+
+  /** The next clocks of the clients that write in what is held. */
+  get heldClocks(): StateVector {
+    return this.#heldClocks
+  }
+
+  /** `clocks`: the next clock of each client that writes in it. */
+  hold(update: Uint8Array, clocks: Iterable<readonly [client: number, clock: number]>): void {
+    this.#held.push(update)
+    this.#heldBytes += update.length
+    for (const [client, clock] of clocks) {
+      this.#heldClocks.set(client, Math.max(clock, this.#heldClocks.get(client) ?? 0))
+    }
+  }
+
+  /** The newest version that was sent to it in other sessions; null where that is not known. */
+  get sentUpTo(): Version | null {
+    let newest: Version | null = null
+    for (const { sent } of this.earlier.values()) if (newest === null || sent > newest) newest = sent
+    return newest
+  }
+
+  /** Ends an arrival or absence. Answers what was held and what the session knew; null where nothing was held. */
+  arrive(): { readonly updates: readonly Uint8Array[]; readonly knowledge: Knowledge } | null {
+    const state = this.#state
+    const updates = this.#release()
+    const knowledge = knowledgeIn(state, this.sentUpTo)
+    const silence = this.silence
+    const isReturn = knowledge !== null && (updates.length > 0 || silence !== null)
+    this.#state = isReturn ? { name: 'taking-in', silence } : { name: 'present' }
+    return isReturn ? { updates, knowledge } : null
+  }
+
+  /** What was held is applied. Answers what came meanwhile. */
+  takenIn(): readonly Uint8Array[] {
+    this.#state = { name: 'present' }
+    return this.#release()
+  }
+
+  #release(): readonly Uint8Array[] {
+    const updates = this.#held
+    this.#held = []
+    this.#heldBytes = 0
+    this.#heldClocks.clear()
+    this.confirmation = null
+    return updates
+  }
+}
+
+function knowledgeIn(state: State, sentUpTo: Version | null): Knowledge | null {
+  switch (state.name) {
+    case 'arriving':
+      return { by: 'clocks', clocks: state.clocks, deletes: state.deletes ?? new Map(), sentUpTo }
+    case 'away':
+      return state.knowledge
+    case 'unasked':
+    case 'present':
+    case 'taking-in':
+      return null
+    default:
+      return assertNever(state)
+  }
+}

@@ -1,0 +1,340 @@
+import * as Y from 'yjs'
+import type { ClockSet } from '../documents/clockSet.ts'
+import { bringsSomething, deletesOf, knowsAll, type Knowledge } from '../documents/knowledge.ts'
+import type { LiveMerge } from '../documents/replica.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import type { Departures, Earlier } from './departures.ts'
+import type { SyncLimits } from './limits.ts'
+import type { Member } from './member.ts'
+import type { Presence } from './presence.ts'
+import type { StateVector } from './protocol.ts'
+import { readUpdate, type Struct } from './updateReader.ts'
+
+/** Judges what becomes of edits that were made without knowledge of others' (CONF-6). */
+export interface ReturnJudge<R> {
+  /** What judges the merge when it is applied; null where the client knew everything that counts. */
+  prepare(replica: R, returned: Returned): Promise<LiveMerge | null>
+}
+
+/** What a client brings that did not know everything the document holds. */
+export interface Returned {
+  readonly author: PrincipalId
+  readonly knowledge: Knowledge
+  /** Everything it brings, as one update. */
+  readonly update: Uint8Array
+}
+
+/** An update to be applied, the message it came in, and what judges it. */
+export interface Change {
+  readonly update: Uint8Array
+  readonly message: 'sync-step-2' | 'update'
+  readonly merge: LiveMerge | null
+}
+
+/** What the returns of a room need of it. */
+export interface ReturnsOptions {
+  readonly document: DocumentId
+  readonly doc: Y.Doc
+  readonly departures: Departures
+  readonly limits: SyncLimits
+  readonly environment: Environment
+  /** Works out the judgement of a return. */
+  prepare(returned: Returned): Promise<LiveMerge | null>
+  /** Applies an update of the session now. */
+  apply(member: Member, change: Change): void
+  /** Sends what the session lacks since a state vector, once it is on disk. */
+  catchUp(member: Member, stateVector: StateVector): void
+  appliedVersion(): Version
+  /** The open sessions of the room. */
+  members(): Iterable<Member>
+  /** Whether a lock of somebody else makes updates of this principal wait (LOCK-4). */
+  mustWait(principal: PrincipalId): boolean
+  fail(member: Member, error: unknown): void
+  /** Nothing is being taken in any more. */
+  onIdle(): void
+}
+
+/** A window has room for so many marks: what was seen is known to a quarter of it. */
+const MARKS_PER_WINDOW = 4
+/** Nor more often: a ping with every keystroke would cost as much as the keystroke. */
+const MAX_MARK_SPACING_MS = 500
+
+/**
+ * Decides for every update whether its author knew what the document holds (CONF-6, CONF-7). Who did writes at
+ * once and pays one comparison. Who did not is returning: its updates are held until it has everything, judged
+ * against what it had, and taken in as one entry, in one act with the conflict they may cause. A client that was
+ * never acknowledged sends its edits again after a crash, so none goes in unjudged.
+ *
+ * For locks (LOCK-4): while `mustWait` says so, a session that edits is away from its first such update on: it is
+ * sent no entries and its updates are held. After `release` it is asked for all it has, judged as any return,
+ * and only then sent what it missed. What a session that ended meanwhile left behind is taken in by `release`.
+ */
+export class Returns {
+  readonly #options: ReturnsOptions
+  readonly #timers = new Map<Member, Timer>()
+  readonly #jobs = new Set<Promise<void>>()
+  /** Sessions that ended while they waited for a lock. */
+  readonly #leftWaiting = new Set<Member>()
+  #marking: Timer | null = null
+
+  constructor(options: ReturnsOptions) {
+    this.#options = options
+  }
+
+  /** Whether something is held for a session that is gone, or is being taken in. */
+  get isBusy(): boolean {
+    return this.#jobs.size > 0 || this.#leftWaiting.size > 0
+  }
+
+  /** Resolves once what is being taken in now is applied. */
+  async settled(): Promise<void> {
+    while (this.#jobs.size > 0) await Promise.all(this.#jobs)
+  }
+
+  /** The session asks for the document. */
+  asks({ presence }: Member, clocks: StateVector): void {
+    if (!presence) return
+    presence.asks(clocks, this.#options.appliedVersion())
+    if (this.#options.doc.store.clients.size === 0) presence.arrive()
+  }
+
+  /** All of our answer to it is on its way. */
+  answered(member: Member): void {
+    member.presence?.isAnswered()
+    this.#confirm(member)
+  }
+
+  /** The session brings an update, or answers a SyncStep1 of ours. */
+  brings(member: Member, update: Uint8Array, message: 'sync-step-2' | 'update'): void {
+    const { presence } = member
+    const asked = message === 'sync-step-2' ? presence?.answers() : null
+    if (!presence) return
+    if (asked && asked.mark === null && presence.clocks !== null) return this.#arrives(member, presence, update)
+    // By then the client has merged what we sent, so its state tells no more what it did alone: that came before.
+    if (asked && asked.mark !== null) return this.#confirms(member, presence, update, asked.mark)
+    if (!asked || this.#isNew(update)) this.#take(member, presence, update, message)
+  }
+
+  /** The session answered a mark: it has everything that was sent before it. */
+  seen(member: Member, mark: number): void {
+    const { presence } = member
+    if (!presence) return
+    presence.sight.answered(mark)
+    if (presence.confirmation === mark) this.#finish(member, presence)
+    else if (presence.sight.needsMark) this.#markSoon()
+  }
+
+  /** An entry goes out to a session. */
+  sent({ presence }: Member, version: Version): void {
+    if (!presence) return
+    presence.sight.sent(version, presence.writing.delete(version), this.#nowMs())
+    if (presence.sight.needsMark) this.#markSoon()
+  }
+
+  /** The session uses a Yjs client id, which `user` used until now. */
+  uses({ presence }: Member, client: number, user: Member | null): void {
+    if (!presence || presence.earlier.has(client)) return
+    const before = user?.presence ? inSync(user.presence) : null
+    const earlier = before ?? this.#options.departures.find(this.#options.document, client)
+    if (earlier && user?.presence !== presence) presence.earlier.set(client, earlier)
+  }
+
+  /** The session has ended, which used these ids; what it brought is taken in all the same. */
+  left(member: Member, clients: Iterable<number>): void {
+    const { presence } = member
+    if (!presence) return
+    const { departures, document } = this.#options
+    const earlier = presence.state === 'present' ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
+    if (earlier) for (const client of clients) departures.remember(document, client, earlier)
+    const isWaiting = presence.silence !== null && !presence.silence.isOver
+    if (presence.heldBytes === 0 || presence.state === 'taking-in') this.#forget(member)
+    else if (isWaiting) this.#leftWaiting.add(member)
+    else this.#finish(member, presence)
+  }
+
+  /** The lock is over: those who waited for it return. */
+  release(): void {
+    for (const member of this.#options.members()) {
+      const { presence } = member
+      if (!presence?.silence || presence.silence.isOver) continue
+      presence.silence.isOver = true
+      this.#ask(member, presence)
+    }
+    for (const member of this.#leftWaiting) if (member.presence) this.#finish(member, member.presence)
+    this.#leftWaiting.clear()
+  }
+
+  /** The room is closed. */
+  stop(): void {
+    this.#marking?.cancel()
+    for (const timer of this.#timers.values()) timer.cancel()
+    this.#timers.clear()
+  }
+
+  /** What the session had is complete now. */
+  #arrives(member: Member, presence: Presence, update: Uint8Array): void {
+    const { sections } = readUpdate(update)
+    const writers = [...sections].filter(([client, { structs }]) => endOf(structs) > this.#stateOf(client))
+    for (const [client] of writers) this.uses(member, client, null)
+    const clients = writers.length > 0 ? writers.map(([client]) => client) : [...presence.earlier.keys()]
+    const deletes = deletesOf(update)
+    if (this.#isBehind(presence, deletes) && !this.#isShortBreak(presence, clients)) {
+      presence.tells(deletes)
+      if (writers.length > 0 || deletes.size > 0) this.#hold(member, presence, update)
+      this.#confirm(member)
+      return
+    }
+    const held = presence.arrive()?.updates ?? []
+    this.#forget(member)
+    presence.takenIn()
+    if (bringsSomething(this.#options.doc, update)) {
+      this.#options.apply(member, { update, message: 'sync-step-2', merge: null })
+    }
+    for (const one of held) this.#options.apply(member, { update: one, message: 'update', merge: null })
+  }
+
+  #isBehind({ clocks, sentUpTo }: Presence, deletes: ClockSet): boolean {
+    if (sentUpTo === null) return !knowsAll(this.#options.doc, clocks ?? new Map(), deletes)
+    return sentUpTo < this.#options.appliedVersion()
+  }
+
+  #stateOf(client: number): number {
+    return Y.getState(this.#options.doc.store, client)
+  }
+
+  #confirms(member: Member, presence: Presence, update: Uint8Array, mark: number): void {
+    const isMore = [...readUpdate(update).sections].some(([client, { structs }]) => {
+      return endOf(structs) > Math.max(presence.heldClocks.get(client) ?? 0, this.#stateOf(client))
+    })
+    if (isMore) this.#take(member, presence, update, 'sync-step-2')
+    this.seen(member, mark)
+  }
+
+  #isNew(update: Uint8Array): boolean {
+    readUpdate(update)
+    return bringsSomething(this.#options.doc, update)
+  }
+
+  #take(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
+    if (presence.state !== 'present' && presence.state !== 'unasked') return this.#hold(member, presence, update)
+    const { sight } = presence
+    if (this.#options.mustWait(member.principal)) {
+      const stateVector = Y.encodeStateVector(this.#options.doc)
+      presence.leave({ after: this.#options.appliedVersion(), stateVector, isOver: false })
+      return this.#hold(member, presence, update)
+    }
+    const since = sight.unseenSinceMs
+    if (since === null || this.#nowMs() - since < this.#options.limits.windowMs || presence.state === 'unasked') {
+      return this.#options.apply(member, { update, message, merge: null })
+    }
+    presence.leave(null)
+    this.#hold(member, presence, update)
+    this.#ask(member, presence)
+  }
+
+  #hold(member: Member, presence: Presence, update: Uint8Array): void {
+    const { sections } = readUpdate(update)
+    presence.hold(
+      update,
+      [...sections].map(([client, { structs }]) => [client, endOf(structs)]),
+    )
+    const { heldBytes, confirmMs } = this.#options.limits
+    const isWaiting = presence.silence !== null && !presence.silence.isOver
+    if (presence.heldBytes > heldBytes && presence.state !== 'taking-in' && !isWaiting) {
+      return this.#finish(member, presence)
+    }
+    if (presence.state === 'taking-in' || isWaiting || this.#timers.has(member)) return
+    this.#timers.set(
+      member,
+      this.#options.environment.after(confirmMs, () => this.#finish(member, presence)),
+    )
+  }
+
+  /** Asks the session for all it has; its answer ends the arrival or absence. */
+  #ask(member: Member, presence: Presence): void {
+    const mark = presence.sight.mark()
+    presence.confirmation = mark
+    presence.ask(mark)
+    member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.#options.doc) })
+  }
+
+  /** Who had nothing and brings nothing is spared the question: a ping tells that it has our answer. */
+  #confirm(member: Member): void {
+    const { presence } = member
+    if (!presence?.canConfirm || presence.confirmation !== null) return
+    if (!presence.cameEmpty) return this.#ask(member, presence)
+    presence.confirmation = presence.sight.mark()
+    member.mark(presence.confirmation)
+  }
+
+  #finish(member: Member, presence: Presence): void {
+    this.#forget(member)
+    const returned = presence.arrive()
+    if (!returned) return
+    const job = this.#takeIn(member, presence, returned)
+      .catch((error: unknown) => this.#options.fail(member, error))
+      .finally(() => {
+        this.#jobs.delete(job)
+        if (!this.isBusy) this.#options.onIdle()
+      })
+    this.#jobs.add(job)
+  }
+
+  async #takeIn(
+    member: Member,
+    presence: Presence,
+    { updates, knowledge }: { readonly updates: readonly Uint8Array[]; readonly knowledge: Knowledge },
+  ): Promise<void> {
+    const { silence } = presence
+    if (updates.length > 0) {
+      const update = Y.mergeUpdates([...updates])
+      const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
+      this.#options.apply(member, { update, message: 'sync-step-2', merge })
+    }
+    const queued = presence.takenIn()
+    if (silence) this.#options.catchUp(member, Y.decodeStateVector(silence.stateVector))
+    for (const one of queued) this.#take(member, presence, one, 'update')
+  }
+
+  /**
+   * CONF-7: a break shorter than the window is no absence. It began when the Yjs clients that the session uses
+   * were last in sync in another one.
+   */
+  #isShortBreak({ earlier, joinedMs }: Presence, clients: readonly number[]): boolean {
+    const { windowMs } = this.#options.limits
+    const isRecent = (one: Earlier | undefined): boolean => one !== undefined && joinedMs - one.atMs < windowMs
+    return clients.length > 0 && clients.every((client) => isRecent(earlier.get(client)))
+  }
+
+  #markSoon(): void {
+    if (this.#marking) return
+    const spacingMs = Math.min(MAX_MARK_SPACING_MS, this.#options.limits.windowMs / MARKS_PER_WINDOW)
+    this.#marking = this.#options.environment.after(spacingMs, () => {
+      this.#marking = null
+      for (const member of this.#options.members()) {
+        if (member.presence?.sight.needsMark) member.mark(member.presence.sight.mark())
+      }
+    })
+  }
+
+  #forget(member: Member): void {
+    this.#timers.get(member)?.cancel()
+    this.#timers.delete(member)
+  }
+
+  #nowMs(): number {
+    return this.#options.environment.monotonicMs()
+  }
+}
+
+/** The next clock after the structs of one client. */
+function endOf(structs: readonly Struct[]): number {
+  const last = structs.at(-1)
+  return last ? last.id.clock + last.length : 0
+}
+
+/** How far it has come for certain: it may have a line that is dead and not known to be. */
+function inSync({ state, lastHeardMs, sight }: Presence): Earlier | null {
+  return state === 'present' ? { atMs: lastHeardMs, sent: sight.sentUpTo } : null
+}

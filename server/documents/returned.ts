@@ -6,6 +6,7 @@ import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Head } from './document.ts'
+import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import type { Divide, Knowledge } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
 import { partOf } from './partOf.ts'
@@ -58,7 +59,7 @@ export async function workOutReturn(
   const isPrefix = known.length === 0
   const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()
   await steps.rest()
-  Y.applyUpdate(doc, update)
+  withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
   if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
     throw new ParleyError('missing-dependencies', 'The edits build on something the server does not have.')
   }

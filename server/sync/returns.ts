@@ -41,6 +41,8 @@ export interface ReturnsOptions {
   readonly environment: Environment
   /** Works out the judgement of a return. */
   prepare(returned: Returned): Promise<LiveMerge | null>
+  /** Whether an update of the session may be applied; it is closed where not. */
+  admits(member: Member, update: Uint8Array): boolean
   /** Applies an update of the session now. */
   apply(member: Member, change: Change): void
   /** Sends what the session lacks since a state vector, once it is on disk. */
@@ -289,6 +291,7 @@ export class Returns {
     const { silence } = presence
     if (updates.length > 0) {
       const update = Y.mergeUpdates([...updates])
+      if (!this.#options.admits(member, update)) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
       this.#options.apply(member, { update, message: 'sync-step-2', merge })
     }

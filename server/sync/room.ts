@@ -101,6 +101,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       limits,
       environment,
       prepare: (returned) => judge.prepare(this.replica, returned),
+      admits: (member, update) => this.#admitted(member, update) !== null,
       apply: (member, change) => this.#guarded(member, () => this.#apply(member, change)),
       catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
       appliedVersion: () => this.replica.appliedVersion,
@@ -189,25 +190,15 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #apply(member: Member, { update, message, merge }: Change): void {
-    const { head, doc, lock } = this.replica
+    const { lock } = this.replica
     const pass = { by: 'edit', principal: member.principal, tokenHash: null } as const
     if (decide(lock.state, { type: 'writes', pass }).do === 'refuse') {
       this.#close(member, 'locked', 'the document is locked; what you typed stays in your editor')
       return
     }
-    const admission = admit(update, {
-      doc,
-      kind: head.kind,
-      root: head.root,
-      maxDepth: this.#options.maxDepth,
-      principal: member.principal,
-      userOf: (client) => this.#clientIds.userOf(client),
-    })
-    if (!admission.admitted) {
-      this.#close(member, admission.code, admission.reason)
-      return
-    }
-    this.#claimWritten(member, admission.extended, message)
+    const extended = this.#admitted(member, update)
+    if (!extended) return
+    this.#claimWritten(member, extended, message)
     const before = this.replica.appliedVersion
     member.unsaved(update.length)
     this.replica.applyLive(update, member.principal, { merge }).then(
@@ -219,8 +210,24 @@ export class Room<R extends LiveReplica = LiveReplica> {
     )
     // New structs always make a version; without one the update was refused, as the promise is about to tell.
     const after = this.replica.appliedVersion
-    if (admission.extended.length > 0 && after === before) member.isHeard = false
+    if (extended.length > 0 && after === before) member.isHeard = false
     if (after !== before) member.presence?.writing.add(after)
+  }
+
+  /** The client ids that get new structs; null where the update is refused, and with it the session. */
+  #admitted(member: Member, update: Uint8Array): readonly number[] | null {
+    const { head, doc } = this.replica
+    const admission = admit(update, {
+      doc,
+      kind: head.kind,
+      root: head.root,
+      maxDepth: this.#options.maxDepth,
+      principal: member.principal,
+      userOf: (client) => this.#clientIds.userOf(client),
+    })
+    if (admission.admitted) return admission.extended
+    this.#close(member, admission.code, admission.reason)
+    return null
   }
 
   /**

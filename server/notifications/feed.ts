@@ -20,8 +20,8 @@ import { Subscription, type FeedEvent, type Interest, type Place, type Sink } fr
 /** Events that wait to be told, about 1 MB. Past this they are left to storage and read from there. */
 const MAX_QUEUED = 1_000
 const EVENTS_A_PAGE = 100
-/** How many sinks get an event before sockets and timers have their turn: a few milliseconds' work. */
-const SINKS_A_TURN = 256
+/** How many sinks get an event before sockets and timers have their turn: ten to twenty milliseconds of writing. */
+const SINKS_A_TURN = 1_000
 /** Storage that could not be read is tried again after this. */
 const RETRY_MS = 1_000
 

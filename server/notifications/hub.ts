@@ -2,11 +2,13 @@
  * `/conflict-notifications` by WebSocket (SPEC NOTE-2): one session a socket, all reading the one feed.
  * The HTTP upgrade is made elsewhere: 401, 403 and 400 come there, before there is a socket.
  */
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Principal } from '../auth/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { textFrame } from '../http/textFrame.ts'
 import type { Feed } from './feed.ts'
 import { HubSession, type SessionLimits } from './hubSession.ts'
 import { parseQuery, type SubscriptionRequest } from './request.ts'
@@ -60,6 +62,8 @@ export interface HubParts {
 
 /** What is known of a connection when its upgrade is done. */
 export interface HubRequest {
+  /** What the socket writes to: frames that many sockets get are written there as they stand. */
+  readonly stream: Writable
   /** With the query the client sent. */
   readonly url: URL
   /** A token sent with the upgrade and not verified yet. */
@@ -103,7 +107,7 @@ export class NotificationHub {
   accept(socket: WebSocket, request: HubRequest): void {
     // Its 'close' is past: it would never be gone.
     if (socket.readyState === socket.CLOSED) return
-    const session = new HubSession(socket, {
+    const session = new HubSession(socket, request.stream, {
       ...this.#parts,
       limits: this.#limits,
       frameOf: (event, ids) => this.#frameOf(event, ids),
@@ -152,12 +156,12 @@ export class NotificationHub {
     this.#timer = this.#parts.environment.after(TICK_MS, () => this.#tick())
   }
 
-  /** The frame that tells of an event, made once for all sockets whose subscriptions have the same ids. */
+  /** The frame that tells of an event, as it is on the wire; made once for all sockets whose subscriptions have the same ids. */
   #frameOf(event: FeedEvent, ids: string): Buffer {
     if (this.#frames.event !== event) this.#frames = { event, bySubscriptions: new Map() }
     const known = this.#frames.bySubscriptions.get(ids)
     if (known) return known
-    const frame = Buffer.from(`{"type":"event","subscriptions":[${ids}],"event":${event.json}}`)
+    const frame = textFrame(`{"type":"event","subscriptions":[${ids}],"event":${event.json}}`)
     this.#frames.bySubscriptions.set(ids, frame)
     return frame
   }

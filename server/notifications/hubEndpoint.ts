@@ -26,7 +26,7 @@ export function hubEndpoint(hub: NotificationHub, parts: HubEndpointParts): Sock
         throw new ParleyError('invalid-request', `The subprotocol here is ${SUBPROTOCOL}.`)
       }
       parseHubQuery(url, parts.epoch)
-      return (socket) => hub.accept(socket, { url, token: null, principal })
+      return (socket) => hub.accept(socket, { stream: request.socket, url, token: null, principal })
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { can, type Principal } from '../auth/access.ts'
 import type { JsonValue } from '../content/content.ts'
@@ -5,6 +6,7 @@ import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { toSequence, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
+import { textFrame } from '../http/textFrame.ts'
 import { CHANGED } from './event.ts'
 import type { Feed } from './feed.ts'
 import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
@@ -46,7 +48,7 @@ export interface SessionParts {
   readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
   readonly onUnexpected: (error: unknown) => void
   readonly limits: SessionLimits
-  /** The frame of an event for subscriptions whose ids, as JSON, are joined by commas. */
+  /** The frame of an event, as it is on the wire, for subscriptions whose ids, as JSON, are joined by commas. */
   readonly frameOf: (event: FeedEvent, ids: string) => Buffer
 }
 
@@ -67,12 +69,13 @@ export class HubSession implements Sink {
   /** Resolves once the socket is closed. */
   readonly gone: Promise<void>
   readonly #socket: WebSocket
+  readonly #stream: Writable
   readonly #parts: SessionParts
   readonly #limits: SessionLimits
   readonly #environment: Environment
   #state: State
-  /** Ids of the subscriptions as the client knows them. */
-  readonly #ids = new Map<Subscription, string>()
+  /** The subscriptions' ids as the client knows them, and as JSON, which every event names. */
+  readonly #ids = new Map<Subscription, { readonly id: string; readonly json: string }>()
   readonly #inbox: Inbox
   readonly #roomWaiters: (() => void)[] = []
   /** Where the last event or bookmark sent has brought the client. */
@@ -82,8 +85,10 @@ export class HubSession implements Sink {
   #unansweredPings = 0
   #cut: Timer | null = null
 
-  constructor(socket: WebSocket, parts: SessionParts) {
+  /** `stream` is what the socket writes to. */
+  constructor(socket: WebSocket, stream: Writable, parts: SessionParts) {
     this.#socket = socket
+    this.#stream = stream
     this.#parts = parts
     this.#limits = parts.limits
     this.#environment = parts.environment
@@ -158,8 +163,7 @@ export class HubSession implements Sink {
       this.fail(EXPIRED())
       return
     }
-    const ids = subscriptions.map((subscription) => JSON.stringify(this.#idOf(subscription))).join(',')
-    this.#send(this.#parts.frameOf(event, ids))
+    this.#write(this.#parts.frameOf(event, this.#idsOf(subscriptions)))
     this.#place = {
       sequence: event.place.sequence > this.#place.sequence ? event.place.sequence : this.#place.sequence,
       stamp: event.place.stamp ?? this.#place.stamp,
@@ -167,7 +171,7 @@ export class HubSession implements Sink {
   }
 
   resync(subscription: Subscription, cursor: string): void {
-    this.#sendFrame({ type: 'resync', id: this.#idOf(subscription), cursor })
+    this.#sendFrame({ type: 'resync', id: this.#idOf(subscription).id, cursor })
   }
 
   caughtUp(): void {
@@ -248,7 +252,7 @@ export class HubSession implements Sink {
 
   #subscribeBy(frame: SubscribeFrame): void {
     if (this.#state.phase !== 'open') throw new ParleyError('unauthenticated', 'Send a frame `authenticate` first.')
-    for (const id of this.#ids.values()) {
+    for (const { id } of this.#ids.values()) {
       if (id === frame.id) throw new ParleyError('invalid-request', 'There is a subscription with this id.')
     }
     if (this.#ids.size >= this.#limits.subscriptions) {
@@ -263,13 +267,13 @@ export class HubSession implements Sink {
       return principal !== null && can(principal, 'read', document)
     }
     const subscription = this.#parts.feed.subscribe({ patterns, types, mayRead }, since, this)
-    this.#ids.set(subscription, id)
+    this.#ids.set(subscription, { id, json: JSON.stringify(id) })
     this.#sendFrame({ type: 'subscribed', id, cursor: subscription.cursor })
   }
 
   #unsubscribe(id: string): void {
     for (const [subscription, known] of this.#ids) {
-      if (known !== id) continue
+      if (known.id !== id) continue
       subscription.close()
       this.#ids.delete(subscription)
       return
@@ -280,21 +284,28 @@ export class HubSession implements Sink {
   // What the client is sent
 
   #sendFrame(frame: ServerFrame): void {
-    this.#send(Buffer.from(JSON.stringify(frame)))
+    this.#write(textFrame(JSON.stringify(frame)))
   }
 
   #sendProblem(error: ParleyError, id: string | null): void {
     this.#sendFrame({ type: 'error', ...(id === null ? {} : { id }), problem: { ...this.#parts.problemOf(error) } })
   }
 
-  #send(frame: Buffer): void {
+  /** Writes a whole frame to the network. */
+  #write(frame: Buffer): void {
     if (this.#state.phase === 'ended' || this.#socket.readyState !== this.#socket.OPEN) return
-    if (this.#socket.bufferedAmount + frame.length > this.#limits.bufferBytes) {
+    const waiting = this.#socket.bufferedAmount + frame.length
+    if (waiting > this.#limits.bufferBytes) {
       this.#end(TOO_SLOW, 'too-slow')
       return
     }
-    this.#socket.send(frame, { binary: false }, () => {
-      if (this.#roomWaiters.length > 0 && this.#hasRoom()) this.#releaseWaiters()
+    if (waiting <= this.#roomBytes) {
+      this.#stream.write(frame)
+      return
+    }
+    // Who waits for room does so behind a frame that left none; most leave some, and need not be heard of.
+    this.#stream.write(frame, () => {
+      if (this.#hasRoom()) this.#releaseWaiters()
     })
   }
 
@@ -358,14 +369,27 @@ export class HubSession implements Sink {
 
   /** What was missed waits in storage while more than a quarter of the buffer is taken, so live events find room. */
   #hasRoom(): boolean {
-    return this.#socket.bufferedAmount <= this.#limits.bufferBytes / 4
+    return this.#socket.bufferedAmount <= this.#roomBytes
+  }
+
+  get #roomBytes(): number {
+    return this.#limits.bufferBytes / 4
   }
 
   #expired(): boolean {
     return this.#state.phase === 'open' && this.#environment.now() >= this.#state.principal.expiresAt * 1_000
   }
 
-  #idOf(subscription: Subscription): string {
+  /** As JSON, joined by commas. */
+  #idsOf(subscriptions: readonly Subscription[]): string {
+    const [first, ...others] = subscriptions
+    invariant(first !== undefined, 'an event is delivered for some subscription')
+    let ids = this.#idOf(first).json
+    for (const other of others) ids += `,${this.#idOf(other).json}`
+    return ids
+  }
+
+  #idOf(subscription: Subscription): { readonly id: string; readonly json: string } {
     const id = this.#ids.get(subscription)
     invariant(id !== undefined, 'only standing subscriptions are served')
     return id

@@ -5,13 +5,13 @@ import { startProcess, type Running } from '../support/process.ts'
 
 export const BENCH_SECRET = 'the secret of the benchmarks, long enough'
 
-/** Parley as it is shipped, on a database of its own. */
-export function startParley(folder: string, variables: Record<string, string> = {}): Promise<Running> {
-  return startProcess('dist/server/main.js', ['serve'], {
+/** Parley as it is shipped, on a database of its own; `flags` are Node's. */
+export function startParley(folder: string, flags: readonly string[] = []): Promise<Running> {
+  const [first, ...rest] = [...flags, 'dist/server/main.js', 'serve']
+  return startProcess(first, rest, {
     PARLEY_PORT: '0',
     PARLEY_DATABASE: join(folder, 'parley.db'),
     PARLEY_SECRET: BENCH_SECRET,
-    ...variables,
   })
 }
 

@@ -4,9 +4,10 @@
  */
 import { keystrokes } from './keystrokes.ts'
 import { memory } from './memory.ts'
+import { notifications } from './notifications.ts'
 import { puts } from './puts.ts'
 
-const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory }
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory, notifications }
 
 const wanted = process.argv.slice(2)
 for (const [name, run] of Object.entries(SECTIONS)) {

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { EventSource } from 'eventsource'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -31,7 +30,7 @@ beforeEach(async () => {
 })
 afterEach(() => folder.dispose())
 
-const HOOK = pathToFileURL('test/support/killBeforeWriting.mjs').href
+const HOOK = new URL('../support/killBeforeWriting.mjs', import.meta.url).href
 
 /** The server as it is shipped; with a marker it kills itself before it would write that to a socket. */
 async function start(killBeforeWriting?: string): Promise<void> {

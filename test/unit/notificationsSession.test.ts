@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { Writable } from 'node:stream'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
@@ -9,7 +10,7 @@ import { problemDocument } from '../../server/http/problem.ts'
 import { anEvent, FakeFeedStorage } from '../support/fakeFeed.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
 
-/** What of a `ws` socket a session uses; the test says how much the network takes. */
+/** What of a `ws` socket and of its stream a session uses; the test says how much the network takes. */
 class FakeSocket extends EventEmitter {
   readonly OPEN = 1
   readonly CLOSED = 3
@@ -19,10 +20,10 @@ class FakeSocket extends EventEmitter {
   readonly closes: { readonly code: number; readonly reason: string }[] = []
   readonly #callbacks: (() => void)[] = []
 
-  send(frame: Buffer, _options: unknown, callback: () => void): void {
+  write(frame: Buffer, callback?: () => void): void {
     this.sent.push(frame)
     this.bufferedAmount += frame.length
-    this.#callbacks.push(callback)
+    if (callback) this.#callbacks.push(callback)
   }
 
   /** The network takes everything. */
@@ -46,8 +47,13 @@ class FakeSocket extends EventEmitter {
   }
 
   get types(): unknown[] {
-    return this.sent.map((frame) => (JSON.parse(String(frame)) as { type: unknown }).type)
+    return this.sent.map((frame) => (JSON.parse(String(frame.subarray(frame.indexOf('{')))) as { type: unknown }).type)
   }
+}
+
+function handOver(socket: FakeSocket, query: string): void {
+  const url = new URL(`http://localhost/conflict-notifications${query}`)
+  hub.accept(socket as unknown as WebSocket, { stream: socket as unknown as Writable, url, token: null, principal })
 }
 
 let environment: ManualEnvironment
@@ -85,8 +91,7 @@ const principal = {
 /** A socket that has subscribed to everything. */
 function accept(query = '?documents=*'): FakeSocket {
   const socket = new FakeSocket()
-  const url = new URL(`http://localhost/conflict-notifications${query}`)
-  hub.accept(socket as unknown as WebSocket, { url, token: null, principal })
+  handOver(socket, query)
   return socket
 }
 
@@ -146,8 +151,7 @@ describe('the buffer of a session', () => {
 it('a socket that closed before it was taken over is not waited for', async () => {
   const socket = new FakeSocket()
   socket.readyState = 3
-  const url = new URL('http://localhost/conflict-notifications')
-  hub.accept(socket as unknown as WebSocket, { url, token: null, principal })
+  handOver(socket, '')
   expect(hub.size).toBe(0)
   await hub.close()
 })

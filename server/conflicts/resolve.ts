@@ -22,8 +22,10 @@ import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected
 import type { NewEvent } from '../notifications/event.ts'
 import type { ConflictRecord, ContentHash, Proposal, Use } from './conflict.ts'
 import { newProposalId } from './ids.ts'
-import { showConflict, sideContent, storedContent, type ShowOptions } from './show.ts'
-import { closed, refreshed } from './staleWrite.ts'
+import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
+import { seenFrom } from './seenFrom.ts'
+import { liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
+import { closed } from './staleWrite.ts'
 import { targetOf, type Way } from './target.ts'
 
 /** As for writes: how often a resolution is planned anew because the document moved meanwhile. */
@@ -137,9 +139,11 @@ export class ConflictResolver {
     const round: Round = { record, replica, head: replica.appliedHead, by, pass, shown, keep }
     switch (request.ask) {
       case 'resolve':
-        return this.#apply(round, await this.#wanted(round, request))
-      case 'propose':
-        return this.#propose(round, await this.#wanted(round, request))
+      case 'propose': {
+        const wanted = await this.#wanted(round, request)
+        if (wanted === 'moved') return this.#refuseMoved(round, request.baseVersion)
+        return request.ask === 'resolve' ? this.#apply(round, wanted) : this.#propose(round, wanted)
+      }
       case 'accept':
         return this.#apply(round, await this.#accepted(round, request.proposal))
       case 'reject':
@@ -161,24 +165,41 @@ export class ConflictResolver {
   async #wanted(
     round: Round,
     request: { readonly baseVersion: Version; readonly way: Way; readonly comment: string | null },
-  ): Promise<Wanted> {
+  ): Promise<Wanted | 'moved'> {
     const { record, replica, head } = round
     const lookedAt = await this.#contentAt(replica, head, request.baseVersion)
-    const { storage } = this.#parts
-    const base = await sideContent(storage, record, record.base)
-    const incoming = await sideContent(storage, record, record.incoming)
-    const target = targetOf({ base, incoming }, lookedAt, request.way)
-    if (!target.ok) throw invalid(target.errors)
-    this.#assertKeepable(target.content, head)
+    const target = await this.#target(record, lookedAt, request)
+    if (target === 'moved') return 'moved'
+    this.#assertKeepable(target, head)
     const { use } = request.way
     return {
       use,
-      content: target.content,
+      content: target,
       baseVersion: request.baseVersion,
       lookedAt,
       comment: request.comment,
       accepted: null,
     }
+  }
+
+  /** What the document shall be, in place of what the resolver looked at; `moved` where that can no longer be told. */
+  async #target(
+    record: ConflictRecord,
+    lookedAt: Content,
+    { baseVersion, way }: { readonly baseVersion: Version; readonly way: Way },
+  ): Promise<Content | 'moved'> {
+    const { storage } = this.#parts
+    const { live } = record
+    // Who looked at a version before the merge has not seen its places.
+    if (live && baseVersion < live.seen && way.use !== 'content') return 'moved'
+    const target = live
+      ? liveTargetOf(await liveSides(storage, record, live), live, lookedAt, way)
+      : record.kind === 'invalid-merge'
+        ? invalidTargetOf(await sidesOf(storage, record), lookedAt, way)
+        : targetOf(await sidesOf(storage, record), lookedAt, way)
+    if (target.ok) return target.content
+    if (target.errors === null) return 'moved'
+    throw invalid(target.errors)
   }
 
   async #accepted(round: Round, id: ProposalId): Promise<Wanted> {
@@ -221,6 +242,8 @@ export class ConflictResolver {
   #merged({ replica, head }: Round, wanted: Wanted): Content | null {
     const merged = merge(wanted.lookedAt, replica.content(), wanted.content)
     if (!merged.clean) return null
+    // What stands may break the schema (CONF-8); leaving it as it is writes nothing.
+    if (contentEquals(merged.content, replica.content()) && wanted.use === 'merged') return merged.content
     this.#assertKeepable(merged.content, head)
     assertValid(head.schema, merged.content)
     return merged.content
@@ -285,12 +308,8 @@ export class ConflictResolver {
   async #refuseMoved({ record, replica, head, pass, shown, keep }: Round, lookedAt: Version): Promise<'again'> {
     const { storage, committer, environment } = this.#parts
     const current = replica.content()
-    const base = await sideContent(storage, record, record.base)
-    const incoming = await sideContent(storage, record, record.incoming)
-    const merged = merge(base, current, incoming)
-    const seen = refreshed(record, { version: head.version, merge: merged })
+    const { record: seen, known } = await seenFrom(storage, record, { version: head.version, content: current })
     await replica.whenCommitted(head.version)
-    const known = { sides: { base, current, incoming }, merged }
     const problem = new ParleyError(
       'version-conflict',
       `What came since version ${lookedAt} overlaps this resolution.`,

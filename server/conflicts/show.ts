@@ -128,7 +128,8 @@ async function workOutLive(
   return { sides, merged: { clean: false, content: sides.seen, overlaps: overlapsOf(sides, live) } }
 }
 
-async function sidesOf(storage: Storage, record: ConflictRecord): Promise<Sides> {
+/** The contents of the three sides. */
+export async function sidesOf(storage: Storage, record: ConflictRecord): Promise<Sides> {
   const base = await sideContent(storage, record, record.base)
   const current = await sideContent(storage, record, record.current)
   const incoming = await sideContent(storage, record, record.incoming)

@@ -1,0 +1,65 @@
+/**
+ * What a resolution wants the document to be where the merge already stands in it (SPEC RES-1): only the places
+ * in question are rewritten. Pure.
+ */
+import type { Content } from '../content/content.ts'
+import { rewriteOverlaps, type LiveSides } from '../content/liveMerge.ts'
+import { merge } from '../content/merge.ts'
+import { assertNever } from '../foundation/assert.ts'
+import { formsAt, type Forms } from './concurrentEdit.ts'
+import type { Target, Way } from './target.ts'
+
+/** The places are not what they were when they were last looked for. */
+type Moved = { readonly ok: false; readonly errors: null }
+export type LiveTarget = Target | Moved
+
+const MOVED: Moved = { ok: false, errors: null }
+
+/** Of a `concurrent-edit`; `lookedAt` is the content at the version the resolver looked at. */
+export function liveTargetOf(sides: LiveSides, forms: Forms, lookedAt: Content, way: Way): LiveTarget {
+  switch (way.use) {
+    case 'merged':
+      return { ok: true, content: lookedAt }
+    case 'content':
+      return { ok: true, content: way.content }
+    case 'current':
+    case 'incoming':
+    case 'choices': {
+      const choices = way.use === 'choices' ? way.choices : way.use
+      const rewritten = rewriteOverlaps(sides, formsAt(forms), choices)
+      if (rewritten.errors.length > 0) return { ok: false, errors: rewritten.errors }
+      return moved({ from: sides.seen, to: rewritten.content }, lookedAt)
+    }
+    default:
+      return assertNever(way)
+  }
+}
+
+/** Of an `invalid-merge`: `current` takes the entry back that broke the schema, all else keeps what stands. */
+export function invalidTargetOf(
+  sides: { readonly current: Content; readonly incoming: Content },
+  lookedAt: Content,
+  way: Way,
+): LiveTarget {
+  switch (way.use) {
+    case 'merged':
+    case 'incoming':
+      return { ok: true, content: lookedAt }
+    case 'content':
+      return { ok: true, content: way.content }
+    case 'current':
+      return moved({ from: sides.incoming, to: sides.current }, lookedAt)
+    case 'choices':
+      return { ok: false, errors: [...way.choices.keys()].map((overlap) => ({ overlap, message: NO_OVERLAPS })) }
+    default:
+      return assertNever(way)
+  }
+}
+
+const NO_OVERLAPS = 'Where the schema is broken nothing overlaps.'
+
+/** The same rewriting in a content that went on from `from`; never over what others wrote at those places. */
+function moved(rewriting: { readonly from: Content; readonly to: Content }, lookedAt: Content): LiveTarget {
+  const merged = merge(rewriting.from, lookedAt, rewriting.to)
+  return merged.clean ? { ok: true, content: merged.content } : MOVED
+}

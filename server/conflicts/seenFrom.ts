@@ -1,0 +1,39 @@
+import type { Content } from '../content/content.ts'
+import { merge, type Merge } from '../content/merge.ts'
+import type { Version } from '../foundation/ids.ts'
+import type { Storage } from '../storage/storage.ts'
+import { lookedAt, overlapsOf } from './concurrentEdit.ts'
+import type { ConflictRecord, Sides } from './conflict.ts'
+import { liveSides, sidesOf } from './show.ts'
+import { refreshed } from './staleWrite.ts'
+
+/** A conflict as it looks from a newer version, with what was worked out for that (SPEC RES-1, RES-4). */
+export interface Seen {
+  readonly record: ConflictRecord
+  readonly known: { readonly sides: Sides; readonly merged: Merge }
+}
+
+/** Of a live merge the places are looked for in the newer content, of a refused write that is its current side. */
+export async function seenFrom(
+  storage: Storage,
+  record: ConflictRecord,
+  newer: { readonly version: Version; readonly content: Content },
+): Promise<Seen> {
+  if (record.live) {
+    const sides = { ...(await liveSides(storage, record, record.live)), seen: newer.content }
+    const overlaps = overlapsOf(sides, record.live)
+    const merged = { clean: false, content: newer.content, overlaps }
+    return { record: lookedAt(record, record.live, newer.version, overlaps), known: { sides, merged } }
+  }
+  const { base, incoming, current } = await sidesOf(storage, record)
+  if (record.kind === 'invalid-merge') {
+    const merged = merge(base, current, incoming)
+    return {
+      record: { ...record, revision: record.revision + 1 },
+      known: { sides: { base, current, incoming }, merged },
+    }
+  }
+  const sides = { base, current: newer.content, incoming }
+  const merged = merge(base, newer.content, incoming)
+  return { record: refreshed(record, { version: newer.version, merge: merged }), known: { sides, merged } }
+}

@@ -298,6 +298,7 @@ export class Replica {
         effect,
       },
       ...(hasCheckpoint ? { checkpoint: this.#view.content() } : {}),
+      ...(head.deletedAt === null ? {} : { formerClients: Y.decodeStateVector(Y.encodeStateVector(this.doc)) }),
     }
     this.#applied = head
     return {

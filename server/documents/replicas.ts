@@ -87,6 +87,11 @@ export class Replicas {
     return slot.replica.ended ? this.lease(id) : this.#hold(slot)
   }
 
+  /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
+  async formerClients({ id, firstVersion }: Head): Promise<ReadonlyMap<number, number>> {
+    return previousVersion(firstVersion) === NO_VERSION ? new Map() : this.#options.storage.formerClients(id)
+  }
+
   /** Like `lease` for a document already in memory, without waiting; null where it is not. */
   leaseLoaded(id: DocumentId): Lease | null {
     const slot = this.#slots.get(id)

@@ -58,6 +58,7 @@ export interface AppendRow {
   readonly entry: EntryRow
   /** JSON; the writer packs it. */
   readonly checkpoint: string | null
+  readonly formerClients: readonly (readonly [client: number, clock: number])[]
 }
 
 export interface ConflictWriteRow {
@@ -124,6 +125,7 @@ function encodeAppend(append: Append): AppendRow {
     head: encodeHead(head),
     entry: encodeEntry(head.id, entry),
     checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),
+    formerClients: [...(append.formerClients ?? [])],
   }
 }
 

@@ -127,7 +127,7 @@ export class SqliteStatements {
   }
 
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #append({ expected, pass, head, entry, checkpoint }: AppendRow): SqliteResult | null {
+  #append({ expected, pass, head, entry, checkpoint, formerClients }: AppendRow): SqliteResult | null {
     const now = this.#clock()
     if (!this.#moveHead({ ...head, ...pass, expected, now })) {
       const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
@@ -149,6 +149,7 @@ export class SqliteStatements {
       const packed = packContent([head.id, entry.version], checkpoint)
       this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
     }
+    for (const [client, clock] of formerClients) this.#sql.upsertFormerClient.run(head.id, client, clock)
     if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
     return null
   }
@@ -255,6 +256,11 @@ function prepareLog(connection: Database.Database) {
     selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
     selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
     insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
+    upsertFormerClient: connection.prepare<[id: string, client: number, clock: number]>(
+      `INSERT INTO former_clients (document, client, clock)
+       VALUES ((SELECT key FROM documents WHERE id = ?), ?, ?)
+       ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
+    ),
     insertEntry: connection.prepare<[string, number, number, number, number, number, number, string | null, Bytes]>(
       `INSERT INTO entries (document, version, author, at, origin, checksum, update_checksum, effect,
          update_bytes) VALUES (${KEY_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -66,6 +66,8 @@ export interface Append {
   readonly entry: Entry
   /** Present where this version shall be readable without going back further. */
   readonly checkpoint?: Content
+  /** Of an entry that ends an incarnation: its Yjs clients with the clock after their last struct, for SYNC-7. */
+  readonly formerClients?: ReadonlyMap<number, number>
 }
 
 export type ConflictWrite =
@@ -220,7 +222,7 @@ export interface Storage {
   erasePurged(document: DocumentId): Promise<boolean>
   /** Documents that were purged and of which something is still to be erased. */
   unfinishedPurges(): Promise<readonly DocumentId[]>
-  /** Yjs clients of erased logs of this id, with the clock after their last struct. */
+  /** Yjs clients of ended incarnations of this id, erased ones too, with the clock after their last struct. */
   formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>>
 
   conflict(id: ConflictId): Promise<ConflictRecord | null>

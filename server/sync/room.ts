@@ -43,6 +43,8 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   readonly judge: ReturnJudge<R>
   /** Of all rooms. */
   readonly departures: Departures
+  /** Yjs clients of earlier lives of the document, with the clock after their last struct. */
+  readonly formerClients: ReadonlyMap<number, number>
   /** SPEC DOC-10. */
   readonly maxDepth: number
   readonly limits: SyncLimits
@@ -147,6 +149,10 @@ export class Room<R extends LiveReplica = LiveReplica> {
     const version = this.replica.appliedVersion
     switch (message.type) {
       case 'sync-step-1':
+        if (this.#isOfEarlierLife(message.stateVector)) {
+          this.#close(member, 'other-history', 'this copy is of an earlier document of the same id')
+          return
+        }
         this.#returns.asks(member, message.stateVector)
         return this.#stepToAnswer(member, { type: 'asks', stateVector: message.stateVector, version })
       case 'sync-step-2':
@@ -162,6 +168,14 @@ export class Room<R extends LiveReplica = LiveReplica> {
       default:
         assertNever(message)
     }
+  }
+
+  /** SYNC-7: it has what an earlier life of the document has and this one has not. Unknown clients are welcome. */
+  #isOfEarlierLife(stateVector: StateVector): boolean {
+    for (const [client, clock] of this.#options.formerClients) {
+      if (Math.min(clock, stateVector.get(client) ?? 0) > Y.getState(this.replica.doc.store, client)) return true
+    }
+    return false
   }
 
   #stepToAnswer(member: Member, event: SessionEvent): void {

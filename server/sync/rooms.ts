@@ -1,5 +1,6 @@
 import { can, type Principal } from '../auth/access.ts'
 import type { Kind } from '../content/content.ts'
+import type { Head } from '../documents/document.ts'
 import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
@@ -15,6 +16,8 @@ export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
   lease(id: DocumentId): Promise<LiveLease<R> | Absent>
   /** Rejects with `already-exists` when another was faster. */
   create(wanted: NewLiveDocument): Promise<LiveLease<R>>
+  /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
+  formerClients(head: Head): Promise<ReadonlyMap<number, number>>
 }
 
 interface NewLiveDocument {
@@ -79,11 +82,12 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     const mayWrite = can(principal, 'write', id)
     const lease = await this.#leaseOrCreate(id, mayWrite ? { id, kind: kind ?? 'text', by: principal.sub } : null)
     try {
-      if (lease.replica.ended) throw lease.replica.ended
       const { head } = lease.replica
+      const formerClients = await this.#options.replicas.formerClients(head)
+      if (lease.replica.ended) throw lease.replica.ended
       if (kind !== null && kind !== head.kind)
         throw new ParleyError('kind-mismatch', `This is a ${head.kind} document.`)
-      return this.#roomOf(lease).join(channel, principal.sub, mayWrite ? 'write' : 'read')
+      return this.#roomOf(lease, formerClients).join(channel, principal.sub, mayWrite ? 'write' : 'read')
     } catch (error) {
       lease.release()
       throw error
@@ -116,7 +120,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   }
 
   /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
-  #roomOf(lease: LiveLease<R>): Room<R> {
+  #roomOf(lease: LiveLease<R>, formerClients: ReadonlyMap<number, number>): Room<R> {
     const { id } = lease.replica
     const known = this.#rooms.get(id)
     if (known?.replica === lease.replica) {
@@ -132,6 +136,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       lease,
       judge,
       departures: this.#departures,
+      formerClients,
       mustWait,
       maxDepth,
       limits,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { OfflineScene } from '../support/offline.ts'
 
@@ -189,5 +189,29 @@ describe.each(CASES)('$name', ({ start, stays, leaves, overlaps, merged }) => {
       merged: { clean: false, content: now },
       intervening: [{ version: 2, author: 'bob' }],
     })
+  })
+})
+
+describe('another history', () => {
+  it('[SYNC-7] a client of a deleted document is refused by one that was created again, and told why', async () => {
+    const { id, rest } = await scene.create('the old text')
+    const alice = await scene.join(id, 'alice')
+    alice.text.insert(0, 'typed ')
+    await scene.agree(alice)
+    await scene.leave(alice)
+    alice.text.insert(0, 'offline ')
+    const { version } = (await rest.get(`/documents/${id}`)).body
+    expect((await rest.delete(`/documents/${id}?baseVersion=${version}`)).status).toBe(204)
+    expect((await rest.post('/documents', { id, kind: 'text', content: 'the new text' })).status).toBe(201)
+    await scene.server.restart()
+    alice.provider.serverUrl = `${scene.server.url.replace(/^http/, 'ws')}/sync`
+    alice.provider.connect()
+    await vi.waitFor(() => expect(alice.terminal).toEqual([4409]), 10_000)
+    expect(await scene.content(id)).toBe('the new text')
+    expect(await scene.conflicts(id)).toEqual([])
+    const newcomer = await scene.join(id, 'bob', 77)
+    newcomer.text.insert(0, 'welcome in ')
+    await scene.agree(newcomer)
+    expect(await scene.content(id)).toBe('welcome in the new text')
   })
 })

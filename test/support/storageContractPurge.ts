@@ -104,6 +104,41 @@ export function describePurge(shared: SharedFixture): void {
     expect(await storage.erasePurged(head.id)).toBe(false)
   })
 
+  it('[SYNC-7] the Yjs clients of ended incarnations are kept with the entry that ends them, the highest clock each', async () => {
+    const { storage } = shared()
+    const id = newDocumentId()
+    const first = await createDocument(storage, id, 1)
+    expect(await storage.formerClients(id)).toEqual(new Map())
+    const end = async (head: Head, formerClients: ReadonlyMap<number, number>): Promise<void> => {
+      await commitAll(storage, actOf({ ...appendTo(head, { origin: 'delete' }), formerClients }))
+    }
+    const gone = after(first, { deletedAt: NOON })
+    await end(
+      gone,
+      new Map([
+        [1, 5],
+        [2, 7],
+      ]),
+    )
+    const again = after(gone, { deletedAt: null, firstVersion: toVersion(gone.version + 1) })
+    await commitAll(storage, actOf(appendTo(again, { origin: 'create' }, 'anew')))
+    await end(
+      after(again, { deletedAt: NOON }),
+      new Map([
+        [2, 3],
+        [4_294_967_295, 1],
+      ]),
+    )
+    expect(await storage.formerClients(id)).toEqual(
+      new Map([
+        [1, 5],
+        [2, 7],
+        [4_294_967_295, 1],
+      ]),
+    )
+    expect(await storage.formerClients(newDocumentId())).toEqual(new Map())
+  })
+
   it('[HIST-5] only a deleted document at the version named is purged', async () => {
     const { storage } = shared()
     const living = await createDocument(storage, newDocumentId(), 2)

@@ -80,7 +80,9 @@ class Client implements Channel {
   }
 }
 
-function setUp(options: { limits?: Partial<SyncLimits>; replica?: FakeReplica } = {}) {
+function setUp(
+  options: { limits?: Partial<SyncLimits>; replica?: FakeReplica; formerClients?: ReadonlyMap<number, number> } = {},
+) {
   const replica = options.replica ?? new FakeReplica()
   const environment = new ManualEnvironment()
   const release = vi.fn()
@@ -90,6 +92,7 @@ function setUp(options: { limits?: Partial<SyncLimits>; replica?: FakeReplica } 
     lease: { replica, release },
     judge: { prepare: () => Promise.resolve(null) },
     departures: new Departures(),
+    formerClients: options.formerClients ?? new Map(),
     maxDepth: 64,
     limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
     environment,
@@ -116,6 +119,26 @@ describe('opening a session', () => {
     replica.write((doc) => doc.getText('content').insert(0, 'secret'))
     const client = open('alice')
     expect(client.received).toEqual([{ type: 'sync-step-1', stateVector: new Map([[4_000_000_000, 6]]) }])
+  })
+
+  it.each([
+    ['a client that only the earlier life had', new Map([[7, 3]]), true],
+    ['a client it has more of than this one', new Map([[9, 5]]), true],
+    ['a client it has as much of', new Map([[9, 4]]), false],
+    ['a client nobody knows', new Map([[8, 3]]), false],
+    ['nothing', new Map(), false],
+  ])('[SYNC-7] a copy of an earlier life is refused: %s', async (_, clocks: Map<number, number>, isRefused) => {
+    const formerClients = new Map([
+      [7, 10],
+      [9, 10],
+    ])
+    const { replica, open } = setUp({ formerClients })
+    await replica.applyLive(typed(9, 'four'), toPrincipalId('x'))
+    const client = open('alice')
+    client.send(frames.syncStep1(Y.encodeStateVector(clocks)))
+    await settled()
+    expect(client.closed?.code ?? null).toBe(isRefused ? 'other-history' : null)
+    expect(client.types.includes('sync-step-2')).toBe(!isRefused)
   })
 
   it('[SYNC-1] answers SyncStep1 with what the client lacks', async () => {

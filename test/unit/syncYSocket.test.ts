@@ -70,7 +70,12 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const onUnexpected = vi.fn()
   const lease = () => Promise.resolve({ replica, release })
   const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10 }
-  const replicas: LiveReplicas = { lease, create: lease, ...options.replicas }
+  const replicas: LiveReplicas = {
+    lease,
+    create: lease,
+    formerClients: () => Promise.resolve(new Map()),
+    ...options.replicas,
+  }
   const rooms = new Rooms({ replicas, judge: noJudge, environment, maxDepth: 64, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)

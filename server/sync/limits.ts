@@ -15,8 +15,13 @@ export interface SyncLimits {
   readonly pingMs: number
   /** CONF-7: edits made without knowledge of what is younger than this raise nothing. */
   readonly windowMs: number
-  /** What is held of a session that returns, until it has told and seen everything; past it, it is taken in at once. */
+  /**
+   * What is held of a session that returns, until it has told and seen everything; past it, it is taken in at once.
+   * More than the largest frame, so that one who waits for a lock can always come back with what it has.
+   */
   readonly heldBytes: number
+  /** What is held of all sessions of a document that wait for a lock; a session past this or `heldBytes`: 1013. */
+  readonly waitingBytes: number
   /** For a session to answer our SyncStep1, which a stock client does at once; then what is held is taken in. */
   readonly confirmMs: number
   /** For a peer to answer a close, before its socket is cut. */
@@ -35,6 +40,7 @@ export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   pingMs: 30_000,
   windowMs: 2_000,
   heldBytes: 16 * MEBIBYTE,
+  waitingBytes: 64 * MEBIBYTE,
   confirmMs: 60_000,
   closeGraceMs: 3_000,
 }

@@ -1,6 +1,7 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
-import type { PrincipalId } from '../foundation/ids.ts'
+import type { LockHash, PrincipalId } from '../foundation/ids.ts'
 import type { ProblemCode } from '../foundation/problems.ts'
+import type { LockPass } from '../locks/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
 import { Outbox, type Line } from './outbox.ts'
@@ -21,6 +22,8 @@ export interface MemberOptions {
   readonly channel: Channel
   readonly principal: PrincipalId
   readonly access: 'read' | 'write'
+  /** Of the lock token that the session showed, if it did (LOCK-4). */
+  readonly tokenHash: LockHash | null
   readonly limits: SyncLimits
   readonly environment: Environment
   readonly onTooSlow: (member: Member) => void
@@ -31,6 +34,8 @@ const HEARTBEAT: ServerMessage = { type: 'awareness', body: EMPTY_AWARENESS }
 /** One session as its room keeps it: its state, what it is to be sent, and what of it is not on disk yet. */
 export class Member implements AwarenessMember {
   readonly principal: PrincipalId
+  /** What it shows of a lock. */
+  readonly pass: LockPass
   readonly mayWrite: boolean
   readonly channel: Channel
   /** Null for a session that may only read. */
@@ -48,8 +53,9 @@ export class Member implements AwarenessMember {
   #heartbeat: Timer
 
   constructor(options: MemberOptions) {
-    const { channel, principal, access, limits, environment, onTooSlow } = options
+    const { channel, principal, access, tokenHash, limits, environment, onTooSlow } = options
     this.principal = principal
+    this.pass = { by: 'edit', principal, tokenHash }
     this.mayWrite = access === 'write'
     this.channel = channel
     this.#limits = limits

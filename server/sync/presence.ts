@@ -14,7 +14,7 @@ import { Sight } from './sight.ts'
  * | `unasked`   | applied                                 | it asks for the document (its SyncStep1)               |
  * | `arriving`  | held                                    | it answered what was sent after our answer to it       |
  * | `present`   | applied                                 | it edits without having seen what is no longer recent  |
- * | `away`      | held                                    | it answered our SyncStep1 (and the lock is over)       |
+ * | `away`      | held                                    | it answered our SyncStep1 (after the lock, if one bars)|
  * | `taking-in` | held, for when what was held is applied | that is applied                                        |
  *
  * What was held is a return: it is judged against what the session had, and taken in as one entry.
@@ -35,6 +35,12 @@ export interface Silence {
   isOver: boolean
 }
 
+/** What was held of a session, and what it knew when it made that. */
+export interface Return {
+  readonly updates: readonly Uint8Array[]
+  readonly knowledge: Knowledge
+}
+
 /** What a session is asked by our SyncStep1: the first one, or one after it, which is a mark. */
 type Asked = { readonly mark: number | null }
 
@@ -42,6 +48,8 @@ type Asked = { readonly mark: number | null }
 export class Presence {
   readonly joinedMs: number
   lastHeardMs: number
+  /** The session has ended; what is held of it is taken in without it. */
+  isGone = false
   sight = new Sight(NO_VERSION)
   /** The mark whose answer ends an arrival or an absence. */
   confirmation: number | null = null
@@ -114,6 +122,25 @@ export class Presence {
     this.#state = { name: 'away', knowledge: this.sight.knowledge(), silence }
   }
 
+  /**
+   * A lock bars what is held (LOCK-4), or was about to be taken in: it waits, as a return with the knowledge that the
+   * session had. A silence that began before goes on.
+   */
+  wait(silence: Silence, returned: Return | null): void {
+    const knowledge = returned?.knowledge ?? knowledgeIn(this.#state, this.sentUpTo)
+    if (knowledge === null) return
+    this.#state = { name: 'away', knowledge, silence: this.silence ? { ...this.silence, isOver: false } : silence }
+    this.confirmation = null
+    if (!returned) return
+    this.#held.unshift(...returned.updates)
+    for (const update of returned.updates) this.#heldBytes += update.length
+  }
+
+  /** Forgets what is held: the session is about to be closed, and its client keeps its edits. */
+  drop(): void {
+    this.#release()
+  }
+
   /** The next clocks of the clients that write in what is held. */
   get heldClocks(): StateVector {
     return this.#heldClocks
@@ -136,7 +163,7 @@ export class Presence {
   }
 
   /** Ends an arrival or absence. Answers what was held and what the session knew; null where nothing was held. */
-  arrive(): { readonly updates: readonly Uint8Array[]; readonly knowledge: Knowledge } | null {
+  arrive(): Return | null {
     const state = this.#state
     const updates = this.#release()
     const knowledge = knowledgeIn(state, this.sentUpTo)

@@ -4,10 +4,11 @@ import { bringsSomething, deletesOf, knowsAll, type Knowledge } from '../documen
 import type { LiveMerge } from '../documents/replica.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
 import type { Departures, Earlier } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
 import type { Member } from './member.ts'
-import type { Presence } from './presence.ts'
+import type { Presence, Return, Silence } from './presence.ts'
 import type { StateVector } from './protocol.ts'
 import { readUpdate, type Struct } from './updateReader.ts'
 
@@ -50,8 +51,8 @@ export interface ReturnsOptions {
   appliedVersion(): Version
   /** The open sessions of the room. */
   members(): Iterable<Member>
-  /** Whether a lock of somebody else makes updates of this principal wait (LOCK-4). */
-  mustWait(principal: PrincipalId): boolean
+  /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
+  mustWait(member: Member): boolean
   fail(member: Member, error: unknown): void
   /** Nothing is being taken in any more. */
   onIdle(): void
@@ -70,7 +71,8 @@ const MAX_MARK_SPACING_MS = 500
  *
  * For locks (LOCK-4): while `mustWait` says so, a session that edits is away from its first such update on: it is
  * sent no entries and its updates are held. After `release` it is asked for all it has, judged as any return,
- * and only then sent what it missed. What a session that ended meanwhile left behind is taken in by `release`.
+ * and only then sent what it missed. What a session that ended meanwhile left behind is taken in by `release`, too.
+ * What returns while a lock bars it waits likewise.
  */
 export class Returns {
   readonly #options: ReturnsOptions
@@ -147,6 +149,7 @@ export class Returns {
     const { presence } = member
     if (!presence) return
     const { departures, document } = this.#options
+    presence.isGone = true
     const earlier = presence.state === 'present' ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
     if (earlier) for (const client of clients) departures.remember(document, client, earlier)
     const isWaiting = presence.silence !== null && !presence.silence.isOver
@@ -155,16 +158,33 @@ export class Returns {
     else this.#finish(member, presence)
   }
 
-  /** The lock is over: those who waited for it return. */
+  /** The lock has changed: those who waited return, unless it bars them still. */
   release(): void {
     for (const member of this.#options.members()) {
       const { presence } = member
-      if (!presence?.silence || presence.silence.isOver) continue
+      if (!presence?.silence || presence.silence.isOver || this.#options.mustWait(member)) continue
       presence.silence.isOver = true
       this.#ask(member, presence)
+      this.#expectAnswer(member, presence)
     }
-    for (const member of this.#leftWaiting) if (member.presence) this.#finish(member, member.presence)
+    for (const member of [...this.#leftWaiting]) {
+      if (!member.presence || this.#options.mustWait(member)) continue
+      this.#leftWaiting.delete(member)
+      this.#finish(member, member.presence)
+    }
+  }
+
+  /** Gives away the sessions that ended while they waited, for the room that follows this one. */
+  handOver(): readonly Member[] {
+    const left = [...this.#leftWaiting]
     this.#leftWaiting.clear()
+    return left
+  }
+
+  /** Takes over such sessions. */
+  inherit(left: readonly Member[]): void {
+    for (const member of left) this.#leftWaiting.add(member)
+    this.release()
   }
 
   /** The room is closed. */
@@ -190,10 +210,8 @@ export class Returns {
     const held = presence.arrive()?.updates ?? []
     this.#forget(member)
     presence.takenIn()
-    if (bringsSomething(this.#options.doc, update)) {
-      this.#options.apply(member, { update, message: 'sync-step-2', merge: null })
-    }
-    for (const one of held) this.#options.apply(member, { update: one, message: 'update', merge: null })
+    if (bringsSomething(this.#options.doc, update)) this.#write(member, presence, update, 'sync-step-2')
+    for (const one of held) this.#write(member, presence, one, 'update')
   }
 
   #isBehind({ clocks, sentUpTo }: Presence, deletes: ClockSet): boolean {
@@ -221,18 +239,33 @@ export class Returns {
   #take(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
     if (presence.state !== 'present' && presence.state !== 'unasked') return this.#hold(member, presence, update)
     const { sight } = presence
-    if (this.#options.mustWait(member.principal)) {
-      const stateVector = Y.encodeStateVector(this.#options.doc)
-      presence.leave({ after: this.#options.appliedVersion(), stateVector, isOver: false })
-      return this.#hold(member, presence, update)
-    }
     const since = sight.unseenSinceMs
     if (since === null || this.#nowMs() - since < this.#options.limits.windowMs || presence.state === 'unasked') {
-      return this.#options.apply(member, { update, message, merge: null })
+      return this.#write(member, presence, update, message)
     }
     presence.leave(null)
     this.#hold(member, presence, update)
     this.#ask(member, presence)
+  }
+
+  /** Applies what needs no judgement, unless a lock bars it. */
+  #write(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
+    if (presence.state === 'away') return this.#hold(member, presence, update)
+    if (!this.#options.mustWait(member)) return this.#options.apply(member, { update, message, merge: null })
+    presence.leave(this.#silence())
+    this.#hold(member, presence, update)
+    if (presence.isGone) this.#leftWaiting.add(member)
+  }
+
+  /** What is held, or `returned`, has to wait for a lock. */
+  #wait(member: Member, presence: Presence, returned: Return | null): void {
+    presence.wait(this.#silence(), returned)
+    if (presence.isGone) this.#leftWaiting.add(member)
+  }
+
+  #silence(): Silence {
+    const stateVector = Y.encodeStateVector(this.#options.doc)
+    return { after: this.#options.appliedVersion(), stateVector, isOver: false }
   }
 
   #hold(member: Member, presence: Presence, update: Uint8Array): void {
@@ -241,15 +274,34 @@ export class Returns {
       update,
       [...sections].map(([client, { structs }]) => [client, endOf(structs)]),
     )
-    const { heldBytes, confirmMs } = this.#options.limits
+    const isTooMuch = presence.heldBytes > this.#options.limits.heldBytes
     const isWaiting = presence.silence !== null && !presence.silence.isOver
-    if (presence.heldBytes > heldBytes && presence.state !== 'taking-in' && !isWaiting) {
-      return this.#finish(member, presence)
+    if (isWaiting && (isTooMuch || this.#waitingBytes() > this.#options.limits.waitingBytes)) {
+      presence.drop()
+      this.#options.fail(member, new ParleyError('locked', 'too much waits for the lock; your editor keeps it'))
+      return
     }
-    if (presence.state === 'taking-in' || isWaiting || this.#timers.has(member)) return
+    if (presence.state === 'taking-in' || isWaiting) return
+    if (isTooMuch) this.#finish(member, presence)
+    else this.#expectAnswer(member, presence)
+  }
+
+  /** Of all sessions of the document, those that are gone included. */
+  #waitingBytes(): number {
+    let bytes = 0
+    for (const members of [this.#options.members(), this.#leftWaiting]) {
+      for (const { presence } of members) if (presence?.silence) bytes += presence.heldBytes
+    }
+    return bytes
+  }
+
+  /** What is held is taken in after a while even if the session never answers. */
+  #expectAnswer(member: Member, presence: Presence): void {
+    if (this.#timers.has(member)) return
+    const { environment, limits } = this.#options
     this.#timers.set(
       member,
-      this.#options.environment.after(confirmMs, () => this.#finish(member, presence)),
+      environment.after(limits.confirmMs, () => this.#finish(member, presence)),
     )
   }
 
@@ -272,6 +324,7 @@ export class Returns {
 
   #finish(member: Member, presence: Presence): void {
     this.#forget(member)
+    if (presence.heldBytes > 0 && this.#options.mustWait(member)) return this.#wait(member, presence, null)
     const returned = presence.arrive()
     if (!returned) return
     const job = this.#takeIn(member, presence, returned)
@@ -283,16 +336,15 @@ export class Returns {
     this.#jobs.add(job)
   }
 
-  async #takeIn(
-    member: Member,
-    presence: Presence,
-    { updates, knowledge }: { readonly updates: readonly Uint8Array[]; readonly knowledge: Knowledge },
-  ): Promise<void> {
+  async #takeIn(member: Member, presence: Presence, returned: Return): Promise<void> {
     const { silence } = presence
+    const { updates, knowledge } = returned
     if (updates.length > 0) {
       const update = Y.mergeUpdates([...updates])
       if (!this.#options.admits(member, update)) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
+      // The next lock was faster.
+      if (this.#options.mustWait(member)) return this.#wait(member, presence, returned)
       this.#options.apply(member, { update, message: 'sync-step-2', merge })
     }
     const queued = presence.takenIn()

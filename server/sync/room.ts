@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import type { CommittedUpdate, Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { PrincipalId, Version } from '../foundation/ids.ts'
+import type { LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../locks/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
@@ -49,10 +49,11 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   readonly maxDepth: number
   readonly limits: SyncLimits
   readonly environment: Environment
-  /** Whether a lock of somebody else makes what this principal writes wait, until `release` is called (LOCK-4). */
-  readonly mustWait?: (principal: PrincipalId) => boolean
-  /** Called once, when the last session is gone or the replica has ended. */
-  readonly onClosed: () => void
+  /**
+   * Called once, when the last session is gone or the replica has ended, with sessions whose edits still wait for a
+   * lock (LOCK-4), for the room that comes next.
+   */
+  readonly onClosed: (left: readonly Member[]) => void
   /** Told of errors that are bugs; the session at fault ends with 1011. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -89,6 +90,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     const stops = [
       this.replica.onCommitted((entry) => this.#show(entry)),
       this.replica.onEnded((problem) => this.#end(problem)),
+      this.replica.lock.onSeen(() => this.#returns.release()),
     ]
     this.#stopListening = () => stops.forEach((stop) => stop())
     this.#returns = this.#openReturns()
@@ -108,15 +110,16 @@ export class Room<R extends LiveReplica = LiveReplica> {
       catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
       appliedVersion: () => this.replica.appliedVersion,
       members: () => this.#members,
-      mustWait: (principal) => this.#options.mustWait?.(principal) ?? false,
+      mustWait: ({ pass }) => decide(this.replica.lock.state, { type: 'writes', pass }).do === 'refuse',
       fail: (member, error) => this.#fail(member, error),
       onIdle: () => this.#shutWhenEmpty(),
     })
   }
 
-  /** The lock is over for which sessions waited (LOCK-4): they come back as from any absence. */
-  release(): void {
-    this.#returns.release()
+  /** Takes over sessions that are gone and whose edits wait for a lock. */
+  inherit(left: readonly Member[]): void {
+    this.#returns.inherit(left)
+    this.#shutWhenEmpty()
   }
 
   /** Resolves once what sessions brought that are gone is taken in. */
@@ -129,10 +132,10 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   /** Opens a session: our SyncStep1 goes out first (WIRE), then who is here. */
-  join(channel: Channel, principal: PrincipalId, access: 'read' | 'write'): Seat {
+  join(channel: Channel, principal: PrincipalId, access: 'read' | 'write', tokenHash: LockHash | null = null): Seat {
     const { limits, environment } = this.#options
     const onTooSlow = (slow: Member): void => this.#close(slow, 'too-slow', 'reads too slowly')
-    const member = new Member({ channel, principal, access, limits, environment, onTooSlow })
+    const member = new Member({ channel, principal, access, tokenHash, limits, environment, onTooSlow })
     this.#members.add(member)
     member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.replica.doc) })
     for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
@@ -204,18 +207,12 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #apply(member: Member, { update, message, merge }: Change): void {
-    const { lock } = this.replica
-    const pass = { by: 'edit', principal: member.principal, tokenHash: null } as const
-    if (decide(lock.state, { type: 'writes', pass }).do === 'refuse') {
-      this.#close(member, 'locked', 'the document is locked; what you typed stays in your editor')
-      return
-    }
     const extended = this.#admitted(member, update)
     if (!extended) return
     this.#claimWritten(member, extended, message)
     const before = this.replica.appliedVersion
     member.unsaved(update.length)
-    this.replica.applyLive(update, member.principal, { merge }).then(
+    this.replica.applyLive(update, member.principal, { merge, tokenHash: member.pass.tokenHash }).then(
       () => member.saved(update.length),
       (error: unknown) => {
         member.saved(update.length)
@@ -292,11 +289,11 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   /** The replica is gone. A session whose update may have been the reason hears of it from that update. */
   #end(problem: ParleyError): void {
-    this.#shut()
     const code = isForEveryone(problem.code) ? problem.code : 'overloaded'
     for (const member of [...this.#members]) {
       if (!member.hasUnsaved) this.#close(member, code, problem.detail)
     }
+    this.#shut()
   }
 
   #fail(member: Member, error: unknown): void {
@@ -345,7 +342,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#stopListening()
     this.#returns.stop()
     this.#options.lease.release()
-    this.#options.onClosed()
+    this.#options.onClosed(this.#returns.handOver())
   }
 }
 

@@ -5,9 +5,10 @@ import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { hashGiven } from '../locks/token.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
-import type { Channel } from './member.ts'
+import type { Channel, Member } from './member.ts'
 import type { ReturnJudge } from './returns.ts'
 import { Room, type LiveLease, type LiveReplica, type Seat } from './room.ts'
 
@@ -33,8 +34,6 @@ export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   /** SPEC DOC-10. */
   readonly maxDepth: number
   readonly limits?: SyncLimits
-  /** See `RoomOptions`. */
-  readonly mustWait?: (document: DocumentId, principal: PrincipalId) => boolean
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -44,11 +43,15 @@ export interface JoinRequest {
   /** What the client wants the document to be; null where it takes what there is, or text. */
   readonly kind: Kind | null
   readonly principal: Principal
+  /** The token of a lock that the session shows, if it does (LOCK-4). */
+  readonly lockToken?: string | null
   readonly channel: Channel
 }
 
 /** How often a creation that lost a race against a creation and a deletion is tried anew. */
 const CREATE_ATTEMPTS = 3
+/** Until a document that could not be loaded is tried again for the edits that wait for it. */
+const CARRY_OVER_MS = 1_000
 
 /** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
 export class Rooms<R extends LiveReplica = LiveReplica> {
@@ -77,7 +80,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
    * Rejects with `forbidden` (may not read, whether or not it exists), `not-found`, `document-deleted`,
    * `kind-mismatch`, or what loading it failed with.
    */
-  async join({ id, kind, principal, channel }: JoinRequest): Promise<Seat> {
+  async join({ id, kind, principal, lockToken, channel }: JoinRequest): Promise<Seat> {
     if (!can(principal, 'read', id)) throw new ParleyError('forbidden', 'You may not read this document.')
     const mayWrite = can(principal, 'write', id)
     const lease = await this.#leaseOrCreate(id, mayWrite ? { id, kind: kind ?? 'text', by: principal.sub } : null)
@@ -87,16 +90,12 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       if (lease.replica.ended) throw lease.replica.ended
       if (kind !== null && kind !== head.kind)
         throw new ParleyError('kind-mismatch', `This is a ${head.kind} document.`)
-      return this.#roomOf(lease, formerClients).join(channel, principal.sub, mayWrite ? 'write' : 'read')
+      const access = mayWrite ? 'write' : 'read'
+      return this.#roomOf(lease, formerClients).join(channel, principal.sub, access, hashGiven(lockToken))
     } catch (error) {
       lease.release()
       throw error
     }
-  }
-
-  /** A lock on the document is over (LOCK-4). */
-  release(document: DocumentId): void {
-    this.#rooms.get(document)?.release()
   }
 
   /** Resolves once everything is taken in that sessions brought which are gone. */
@@ -119,6 +118,32 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     }
   }
 
+  /** Edits that wait for a lock survive the replica: they go to the next one. With a deleted document they go. */
+  async #carryOver(before: Head, left: readonly Member[]): Promise<void> {
+    const { replicas, environment, onUnexpected } = this.#options
+    try {
+      const lease = await replicas.lease(before.id)
+      if ('replica' in lease) await this.#handOver(lease, before, left)
+    } catch (error) {
+      if (!(error instanceof ParleyError)) return onUnexpected(error)
+      if (error.code === 'shutting-down') return
+      environment.after(CARRY_OVER_MS, () => void this.#carryOver(before, left))
+    }
+  }
+
+  async #handOver(lease: LiveLease<R>, before: Head, left: readonly Member[]): Promise<void> {
+    try {
+      const { head } = lease.replica
+      const formerClients = await this.#options.replicas.formerClients(head)
+      if (lease.replica.ended) throw lease.replica.ended
+      if (head.incarnation === before.incarnation) this.#roomOf(lease, formerClients).inherit(left)
+      else lease.release()
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
   /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
   #roomOf(lease: LiveLease<R>, formerClients: ReadonlyMap<number, number>): Room<R> {
     const { id } = lease.replica
@@ -128,16 +153,15 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       return known
     }
     const { judge, environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
-    const onClosed = (): void => {
+    const onClosed = (left: readonly Member[]): void => {
       if (this.#rooms.get(id) === room) this.#rooms.delete(id)
+      if (left.length > 0) void this.#carryOver(room.replica.head, left)
     }
-    const mustWait = (principal: PrincipalId): boolean => this.#options.mustWait?.(id, principal) ?? false
     const room = new Room({
       lease,
       judge,
       departures: this.#departures,
       formerClients,
-      mustWait,
       maxDepth,
       limits,
       environment,

@@ -79,7 +79,8 @@ export class YWebsocketEndpoint {
       const principal = await authenticate(request.token)
       const id = readId(request.path)
       const kind = readKind(request.query)
-      const seat = await rooms.join({ id, kind, principal, channel: socket })
+      const lockToken = request.query.get('lockToken')
+      const seat = await rooms.join({ id, kind, principal, lockToken, channel: socket })
       socket.open(seat, principal)
       // It may have been revoked while the document was loaded.
       this.#revalidate(socket)

@@ -52,6 +52,10 @@ import { DEFAULT_SYNC_LIMITS } from './sync/limits.ts'
 import { Rooms } from './sync/rooms.ts'
 import { syncEndpoint, YWebsocketEndpoint } from './sync/yWebsocket.ts'
 import { drain, type DrainStep } from './operations/drain.ts'
+import type { OperationBody } from './transactions/body.ts'
+import { transactionRoutes } from './transactions/routes.ts'
+import { StagedTransactions } from './transactions/staged.ts'
+import { Transactor } from './transactions/transactor.ts'
 import { openSqlite } from './storage/sqlite.ts'
 import type { Storage } from './storage/storage.ts'
 
@@ -98,7 +102,7 @@ export async function startApp(
     return feed
   })
   const idempotency = new Idempotency({ store: answerStore(storage, core.committer), environment, publicUrl })
-  mountRoutes({ config, environment, storage, core, access, app, idempotency })
+  mountRoutes({ config, environment, storage, core, access, app, idempotency, publicUrl })
   mount(app, notificationRoutes({ epoch: storage.epoch, ...readers }))
   mount(app, webhookRoutes(readers.webhooks, idempotency))
   await app.listen({ host: config.host, port: config.port, listenTextResolver: (address) => `bound to ${address}` })
@@ -169,11 +173,13 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     history: new HistoryReader(storage),
     restorer: new Restorer(storage, writer),
     judge: new ReturnJudge(storage, environment),
+    transactor: new Transactor(parts, turns),
+    transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),
   }
 }
 
 /** The feed over HTTP. The feed itself opens later; until then whoever asks is told to come again. */
-function createReaders(parts: Omit<RouteParts, 'core' | 'idempotency'>, feed: () => Feed) {
+function createReaders(parts: Omit<RouteParts, 'core' | 'idempotency' | 'publicUrl'>, feed: () => Feed) {
   const { config, environment, storage, access, app } = parts
   const { isValid, revocations } = access
   const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a notification failed unexpectedly')
@@ -268,15 +274,17 @@ interface RouteParts {
   readonly access: Access
   readonly app: FastifyInstance
   readonly idempotency: Idempotency
+  readonly publicUrl: () => string
 }
 
-function mountRoutes({ config, environment, storage, core, access, app, idempotency }: RouteParts): void {
+function mountRoutes({ config, environment, storage, core, access, app, idempotency, publicUrl }: RouteParts): void {
   const { issuer, revocations } = access
   mount(app, documentRoutes({ storage, environment, idempotency, ...core }))
   mount(app, contentRoutes({ storage, idempotency, ...core }))
   mount(app, conflictRoutes({ storage, idempotency, ...core }))
   mount(app, historyRoutes({ storage, idempotency, ...core }))
   mount(app, lockRoutes({ idempotency, ...core }))
+  mount(app, transactionRoutes({ storage, idempotency, publicUrl, ...core }))
   mount(app, authRoutes({ issuer, revocations, idempotency, environment }))
   if (config.development) mount(app, guestRoutes({ issuer, environment }))
   const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))
@@ -300,6 +308,7 @@ async function stop(
         readers.webhooks.stop()
         readers.polls.close()
         live.keeper.close()
+        core.transactions.close()
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
         await live.rooms.settled()
       },

@@ -85,6 +85,12 @@ function limits(read: Reader) {
       [0, 60_000],
       'Live edits made without knowledge of what is younger than this raise no conflict, in milliseconds',
     ),
+    transactionIdleMs: read.integer(
+      'PARLEY_TRANSACTION_IDLE_MS',
+      60_000,
+      [1, MAX_TIMER_MS],
+      'How long a staged transaction waits for its owner before it expires, in milliseconds',
+    ),
     eventRetentionDays: read.integer(
       'PARLEY_EVENT_RETENTION_DAYS',
       7,

@@ -1,14 +1,17 @@
 import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Storage } from '../storage/storage.ts'
-import { showConflict } from './show.ts'
+import { outlineOf, showConflict } from './show.ts'
 
-/** The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1). */
+/**
+ * The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1): with or
+ * without contents, or as in lists (`outline`).
+ */
 export async function refusalOf(
   storage: Storage,
   result: Exclude<WriteResult, { status: 'done' }>,
   etag: string,
-  contents: boolean,
+  contents: boolean | 'outline',
 ): Promise<ParleyError> {
   if (result.status === 'refused-version') {
     return new ParleyError(
@@ -18,7 +21,10 @@ export async function refusalOf(
     )
   }
   const { record, stored, sides, merged } = result.refusal
-  const conflict = await showConflict(storage, record, { contents, known: { sides, merged }, stored })
+  const conflict =
+    contents === 'outline'
+      ? { ...outlineOf(storage, record, stored), truncated: true }
+      : await showConflict(storage, record, { contents, known: { sides, merged }, stored })
   return new ParleyError('version-conflict', 'The document changed since the version this write is based on.', {
     extras: { conflict },
     headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },

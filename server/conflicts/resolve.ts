@@ -169,7 +169,7 @@ export class ConflictResolver {
     const { record, replica, head } = round
     const lookedAt = await this.#contentAt(replica, head, request.baseVersion)
     const target = await this.#target(record, lookedAt, request)
-    if (target === 'moved') return 'moved'
+    if (target === null) return 'moved'
     this.#assertKeepable(target, head)
     const { use } = request.way
     return {
@@ -182,23 +182,23 @@ export class ConflictResolver {
     }
   }
 
-  /** What the document shall be, in place of what the resolver looked at; `moved` where that can no longer be told. */
+  /** What the document shall be, in place of what the resolver looked at; null where that can no longer be told. */
   async #target(
     record: ConflictRecord,
     lookedAt: Content,
     { baseVersion, way }: { readonly baseVersion: Version; readonly way: Way },
-  ): Promise<Content | 'moved'> {
+  ): Promise<Content | null> {
     const { storage } = this.#parts
     const { live } = record
     // Who looked at a version before the merge has not seen its places.
-    if (live && baseVersion < live.seen && way.use !== 'content') return 'moved'
+    if (live && baseVersion < live.seen && way.use !== 'content') return null
     const target = live
       ? liveTargetOf(await liveSides(storage, record, live), live, lookedAt, way)
       : record.kind === 'invalid-merge'
         ? invalidTargetOf(await sidesOf(storage, record), lookedAt, way)
         : targetOf(await sidesOf(storage, record), lookedAt, way)
     if (target.ok) return target.content
-    if (target.errors === null) return 'moved'
+    if (target.errors === null) return null
     throw invalid(target.errors)
   }
 

@@ -1,10 +1,7 @@
 import { Type } from 'typebox'
-import { Check } from 'typebox/value'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { refusalOf } from '../conflicts/refused.ts'
-import { isObject, kindOf, type Content, type JsonValue, type Kind } from '../content/content.ts'
-import { applyJsonPatch, applyMergePatch, applyTextPatch, JsonPatchSchema, TextPatchSchema } from '../content/patch.ts'
-import type { PatchResult } from '../content/patch.ts'
+import { isObject, kindOf, type Content, type Kind } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -17,6 +14,7 @@ import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
+import { isJson, readPatch } from './contentPatch.ts'
 import type { ConflictPolicy } from './document.ts'
 import { formatEtag } from './etag.ts'
 import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './represent.ts'
@@ -97,12 +95,12 @@ function addPatchContent(app: TypedApp, parts: ContentRouteParts): void {
     schema: { querystring: WriteQuery },
   } as const
   app.patch('/documents/:id/content', options, async (request, reply) => {
-    const patch = readPatch(request)
+    const incoming = readPatch(request.mediaType, request.body)
     return perform(parts, request, reply, {
       baseVersion: baseVersionOf(request.query.baseVersion),
       onConflict: request.query.onConflict ?? null,
       createsKind: null,
-      incoming: (base) => applied(patch(base)),
+      incoming,
     })
   })
 }
@@ -113,47 +111,6 @@ function bareContent(request: FastifyRequest): Content {
   if (request.mediaType === TEXT_BODY) return typeof body === 'string' ? body : ''
   if (isJson(body) && isObject(body)) return body
   throw new ParleyError('invalid-request', 'The content of a json document is an object.')
-}
-
-/** The strict body parser made it: whatever is neither a string nor absent is JSON. */
-const isJson = (body: unknown): body is JsonValue => body !== undefined
-
-type Patch = (base: Content) => PatchResult
-
-/** Reads the patch by its media type; a malformed one is `invalid-request`. */
-function readPatch(request: FastifyRequest): Patch {
-  const body: unknown = request.body
-  switch (request.mediaType) {
-    case MERGE_PATCH: {
-      if (!isJson(body)) throw new ParleyError('invalid-request', 'A merge patch is a JSON value.')
-      return (base) => ({ ok: true, content: applyMergePatch(jsonBase(base), body) })
-    }
-    case JSON_PATCH:
-      if (!Check(JsonPatchSchema, body)) throw malformedPatch('a JSON Patch is an array of operations (RFC 6902)')
-      return (base) => applyJsonPatch(jsonBase(base), body)
-    default:
-      if (!Check(TextPatchSchema, body)) throw malformedPatch('a delta is an array of {retain}, {insert} or {delete}')
-      return (base) => applyTextPatch(textBase(base), body)
-  }
-}
-
-const malformedPatch = (what: string): ParleyError =>
-  new ParleyError('invalid-request', `The patch is malformed: ${what}.`)
-
-function jsonBase(base: Content): Exclude<Content, string> {
-  if (typeof base !== 'string') return base
-  throw new ParleyError('kind-mismatch', 'This patch is for json documents; patch a text with a delta.')
-}
-
-function textBase(base: Content): string {
-  if (typeof base === 'string') return base
-  throw new ParleyError('kind-mismatch', 'A delta is for text documents; patch a json document with a JSON Patch.')
-}
-
-function applied(result: PatchResult): Content {
-  if (!result.ok) throw new ParleyError('patch-failed', result.detail)
-  if (typeof result.content === 'string' || isObject(result.content)) return result.content
-  throw new ParleyError('kind-mismatch', 'The patch leaves something that is no object.')
 }
 
 interface Wanted {

@@ -14,6 +14,7 @@ export const JsonSchemaSchema = Type.Unsafe<JsonSchema | null>({
   description: 'A JSON Schema 2020-12 that the content of a json document must satisfy, or null.',
 })
 export const KindSchema = Type.Unsafe<'text' | 'json'>({ type: 'string', enum: ['text', 'json'] })
+export const RootSchema = Type.String({ minLength: 1, maxLength: 128, pattern: '^(?!__proto__$)' })
 export const BaseVersionSchema = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** A document without its content, as the API shows it. */

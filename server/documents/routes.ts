@@ -36,6 +36,7 @@ import {
   documentOf,
   JsonSchemaSchema,
   KindSchema,
+  RootSchema,
   summaryOf,
 } from './represent.ts'
 import { assertUsableSchema } from './schema.ts'
@@ -59,7 +60,7 @@ const CreateBody = Type.Object(
     content: Type.Optional(ContentSchema),
     conflictPolicy: Type.Optional(ConflictPolicySchema),
     schema: Type.Optional(JsonSchemaSchema),
-    root: Type.Optional(Type.String({ minLength: 1, maxLength: 128, pattern: '^(?!__proto__$)' })),
+    root: Type.Optional(RootSchema),
   },
   { additionalProperties: false },
 )
@@ -138,13 +139,17 @@ function drawId(principal: Principal, environment: Environment): DocumentId {
   return id
 }
 
-/** SPEC AUTH-1: creating needs `write` on the id, taken or not; nothing works without `read`. */
 function checkedId(text: string, principal: Principal): DocumentId {
   const id = parseDocumentId(text)
   invariant(id !== null, 'the schema checked the id')
+  requireCreator(principal, id)
+  return id
+}
+
+/** SPEC AUTH-1: creating needs `write` on the id, taken or not (`forbidden`); nothing works without `read`. */
+export function requireCreator(principal: Principal, id: DocumentId): void {
   if (!can(principal, 'write', id)) throw new ParleyError('forbidden', `This needs the permission \`write\` on ${id}.`)
   if (!can(principal, 'read', id)) throw documentNotFound(id)
-  return id
 }
 
 function addList(app: TypedApp, { storage }: DocumentRouteParts): void {

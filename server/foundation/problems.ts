@@ -242,6 +242,24 @@ export const PROBLEMS = {
     title: 'The address may not be reached from here',
     help: 'A webhook is on a public address. An operator who needs others sets PARLEY_WEBHOOK_PRIVATE=true.',
   },
+  'transaction-conflict': {
+    status: 409,
+    retryable: false,
+    title: 'An operation of the transaction conflicts',
+    help: '`operations` holds, in the order of the request, null or the problem of each. Nothing was written but the conflicts of the stale ones. Resolve them or read anew, then send the transaction again.',
+  },
+  'transaction-closed': {
+    status: 409,
+    retryable: false,
+    title: 'The transaction is not open',
+    help: '`transactionStatus` says what it is: `committing`, `committed`, `refused` or `rolled-back`. Begin another one.',
+  },
+  'too-many-transactions': {
+    status: 422,
+    retryable: true,
+    title: 'There are too many open transactions of this principal',
+    help: 'Commit or roll back some of them; idle ones expire.',
+  },
   'idempotency-key-reused': {
     status: 422,
     retryable: false,

@@ -7,6 +7,7 @@ import type { Answer, Keep, StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
+import { requirePermission } from './access.ts'
 import { pathOf, problemAnswer } from './errors.ts'
 import { fingerprintOf, idempotencyKey } from './idempotencyKey.ts'
 
@@ -97,6 +98,8 @@ export class Idempotency {
       const known = await this.#parts.store.answer(sub, key)
       if (known !== null && known.expiresAt > this.#parts.environment.now()) {
         if (known.fingerprint !== fingerprint) throw reused()
+        // It may speak of documents that the request does not name.
+        for (const document of known.documents) requirePermission(request.principal, 'read', document)
         return { answer: known, isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')

@@ -122,7 +122,7 @@ export type ActResult =
     }
   /** Someone else's lock, or the end of one's own, bars an append to this document. Nothing was written. */
   | { readonly status: 'locked'; readonly document: DocumentId }
-  /** The lock of this document is not what the act's `lock` builds on. Nothing was written. */
+  /** The lock of this document is not what the act's `locks` build on. Nothing was written. */
   | { readonly status: 'lock-moved'; readonly document: DocumentId }
   /** The head of this document is not at the expected version (0: it does not exist). Nothing was written. */
   | { readonly status: 'stale'; readonly document: DocumentId; readonly version: Version }

@@ -30,6 +30,7 @@ describe('configuration', () => {
       maxContentDepth: 64,
       maxContentNodes: 100_000,
       replicaIdleMs: 30_000,
+      transactionIdleMs: 60_000,
       replicaBudgetBytes: 256 * 1024 * 1024,
       concurrentEditWindowMs: 2_000,
       eventRetentionDays: 7,

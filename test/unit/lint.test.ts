@@ -44,6 +44,14 @@ const LAYERS: Readonly<Record<string, { refused: string[]; allowed: string[] }>>
     refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
     allowed: ['../storage/storage.ts', '../documents/past.ts', './diff.ts'],
   },
+  'server/transactions/transaction.ts': {
+    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
+    allowed: ['../foundation/problems.ts'],
+  },
+  'server/transactions/transactor.ts': {
+    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
+    allowed: ['../documents/plan.ts', '../locks/refusal.ts', './gravest.ts'],
+  },
   'server/documents/write.ts': {
     refused: [
       '../storage/sqlite.ts',

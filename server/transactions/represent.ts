@@ -1,0 +1,133 @@
+import type { Content } from '../content/content.ts'
+import { contentBytes } from '../content/equal.ts'
+import { refusalOf } from '../conflicts/refused.ts'
+import { formatEtag } from '../documents/etag.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Reply } from '../http/idempotency.ts'
+import { problemDocument, type ProblemDocument } from '../http/problem.ts'
+import type { Storage } from '../storage/storage.ts'
+import { gravest, isConflict } from './gravest.ts'
+import type { Done, Failure, Outcome, Verdict } from './operation.ts'
+
+/** Contents and conflicts in one answer: a hundred operations could have gigabytes. What is left out has its href. */
+const ROOM_BYTES = 8 * 1024 * 1024
+
+export interface RepresentParts {
+  readonly storage: Storage
+  readonly publicUrl: () => string
+}
+
+/** The answer to a transaction that was performed (SPEC TX-1, TX-3). */
+export async function answerTo(
+  parts: RepresentParts,
+  outcome: Outcome,
+  contents: boolean,
+): Promise<Reply | ParleyError> {
+  if (outcome.status === 'committed') {
+    const room = new Room()
+    const operations = outcome.results.map((done) =>
+      showDone(done, parts.storage.epoch, done.outcome === 'merged', room),
+    )
+    return { status: 200, body: { operations } }
+  }
+  return refusal(parts, await problemsOf(parts, outcome.failures, contents))
+}
+
+/**
+ * The one problem that stands for those of all operations, with all of them in `operations` (SPEC TX-3); null where
+ * none failed.
+ */
+export function refusalOrNull(parts: RepresentParts, problems: readonly (ParleyError | null)[]): ParleyError | null {
+  return problems.some((problem) => problem !== null) ? refusal(parts, problems) : null
+}
+
+function refusal({ publicUrl }: RepresentParts, problems: readonly (ParleyError | null)[]): ParleyError {
+  const first = problems[gravest(problems.map((problem) => problem && problem.code)) ?? -1] ?? null
+  if (first === null) return new ParleyError('internal', 'A transaction failed for no reason.')
+  const operations = problems.map((problem) => problem && problemDocument(problem, publicUrl()))
+  if (!isConflict(first.code)) {
+    return new ParleyError(first.code, first.detail, {
+      extras: { ...first.extras, operations },
+      headers: { ...first.headers },
+    })
+  }
+  const links = problems.flatMap((problem) => problem?.headers['link'] ?? [])
+  return new ParleyError('transaction-conflict', 'An operation conflicts, so nothing was written.', {
+    extras: { operations },
+    headers: links.length === 0 ? {} : { link: links.join(', ') },
+  })
+}
+
+/** The problem of each operation that failed, with its conflict as far as that fits. */
+async function problemsOf(
+  { storage }: RepresentParts,
+  failures: readonly (Failure | null)[],
+  contents: boolean,
+): Promise<readonly (ParleyError | null)[]> {
+  const room = new Room()
+  const problems: (ParleyError | null)[] = []
+  for (const failure of failures) {
+    if (failure === null) problems.push(null)
+    else if (failure.status === 'failed') problems.push(failure.problem)
+    else {
+      const { head } = failure
+      const etag = formatEtag(head, storage.epoch, head.version)
+      const full = await refusalOf(storage, failure, etag, contents && !room.isFull)
+      problems.push(room.takes(JSON.stringify(full.extras)) ? full : await refusalOf(storage, failure, etag, 'outline'))
+    }
+  }
+  return problems
+}
+
+/** What became, or would become, of an operation; with the content it leads to, where asked for and as far as it fits. */
+export function showDone(done: Done, epoch: string, withContent: boolean, room: Room): object {
+  const { head, outcome } = done
+  const shown = {
+    id: head.id,
+    version: head.version,
+    etag: formatEtag(head, epoch, head.version),
+    outcome,
+    ...(done.outcome === 'overwrote' ? { conflictId: done.conflict } : {}),
+  }
+  if (!withContent || done.outcome === 'deleted') return shown
+  return room.takes(done.content) ? { ...shown, content: done.content } : { ...shown, truncated: true }
+}
+
+/** An operation of a staged transaction, with what it would come to (SPEC TX-2). */
+export function showVerdict(
+  { publicUrl, storage }: RepresentParts,
+  operation: { readonly action: string; readonly document: string },
+  verdict: Verdict,
+  room: Room,
+): object {
+  const { action, document } = operation
+  if (verdict.status === 'done') {
+    const { id: _, ...shown } = { id: '', ...showDone(verdict, storage.epoch, true, room) }
+    return { action, document, ...shown }
+  }
+  const problem =
+    verdict.status === 'failed'
+      ? verdict.problem
+      : new ParleyError('version-conflict', 'The document changed since the version this operation is based on.', {
+          extras: { current: { version: verdict.head.version } },
+        })
+  const shown: ProblemDocument = problemDocument(problem, publicUrl())
+  return { action, document, problem: shown }
+}
+
+/** Counts what an answer holds already. */
+export class Room {
+  #leftBytes = ROOM_BYTES
+
+  get isFull(): boolean {
+    return this.#leftBytes <= 0
+  }
+
+  /** Whether it fits; then it is counted. */
+  takes(content: Content): boolean {
+    const bytes = contentBytes(content)
+    if (bytes > this.#leftBytes) return false
+    this.#leftBytes -= bytes
+    return true
+  }
+}

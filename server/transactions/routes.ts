@@ -1,0 +1,202 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Principal } from '../auth/access.ts'
+import type { ContentLimits } from '../content/limits.ts'
+import type { Keep } from '../foundation/answer.ts'
+import { toTimestamp } from '../foundation/environment.ts'
+import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
+import { ParleyError, problemKind } from '../foundation/problems.ts'
+import type { Idempotency } from '../http/idempotency.ts'
+import type { Routes } from '../http/mount.ts'
+import { preferredReturn } from '../http/prefer.ts'
+import { OperationsSchema, readOperation, type OperationBody } from './body.ts'
+import { gravest } from './gravest.ts'
+import type { Operation, Outcome, Verdict } from './operation.ts'
+import { answerTo, refusalOrNull, Room, showVerdict, type RepresentParts } from './represent.ts'
+import { assertDistinct, TRANSACTION_ID_PATTERN, type StagedTransaction, type StagedTransactions } from './staged.ts'
+import { codeOf, type Transactor } from './transactor.ts'
+
+export interface TransactionRouteParts extends RepresentParts {
+  readonly transactor: Transactor
+  readonly transactions: StagedTransactions<OperationBody>
+  readonly limits: ContentLimits
+  readonly idempotency: Idempotency
+}
+
+const CLOSED = { additionalProperties: false }
+const BeginBody = Type.Object(
+  { operations: Type.Optional(OperationsSchema), commit: Type.Optional(Type.Boolean()) },
+  CLOSED,
+)
+const AddBody = Type.Object({ operations: OperationsSchema }, CLOSED)
+const PATH = '/transactions/:transaction'
+
+type TypedApp = Parameters<Routes>[0]
+
+/** Several documents written as one: at once, or staged first (SPEC TX-1 to TX-4). */
+export function transactionRoutes(parts: TransactionRouteParts): Routes {
+  return async (app) => {
+    addBegin(app, parts)
+    addAdd(app, parts)
+    addShow(app, parts)
+    addCommit(app, parts)
+    addRollBack(app, parts)
+  }
+}
+
+function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
+  const { transactor, transactions, idempotency } = parts
+  const options = { config: { access: 'authenticated' }, schema: { body: BeginBody } } as const
+  app.post('/transactions', options, async (request, reply) => {
+    const { principal, body } = request
+    const { operations = [], commit = false } = body
+    const read = readAll(parts, operations, principal)
+    const documents = documentsOf(operations)
+    if (!commit) {
+      return idempotency.answer(request, reply, {
+        documents: [],
+        perform: async () => transactions.begin(principal.sub, operations),
+        answer: (begun: Staged) => ({
+          status: 201,
+          headers: { location: `/transactions/${begun.id}` },
+          body: outline(begun),
+        }),
+      })
+    }
+    if (read.length === 0) throw new ParleyError('invalid-request', 'A transaction to be committed has operations.')
+    const contents = wantsContents(request)
+    return idempotency.answer(request, reply, {
+      documents,
+      perform: (keep) => transactor.perform(read, principal.sub, keep),
+      answer: (outcome: Outcome) => answerTo(parts, outcome, contents),
+    })
+  })
+}
+
+function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { body: AddBody } } as const
+  app.post(`${PATH}/operations`, options, async (request, reply) => {
+    const { principal, body } = request
+    const id = transactionInPath(request.params)
+    readAll(parts, body.operations, principal)
+    return parts.idempotency.answer(request, reply, {
+      documents: [],
+      perform: async () => parts.transactions.add(id, principal.sub, body.operations),
+      answer: (transaction: Staged) => ({ status: 200, body: outline(transaction) }),
+    })
+  })
+}
+
+function addShow(app: TypedApp, parts: TransactionRouteParts): void {
+  app.get(PATH, { config: { access: 'authenticated' } }, async (request) => {
+    const { principal } = request
+    const transaction = parts.transactions.look(transactionInPath(request.params), principal.sub)
+    return { ...outline(transaction), operations: await preview(parts, transaction.operations, principal) }
+  })
+}
+
+function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
+  const { transactor, transactions, idempotency } = parts
+  app.post(`${PATH}/commit`, { config: { access: 'authenticated' } }, async (request, reply) => {
+    const { principal } = request
+    const id = transactionInPath(request.params)
+    const contents = wantsContents(request)
+    return idempotency.answer(request, reply, {
+      documents: documentsOf(transactions.peek(id, principal.sub)),
+      perform: async (keep: Keep<Outcome> | null) => {
+        const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
+          const performed = await transactor.perform(readAll(parts, operations, principal), principal.sub, keep)
+          return { outcome: performed, ends: endOf(performed) }
+        })
+        return outcome
+      },
+      answer: (outcome: Outcome) => answerTo(parts, outcome, contents),
+    })
+  })
+}
+
+function addRollBack(app: TypedApp, { transactions, idempotency }: TransactionRouteParts): void {
+  app.delete(PATH, { config: { access: 'authenticated' } }, async (request, reply) => {
+    const id = transactionInPath(request.params)
+    return idempotency.answer(request, reply, {
+      documents: [],
+      perform: async () => transactions.rollBack(id, request.principal.sub),
+      answer: () => ({ status: 204 }),
+    })
+  })
+}
+
+type Staged = StagedTransaction<OperationBody>
+
+/** A lock may be released: the transaction can be committed later as it is. All else needs another one. */
+function endOf(outcome: Outcome): 'succeeds' | 'is-refused' | 'fails' {
+  if (outcome.status === 'committed') return 'succeeds'
+  const codes = outcome.failures.map((failure) => failure && codeOf(failure))
+  const code = codes[gravest(codes) ?? -1] ?? null
+  return code !== null && problemKind(code).status === 423 ? 'fails' : 'is-refused'
+}
+
+/** Reads all operations, or throws the one refusal of those that cannot be (SPEC TX-3). */
+function readAll(
+  parts: TransactionRouteParts,
+  bodies: readonly OperationBody[],
+  principal: Principal,
+): readonly Operation[] {
+  assertDistinct(bodies)
+  const read = bodies.map((body) => readOne(parts, body, principal))
+  const refusal = refusalOrNull(
+    parts,
+    read.map((one) => (one instanceof ParleyError ? one : null)),
+  )
+  if (refusal !== null) throw refusal
+  return read.flatMap((one) => (one instanceof ParleyError ? [] : [one]))
+}
+
+function readOne(
+  { limits }: TransactionRouteParts,
+  body: OperationBody,
+  principal: Principal,
+): Operation | ParleyError {
+  try {
+    return readOperation(body, principal, limits)
+  } catch (problem) {
+    if (problem instanceof ParleyError) return problem
+    throw problem
+  }
+}
+
+/** What each operation would come to now; its principal may have lost rights since it was added. */
+async function preview(
+  parts: TransactionRouteParts,
+  bodies: readonly OperationBody[],
+  principal: Principal,
+): Promise<readonly object[]> {
+  const read = bodies.map((body) => readOne(parts, body, principal))
+  const allowed = read.flatMap((one) => (one instanceof ParleyError ? [] : [one]))
+  const verdicts = [...(await parts.transactor.preview(allowed, principal.sub))]
+  const room = new Room()
+  return bodies.map((body, index) => {
+    const one = read[index]
+    const verdict: Verdict | undefined =
+      one instanceof ParleyError ? { status: 'failed', problem: one } : verdicts.shift()
+    return verdict === undefined ? body : showVerdict(parts, body, verdict, room)
+  })
+}
+
+const outline = ({ id, state, expiresAt, operations }: Staged) => ({
+  id,
+  status: state,
+  expiresAt: toTimestamp(expiresAt),
+  operations: operations.map(({ action, document }) => ({ action, document })),
+})
+
+const wantsContents = ({ headers }: FastifyRequest): boolean => preferredReturn(headers['prefer']) !== 'minimal'
+
+const documentsOf = (bodies: readonly OperationBody[]): readonly DocumentId[] =>
+  bodies.map(({ document }) => trustedDocumentId(document))
+
+function transactionInPath(params: unknown): string {
+  const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'transaction') : undefined
+  if (typeof text === 'string' && new RegExp(TRANSACTION_ID_PATTERN).test(text)) return text
+  throw new ParleyError('invalid-request', 'The path does not hold a valid transaction id.')
+}

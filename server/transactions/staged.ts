@@ -1,0 +1,195 @@
+import { ulid } from 'ulid'
+import { invariant } from '../foundation/assert.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import type { PrincipalId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { decide, type TransactionEvent, type TransactionState } from './transaction.ts'
+
+/** SPEC TX-3. */
+export const MAX_OPERATIONS = 100
+/** A program has one at a time, or one for each of its workers. */
+const MAX_A_PRINCIPAL = 20
+/** Each costs a timer and some KB besides its operations. */
+const MAX_TRANSACTIONS = 1_000
+/** What one request may hold at once, as bytes of JSON: the largest content, however it is escaped. */
+const MAX_BYTES_A_PRINCIPAL = 64 * 1024 * 1024
+/** They wait in memory. */
+const MAX_BYTES = 256 * 1024 * 1024
+
+export const TRANSACTION_ID_PATTERN = '^txn_[0-9A-HJKMNP-TV-Z]{26}$'
+
+/** A transaction as its owner sees it. */
+export interface StagedTransaction<Operation> {
+  readonly id: string
+  readonly state: TransactionState
+  /** None when it is over. */
+  readonly operations: readonly Operation[]
+  /** When it is forgotten if nobody asks for it until then, milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+interface Entry<Operation> {
+  readonly id: string
+  readonly owner: PrincipalId
+  operations: readonly Operation[]
+  bytes: number
+  state: TransactionState
+  expiresAt: number
+  timer: Timer
+}
+
+/**
+ * Transactions that are put together by several requests (SPEC TX-2). They wait in the memory of this process, hold no
+ * lock and bar nobody: whether they can be committed shows when they are. A restart forgets them.
+ */
+export class StagedTransactions<Operation extends { readonly document: string }> {
+  readonly #environment: Environment
+  readonly #idleMs: number
+  readonly #entries = new Map<string, Entry<Operation>>()
+
+  constructor(options: { readonly environment: Environment; readonly idleMs: number }) {
+    this.#environment = options.environment
+    this.#idleMs = options.idleMs
+  }
+
+  /** Throws `too-many-transactions`, `overloaded`, `content-too-large` or `invalid-request`. */
+  begin(owner: PrincipalId, operations: readonly Operation[]): StagedTransaction<Operation> {
+    const own = [...this.#entries.values()].filter((entry) => entry.owner === owner && isAlive(entry))
+    if (own.length >= MAX_A_PRINCIPAL) {
+      throw new ParleyError('too-many-transactions', `One principal may have ${MAX_A_PRINCIPAL} open transactions.`)
+    }
+    if (this.#entries.size >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
+    const id = `txn_${ulid(this.#environment.now(), () => (this.#environment.randomBytes(1)[0] ?? 0) / 256)}`
+    const timer = { cancel: () => undefined }
+    const entry: Entry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
+    this.#extend(entry, operations)
+    this.#entries.set(id, entry)
+    this.#touch(entry)
+    return show(entry)
+  }
+
+  /** Throws `not-found`, `transaction-closed`, and as `begin`. */
+  add(id: string, owner: PrincipalId, operations: readonly Operation[]): StagedTransaction<Operation> {
+    const entry = this.#find(id, owner)
+    assertAllowed(entry, 'adds')
+    this.#extend(entry, operations)
+    return this.#go(entry, 'adds')
+  }
+
+  /** Throws `not-found`. */
+  look(id: string, owner: PrincipalId): StagedTransaction<Operation> {
+    return this.#go(this.#find(id, owner), 'shows')
+  }
+
+  /** The operations, for a look that keeps nothing alive; none where there is no such transaction. */
+  peek(id: string, owner: PrincipalId): readonly Operation[] {
+    const entry = this.#entries.get(id)
+    return entry?.owner === owner ? entry.operations : []
+  }
+
+  /**
+   * Performs the operations; `perform` says whether that was the end of it. Throws `not-found`, `transaction-closed`,
+   * and what `perform` throws; the transaction is open again then.
+   */
+  async commit<T extends { readonly ends: 'succeeds' | 'is-refused' | 'fails' }>(
+    id: string,
+    owner: PrincipalId,
+    perform: (operations: readonly Operation[]) => Promise<T>,
+  ): Promise<T> {
+    const entry = this.#find(id, owner)
+    const { operations } = this.#go(entry, 'commits')
+    let ends: TransactionEvent = 'fails'
+    try {
+      const result = await perform(operations)
+      ends = result.ends
+      return result
+    } finally {
+      this.#go(entry, ends)
+    }
+  }
+
+  /** Throws `not-found`, or `transaction-closed` where it is too late. */
+  rollBack(id: string, owner: PrincipalId): void {
+    this.#go(this.#find(id, owner), 'rolls-back')
+  }
+
+  /** Forgets all of them. */
+  close(): void {
+    for (const entry of this.#entries.values()) entry.timer.cancel()
+    this.#entries.clear()
+  }
+
+  /** Someone else's is as one that is not there. */
+  #find(id: string, owner: PrincipalId): Entry<Operation> {
+    const entry = this.#entries.get(id)
+    if (entry?.owner === owner) return entry
+    throw new ParleyError('not-found', 'There is no such transaction of yours; idle ones expire.')
+  }
+
+  #extend(entry: Entry<Operation>, added: readonly Operation[]): void {
+    const operations = [...entry.operations, ...added]
+    if (operations.length > MAX_OPERATIONS) {
+      throw new ParleyError('invalid-request', `A transaction has at most ${MAX_OPERATIONS} operations.`)
+    }
+    assertDistinct(operations)
+    const bytes = added.reduce((sum, operation) => sum + Buffer.byteLength(JSON.stringify(operation)), 0)
+    let [all, own] = [bytes, bytes]
+    for (const other of this.#entries.values()) {
+      all += other.bytes
+      if (other.owner === entry.owner) own += other.bytes
+    }
+    if (own > MAX_BYTES_A_PRINCIPAL) {
+      throw new ParleyError('content-too-large', `Open transactions may hold ${MAX_BYTES_A_PRINCIPAL} bytes together.`)
+    }
+    if (all > MAX_BYTES) throw new ParleyError('overloaded', 'The open transactions hold too much.')
+    Object.assign(entry, { operations, bytes: entry.bytes + bytes })
+  }
+
+  #go(entry: Entry<Operation>, event: TransactionEvent): StagedTransaction<Operation> {
+    entry.state = assertAllowed(entry, event)
+    if (!isAlive(entry)) Object.assign(entry, { operations: [], bytes: 0 })
+    this.#touch(entry)
+    return show(entry)
+  }
+
+  #touch(entry: Entry<Operation>): void {
+    entry.timer.cancel()
+    entry.expiresAt = this.#environment.now() + this.#idleMs
+    entry.timer = this.#environment.after(this.#idleMs, () => this.#idle(entry))
+  }
+
+  #idle(entry: Entry<Operation>): void {
+    const action = decide(entry.state, 'idles')
+    if (action.do === 'forget') this.#entries.delete(entry.id)
+    else this.#touch(entry)
+  }
+}
+
+const isAlive = ({ state }: { readonly state: TransactionState }): boolean => state === 'open' || state === 'committing'
+
+const show = <Operation>({ id, state, operations, expiresAt }: Entry<Operation>): StagedTransaction<Operation> => ({
+  id,
+  state,
+  operations,
+  expiresAt,
+})
+
+/** The state after the event. Throws `transaction-closed`. */
+function assertAllowed(entry: { readonly id: string; readonly state: TransactionState }, event: TransactionEvent) {
+  const action = decide(entry.state, event)
+  if (action.do === 'go') return action.to
+  invariant(action.do === 'refuse', `a transaction that is ${entry.state} never ${event}`)
+  const how = entry.state === 'committing' ? 'being committed' : entry.state
+  throw new ParleyError('transaction-closed', `${entry.id} is ${how}.`, { extras: { transactionStatus: entry.state } })
+}
+
+/** SPEC TX-1: throws `invalid-request` where a document appears twice. */
+export function assertDistinct(operations: readonly { readonly document: string }[]): void {
+  const seen = new Set<string>()
+  for (const { document } of operations) {
+    if (seen.has(document)) {
+      throw new ParleyError('invalid-request', `A transaction has one operation on ${document}, not two.`)
+    }
+    seen.add(document)
+  }
+}

@@ -96,9 +96,9 @@ export class Returns {
     while (this.#jobs.size > 0) await Promise.all(this.#jobs)
   }
 
-  /** The session asks for the document. */
+  /** The session asks for the document. Asking again, or after it began to wait, changes nothing. */
   asks({ presence }: Member, clocks: StateVector): void {
-    if (!presence) return
+    if (presence?.state !== 'unasked') return
     presence.asks(clocks, this.#options.appliedVersion())
     if (this.#options.doc.store.clients.size === 0) presence.arrive()
   }

@@ -1,4 +1,3 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,8 +6,8 @@ import { Type } from '@fastify/type-provider-typebox'
 import { Value } from 'typebox/value'
 import { caller, type Caller } from '../support/server.ts'
 import { startProcess, type Running } from '../support/process.ts'
+import { subscribeMany, type Subscribers } from '../support/subscribers.ts'
 import { median, startParley, withFolder } from './processes.ts'
-import type { SubscriberNews } from './subscribers.ts'
 import { benchToken } from './token.ts'
 
 const COUNTS = [1_000, 5_000]
@@ -18,8 +17,8 @@ const ROUNDS = 25
 const MEMORY_SUBSCRIBERS = 5_000
 const HOOK = ['--import', new URL('memoryHook.mjs', import.meta.url).href]
 const BARE = fileURLToPath(new URL('broadcastServer.mjs', import.meta.url))
-const DETECTED = '"type":"parley.conflict.detected"'
-const SUBSCRIBED = '"type":"subscribed"'
+const ofParley = { marker: '"type":"parley.conflict.detected"', welcome: '"type":"subscribed"' }
+const ofBare = { ...ofParley, welcome: '' }
 
 /** A refused write's way to the last of many subscribers, and what an idle one costs; both against a bare ws server. */
 export async function notifications(): Promise<void> {
@@ -40,8 +39,9 @@ async function fanOut(count: number): Promise<void> {
     const bare = await startProcess(BARE, [])
     const writer = caller(() => parley.url, await benchToken('writer'))
     for (const id of ['hot', 'alone']) await makeStale(writer, id)
-    const hot = await subscribe(notificationsOf(parley, 'hot'), count, SUBSCRIBED, await tokensIn(folder, count))
-    const sockets = await subscribe(bare.url, count, '')
+    const tokenFile = await tokensIn(folder, count)
+    const hot = await subscribeMany(notificationsOf(parley), { ...ofParley, count, tokenFile })
+    const sockets = await subscribeMany(bare.url, { ...ofBare, count })
     const payload = await capture(writer)
     const rounds = { parley: [] as Round[], bare: [] as Round[], alone: [] as number[] }
     for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
@@ -54,7 +54,7 @@ async function fanOut(count: number): Promise<void> {
       rounds.bare.push(theirs)
       rounds.alone.push(performance.now() - start)
     }
-    for (const { child } of [hot, sockets]) child.disconnect()
+    for (const one of [hot, sockets]) one.process.disconnect()
     await Promise.all([parley.stop(), bare.stop()])
     report(count, rounds.parley, rounds.bare, median(rounds.alone))
   })
@@ -95,33 +95,6 @@ async function capture(writer: Caller): Promise<string> {
   return `{"type":"event","subscriptions":["query"],"event":${JSON.stringify(body.events.at(-1))}}`
 }
 
-interface Subscribers {
-  readonly child: ChildProcess
-  /** Resolves with the time, in nanoseconds, when all were told of the next event. */
-  told(): Promise<bigint>
-}
-
-async function subscribe(url: string, count: number, welcome: string, tokenFile = ''): Promise<Subscribers> {
-  const script = fileURLToPath(new URL('subscribers.ts', import.meta.url))
-  const args = [url, String(count), DETECTED, welcome, tokenFile]
-  const child = fork(script, args, { execArgv: ['--import', 'tsx'] })
-  const ended = new Promise<never>((_, reject) => {
-    child.once('exit', () => reject(new Error('the subscribers ended')))
-  })
-  ended.catch(() => undefined)
-  const next = (): Promise<SubscriberNews> =>
-    Promise.race([new Promise<SubscriberNews>((resolve) => child.once('message', resolve)), ended])
-  await next()
-  return {
-    child,
-    told: async () => {
-      const news = await next()
-      if (!('told' in news)) throw new Error('the subscribers are ready twice')
-      return BigInt(news.atNs)
-    },
-  }
-}
-
 async function timed(subscribers: Subscribers, act: () => Promise<unknown>): Promise<Round> {
   const told = subscribers.told()
   const start = process.hrtime.bigint()
@@ -140,8 +113,7 @@ async function tokensIn(folder: string, count: number): Promise<string> {
   return file
 }
 
-const notificationsOf = (parley: Running, documents: string): string =>
-  `${parley.url}/conflict-notifications?documents=${documents}`
+const notificationsOf = (parley: Running): string => `${parley.url}/conflict-notifications?documents=hot`
 
 const Memory = Type.Object({ used: Type.Number(), rss: Type.Number() })
 
@@ -149,11 +121,11 @@ async function memory(): Promise<void> {
   await withFolder(async (folder) => {
     const parley = await startParley(folder, ['--expose-gc', ...HOOK])
     const bare = await startProcess('--expose-gc', [...HOOK, BARE])
-    const tokens = await tokensIn(folder, MEMORY_SUBSCRIBERS)
+    const tokenFile = await tokensIn(folder, MEMORY_SUBSCRIBERS)
     const mine = await cost(parley, () =>
-      subscribe(notificationsOf(parley, 'hot'), MEMORY_SUBSCRIBERS, SUBSCRIBED, tokens),
+      subscribeMany(notificationsOf(parley), { ...ofParley, count: MEMORY_SUBSCRIBERS, tokenFile }),
     )
-    const theirs = await cost(bare, () => subscribe(bare.url, MEMORY_SUBSCRIBERS, ''))
+    const theirs = await cost(bare, () => subscribeMany(bare.url, { ...ofBare, count: MEMORY_SUBSCRIBERS }))
     await Promise.all([parley.stop(), bare.stop()])
     const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`
     console.log(`  an idle subscriber: ${kib(mine.used)} (rss ${kib(mine.rss)})`)
@@ -165,10 +137,10 @@ async function memory(): Promise<void> {
 /** What each of the subscribers costs the server. */
 async function cost(server: Running, connect: () => Promise<Subscribers>): Promise<{ used: number; rss: number }> {
   const before = await memoryOf(server)
-  const { child } = await connect()
+  const subscribers = await connect()
   const after = await memoryOf(server)
-  child.disconnect()
-  await once(child, 'exit')
+  subscribers.process.disconnect()
+  await once(subscribers.process, 'exit')
   const each = (key: 'used' | 'rss'): number => (after[key] - before[key]) / MEMORY_SUBSCRIBERS
   return { used: each('used'), rss: each('rss') }
 }

@@ -1,8 +1,6 @@
 /**
- * Many WebSocket clients in one process, as cheap as they can be made, so that a server is measured and not they:
- * `fork('subscribers.ts', [url, count, marker, welcome, tokenFile])`. An event is a text frame that holds `marker`;
- * one that holds `welcome` says that events are told from now on (empty where none does). Tells its parent when all
- * are connected, and each time all of them have been told once more.
+ * Many WebSocket clients in one process, as cheap as they can be made, so that a server is measured and not they.
+ * `subscribeMany` starts it and says what its arguments are.
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

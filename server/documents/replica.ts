@@ -18,7 +18,7 @@ import {
 import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from '../locks/known.ts'
 import type { LockPass, LockState } from '../locks/lock.ts'
-import type { Append, Snapshot } from '../storage/storage.ts'
+import type { Append, EntryMark, Snapshot } from '../storage/storage.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
 import type { Head, Origin, Settings } from './document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
@@ -103,6 +103,8 @@ export class Replica {
   readonly #endedListeners = new Set<(problem: ParleyError) => void>()
   #applied: Head
   #committed: Head
+  /** The entry at the applied version, if this replica made it. */
+  #last: EntryMark | null = null
   #ended: ParleyError | null = null
   #snapshot: { readonly version: Version; readonly bytesAfter: number }
   /** Update bytes that may still come in before the content could be past a limit; below zero it is measured. */
@@ -288,6 +290,7 @@ export class Replica {
     const append: Append = {
       head,
       expected: previousVersion(head.version),
+      ...(this.#applied.version > this.#committed.version && this.#last ? { onto: this.#last } : {}),
       ...(authorship.pass === undefined ? {} : { pass: authorship.pass }),
       entry: {
         version: head.version,
@@ -301,10 +304,12 @@ export class Replica {
       ...(head.deletedAt === null ? {} : { formerClients: Y.decodeStateVector(Y.encodeStateVector(this.doc)) }),
     }
     this.#applied = head
+    const checksum = crc32(update)
+    this.#last = { checksum, author: authorship.author, at: authorship.at }
     return {
       append,
       snapshot: this.#takeSnapshot(head, update.length),
-      checksum: crc32(update),
+      checksum,
       confirm: () => this.#confirm(append),
       fail: (problem) => this.end(problem),
     }

@@ -13,7 +13,7 @@ import { encodePass, type PassRow } from './rows/lock.ts'
 import type { HistoryOperation } from './sqliteHistory.ts'
 import type { PurgeOperation } from './sqlitePurge.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
-import type { Act, Append, ConflictWrite, LockWrite } from './storage.ts'
+import type { Act, Append, ConflictWrite, EntryMark, LockWrite } from './storage.ts'
 
 /**
  * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON is
@@ -53,6 +53,7 @@ export interface ActOperation {
 
 export interface AppendRow {
   readonly expected: number
+  readonly onto: EntryMark | null
   readonly pass: PassRow
   readonly head: HeadRow
   readonly entry: EntryRow
@@ -121,6 +122,7 @@ function encodeAppend(append: Append): AppendRow {
   invariant(entry.version === expected + 1, 'an entry takes the version after the expected one')
   return {
     expected,
+    onto: append.onto ?? null,
     pass: encodePass(append.pass),
     head: encodeHead(head),
     entry: encodeEntry(head.id, entry),

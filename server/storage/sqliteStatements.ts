@@ -127,9 +127,10 @@ export class SqliteStatements {
   }
 
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #append({ expected, pass, head, entry, checkpoint, formerClients }: AppendRow): SqliteResult | null {
+  #append({ expected, onto, pass, head, entry, checkpoint, formerClients }: AppendRow): SqliteResult | null {
     const now = this.#clock()
-    if (!this.#moveHead({ ...head, ...pass, expected, now })) {
+    const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
+    if (!this.#moveHead({ ...head, ...pass, ...on, expected, now })) {
       const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
       if (!passes) return { status: 'locked', document: head.id }
       return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }
@@ -230,8 +231,20 @@ function prepare(connection: Database.Database) {
   return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }
 }
 
-/** A head to be stored if the stored version is `expected` and the pass stands `now`. */
-type HeadMove = HeadRow & PassRow & { readonly expected: number; readonly now: number }
+/** A head to be stored if the stored version is `expected`, made by that very entry, and the pass stands `now`. */
+type HeadMove = HeadRow & PassRow & OntoRow & { readonly expected: number; readonly now: number }
+
+/** `EntryMark`; all null where the version alone tells. */
+interface OntoRow {
+  readonly onto_checksum: number | null
+  readonly onto_author: string | null
+  readonly onto_at: number | null
+}
+/** Two nodes may each give an entry the same version, and one of them is refused: what builds on that is, too. */
+const IS_ONTO = `(@onto_checksum IS NULL OR EXISTS (
+  SELECT 1 FROM entries JOIN principals ON principals.key = entries.author
+  WHERE entries.document = documents.key AND entries.version = @expected
+    AND update_checksum = @onto_checksum AND sub = @onto_author AND at = @onto_at))`
 
 const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
 
@@ -250,7 +263,7 @@ function prepareLog(connection: Database.Database) {
          conflict_policy = @conflict_policy, schema = @schema, version = @version, first_version = @first_version,
          created_at = @created_at, created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by,
          deleted_at = @deleted_at, checksum = @checksum
-       WHERE id = @id AND version = @expected AND ${PASSES}`,
+       WHERE id = @id AND version = @expected AND ${IS_ONTO} AND ${PASSES}`,
     ),
     selectPasses: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),
     selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),

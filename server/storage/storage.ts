@@ -55,12 +55,25 @@ export interface Checkpoint {
   readonly content: Content
 }
 
+/** What tells an entry from another one that took the same version on another node. */
+export interface EntryMark {
+  /** CRC-32 of its update. */
+  readonly checksum: number
+  readonly author: PrincipalId
+  readonly at: number
+}
+
 /** Appends one entry and moves the head of its document. */
 export interface Append {
   /** The head as it is after the entry; `head.version` is the entry's version. */
   readonly head: Head
   /** The version the head must have in storage for the act to stand; 0 for an id never used. */
   readonly expected: Version
+  /**
+   * The entry at `expected`, where that was not on disk yet when this one was made: it builds on that very entry, so it
+   * is stale where that was refused and another took its version.
+   */
+  readonly onto?: EntryMark
   /** What the writer shows of a lock, checked by the statement that moves the head; absent: a request without token. */
   readonly pass?: LockPass
   readonly entry: Entry

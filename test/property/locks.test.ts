@@ -124,13 +124,14 @@ describe('[LOCK-1] [LOCK-2] [LOCK-3] two nodes on one database, whatever happens
           try {
             const begun: Promise<void>[] = []
             for (const [one, alone] of steps) {
-              // A write is judged by the row as it is, so nothing else goes on meanwhile.
-              if (alone || one.do === 'write') {
+              // A write is judged by the row as it is, and there is one clock, so nothing else goes on meanwhile.
+              const isAlone = one.do === 'write' || one.do === 'time'
+              if (alone || isAlone) {
                 await Promise.all(begun.splice(0))
                 await quiet()
               }
               begun.push(run.perform(one))
-              if (one.do === 'write') await Promise.all(begun.splice(0))
+              if (isAlone) await Promise.all(begun.splice(0))
             }
             await Promise.all(begun)
             world.storage.failNext(0)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { nextVersion, toIncarnation, toPrincipalId, toSequence, toVersion } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/checksum.ts'
-import type { Act, Committed } from '../../server/storage/storage.ts'
+import type { Act, Append, Committed, EntryMark } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,
@@ -55,6 +55,31 @@ export function describeActs(shared: SharedFixture): void {
     expect(ahead).toEqual({ status: 'stale', document: id, version: 3 })
     expect(await storage.head(id)).toEqual(head)
     expect(await storage.entries(id, NOTHING, EVERYTHING, 10)).toHaveLength(3)
+  })
+
+  it('[WRITE-3] an entry that builds on one that was refused does not stand on the one that took its version', async () => {
+    const { storage } = shared()
+    const id = newDocumentId()
+    const first = await createDocument(storage, id)
+    const taken = after(first)
+    const mark = (append: Append, changes: Partial<EntryMark> = {}): EntryMark => ({
+      checksum: entryChecksum(append.entry.update),
+      author: append.entry.author,
+      at: append.entry.at,
+      ...changes,
+    })
+    const winner = appendTo(taken)
+    await commitAll(storage, actOf(winner))
+    const others = [
+      mark(appendTo(taken, { update: Uint8Array.of(9) })),
+      mark(winner, { author: toPrincipalId('carol') }),
+      mark(winner, { at: winner.entry.at + 1 }),
+    ]
+    for (const onto of others) {
+      const result = await storage.commit(actOf({ ...appendTo(after(taken)), onto }))
+      expect(result).toEqual({ status: 'stale', document: id, version: 2 })
+    }
+    await commitAll(storage, actOf({ ...appendTo(after(taken)), onto: mark(winner) }))
   })
 
   it('[WRITE-3] of many concurrent acts on one version exactly one commits', async () => {

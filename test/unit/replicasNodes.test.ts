@@ -1,0 +1,35 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import { DOC, quiet, startLockNodes, type LockNodes } from '../support/lockNodes.ts'
+
+let world: LockNodes
+afterEach(() => world.stop())
+
+const outcome = (written: Promise<{ readonly status: string }>): Promise<string> =>
+  written.then(
+    ({ status }) => status,
+    (problem: unknown) => (problem instanceof ParleyError ? problem.code : String(problem)),
+  )
+
+describe('two nodes that write one document', () => {
+  it('[WRITE-3] what was applied on an entry that lost its version is judged anew: the log stays whole', async () => {
+    world = await startLockNodes({ hints: false })
+    const [here, there] = world.nodes
+    // Both are at version 1. There one write is under way, here two are, the second on top of the first.
+    await Promise.all([here, there].map((node) => node.replicas.lease(DOC)))
+    const letGo = world.storage.hold()
+    const theirs = outcome(there.put('by the other'))
+    await quiet()
+    const ours = [outcome(here.put('first'))]
+    await quiet()
+    ours.push(outcome(here.put('second')))
+    await quiet()
+    letGo()
+    expect(await Promise.all([theirs, ...ours])).toEqual(['done', 'done', 'done'])
+    await world.restart()
+    const lease = await world.nodes[0].replicas.lease(DOC)
+    if ('absent' in lease) throw new Error('it lives')
+    expect(['first', 'second', 'by the other']).toContain(lease.replica.content())
+    expect(await outcome(world.nodes[1].put('on'))).toBe('done')
+  })
+})

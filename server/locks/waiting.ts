@@ -137,7 +137,7 @@ export class LockLines {
       }
       if (attempt.outcome === 'unwanted') continue
       if (line.leave(waiter)) waiter.grant(attempt.lock)
-      else await this.giveBack(waiter.request, attempt.lock)
+      else if (!waiter.request.keep) await this.giveBack(waiter.request, attempt.lock)
     }
   }
 

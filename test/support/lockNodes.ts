@@ -8,6 +8,7 @@ import { DocumentReader } from '../../server/documents/read.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
+import type { Keep } from '../../server/foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { Turns } from '../../server/foundation/turns.ts'
@@ -26,7 +27,10 @@ export interface LockNode {
   readonly lifecycle: DocumentLifecycle
   readonly locks: DocumentLocks
   readonly lines: LockLines
-  acquire(by: PrincipalId, options?: { ttlMs?: number; waitMs?: number; gone?: AbortSignal }): Promise<OwnedLock>
+  acquire(
+    by: PrincipalId,
+    options?: { ttlMs?: number; waitMs?: number; gone?: AbortSignal; keep?: Keep<OwnedLock> },
+  ): Promise<OwnedLock>
   /** Replaces the content on whatever version is current. */
   put(content: string, lockToken?: string | null): Promise<WriteResult>
   close(): void
@@ -116,8 +120,8 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
     lifecycle: new DocumentLifecycle(parts, turns),
     locks,
     lines,
-    acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal } = {}) =>
-      lines.acquire({ document: DOC, owner, ttlMs }, { waitMs, gone }),
+    acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal, keep } = {}) =>
+      lines.acquire({ document: DOC, owner, ttlMs, ...(keep ? { keep } : {}) }, { waitMs, gone }),
     put: (content, lockToken = null) =>
       writer.write({
         document: DOC,

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Keep } from '../../server/foundation/answer.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { LockState } from '../../server/locks/lock.ts'
+import type { OwnedLock } from '../../server/locks/locks.ts'
 import { ALICE, BOB, codeOf, Editor } from '../support/documentCore.ts'
 import { DOC, quiet, startLockNodes, type LockNodes } from '../support/lockNodes.ts'
 
@@ -300,6 +302,26 @@ describe('waiting', () => {
     expect(await left).toBe('request-timeout')
     letGo()
     expect(await next).toMatchObject({ owner: 'carol', fence: 3 })
+  })
+
+  it('[LOCK-1] [WRITE-8] one whose answer is kept for a repeat keeps the lock: the repeat gets its token', async () => {
+    world = await startLockNodes({ hints: true })
+    const [node] = world.nodes
+    await node.acquire(ALICE, { ttlMs: TTL_MS })
+    const leaving = new AbortController()
+    const stored = { principal: BOB, key: 'k', fingerprint: 'f', documents: [DOC], at: 0, expiresAt: 9e15 }
+    const keep: Keep<OwnedLock> = async () => ({ ...stored, status: 201, headers: {}, body: null })
+    const left = node.acquire(BOB, { waitMs: 2 * TTL_MS, gone: leaving.signal, keep }).catch(code)
+    await quiet()
+    const letGo = world.storage.hold()
+    world.environment.jump(TTL_MS)
+    node.lines.wake(DOC)
+    await quiet()
+    leaving.abort()
+    expect(await left).toBe('request-timeout')
+    letGo()
+    await quiet()
+    expect(await lock()).toMatchObject({ name: 'held', owner: 'bob', fence: 2 })
   })
 
   it('[LOCK-3] a waiter who left before leaves no trace', async () => {

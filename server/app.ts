@@ -24,6 +24,7 @@ import type { Environment } from './foundation/environment.ts'
 import type { DocumentId } from './foundation/ids.ts'
 import { ParleyError } from './foundation/problems.ts'
 import { Turns } from './foundation/turns.ts'
+import { LogCompactor } from './history/compactor.ts'
 import { HistoryReader } from './history/reader.ts'
 import { Restorer } from './history/restore.ts'
 import { historyRoutes } from './history/routes.ts'
@@ -239,7 +240,8 @@ async function createLive({ config, environment, storage, core, access, app, pub
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
   const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
-  return { feed, hub, rooms, sync, upgrades, keeper, prunings: startPrunings(config, environment, storage) }
+  const compactor = startCompactor(config, environment, storage, app)
+  return { feed, hub, rooms, sync, upgrades, keeper, compactor, prunings: startPrunings(config, environment, storage) }
 }
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
@@ -259,6 +261,14 @@ function startPrunings(config: Config, environment: Environment, storage: Storag
   return [events, conflicts, answers].map(({ prune, days }) =>
     startPruning({ prune, environment, retentionMs: days * DAY_MS }),
   )
+}
+
+/** SPEC HIST-4. */
+function startCompactor(config: Config, environment: Environment, storage: Storage, app: FastifyInstance) {
+  const ageMs = config.compactionAgeSeconds * 1_000
+  const intervalMs = config.compactionIntervalSeconds * 1_000
+  const onUnexpected = (error: unknown): void => app.log.error({ err: error }, 'a log was not compacted')
+  return new LogCompactor({ storage, environment, ageMs, intervalMs, onUnexpected })
 }
 
 /** SPEC AUTH-4: pages of this server only. */
@@ -314,6 +324,7 @@ async function stop(
       },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },
+    { name: 'compaction', deadlineMs: 1_000, run: () => live.compactor.stop() },
     { name: 'storage', deadlineMs: 2_000, run: () => storage.close() },
   ]
   live.feed.close()

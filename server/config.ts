@@ -97,6 +97,18 @@ function limits(read: Reader) {
       [1, 3650],
       'How long events are kept and can be resumed from, in days',
     ),
+    compactionAgeSeconds: read.integer(
+      'PARLEY_COMPACTION_AGE_SECONDS',
+      24 * 3600,
+      [0, 3650 * 24 * 3600],
+      'How old live edits are before those of one author within five minutes become one version, in seconds',
+    ),
+    compactionIntervalSeconds: read.integer(
+      'PARLEY_COMPACTION_INTERVAL_SECONDS',
+      600,
+      [1, 24 * 3600],
+      'How often it is looked for logs to compact, in seconds',
+    ),
     conflictRetentionDays: read.integer(
       'PARLEY_CONFLICT_RETENTION_DAYS',
       90,

@@ -6,9 +6,9 @@ import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../conten
 import type { LiveSides } from '../content/liveMerge.ts'
 import type { Mark } from '../content/textTrace.ts'
 import { formatEtag } from '../documents/etag.ts'
-import { contentAt } from '../documents/past.ts'
+import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { NO_VERSION, toVersion, type ProposalId, type Version } from '../foundation/ids.ts'
+import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
@@ -251,7 +251,9 @@ async function showTextOverlaps(
 ): Promise<object[]> {
   const [first] = between
   if (first === undefined) return overlaps.map((overlap) => ({ ...overlap, authors: [] }))
-  const before = isWhole ? base : await contentAt(storage, record.document, 'text', toVersion(first.version - 1))
+  const before = isWhole
+    ? base
+    : await contentAt(storage, record.document, 'text', previousVersion(firstVersionOf(first)))
   const authors = attributeLines(
     String(before),
     between,

@@ -1,8 +1,8 @@
 import { invariant } from '../foundation/assert.ts'
 import type { Content, JsonValue, Path } from './content.ts'
-import { applyJsonEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
+import { applyJsonEdits, joinEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { toPointer } from './pointer.ts'
-import { applyTextDelta, textDelta, type TextDelta } from './textDelta.ts'
+import { applyTextDelta, joinDeltas, textDelta, type TextDelta } from './textDelta.ts'
 
 /**
  * What one log entry did to the content: enough to go from the content before it to the content after.
@@ -34,6 +34,23 @@ export function effectBetween(from: Content, to: Content): Effect {
   invariant(typeof to !== 'string', 'the kind of a document never changes')
   const edits = jsonEdits(from, to)
   return edits.length === 0 ? null : { kind: 'json', edits }
+}
+
+/**
+ * One effect that does what consecutive effects of one author do, in this order, and leaves the same traces
+ * (`TextTrace`, `JsonTrace`).
+ */
+export function joinEffects(effects: readonly Effect[]): Effect {
+  const deltas = effects.flatMap((effect) => (effect?.kind === 'text' ? [effect.delta] : []))
+  if (deltas.length > 0) return { kind: 'text', delta: joinAll(deltas) }
+  const edits = joinEdits(effects.flatMap((effect) => (effect?.kind === 'json' ? effect.edits : [])))
+  return edits.length === 0 ? null : { kind: 'json', edits }
+}
+
+/** By halves: one after the other would copy the first delta as often as there are others. */
+function joinAll(deltas: readonly TextDelta[]): TextDelta {
+  const middle = deltas.length >> 1
+  return middle === 0 ? (deltas[0] ?? []) : joinDeltas(joinAll(deltas.slice(0, middle)), joinAll(deltas.slice(middle)))
 }
 
 /** Entries that touch more places name only the first of them. */
@@ -82,7 +99,12 @@ function editTuple(edit: JsonEdit): unknown[] {
 export function decodeEffect(text: string | null): Effect {
   if (text === null) return null
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse makes is JSON by definition
-  const list = JSON.parse(text) as JsonValue
+  return effectOfJson(JSON.parse(text) as JsonValue)
+}
+
+/** The same for what was parsed as a part of something larger. */
+export function effectOfJson(list: JsonValue): Effect {
+  if (list === null) return null
   invariant(Array.isArray(list), 'an effect is stored as a list')
   if (!Array.isArray(list[0])) return { kind: 'text', delta: toDelta(list) }
   return { kind: 'json', edits: list.map(toEdit) }

@@ -4,7 +4,7 @@ import { isObject, member, type JsonObject, type JsonValue, type Path } from './
 import { Draft } from './draft.ts'
 import { child } from './pointer.ts'
 import type { Work } from './shortestEdits.ts'
-import { applyTextDelta, characterWork, textDelta, type TextDelta } from './textDelta.ts'
+import { applyTextDelta, characterWork, composeDeltas, textDelta, type TextDelta } from './textDelta.ts'
 
 /** Below this a string is replaced as a whole: a delta would hardly be shorter. */
 const MIN_DELTA_UNITS = 32
@@ -58,6 +58,25 @@ export function applyJsonEdits(content: JsonValue, edits: readonly JsonEdit[]): 
   }
   return draft.root
 }
+
+/** Fewer edits that do the same: of those that follow each other at one place, one. */
+export function joinEdits(edits: readonly JsonEdit[]): JsonEdit[] {
+  const joined: JsonEdit[] = []
+  for (const edit of edits) {
+    const last = joined.at(-1)
+    const both = last && isSamePlace(last.at, edit.at) ? joinTwo(last, edit) : null
+    if (both) joined[joined.length - 1] = both
+    else joined.push(edit)
+  }
+  return joined
+}
+
+function joinTwo(first: JsonEdit, second: JsonEdit): JsonEdit | null {
+  if ('delta' in first && 'delta' in second) return { at: first.at, delta: composeDeltas(first.delta, second.delta) }
+  return ('value' in first || 'delta' in first) && 'value' in second ? second : null
+}
+
+const isSamePlace = (a: Path, b: Path): boolean => a.length === b.length && a.every((step, i) => step === b[i])
 
 function editedText(root: JsonValue, edit: { at: Path; delta: TextDelta }): string {
   const text = edit.at.reduce<JsonValue | undefined>(child, root)

@@ -42,8 +42,17 @@ export function applyTextDelta(text: string, delta: TextDelta): string {
 }
 
 /** One delta that does what `first` and then `second` do. */
-export function composeDeltas(first: TextDelta, second: TextDelta): TextDelta {
-  const builder = new DeltaBuilder()
+export const composeDeltas = (first: TextDelta, second: TextDelta): TextDelta =>
+  composeInto(new DeltaBuilder(), first, second)
+
+/**
+ * The same, in which at each place deletions and insertions keep the order in which they stand in the text: what
+ * follows every character through it (`TextTrace`) finds each where it would after `first` and `second`.
+ */
+export const joinDeltas = (first: TextDelta, second: TextDelta): TextDelta =>
+  composeInto(new OrderedBuilder(), first, second)
+
+function composeInto(builder: Builder, first: TextDelta, second: TextDelta): TextDelta {
   const source = new DeltaReader(first, builder)
   for (const item of second) {
     if (typeof item === 'string') builder.insert(item)
@@ -54,8 +63,44 @@ export function composeDeltas(first: TextDelta, second: TextDelta): TextDelta {
   return builder.delta()
 }
 
+interface Builder {
+  keep(units: number): void
+  remove(units: number): void
+  insert(text: string): void
+  delta(): TextDelta
+}
+
+/** Collects a delta as it comes. */
+class OrderedBuilder implements Builder {
+  readonly #items: (number | string)[] = []
+
+  keep(units: number): void {
+    const last = this.#items.at(-1)
+    if (typeof last === 'number' && last > 0) this.#items[this.#items.length - 1] = last + units
+    else if (units > 0) this.#items.push(units)
+  }
+
+  remove(units: number): void {
+    const last = this.#items.at(-1)
+    if (typeof last === 'number' && last < 0) this.#items[this.#items.length - 1] = last - units
+    else if (units > 0) this.#items.push(-units)
+  }
+
+  insert(text: string): void {
+    const last = this.#items.at(-1)
+    if (typeof last === 'string') this.#items[this.#items.length - 1] = last + text
+    else if (text !== '') this.#items.push(text)
+  }
+
+  /** The delta so far; trailing keeps are left out. */
+  delta(): TextDelta {
+    const last = this.#items.at(-1)
+    return typeof last === 'number' && last > 0 ? this.#items.slice(0, -1) : this.#items
+  }
+}
+
 /** Collects a delta in its one normal form: at each place what is deleted, then what is inserted. */
-export class DeltaBuilder {
+export class DeltaBuilder implements Builder {
   readonly #items: (number | string)[] = []
   #kept = 0
   #removed = 0
@@ -95,11 +140,11 @@ export class DeltaBuilder {
 /** Walks the result of a delta; what it passes goes to the builder, as it came to be. */
 class DeltaReader {
   readonly #delta: TextDelta
-  readonly #builder: DeltaBuilder
+  readonly #builder: Builder
   #item = 0
   #used = 0
 
-  constructor(delta: TextDelta, builder: DeltaBuilder) {
+  constructor(delta: TextDelta, builder: Builder) {
     this.#delta = delta
     this.#builder = builder
   }

@@ -52,3 +52,9 @@ export interface DocumentState {
 }
 
 export const DEFAULT_ROOT = 'content'
+
+/**
+ * Logs are kept in blocks of so many versions; the last version of a block is never compacted away. Working on one
+ * takes some milliseconds, of which the longest piece is what everything else waits for.
+ */
+export const BLOCK_VERSIONS = 256

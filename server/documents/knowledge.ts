@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { previousVersion, toVersion } from '../foundation/ids.ts'
+import { firstVersionOf } from './past.ts'
 import type { Storage } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
 import { clockSet, common, holds, without, type ClockSet, type ClockSpan } from './clockSet.ts'
@@ -95,7 +96,7 @@ export async function divide(
         structs: known === 'all' ? [] : structs,
         deletes: known === 'all' ? [] : deletes,
       })
-      end = previousVersion(entry.version)
+      end = previousVersion(firstVersionOf(entry))
     }
     if (page.length === 0) break
     await new Promise<void>((resolve) => setImmediate(resolve))

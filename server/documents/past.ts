@@ -1,19 +1,21 @@
 import type { Content, Kind } from '../content/content.ts'
 import { applyEffect } from '../content/effect.ts'
+import type { JsonEdit } from '../content/jsonEdits.ts'
 import { composeDeltas, type TextDelta } from '../content/textDelta.ts'
 import { NO_VERSION, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { EntryEffect, Storage } from '../storage/storage.ts'
+import type { EntryEffect, Storage, VersionFacts } from '../storage/storage.ts'
 
-/** Effects read at a time; a checkpoint is at most 256 entries away, so one page usually does. */
-const EFFECT_PAGE_ENTRIES = 512
+/** Effects read at a time, some milliseconds. */
+const EFFECT_PAGE_ENTRIES = 128
 
 export const emptyContent = (kind: Kind): Content => (kind === 'text' ? '' : {})
 
 /**
  * The content of a document at a version of its log, from the nearest checkpoint and the effects after it.
- * Version 0 is the empty content. The version must exist; throws `document-damaged` where the log has a hole.
+ * Version 0 is the empty content. The version must exist; throws `base-compacted` where it became part of another,
+ * `document-damaged` where the log has a hole.
  */
 export async function contentAt(
   storage: Storage,
@@ -24,13 +26,16 @@ export async function contentAt(
   if (version === NO_VERSION) return emptyContent(kind)
   const checkpoint = await storage.checkpoint(document, version)
   if (!checkpoint) throw new ParleyError('document-damaged', `The log of ${document} has no content to start from.`)
-  let { content } = checkpoint
+  const { content } = checkpoint
   const deltas: TextDelta[] = []
+  const edits: JsonEdit[] = []
   for await (const { effect } of effectsBetween(storage, document, checkpoint.version, version)) {
     if (effect?.kind === 'text') deltas.push(effect.delta)
-    else content = applyEffect(content, effect)
+    else for (const edit of effect?.edits ?? []) edits.push(edit)
   }
-  return deltas.length === 0 ? content : applyEffect(content, { kind: 'text', delta: composed(deltas) })
+  // All at once: each effect by itself would copy what it touches anew.
+  if (deltas.length > 0) return applyEffect(content, { kind: 'text', delta: composed(deltas) })
+  return applyEffect(content, edits.length === 0 ? null : { kind: 'json', edits })
 }
 
 /** Each delta by itself would copy the whole text: 250 keystrokes in 10 MiB took 3.5 s, joined they take 0.1. */
@@ -41,8 +46,8 @@ function composed(deltas: readonly TextDelta[]): TextDelta {
 }
 
 /**
- * Every entry with `after < version <= upTo`, oldest first; between pages everything else that is ready goes first.
- * Throws `document-damaged` where one is missing.
+ * Every entry with `after < version <= upTo`, oldest first. Both must be kept versions. Throws `base-compacted` where
+ * `upTo` is none, `document-damaged` where one is missing.
  */
 export async function* effectsBetween(
   storage: Storage,
@@ -54,13 +59,55 @@ export async function* effectsBetween(
   while (version < upTo) {
     const page = await storage.effects(document, version, upTo, EFFECT_PAGE_ENTRIES)
     for (const entry of page) {
-      if (entry.version !== version + 1) break
+      if (firstVersionOf(entry) !== version + 1) break
       version = entry.version
       yield entry
     }
-    if (page.length === 0 || page.at(-1)?.version !== version) {
-      throw new ParleyError('document-damaged', `The log of ${document} lacks version ${version + 1}.`)
-    }
-    if (version < upTo) await yieldTurn()
+    if (page.length === 0 || page.at(-1)?.version !== version) throw await whyMissing(storage, document, version, upTo)
   }
+}
+
+/**
+ * The same in steps, between which everything else that is ready goes first: for long walks. What is read for a write
+ * is read in one go, for a write that lets others go first while it is planned never ends on a busy document.
+ */
+export async function* effectsInSteps(
+  storage: Storage,
+  document: DocumentId,
+  after: Version,
+  upTo: Version,
+): AsyncGenerator<EntryEffect> {
+  let count = 0
+  for await (const entry of effectsBetween(storage, document, after, upTo)) {
+    yield entry
+    count += 1
+    if (count % EFFECT_PAGE_ENTRIES === 0) await yieldTurn()
+  }
+}
+
+/** The first version that an entry stands for, which several may have become. */
+export const firstVersionOf = ({ version, firstVersion }: Pick<EntryEffect, 'version' | 'firstVersion'>): Version =>
+  firstVersion ?? version
+
+/** Of the versions around a range that is one now, the one closer to a version in it. */
+export function nearestTo(version: Version, { version: last, firstVersion }: VersionFacts): number {
+  const before = firstVersion - 1
+  return before >= 1 && version - before < last - version ? before : last
+}
+
+/** Nothing follows `version` in the log, although `upTo` does: that was compacted away, or the log is damaged. */
+async function whyMissing(
+  storage: Storage,
+  document: DocumentId,
+  version: Version,
+  upTo: Version,
+): Promise<ParleyError> {
+  const facts = await storage.versionAt(document, upTo)
+  if (!facts || facts.version === upTo) {
+    return new ParleyError('document-damaged', `The log of ${document} lacks version ${version + 1}.`)
+  }
+  const current = (await storage.head(document))?.version
+  return new ParleyError('base-compacted', `Version ${upTo} of ${document} became part of version ${facts.version}.`, {
+    extras: { current, nearest: nearestTo(upTo, facts) },
+  })
 }

@@ -20,16 +20,24 @@ import { KnownLock } from '../locks/known.ts'
 import type { LockPass, LockState } from '../locks/lock.ts'
 import type { Append, EntryMark, Snapshot } from '../storage/storage.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
-import type { Head, Origin, Settings } from './document.ts'
+import { BLOCK_VERSIONS, type Head, type Origin, type Settings } from './document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 
 /** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
 export const SNAPSHOT_INTERVAL = 256
 /** Nor more bytes than these, give or take one entry: 200 rewrites of 10 MiB would be 2 GB to read. */
 export const SNAPSHOT_UPDATE_BYTES = 4 * 1024 * 1024
-/** The content of any version is reached in so many steps from a checkpoint. */
-export const CHECKPOINT_INTERVAL = 256
-/** A single entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes too. */
+/** The content of any version is reached in so many steps from a checkpoint: some 10 ms, for packed rows. */
+export const CHECKPOINT_INTERVAL = 1_024
+/**
+ * Or so many characters of effects, and a part of the content besides: there a checkpoint pays. Only at ends of blocks,
+ * which are versions that are never compacted away.
+ */
+const CHECKPOINT_EFFECT_CHARACTERS = { least: 1024 * 1024, ofContent: 1 / 4 }
+/**
+ * A single entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes
+ * too. A small update can have a large effect: a change of very many places is kept as one of the whole text.
+ */
 const CHECKPOINT_ENTRY_BYTES = 32 * 1024
 /** One byte of an update can become this many bytes of JSON content (a control character escapes to `\u0000`). */
 const CONTENT_BYTES_PER_UPDATE_BYTE = 6
@@ -107,6 +115,8 @@ export class Replica {
   #last: EntryMark | null = null
   #ended: ParleyError | null = null
   #snapshot: { readonly version: Version; readonly bytesAfter: number }
+  /** Of effects since the last checkpoint, as far as this replica knows. */
+  #effectCharacters = 0
   /** Update bytes that may still come in before the content could be past a limit; below zero it is measured. */
   #headroomBytes = 0
 
@@ -285,8 +295,7 @@ export class Replica {
     const update = takeMerged(this.#captured)
     this.#headroomBytes -= update.length
     const effect = this.#view.takeEffect()
-    const hasCheckpoint =
-      head.version === head.firstVersion || head.version % CHECKPOINT_INTERVAL === 0 || isLarge(update, effect)
+    const hasCheckpoint = this.#needsCheckpoint(head, update, effect)
     const append: Append = {
       head,
       expected: previousVersion(head.version),
@@ -313,6 +322,18 @@ export class Replica {
       confirm: () => this.#confirm(append),
       fail: (problem) => this.end(problem),
     }
+  }
+
+  #needsCheckpoint({ version, firstVersion }: Head, update: Uint8Array, effect: Effect): boolean {
+    const characters = encodeEffect(effect)?.length ?? 0
+    this.#effectCharacters += characters
+    const { least, ofContent } = CHECKPOINT_EFFECT_CHARACTERS
+    const isFar = this.#effectCharacters > least + this.#view.bytes() * ofContent
+    const isLarge = Math.max(update.length, characters) > CHECKPOINT_ENTRY_BYTES
+    const isDue = version % CHECKPOINT_INTERVAL === 0 || (isFar && version % BLOCK_VERSIONS === 0)
+    if (version !== firstVersion && !isDue && !isLarge) return false
+    this.#effectCharacters = 0
+    return true
   }
 
   #confirm({ head, entry }: Append): void {
@@ -380,10 +401,6 @@ function rejected(apply: () => void): void {
 
 const applyWithinBudget = (doc: Y.Doc, update: Uint8Array): void =>
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
-
-/** A small update can have a large effect: a change of very many places is kept as one of the whole text. */
-const isLarge = (update: Uint8Array, effect: Effect): boolean =>
-  update.length > CHECKPOINT_ENTRY_BYTES || (encodeEffect(effect)?.length ?? 0) > CHECKPOINT_ENTRY_BYTES
 
 function takeMerged(captured: Uint8Array[]): Uint8Array {
   const updates = captured.splice(0)

@@ -17,6 +17,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
 import type { Committer, Staged } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
+import { firstVersionOf } from './past.ts'
 import { Replica } from './replica.ts'
 
 /** Rows read at a time while a document loads: keystrokes are a few KB then; of the largest there are only a few rows. */
@@ -243,7 +244,7 @@ export class Replicas {
         LOAD_PAGE_ENTRIES,
       )
       for (const entry of page) {
-        if (entry.version !== version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
+        if (firstVersionOf(entry) > version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
         if (entry.update.length > 0) applyStored(doc, entry.update, head.id)
         bytes += entry.update.length
         version = entry.version

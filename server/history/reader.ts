@@ -1,6 +1,6 @@
 import type { Content } from '../content/content.ts'
 import type { Mark } from '../content/textTrace.ts'
-import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
+import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -112,7 +112,7 @@ export class HistoryReader {
     visit: (entry: EntryEffect, by: Mark) => void,
   ): Promise<void> {
     const walk = async (): Promise<void> => {
-      for await (const entry of effectsBetween(this.#storage, document, after, upTo)) {
+      for await (const entry of effectsInSteps(this.#storage, document, after, upTo)) {
         const { version, author, at } = entry
         visit(entry, { version, author, at })
       }

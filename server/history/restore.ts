@@ -3,7 +3,7 @@ import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
-import { contentAt, effectsBetween, emptyContent } from '../documents/past.ts'
+import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import type { Keep } from '../foundation/answer.ts'
@@ -126,7 +126,7 @@ export class Restorer {
       throw new ParleyError('invalid-request', `Name a later \`since\`, at most ${MAX_ENTRIES} versions back.`)
     }
     const stretches = new AuthorStretches(of, since)
-    for await (const entry of effectsBetween(this.#storage, document, since, base)) stretches.add(entry)
+    for await (const entry of effectsInSteps(this.#storage, document, since, base)) stretches.add(entry)
     if (stretches.found.length <= MAX_STRETCHES) return stretches.found
     throw new ParleyError(
       'invalid-request',

@@ -1,4 +1,5 @@
 import type { Head } from '../documents/document.ts'
+import { nearestTo } from '../documents/past.ts'
 import { isPurged } from '../documents/purge.ts'
 import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
@@ -35,13 +36,7 @@ export async function keptVersion(storage: Storage, log: Log, version: number): 
     'version-compacted',
     `Version ${version} of ${head.id} became part of version ${facts.version}.`,
     {
-      extras: { current: head.version, nearest: nearestTo(version, facts) },
+      extras: { current: head.version, nearest: nearestTo(toVersion(version), facts) },
     },
   )
-}
-
-/** Of the versions around a range that is one now, the one closer to a version in it. */
-export function nearestTo(version: number, { version: last, firstVersion }: VersionFacts): number {
-  const before = firstVersion - 1
-  return before >= 1 && version - before < last - version ? before : last
 }

@@ -24,6 +24,10 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   inlineOperations: 512,
 }
 
+/** Nobody waits for these, so they wait for the disk where that holds nobody up. */
+const isBackground = ({ op }: SqliteOperation): boolean =>
+  op === 'rewrite' || op === 'log-progress' || op === 'erase-purged'
+
 /** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
 export interface InlineWriter {
   execute(operations: readonly SqliteOperation[]): ExecutedBatch
@@ -51,7 +55,7 @@ export class AdaptiveExecutor implements BatchExecutor {
   }
 
   async execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
-    const inline = this.#isInline(bytes)
+    const inline = this.#isInline(bytes) && !operations.some(isBackground)
     const batch = inline ? this.#inline.execute(operations) : await this.#thread.execute(operations, bytes)
     this.#state = this.#next(batch.commitMs, inline ? operations.length : 0)
     return batch

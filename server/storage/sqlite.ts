@@ -31,6 +31,7 @@ import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
 import { encodeHead } from './rows/head.ts'
+import { encodePack } from './rows/pack.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
@@ -50,7 +51,10 @@ import type {
   Entry,
   EntryEffect,
   HeadQuery,
+  LogProgress,
+  LogState,
   Revocation,
+  Rewrite,
   Snapshot,
   Storage,
   VersionFacts,
@@ -222,11 +226,11 @@ class SqliteStorage implements Storage {
   }
 
   async entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]> {
-    return this.#read((reader) => reader.entries(document, after, upTo, limit))
+    return this.#read((reader) => reader.log.entries(document, { after, upTo, limit }))
   }
 
   async effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]> {
-    return this.#read((reader) => reader.effects(document, after, upTo, limit))
+    return this.#read((reader) => reader.log.effects(document, { after, upTo, limit }))
   }
 
   async checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null> {
@@ -248,6 +252,29 @@ class SqliteStorage implements Storage {
     answer?: StoredAnswer,
   ): Promise<boolean> {
     return (await this.#write({ op: 'label', document, version, label, ...withAnswer(answer) })) === 1
+  }
+
+  async rewrite({ document, replaced, rows }: Rewrite): Promise<boolean> {
+    const kept = rows.map((row) => row.version)
+    const pack = await encodePack(document, rows)
+    return (await this.#write({ op: 'rewrite', document, replaced, kept, pack })) === 1
+  }
+
+  async pinned(document: DocumentId, after: Version, upTo: Version): Promise<ReadonlySet<Version>> {
+    return this.#read((reader) => reader.history.pinned(document, after, upTo))
+  }
+
+  async setLogProgress(document: DocumentId, progress: LogProgress): Promise<void> {
+    const { packed, joined, dueAt } = progress
+    await this.#write({ op: 'log-progress', document, packed, joined, dueAt })
+  }
+
+  async logStates(after: DocumentId | null, limit: number): Promise<readonly LogState[]> {
+    return this.#read((reader) => reader.history.logStates(after, limit))
+  }
+
+  async logState(document: DocumentId): Promise<LogState | null> {
+    return this.#read((reader) => reader.history.logState(document))
   }
 
   async logStart(document: DocumentId): Promise<Version> {

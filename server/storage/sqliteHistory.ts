@@ -1,34 +1,10 @@
 import type Database from 'better-sqlite3'
-import { toPrincipalId, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { toPrincipalId, toVersion, trustedDocumentId, type DocumentId, type Version } from '../foundation/ids.ts'
 import { damaged } from './checksum.ts'
 import { originOf } from './rows/entry.ts'
-import type { VersionFacts } from './storage.ts'
-
-/** What the history of a document asks of the writer. */
-export type HistoryOperation = {
-  readonly op: 'label'
-  readonly document: string
-  readonly version: number
-  readonly label: string | null
-}
-
-/** Writes what belongs to the history of a document. */
-export class SqliteHistoryWriter {
-  readonly #sql: ReturnType<typeof prepareWriter>
-
-  constructor(connection: Database.Database) {
-    this.#sql = prepareWriter(connection)
-  }
-
-  /** Answers whether a version could be named. */
-  run({ document, version, label }: HistoryOperation): number {
-    const stored = this.#sql.entry.get(document, version)
-    if (stored === undefined) return 0
-    if (label === null) this.#sql.deleteLabel.run(stored, version)
-    else this.#sql.upsertLabel.run(stored, version, label)
-    return 1
-  }
-}
+import type { PackedEffect } from './rows/pack.ts'
+import type { SqliteLogReader } from './sqliteLog.ts'
+import type { LogState, VersionFacts } from './storage.ts'
 
 interface FactsRow {
   readonly version: number
@@ -36,78 +12,150 @@ interface FactsRow {
   readonly at: number
   readonly origin: number
   readonly bytes: number
-  readonly label: string | null
 }
 
-/** Answers what the port asks about versions, without reading what they did. */
+interface StateRow {
+  readonly id: string
+  readonly version: number
+  readonly packed: number
+  readonly joined: number
+  readonly due_at: number | null
+}
+
+type Facts = Omit<VersionFacts, 'label'>
+
+/** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
-  readonly #sql: ReturnType<typeof prepareReader>
+  readonly #sql: ReturnType<typeof prepare>
+  readonly #log: SqliteLogReader
 
-  constructor(connection: Database.Database) {
-    this.#sql = prepareReader(connection)
+  constructor(connection: Database.Database, log: SqliteLogReader) {
+    this.#sql = prepare(connection)
+    this.#log = log
   }
 
+  /** Newest first. */
   versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionFacts[] {
-    return this.#sql.versions.all({ id: document, after, upTo, limit }).map((row) => decodeFacts(document, row))
-  }
-
-  logStart(document: DocumentId): Version {
-    return toVersion((this.#sql.firstVersion.get(document) ?? 1) - 1)
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return []
+    const found: Facts[] = []
+    let at = Math.min(upTo, stored.version)
+    while (at > after && found.length < limit) {
+      const pack = this.#log.packAt(stored.key, at)
+      if (pack) {
+        for (const row of this.#log.packed(document, pack).toReversed()) {
+          if (row.version <= at && row.version > after && found.length < limit) found.push(packedFacts(row))
+        }
+        at = pack.first_version - 1
+        continue
+      }
+      const start = Math.max(after, this.#sql.packedUpTo.get(stored.key, at) ?? 0)
+      const range = { document: stored.key, after: start, upTo: at, limit: limit - found.length }
+      for (const row of this.#sql.facts.all(range)) found.push(decodeFacts(document, row))
+      at = start
+    }
+    return this.#labelled(stored.key, found)
   }
 
   versionAt(document: DocumentId, version: Version): VersionFacts | null {
-    const row = this.#sql.versionAt.get({ id: document, version })
-    return row === undefined ? null : decodeFacts(document, row)
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return null
+    const pack = this.#log.packAt(stored.key, version)
+    const packed = pack && this.#log.packed(document, pack).find((row) => row.version >= version)
+    if (packed) return this.#labelled(stored.key, [packedFacts(packed)])[0] ?? null
+    const range = { document: stored.key, after: version - 1, upTo: version, limit: 1 }
+    const facts = this.#sql.facts.all(range).map((row) => decodeFacts(document, row))
+    return this.#labelled(stored.key, facts)[0] ?? null
+  }
+
+  logStart(document: DocumentId): Version {
+    return toVersion((this.#sql.firstVersion.get({ id: document }) ?? 1) - 1)
+  }
+
+  pinned(document: DocumentId, after: Version, upTo: Version): Set<Version> {
+    return new Set(this.#sql.pinned.all({ id: document, after, upTo }).map(toVersion))
+  }
+
+  logStates(after: DocumentId | null, limit: number): LogState[] {
+    return this.#sql.states.all(after ?? '', limit).map(decodeState)
+  }
+
+  logState(document: DocumentId): LogState | null {
+    const row = this.#sql.state.get(document)
+    return row === undefined ? null : decodeState(row)
+  }
+
+  #labelled(document: number, facts: readonly Facts[]): VersionFacts[] {
+    const versions = facts.map((one) => one.version)
+    const range = { document, from: Math.min(...versions), upTo: Math.max(...versions) }
+    const labels = new Map(
+      facts.length === 0 ? [] : this.#sql.labels.all(range).map(({ version, label }) => [version, label]),
+    )
+    return facts.map((one) => ({ ...one, label: labels.get(one.version) ?? null }))
   }
 }
 
-function decodeFacts(document: DocumentId, row: FactsRow): VersionFacts {
+function packedFacts({ version, firstVersion, author, at, origin, updateBytes: bytes }: PackedEffect): Facts {
+  return { version, firstVersion: firstVersion ?? version, author, at, origin, bytes }
+}
+
+function decodeFacts(document: DocumentId, row: FactsRow): Facts {
   const origin = originOf(row.origin)
   if (origin === undefined) throw damaged(`Entry ${row.version} of ${document}`)
   const version = toVersion(row.version)
-  const { at, bytes, label } = row
-  return { version, firstVersion: version, author: toPrincipalId(row.author), at, origin, bytes, label }
+  return { version, firstVersion: version, author: toPrincipalId(row.author), at: row.at, origin, bytes: row.bytes }
 }
 
-function prepareWriter(connection: Database.Database) {
+const decodeState = (row: StateRow): LogState => ({
+  document: trustedDocumentId(row.id),
+  version: toVersion(row.version),
+  packed: toVersion(row.packed),
+  joined: toVersion(row.joined),
+  dueAt: row.due_at,
+})
+
+/** Versions of a document that a label or a conflict holds. */
+export const PINNED = `
+  SELECT labels.version FROM labels JOIN documents ON documents.key = labels.document
+    WHERE id = @id AND labels.version > @after AND labels.version <= @upTo
+  UNION
+  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo`
+
+const STATES = `SELECT id, version, due_at, coalesce(packed, 0) AS packed, coalesce(joined, 0) AS joined
+  FROM documents LEFT JOIN log_progress ON log_progress.document = documents.key`
+
+function prepare(connection: Database.Database) {
   return {
-    entry: connection
-      .prepare<[id: string, version: number], number>(
-        `SELECT entries.document FROM documents JOIN entries ON entries.document = documents.key
-         WHERE documents.id = ? AND entries.version = ?`,
+    key: connection.prepare<[id: string], { key: number; version: number }>(
+      'SELECT key, version FROM documents WHERE id = ?',
+    ),
+    // The length of a blob stands in the head of its row, so that none is read.
+    facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], FactsRow>(
+      `SELECT version, sub AS author, at, origin, length(update_bytes) AS bytes
+       FROM entries JOIN principals ON principals.key = author
+       WHERE document = @document AND version > @after AND version <= @upTo ORDER BY version DESC LIMIT @limit`,
+    ),
+    labels: connection.prepare<[{ document: number; from: number; upTo: number }], { version: number; label: string }>(
+      'SELECT version, label FROM labels WHERE document = @document AND version >= @from AND version <= @upTo',
+    ),
+    /** The end of the last pack before a version. */
+    packedUpTo: connection
+      .prepare<[document: number, before: number], number | null>(
+        'SELECT max(last_version) FROM packs WHERE document = ? AND last_version < ?',
       )
       .pluck(),
-    upsertLabel: connection.prepare<[document: number, version: number, label: string]>(
-      `INSERT INTO labels (document, version, label) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET label = excluded.label`,
-    ),
-    deleteLabel: connection.prepare<[document: number, version: number]>(
-      'DELETE FROM labels WHERE document = ? AND version = ?',
-    ),
-  }
-}
-
-/** The length of a blob is in the header of its row, so that none is read. */
-const FACTS = `SELECT entries.version, sub AS author, at, origin, length(update_bytes) AS bytes, label
-  FROM documents
-  JOIN entries ON entries.document = documents.key
-  JOIN principals ON principals.key = entries.author
-  LEFT JOIN labels ON labels.document = entries.document AND labels.version = entries.version
-  WHERE documents.id = @id`
-
-function prepareReader(connection: Database.Database) {
-  return {
     firstVersion: connection
-      .prepare<[id: string], number>(
-        `SELECT version FROM entries WHERE document = (SELECT key FROM documents WHERE id = ?)
-         ORDER BY version LIMIT 1`,
+      .prepare<[{ id: string }], number | null>(
+        `SELECT min(version) FROM (
+           SELECT min(version) AS version FROM entries WHERE document = (SELECT key FROM documents WHERE id = @id)
+           UNION ALL
+           SELECT min(first_version) FROM packs WHERE document = (SELECT key FROM documents WHERE id = @id))`,
       )
       .pluck(),
-    versions: connection.prepare<[{ id: string; after: number; upTo: number; limit: number }], FactsRow>(
-      `${FACTS} AND entries.version > @after AND entries.version <= @upTo ORDER BY entries.version DESC LIMIT @limit`,
+    pinned: connection.prepare<[{ id: string; after: number; upTo: number }], number>(PINNED).pluck(),
+    states: connection.prepare<[after: string, limit: number], StateRow>(
+      `${STATES} WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?`,
     ),
-    versionAt: connection.prepare<[{ id: string; version: number }], FactsRow>(
-      `${FACTS} AND entries.version = @version`,
-    ),
+    state: connection.prepare<[id: string], StateRow>(`${STATES} WHERE id = ?`),
   }
 }

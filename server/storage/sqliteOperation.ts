@@ -4,13 +4,13 @@ import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
 import { toStorageError } from './sqliteErrors.ts'
 import { encodeAnswer, type NewAnswerRow } from './rows/answer.ts'
-import { encodeConflict, referredContents, type ConflictRow } from './rows/conflict.ts'
+import { encodeConflict, referredContents, referredVersions, type ConflictRow } from './rows/conflict.ts'
 import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type EntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type HeadRow } from './rows/head.ts'
 import { encodePass, type PassRow } from './rows/lock.ts'
-import type { HistoryOperation } from './sqliteHistory.ts'
+import type { RewriteOperation } from './sqliteRewrites.ts'
 import type { PurgeOperation } from './sqlitePurge.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite, EntryMark, LockWrite } from './storage.ts'
@@ -27,7 +27,7 @@ export type SqliteOperation = Deed & {
 type Deed =
   | ActOperation
   | WebhookOperation
-  | HistoryOperation
+  | RewriteOperation
   | PurgeOperation
   | {
       readonly op: 'snapshot'
@@ -66,6 +66,8 @@ export interface ConflictWriteRow {
   readonly op: 'insert' | 'update'
   readonly row: ConflictRow
   readonly hashes: readonly string[]
+  /** Versions of its document that it refers to. */
+  readonly versions: readonly number[]
 }
 
 export interface ContentJson {
@@ -76,7 +78,7 @@ export interface ContentJson {
 export type SqliteResult =
   /**
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
-   * pruned, or whether a label was set or a purge has more to do; else 0.
+   * pruned, or whether a label was set, rows were rewritten or a purge has more to do; else 0.
    */
   | { readonly status: 'done'; readonly value: number; readonly lockExpiresAt?: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
@@ -135,6 +137,7 @@ const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => ({
   op: write.op,
   row: encodeConflict(write.record),
   hashes: referredContents(write.record),
+  versions: referredVersions(write.record),
 })
 
 /** About how many bytes an operation holds while it waits. */
@@ -147,6 +150,10 @@ function deedBytes(operation: Deed): number {
   if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength
   if (operation.op === 'deliveries-queue') {
     return operation.rows.reduce((bytes, row) => bytes + ROW_BYTES + row.record.length, ROW_BYTES)
+  }
+  if (operation.op === 'rewrite') {
+    const { replaced, pack } = operation
+    return ROW_BYTES * (1 + replaced.length) + pack.facts.length + pack.updates.length
   }
   if (operation.op !== 'act') return ROW_BYTES
   let bytes = ROW_BYTES

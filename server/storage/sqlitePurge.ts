@@ -8,6 +8,9 @@ const ERASED_ROWS = 500
 /** Fewer than rows of the log, because each may take contents along. */
 const ERASED_CONFLICTS = 50
 
+/** Each is as large as many rows. */
+const ERASED_PACKS = 32
+
 /** What a purge asks of the writer. */
 export type PurgeOperation =
   | {
@@ -62,6 +65,7 @@ export class SqlitePurgeWriter {
     if (document === undefined) return 0
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)
+    this.#sql.deleteProgress.run(document)
     this.#sql.clearLock.run(head.id)
     for (const [client, clock] of clients) this.#sql.upsertClient.run(document, client, clock)
     return 1
@@ -70,9 +74,16 @@ export class SqlitePurgeWriter {
   #erase(id: string): number {
     const purge = this.#sql.selectPurge.get(id)
     if (purge === undefined) return 0
-    const steps = [this.#sql.deleteEntries, this.#sql.deleteCheckpoints, this.#sql.deleteLabels, this.#sql.deleteEvents]
-    for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers])
+    const steps = [
+      this.#sql.deletePacks,
+      this.#sql.deleteEntries,
+      this.#sql.deleteCheckpoints,
+      this.#sql.deleteLabels,
+      this.#sql.deleteEvents,
+    ]
+    for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers]) {
       if (step.run(purge).changes > 0) return 1
+    }
     const conflicts = this.#sql.selectConflicts.all(purge)
     for (const conflict of conflicts) this.#forgetConflict(conflict)
     if (conflicts.length > 0) return 1
@@ -130,6 +141,7 @@ function preparePurges(connection: Database.Database) {
     clearLock: connection.prepare<[id: string]>(
       'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
     ),
+    deleteProgress: connection.prepare<[document: number]>('DELETE FROM log_progress WHERE document = ?'),
     deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),
     upsertClient: connection.prepare<[document: number, client: number, clock: number]>(
       `INSERT INTO former_clients (document, client, clock) VALUES (?, ?, ?)
@@ -146,6 +158,11 @@ function prepareErasing(connection: Database.Database) {
     )
   return {
     deleteEntries: ofLog('entries'),
+    // None reaches past the purge: while it is not finished nothing of the document is packed.
+    deletePacks: connection.prepare<[Purge]>(
+      `DELETE FROM packs WHERE document = @document AND last_version IN (
+         SELECT last_version FROM packs WHERE document = @document AND last_version <= @version LIMIT ${ERASED_PACKS})`,
+    ),
     deleteCheckpoints: ofLog('checkpoints'),
     deleteLabels: ofLog('labels'),
     // That it was deleted, and by whom, is told to those who were away as well.

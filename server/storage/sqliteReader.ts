@@ -14,7 +14,6 @@ import {
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { StoredEvent } from '../notifications/event.ts'
-import { damaged } from './checksum.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
 import { decodeConflict, type RecordRow } from './rows/conflict.ts'
 import {
@@ -25,16 +24,16 @@ import {
   type PackedContent,
   type SnapshotRow,
 } from './rows/content.ts'
-import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { decodeHead, type HeadRow } from './rows/head.ts'
 import { SqliteHistoryReader } from './sqliteHistory.ts'
+import { SqliteLogReader } from './sqliteLog.ts'
 import { SqliteLockReader } from './sqliteLocks.ts'
 import { SqlitePurgeReader } from './sqlitePurge.ts'
 import { SqliteAnswerReader } from './sqliteAnswers.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
-import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocation, Snapshot } from './storage.ts'
+import type { Checkpoint, ConflictQuery, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
 /**
  * Answers every question of the port from one connection, synchronously. In WAL mode a read sees what was committed
@@ -43,6 +42,7 @@ import type { Checkpoint, ConflictQuery, Entry, EntryEffect, HeadQuery, Revocati
 export class SqliteReader {
   readonly answers: SqliteAnswerReader
   readonly webhooks: SqliteWebhookReader
+  readonly log: SqliteLogReader
   readonly history: SqliteHistoryReader
   readonly locks: SqliteLockReader
   readonly purges: SqlitePurgeReader
@@ -52,7 +52,8 @@ export class SqliteReader {
   constructor(connection: Database.Database, clock: Clock) {
     this.answers = new SqliteAnswerReader(connection)
     this.webhooks = new SqliteWebhookReader(connection)
-    this.history = new SqliteHistoryReader(connection)
+    this.log = new SqliteLogReader(connection)
+    this.history = new SqliteHistoryReader(connection, this.log)
     this.locks = new SqliteLockReader(connection, clock)
     this.purges = new SqlitePurgeReader(connection)
     this.#connection = connection
@@ -83,34 +84,6 @@ export class SqliteReader {
   snapshot(document: DocumentId): Snapshot | null {
     const row = this.#sql.snapshot.get(document)
     return row === undefined ? null : decodeSnapshot(document, row)
-  }
-
-  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Entry[] {
-    const rows = this.#rows(this.#sql.entries, document, after, upTo, limit)
-    return rows.map((row) => decodeEntry(document, row))
-  }
-
-  effects(document: DocumentId, after: Version, upTo: Version, limit: number): EntryEffect[] {
-    const rows = this.#rows(this.#sql.effects, document, after, upTo, limit)
-    return rows.map((row) => decodeEntryEffect(document, row))
-  }
-
-  /** Throws `document-damaged` where a row is missing: a log has no gaps. */
-  #rows<Row extends EffectRow>(
-    statement: Database.Statement<[LogRange], Row>,
-    document: DocumentId,
-    after: Version,
-    upTo: Version,
-    limit: number,
-  ): Row[] {
-    const stored = this.#sql.key.get(document)
-    if (stored === undefined) return []
-    const last = Math.min(upTo, stored.version, after + limit)
-    const rows = statement.all({ document: stored.key, after, last })
-    const gap = rows.findIndex((row, index) => row.version !== after + 1 + index)
-    const missing = gap === -1 ? after + 1 + rows.length : after + 1 + gap
-    if (missing <= last) throw damaged(`Entry ${missing} of ${document}`)
-    return rows
   }
 
   checkpoint(document: DocumentId, version: Version): Checkpoint | null {
@@ -207,21 +180,12 @@ function matching(patterns: readonly Pattern[]): Condition {
   }
 }
 
-interface LogRange {
-  readonly document: number
-  readonly after: number
-  readonly last: number
-}
-
 function prepare(connection: Database.Database) {
   return { ...prepareDocuments(connection), ...prepareRest(connection) }
 }
 
 const HEAD_COLUMNS = `id, incarnation, kind, root, conflict_policy, schema, version, first_version,
   created_at, created_by, updated_at, updated_by, deleted_at, checksum`
-const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
-const LOG_RANGE = `FROM entries JOIN principals ON principals.key = author
-  WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
 
 function prepareDocuments(connection: Database.Database) {
   return {
@@ -230,11 +194,6 @@ function prepareDocuments(connection: Database.Database) {
       `SELECT ${HEAD_COLUMNS} FROM documents
        WHERE id >= @from AND id < @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
     ),
-    key: connection.prepare<[id: string], { key: number; version: number }>(
-      'SELECT key, version FROM documents WHERE id = ?',
-    ),
-    entries: connection.prepare<[LogRange], EntryRow>(`SELECT ${EFFECT_COLUMNS}, update_bytes ${LOG_RANGE}`),
-    effects: connection.prepare<[LogRange], EffectRow>(`SELECT ${EFFECT_COLUMNS} ${LOG_RANGE}`),
     snapshot: connection.prepare<[id: string], SnapshotRow>(
       `SELECT snapshots.version, snapshots.checksum, state
        FROM snapshots JOIN documents ON documents.key = snapshots.document WHERE documents.id = ?`,

@@ -13,7 +13,7 @@ import type {
   SqliteOperation,
   SqliteResult,
 } from './sqliteOperation.ts'
-import { SqliteHistoryWriter } from './sqliteHistory.ts'
+import { SqliteRewriter } from './sqliteRewrites.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqlitePurgeWriter } from './sqlitePurge.ts'
 import { SqliteAnswerWriter } from './sqliteAnswers.ts'
@@ -40,7 +40,7 @@ export class SqliteStatements {
   readonly #sql: ReturnType<typeof prepare>
   readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
-  readonly #history: SqliteHistoryWriter
+  readonly #rewriter: SqliteRewriter
   readonly #locks: SqliteLockWriter
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
@@ -50,7 +50,7 @@ export class SqliteStatements {
     this.#sql = prepare(connection)
     this.#answers = new SqliteAnswerWriter(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
-    this.#history = new SqliteHistoryWriter(connection)
+    this.#rewriter = new SqliteRewriter(connection)
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
@@ -93,7 +93,10 @@ export class SqliteStatements {
       case 'delivery-update':
         return { status: 'done', value: this.#webhooks.run(operation) }
       case 'label':
-        return this.#history.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
+        return this.#rewriter.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
+      case 'rewrite':
+      case 'log-progress':
+        return { status: 'done', value: this.#rewriter.run(operation) }
       case 'purge':
         return this.#purges.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'erase-purged':
@@ -176,14 +179,19 @@ export class SqliteStatements {
   }
 
   /** Whether the stored revision was the one that the write builds on. */
-  #conflict({ op, row, hashes }: ConflictWriteRow): boolean {
+  #conflict({ op, row, hashes, versions }: ConflictWriteRow): boolean {
+    // It was worked out from versions that were there then.
+    if (versions.some((version) => this.#rewriter.isGone(row.document, version))) return false
     if (op === 'insert') {
       const key = Number(this.#sql.insertConflict.run(row).lastInsertRowid)
       for (const hash of hashes) this.#sql.insertLink.run(hash, key)
+      for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
       return true
     }
     const key = this.#sql.updateConflict.get(row)
     if (key === undefined) return false
+    this.#sql.deleteConflictVersions.run(key)
+    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
     const before = this.#sql.selectLinks.all(key)
     for (const hash of hashes) if (!before.includes(hash)) this.#sql.insertLink.run(hash, key)
     for (const hash of before) if (!hashes.includes(hash)) this.#unlink(hash, key)
@@ -221,6 +229,7 @@ export class SqliteStatements {
 
   #forgetConflict(conflict: number): void {
     for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
+    this.#sql.deleteConflictVersions.run(conflict)
     this.#sql.deleteConflict.run(conflict)
   }
 }
@@ -313,6 +322,10 @@ function prepareConflicts(connection: Database.Database) {
         'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
       )
       .pluck(),
+    insertConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(
+      'INSERT INTO conflict_versions (document, version, conflict) VALUES (?, ?, ?)',
+    ),
+    deleteConflictVersions: connection.prepare<[conflict: number]>('DELETE FROM conflict_versions WHERE conflict = ?'),
     deleteConflict: connection.prepare<[conflict: number]>('DELETE FROM conflicts WHERE key = ?'),
     selectContent: connection.prepare<[hash: string]>('SELECT 1 FROM contents WHERE hash = ?'),
     insertContent: connection.prepare<[hash: string, checksum: number, content: Bytes]>(

@@ -23,6 +23,8 @@ import type {
 /** One log row. `update` is a Yjs v1 update; empty (0 bytes) where the entry changes no Yjs state. */
 export interface Entry {
   readonly version: Version
+  /** Set where several versions became one row: the first of them. */
+  readonly firstVersion?: Version
   readonly author: PrincipalId
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -32,15 +34,41 @@ export interface Entry {
 }
 
 /** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */
-export type EntryEffect = Pick<Entry, 'version' | 'author' | 'at' | 'origin' | 'effect'>
+export type EntryEffect = Omit<Entry, 'update'>
 
 /** A log row as lists of versions show it: without what it did. */
 export interface VersionFacts extends Pick<Entry, 'version' | 'author' | 'at' | 'origin'> {
-  /** Where several versions became one row: the first of them; else the version itself. */
+  /** The first of the versions that became this row; the version itself where there was one. */
   readonly firstVersion: Version
   /** Of its Yjs update. */
   readonly bytes: number
   readonly label: string | null
+}
+
+/** How far the log of a document was gone through to keep it small (SPEC HIST-4). */
+export interface LogProgress {
+  /** Rows up to here are kept tightly; those after it are as they came. */
+  readonly packed: Version
+  /** Up to here what may be one row is one. */
+  readonly joined: Version
+  /** When there may be more to join, milliseconds; null while nobody knows. */
+  readonly dueAt: number | null
+}
+
+/** A living document as its log is kept. */
+export interface LogState extends LogProgress {
+  readonly document: DocumentId
+  /** Of its head. */
+  readonly version: Version
+}
+
+/** Puts rows of a log in the place of others that say the same. */
+export interface Rewrite {
+  readonly document: DocumentId
+  /** The versions of the rows that go, all there are from the first to the last of them. */
+  readonly replaced: readonly Version[]
+  /** What comes in their place: the same rows, or some of them joined. */
+  readonly rows: readonly Entry[]
 }
 
 /** The Yjs state of a document at a version, from which a load replays the rows after it. */
@@ -204,14 +232,28 @@ export interface Storage {
   heads(query: HeadQuery): Promise<readonly Head[]>
   /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the three below. */
   snapshot(document: DocumentId): Promise<Snapshot | null>
-  /** Rows with `after < version <= upTo`, oldest first, at most `limit`. */
+  /**
+   * Rows with `after < version <= upTo`, oldest first, at most `limit`. A row that stands for several versions counts
+   * by its last.
+   */
   entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
   effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
   /** The newest checkpoint at or before `version`. */
   checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
   /** What is known of rows with `after < version <= upTo`, newest first, at most `limit`. */
   versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]>
-  /** The row that holds a version; null where the log has none. */
+  /**
+   * Stands, and answers true, if the rows are those that are stored, none of the versions that go is named or referred
+   * to by a conflict, and packed rows go all or none. Their checkpoints go too. Readers cannot tell when it happens.
+   */
+  rewrite(rewrite: Rewrite): Promise<boolean>
+  /** Versions with `after < version <= upTo` that are named, or that a conflict refers to. */
+  pinned(document: DocumentId, after: Version, upTo: Version): Promise<ReadonlySet<Version>>
+  setLogProgress(document: DocumentId, progress: LogProgress): Promise<void>
+  /** Living documents in id order, those after this id. */
+  logStates(after: DocumentId | null, limit: number): Promise<readonly LogState[]>
+  logState(document: DocumentId): Promise<LogState | null>
+  /** The row that holds a version, alone or with others; null where the log has none. */
   versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null>
   /**
    * Names a version, or takes its name away (null). False where the log has no row of exactly this version; nothing is

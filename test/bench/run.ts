@@ -3,11 +3,12 @@
  * `npm run bench -- puts keystrokes` runs only the sections named.
  */
 import { keystrokes } from './keystrokes.ts'
+import { history } from './history.ts'
 import { memory } from './memory.ts'
 import { notifications } from './notifications.ts'
 import { puts } from './puts.ts'
 
-const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory, notifications }
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory, notifications, history }
 
 const wanted = process.argv.slice(2)
 for (const [name, run] of Object.entries(SECTIONS)) {

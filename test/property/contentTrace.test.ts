@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { JsonObject } from '../../server/content/content.ts'
+import type { Content, JsonObject } from '../../server/content/content.ts'
+import { applyEffect, effectBetween, joinEffects, type Effect } from '../../server/content/effect.ts'
 import { jsonEdits } from '../../server/content/jsonEdits.ts'
 import { JsonTrace } from '../../server/content/jsonTrace.ts'
 import { valueAt } from '../../server/content/pointer.ts'
@@ -121,6 +122,42 @@ describe('who put each character there', () => {
     },
   )
 
+  it('[HIST-4] what one author changed in a row leaves the same traces joined as one by one', () => {
+    fc.assert(
+      fc.property(texts, changes, (base, steps) => {
+        const [single, joined] = [new TextTrace(base), new TextTrace(base)]
+        // Runs of one author become one entry, whose version is that of the last.
+        const runs: { by: Mark; effects: Effect[] }[] = []
+        let text = base
+        for (const [index, step] of steps.entries()) {
+          const delta = deltaOf(text, step)
+          text = applyTextDelta(text, delta)
+          if (runs.at(-1)?.by.author !== step.author) runs.push({ by: mark(index + 1, step.author), effects: [] })
+          const run = runs.at(-1)
+          if (!run) throw new Error('there is one')
+          run.effects.push({ kind: 'text', delta })
+          runs[runs.length - 1] = { ...run, by: mark(index + 1, step.author) }
+        }
+        let after: Content = base
+        for (const { by, effects } of runs) {
+          for (const effect of effects) if (effect?.kind === 'text') single.apply(effect.delta, by)
+          const one = joinEffects(effects)
+          after = applyEffect(after, one)
+          if (one?.kind === 'text') joined.apply(one.delta, by)
+        }
+        expect(after).toBe(text)
+        expect(joined.blame()).toEqual(single.blame())
+        const lines = text.split('\n').length
+        for (let start = 1; start <= lines + 1; start += 1) {
+          for (let end = start; end <= lines + 1; end += 1) {
+            expect(joined.authorsOf({ start, end })).toEqual(single.authorsOf({ start, end }))
+          }
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('a delta past the end is refused', () => {
     expect(() => new TextTrace('ab').apply([3, 'x'], mark(1, 'ann'))).toThrow(RangeError)
     expect(() => new TextTrace('ab').apply([1, -2], mark(1, 'ann'))).toThrow(RangeError)
@@ -164,6 +201,22 @@ describe('who set each value', () => {
           const at = `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
           expect(covered(at) || pointers.some((one) => one.pointer.startsWith(`${at}/`))).toBe(true)
         }
+      }),
+    )
+  })
+
+  it('[HIST-4] what one author changed in a row leaves the same traces joined as one by one', () => {
+    fc.assert(
+      fc.property(fc.array(contents, { minLength: 2, maxLength: 12 }), ([base = {}, ...later]) => {
+        const versions = [base, ...later]
+        const effects = later.map((content, index) => effectBetween(versions[index] ?? {}, content))
+        const joined = joinEffects(effects)
+        expect(applyEffect(base, joined)).toEqual(versions.at(-1))
+        const by = mark(later.length, 'ann')
+        const [single, one] = [new JsonTrace(base), new JsonTrace(base)]
+        for (const effect of effects) if (effect?.kind === 'json') single.apply(effect.edits, by)
+        if (joined?.kind === 'json') one.apply(joined.edits, by)
+        expect(one.blame(1_000_000)).toEqual(single.blame(1_000_000))
       }),
     )
   })

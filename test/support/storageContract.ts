@@ -8,6 +8,7 @@ import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeLocks } from './storageContractLocks.ts'
 import { describePurge } from './storageContractPurge.ts'
 import { describeReads } from './storageContractReads.ts'
+import { describeRewrites } from './storageContractRewrites.ts'
 import { describeVersions } from './storageContractVersions.ts'
 import { describeWebhooks } from './storageContractWebhooks.ts'
 import type { CreateFixture, SharedFixture, StorageFixture } from './storageFixture.ts'
@@ -26,6 +27,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('acts', () => describeActs(shared))
     describe('reads', () => describeReads(shared))
     describe('versions', () => describeVersions(shared))
+    describe('rewrites', () => describeRewrites(shared))
     describe('purge', () => describePurge(shared))
     describe('answers', () => describeAnswers(shared))
     describe('conflicts', () => describeConflicts(shared, create))

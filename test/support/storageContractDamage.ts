@@ -41,6 +41,8 @@ const REFUSED: Readonly<Record<Damage, readonly Read[]>> = {
   update: ['entries'],
   effect: ['entries', 'effects'],
   'missing-entry': ['entries', 'effects'],
+  pack: ['entries', 'effects'],
+  'pack-updates': ['entries'],
   snapshot: ['snapshot'],
   checkpoint: ['checkpoint'],
   conflict: [],
@@ -56,6 +58,8 @@ async function createWhole(storage: Storage): Promise<DocumentId> {
   await commitAll(storage, { ...actOf(appendTo(one), two, three), answer }, opening(newConflict(one.id)))
   const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3) }
   await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
+  const rows = await storage.entries(one.id, NOTHING, toVersion(1), 1)
+  if (!(await storage.rewrite({ document: one.id, replaced: [toVersion(1)], rows }))) throw new Error('it is packed')
   return one.id
 }
 

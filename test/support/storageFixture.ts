@@ -7,6 +7,8 @@ export const DAMAGES = [
   'update',
   'effect',
   'missing-entry',
+  'pack',
+  'pack-updates',
   'snapshot',
   'checkpoint',
   'conflict',

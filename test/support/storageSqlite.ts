@@ -84,6 +84,8 @@ const DAMAGE: Readonly<Record<Damage, string>> = {
   update: `UPDATE entries SET update_bytes = zeroblob(length(update_bytes)) ${OF_DOCUMENT} AND version = 2`,
   effect: `UPDATE entries SET effect = replace(effect, '2', '3') ${OF_DOCUMENT} AND version = 2`,
   'missing-entry': `DELETE FROM entries ${OF_DOCUMENT} AND version = 2`,
+  pack: `UPDATE packs SET facts = zeroblob(length(facts)) ${OF_DOCUMENT}`,
+  'pack-updates': `UPDATE packs SET updates = zeroblob(length(updates)) ${OF_DOCUMENT}`,
   snapshot: `UPDATE snapshots SET state = zeroblob(length(state)) ${OF_DOCUMENT}`,
   checkpoint: `UPDATE checkpoints SET content = zeroblob(length(content)) ${OF_DOCUMENT}`,
   conflict: "UPDATE conflicts SET record = replace(record, 'alice', 'aloce') WHERE document = ?",

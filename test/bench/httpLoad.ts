@@ -17,11 +17,15 @@ export class Connection {
 
   /** Resolves with the status of the answer. */
   put(path: string, body: object): Promise<number> {
+    return this.send('PUT', path, body)
+  }
+
+  send(method: 'PUT' | 'POST', path: string, body: object): Promise<number> {
     const text = JSON.stringify(body)
     return new Promise((resolve) => {
       this.#answered = resolve
       this.#socket.write(
-        `PUT ${path} HTTP/1.1\r\n${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+        `${method} ${path} HTTP/1.1\r\n${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
       )
     })
   }

@@ -7,8 +7,16 @@ import { history } from './history.ts'
 import { memory } from './memory.ts'
 import { notifications } from './notifications.ts'
 import { puts } from './puts.ts'
+import { transactions } from './transactions.ts'
 
-const SECTIONS: Readonly<Record<string, () => Promise<void>>> = { puts, keystrokes, memory, notifications, history }
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
+  puts,
+  transactions,
+  keystrokes,
+  memory,
+  notifications,
+  history,
+}
 
 const wanted = process.argv.slice(2)
 for (const [name, run] of Object.entries(SECTIONS)) {

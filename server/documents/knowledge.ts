@@ -30,7 +30,7 @@ interface LaterEntry {
   readonly author: PrincipalId
   /** Whether the client has it; `partly` of an entry made of several that were joined. */
   readonly known: 'all' | 'partly' | 'none'
-  /** What it brings and deletes, where the client has not all of it. */
+  /** What it brings that the client lacks, and what it deletes, where the client has not all of it. */
   readonly structs: Ranges
   readonly deletes: Ranges
 }
@@ -93,7 +93,7 @@ export async function divide(
         version: entry.version,
         author: entry.author,
         known,
-        structs: known === 'all' ? [] : structs,
+        structs: known === 'all' ? [] : lacking(structs, knowledge),
         deletes: known === 'all' ? [] : deletes,
       })
       end = previousVersion(firstVersionOf(entry))
@@ -102,6 +102,15 @@ export async function divide(
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
   return extended({ prefix: end, later: later.reverse() })
+}
+
+/** The parts of structs that the client does not have: of an entry joined of several it may have the first. */
+function lacking(structs: Ranges, knowledge: Knowledge): Ranges {
+  if (knowledge.by === 'versions') return structs
+  return structs.flatMap(({ client, clock, length }) => {
+    const start = Math.max(clock, knowledge.clocks.get(client) ?? 0)
+    return start < clock + length ? [{ client, clock: start, length: clock + length - start }] : []
+  })
 }
 
 /** With the entries right after the prefix that the client has whole. */

@@ -9,6 +9,7 @@ import { toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { typedContents } from '../support/compactionKeystrokes.ts'
 import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { OfflineScene } from '../support/offline.ts'
 import type { Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
@@ -77,6 +78,39 @@ describe('a server that compacts at once', () => {
   async function tagOf(id: string): Promise<string> {
     return (await ann.get(`/documents/${id}`)).headers.get('etag') ?? ''
   }
+})
+
+describe('an editor that returns', () => {
+  let scene: OfflineScene
+  beforeAll(async () => {
+    scene = await OfflineScene.start({
+      PARLEY_COMPACTION_AGE_SECONDS: '0',
+      PARLEY_COMPACTION_INTERVAL_SECONDS: '1',
+    })
+  })
+  afterAll(() => scene.stop())
+
+  it('[HIST-4] [CONF-6] is judged as before, although what it had and what it lacks became one version', async () => {
+    const { id, rest } = await scene.create('one\ntwo\n')
+    const [stays, leaves] = [await scene.join(id, 'stays'), await scene.join(id, 'leaves')]
+    for (const letter of 'before ') stays.text.insert(stays.text.length, letter)
+    await leaves.shows('one\ntwo\nbefore ')
+    await scene.leave(leaves)
+    // Builds on the last letter it has: that must not stand for having seen what came later.
+    leaves.text.insert(leaves.text.length, 'mine')
+    for (const letter of 'theirs') stays.text.insert(stays.text.length, letter)
+    const newest = async (): Promise<Item> => (await rest.get(`/documents/${id}/versions`)).body.items[0]
+    await expect.poll(async () => (await newest()).firstVersion, { timeout: 15_000 }).toBe(2)
+    await scene.comeBack(leaves)
+    const [conflict] = await scene.conflicts(id)
+    expect(conflict).toMatchObject({
+      kind: 'concurrent-edit',
+      base: { content: 'one\ntwo\nbefore ' },
+      current: { content: 'one\ntwo\nbefore theirs' },
+      incoming: { content: 'one\ntwo\nbefore mine' },
+      overlaps: [{ base: 'before ', current: 'before theirs', incoming: 'before mine' }],
+    })
+  })
 })
 
 const CHILD = fileURLToPath(new URL('../support/compactionChild.ts', import.meta.url))

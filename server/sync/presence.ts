@@ -55,6 +55,11 @@ export class Presence {
   confirmation: number | null = null
   /** By Yjs client id that the session uses: how far that client had come in another session. */
   readonly earlier = new Map<number, Earlier>()
+  /**
+   * Whether the session has said by awareness which Yjs client it is, as stock clients do at once. Of one that does
+   * not, nobody can tell later how far it had come.
+   */
+  isAnnounced = false
   /** Versions that the session wrote and that are not shown yet. */
   readonly writing = new Set<Version>()
   #state: State = { name: 'unasked' }

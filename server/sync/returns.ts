@@ -138,7 +138,7 @@ export class Returns {
 
   /** The session uses a Yjs client id, which `user` used until now. */
   uses({ presence }: Member, client: number, user: Member | null): void {
-    if (!presence || presence.earlier.has(client)) return
+    if (!presence?.isAnnounced || presence.earlier.has(client)) return
     const before = user?.presence ? inSync(user.presence) : null
     const earlier = before ?? this.#options.departures.find(this.#options.document, client)
     if (earlier && user?.presence !== presence) presence.earlier.set(client, earlier)
@@ -150,7 +150,8 @@ export class Returns {
     if (!presence) return
     const { departures, document } = this.#options
     presence.isGone = true
-    const earlier = presence.state === 'present' ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
+    const isKnown = presence.state === 'present' && presence.isAnnounced
+    const earlier = isKnown ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
     if (earlier) for (const client of clients) departures.remember(document, client, earlier)
     const isWaiting = presence.silence !== null && !presence.silence.isOver
     if (presence.heldBytes === 0 || presence.state === 'taking-in') this.#forget(member)
@@ -198,7 +199,7 @@ export class Returns {
   #arrives(member: Member, presence: Presence, update: Uint8Array): void {
     const { sections } = readUpdate(update)
     const writers = [...sections].filter(([client, { structs }]) => endOf(structs) > this.#stateOf(client))
-    for (const [client] of writers) this.uses(member, client, null)
+    if (presence.isAnnounced) for (const [client] of writers) this.uses(member, client, null)
     const clients = writers.length > 0 ? writers.map(([client]) => client) : [...presence.earlier.keys()]
     const deletes = deletesOf(update)
     if (this.#isBehind(presence, deletes) && !this.#isShortBreak(presence, clients)) {
@@ -215,8 +216,8 @@ export class Returns {
   }
 
   #isBehind({ clocks, sentUpTo }: Presence, deletes: ClockSet): boolean {
-    if (sentUpTo === null) return !knowsAll(this.#options.doc, clocks ?? new Map(), deletes)
-    return sentUpTo < this.#options.appliedVersion()
+    if (sentUpTo !== null && sentUpTo < this.#options.appliedVersion()) return true
+    return !knowsAll(this.#options.doc, clocks ?? new Map(), deletes)
   }
 
   #stateOf(client: number): number {

@@ -261,7 +261,10 @@ export class Room<R extends LiveReplica = LiveReplica> {
     if (!entries) return this.#close(member, 'invalid-request', 'malformed awareness')
     const own = this.#awareness.announce(member, entries)
     // A reader writes nothing, so it keeps nobody from writing.
-    if (member.mayWrite) for (const { client } of own) this.#claim(member, client)
+    if (member.presence) {
+      if (own.length > 0) member.presence.isAnnounced = true
+      for (const { client } of own) this.#claim(member, client)
+    }
     this.#tell(own, member)
   }
 

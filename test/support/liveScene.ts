@@ -1,0 +1,100 @@
+import type { Content } from '../../server/content/content.ts'
+import { ReturnJudge } from '../../server/conflicts/returns.ts'
+import { showConflict, type ShownConflict } from '../../server/conflicts/show.ts'
+import type { Replica } from '../../server/documents/replica.ts'
+import { Departures } from '../../server/sync/departures.ts'
+import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
+import { Room } from '../../server/sync/room.ts'
+import { id, startCore, type DocumentCore } from './documentCore.ts'
+import { settled } from './manualEnvironment.ts'
+import { SimulatedClient } from './simulatedClient.ts'
+
+/** Simulated clients in one room on a real replica and a real SQLite file, with a clock that obeys the test. */
+export class LiveScene {
+  readonly core: DocumentCore
+  readonly room: Room<Replica>
+  readonly clients: SimulatedClient[] = []
+  readonly unexpected: unknown[] = []
+
+  private constructor(core: DocumentCore, replica: Replica, release: () => void, limits: SyncLimits) {
+    this.core = core
+    this.room = new Room<Replica>({
+      lease: { replica, release },
+      judge: new ReturnJudge(core.storage, core.environment),
+      departures: new Departures(),
+      formerClients: new Map(),
+      maxDepth: 64,
+      limits,
+      environment: core.environment,
+      onClosed: () => undefined,
+      onUnexpected: (error) => this.unexpected.push(error),
+    })
+    // Somebody always looks on, so that the room stays when all others are away.
+    new SimulatedClient('onlooker', 1, replica.head.kind).connect(this.room, 'read')
+  }
+
+  static async start(content: Content, limits: Partial<SyncLimits> = {}): Promise<LiveScene> {
+    const core = await startCore()
+    await core.create('doc', content)
+    const { replica, release } = await core.lease('doc')
+    return new LiveScene(core, replica, release, { ...DEFAULT_SYNC_LIMITS, ...limits })
+  }
+
+  get replica(): Replica {
+    return this.room.replica
+  }
+
+  /** What the server holds. */
+  get content(): Content {
+    return this.replica.content()
+  }
+
+  async join(name: string, clientId: number): Promise<SimulatedClient> {
+    const client = new SimulatedClient(name, clientId, this.replica.head.kind)
+    this.clients.push(client)
+    client.connect(this.room)
+    await this.settle()
+    return client
+  }
+
+  /** Everything that is under way arrives, and what comes of it, until nothing is. */
+  async settle(clients: readonly SimulatedClient[] = this.clients): Promise<void> {
+    for (let quiet = 0; quiet < 3;) {
+      let moved = false
+      for (const client of clients) {
+        if (client.deliverUp()) moved = true
+        if (client.deliverDown()) moved = true
+      }
+      await settled()
+      await this.room.settled()
+      await this.core.committer.settled(this.replica.id)
+      quiet = moved ? 0 : quiet + 1
+    }
+    const [error] = this.unexpected
+    if (error !== undefined) throw error
+  }
+
+  /** Time passes in which nobody does anything, so that every mark that is due is sent and answered. */
+  async pass(ms: number): Promise<void> {
+    await this.core.environment.advance(ms)
+    await this.settle()
+  }
+
+  /** Every conflict in full, oldest first. */
+  async conflicts(): Promise<ShownConflict[]> {
+    const { storage } = this.core
+    const found = await storage.conflicts({ patterns: [{ exact: id('doc') }], before: null, limit: 500 })
+    const shown: ShownConflict[] = []
+    for (const record of found.toReversed()) shown.push(await showConflict(storage, record, { contents: true }))
+    return shown
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) client.disconnect()
+    await this.room.settled()
+    await this.core.stop()
+  }
+}
+
+export const plain = (client: SimulatedClient, kind: 'text' | 'json'): Content =>
+  kind === 'text' ? client.doc.getText('content').toString() : (client.doc.getMap('content').toJSON() as Content)

@@ -71,7 +71,7 @@ export class LiveScene {
       quiet = moved ? 0 : quiet + 1
     }
     const [error] = this.unexpected
-    if (error !== undefined) throw error
+    if (error !== undefined) throw new Error('a session failed unexpectedly', { cause: error })
   }
 
   /** Time passes in which nobody does anything, so that every mark that is due is sent and answered. */
@@ -97,4 +97,4 @@ export class LiveScene {
 }
 
 export const plain = (client: SimulatedClient, kind: 'text' | 'json'): Content =>
-  kind === 'text' ? client.doc.getText('content').toString() : (client.doc.getMap('content').toJSON() as Content)
+  kind === 'text' ? client.doc.getText('content').toString() : client.doc.getMap('content').toJSON()

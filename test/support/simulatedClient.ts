@@ -16,6 +16,8 @@ export class SimulatedClient implements Channel {
   readonly doc: Y.Doc
   readonly name: string
   closed: ProblemCode | null = null
+  /** Updates that reached it. */
+  updates = 0
   #seat: Seat | null = null
   #toServer: Uint8Array[] = []
   #toClient: Arrival[] = []
@@ -67,14 +69,17 @@ export class SimulatedClient implements Channel {
     return arriving.length + pongs.length > 0
   }
 
-  /** Everything the server has sent reaches the client. Whether there was anything. */
-  deliverDown(): boolean {
-    const arriving = this.#toClient.splice(0)
-    for (const one of arriving) {
+  /** What the server has sent reaches the client, in all up to so many updates. Whether there was anything. */
+  deliverDown(maxUpdates = Number.POSITIVE_INFINITY): boolean {
+    let count = 0
+    for (let one = this.#toClient[0]; one; one = this.#toClient[0]) {
       if ('ping' in one) this.#pongs.push(one.ping)
+      else if (this.updates >= maxUpdates && readFrame(one.frame).type === 'update') break
       else this.#take(one.frame)
+      this.#toClient.shift()
+      count += 1
     }
-    return arriving.length > 0
+    return count > 0
   }
 
   frameOf = sharedFrame
@@ -111,6 +116,7 @@ export class SimulatedClient implements Channel {
       }
       case 'sync-step-2':
       case 'update':
+        if (frame.type === 'update') this.updates += 1
         Y.applyUpdate(this.doc, frame.update, this)
         return
       default:

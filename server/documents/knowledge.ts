@@ -30,6 +30,8 @@ interface LaterEntry {
   readonly author: PrincipalId
   /** Whether the client has it; `partly` of an entry made of several that were joined. */
   readonly known: 'all' | 'partly' | 'none'
+  /** Its Yjs update where the client has all of it: what that builds on, the client has too. */
+  readonly update: Uint8Array | null
   /** What it brings that the client lacks, and what it deletes, where the client has not all of it. */
   readonly structs: Ranges
   readonly deletes: Ranges
@@ -93,6 +95,7 @@ export async function divide(
         version: entry.version,
         author: entry.author,
         known,
+        update: known === 'all' ? entry.update : null,
         structs: known === 'all' ? [] : lacking(structs, knowledge),
         deletes: known === 'all' ? [] : deletes,
       })
@@ -140,6 +143,17 @@ export function withEvidence(divide: Divide, update: Uint8Array): Divide {
     const owner = id && owners.get(id.client)?.find(({ clock, end }) => clock <= id.clock && id.clock < end)
     if (owner && owner.version > seen) seen = owner.version
   }
+  for (const one of [update, ...divide.later.flatMap((entry) => entry.update ?? [])]) seeIdsOf(one, see)
+  if (seen === divide.prefix) return divide
+  return {
+    prefix: divide.prefix,
+    later: divide.later.map((entry) => (entry.version <= seen ? { ...entry, known: 'all' } : entry)),
+  }
+}
+
+/** Hands on every id that an update builds on or deletes. */
+function seeIdsOf(update: Uint8Array, see: (id: Y.ID | null) => void): void {
+  if (update.length === 0) return
   const { structs, ds } = Y.decodeUpdate(update)
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
@@ -153,11 +167,6 @@ export function withEvidence(divide: Divide, update: Uint8Array): Divide {
       see(Y.createID(client, clock))
       see(Y.createID(client, clock + len - 1))
     }
-  }
-  if (seen === divide.prefix) return divide
-  return {
-    prefix: divide.prefix,
-    later: divide.later.map((entry) => (entry.version <= seen ? { ...entry, known: 'all' } : entry)),
   }
 }
 

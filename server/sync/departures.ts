@@ -23,6 +23,11 @@ export class Departures {
     if (this.#known.size > MAX_DEPARTURES && oldest !== undefined) this.#known.delete(oldest)
   }
 
+  /** How far it has come is not known any more. */
+  forget(document: DocumentId, client: number): void {
+    this.#known.delete(keyOf(document, client))
+  }
+
   find(document: DocumentId, client: number): Earlier | null {
     return this.#known.get(keyOf(document, client)) ?? null
   }

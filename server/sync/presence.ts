@@ -76,6 +76,9 @@ export class Presence {
   get state(): State['name'] {
     return this.#state.name
   }
+  get held(): readonly Uint8Array[] {
+    return this.#held
+  }
   get heldBytes(): number {
     return this.#heldBytes
   }

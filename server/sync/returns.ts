@@ -152,7 +152,10 @@ export class Returns {
     presence.isGone = true
     const isKnown = presence.state === 'present' && presence.isAnnounced
     const earlier = isKnown ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
-    if (earlier) for (const client of clients) departures.remember(document, client, earlier)
+    for (const client of clients) {
+      if (earlier) departures.remember(document, client, earlier)
+      else departures.forget(document, client)
+    }
     const isWaiting = presence.silence !== null && !presence.silence.isOver
     if (presence.heldBytes === 0 || presence.state === 'taking-in') this.#forget(member)
     else if (isWaiting) this.#leftWaiting.add(member)
@@ -325,7 +328,10 @@ export class Returns {
 
   #finish(member: Member, presence: Presence): void {
     this.#forget(member)
-    if (presence.heldBytes > 0 && this.#options.mustWait(member)) return this.#wait(member, presence, null)
+    const { doc } = this.#options
+    if (this.#options.mustWait(member) && presence.held.some((update) => bringsSomething(doc, update))) {
+      return this.#wait(member, presence, null)
+    }
     const returned = presence.arrive()
     if (!returned) return
     const job = this.#takeIn(member, presence, returned)
@@ -344,9 +350,12 @@ export class Returns {
       const update = Y.mergeUpdates([...updates])
       if (!this.#options.admits(member, update)) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
-      // The next lock was faster.
-      if (this.#options.mustWait(member)) return this.#wait(member, presence, returned)
-      this.#options.apply(member, { update, message: 'sync-step-2', merge })
+      // Who says only what it has changes nothing, and waits for nobody.
+      if (merge !== null || bringsSomething(this.#options.doc, update)) {
+        // The next lock was faster.
+        if (this.#options.mustWait(member)) return this.#wait(member, presence, returned)
+        this.#options.apply(member, { update, message: 'sync-step-2', merge })
+      }
     }
     const queued = presence.takenIn()
     if (silence) this.#options.catchUp(member, Y.decodeStateVector(silence.stateVector))

@@ -1,0 +1,157 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { toVersion } from '../../server/foundation/ids.ts'
+import { Sight } from '../../server/sync/sight.ts'
+import { LiveScene } from '../support/liveScene.ts'
+
+const WINDOW_MS = 2_000
+
+describe('what a session has seen', () => {
+  it('[CONF-6] is what was sent before the newest mark that it answered', () => {
+    const sight = new Sight(toVersion(1))
+    sight.sent(toVersion(2), false, 100)
+    const first = sight.mark()
+    sight.sent(toVersion(3), false, 200)
+    expect(sight.unseenSinceMs).toBe(100)
+    sight.answered(first)
+    expect(sight.knowledge()).toEqual({ by: 'versions', seen: 2, own: [] })
+    expect(sight.unseenSinceMs).toBe(200)
+    sight.answered(sight.mark())
+    expect(sight.unseenSinceMs).toBeNull()
+    expect(sight.knowledge()).toEqual({ by: 'versions', seen: 3, own: [] })
+  })
+
+  it('[CONF-6] what it wrote itself it has, whatever it has seen of the rest', () => {
+    const sight = new Sight(toVersion(1))
+    sight.sent(toVersion(2), false, 100)
+    sight.sent(toVersion(3), true, 150)
+    expect(sight.knowledge()).toEqual({ by: 'versions', seen: 1, own: [3] })
+    expect(sight.unseenSinceMs).toBe(100)
+  })
+
+  it('needs no mark for what it wrote itself; an answer to an unknown mark tells nothing', () => {
+    const sight = new Sight(toVersion(1))
+    sight.sent(toVersion(2), true, 100)
+    expect(sight.needsMark).toBe(false)
+    sight.answered(77)
+    expect(sight.knowledge()).toEqual({ by: 'versions', seen: 1, own: [2] })
+  })
+
+  it('keeps the age of the oldest unseen entry however many marks are never answered', () => {
+    const sight = new Sight(toVersion(1))
+    for (let n = 2; n < 500; n += 1) {
+      sight.sent(toVersion(n), false, n)
+      sight.mark()
+    }
+    expect(sight.unseenSinceMs).toBe(2)
+  })
+})
+
+describe('an edit of a connected client', () => {
+  let scene: LiveScene
+  afterEach(() => scene.stop())
+
+  async function setUp() {
+    scene = await LiveScene.start('one\ntwo\nthree')
+    const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+    await scene.pass(WINDOW_MS)
+    return { alice, bob }
+  }
+
+  it('[CONF-7] made without what is younger than the window raises nothing, on the same line too', async () => {
+    const { alice, bob } = await setUp()
+    bob.doc.getText('content').insert(4, 'bob ')
+    bob.deliverUp()
+    await scene.settle([bob])
+    await scene.core.environment.advance(WINDOW_MS - 1)
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle()
+    expect(await scene.conflicts()).toEqual([])
+    expect(scene.content).toContain('alice ')
+  })
+
+  it('[CONF-6] on a line that was dead without closing is judged as exactly as a return', async () => {
+    const { alice, bob } = await setUp()
+    bob.doc.getText('content').insert(4, 'bob ')
+    bob.deliverUp()
+    await scene.settle([bob])
+    await scene.core.environment.advance(20_000)
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle()
+    const [conflict, ...more] = await scene.conflicts()
+    expect(more).toEqual([])
+    expect(conflict).toMatchObject({
+      kind: 'concurrent-edit',
+      base: { version: 1, content: 'one\ntwo\nthree' },
+      current: { content: 'one\nbob two\nthree', authors: ['bob'] },
+      incoming: { content: 'one\nalice two\nthree', authors: ['alice'] },
+      overlaps: [{ id: 'L2-3' }],
+    })
+  })
+
+  it('[CONF-7] after the line was dead, what it has seen by then raises nothing', async () => {
+    const { alice, bob } = await setUp()
+    bob.doc.getText('content').insert(4, 'bob ')
+    bob.deliverUp()
+    await scene.settle([bob])
+    await scene.core.environment.advance(20_000)
+    await scene.settle()
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle()
+    expect(await scene.conflicts()).toEqual([])
+  })
+
+  it('[CONF-7] after a break shorter than the window raises nothing', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.core.environment.advance(WINDOW_MS - 100)
+    bob.doc.getText('content').insert(4, 'bob ')
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle([bob])
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(await scene.conflicts()).toEqual([])
+    expect(scene.content).toContain('alice ')
+  })
+
+  it('[CONF-6] after a longer one is judged, however young what it did not see is', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.core.environment.advance(WINDOW_MS)
+    bob.doc.getText('content').insert(4, 'bob ')
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle([bob])
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(await scene.conflicts()).toHaveLength(1)
+  })
+
+  it('[CONF-7] a return without edits raises nothing and makes no version', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.core.environment.advance(60_000)
+    bob.doc.getText('content').delete(0, 6)
+    await scene.settle([bob])
+    const version = scene.replica.appliedVersion
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(scene.replica.appliedVersion).toBe(version)
+    expect(await scene.conflicts()).toEqual([])
+  })
+
+  it('[CONF-6] a session that ends before it answered again is taken in and judged all the same', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.core.environment.advance(60_000)
+    bob.doc.getText('content').insert(4, 'bob ')
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle([bob])
+    alice.connect(scene.room)
+    alice.deliverUp()
+    alice.deliverDown()
+    alice.deliverUp()
+    alice.disconnect()
+    await scene.settle()
+    expect(scene.content).toContain('alice ')
+    expect(await scene.conflicts()).toHaveLength(1)
+  })
+})

@@ -14,6 +14,7 @@ import { ReturnJudge } from './conflicts/returns.ts'
 import { conflictRoutes } from './conflicts/routes.ts'
 import { Committer } from './documents/commit.ts'
 import { contentRoutes } from './documents/contentRoutes.ts'
+import { LeftBehind } from './documents/leftBehind.ts'
 import { DocumentLifecycle } from './documents/lifecycle.ts'
 import { DocumentPurger } from './documents/purge.ts'
 import { DocumentReader } from './documents/read.ts'
@@ -224,11 +225,22 @@ async function createLive({ config, environment, storage, core, access, app, pub
     problemOf: (problem) => problemDocument(problem, publicUrl()),
     onUnexpected,
   })
-  const { replicas, judge, limits } = core
+  const { replicas, committer, judge, limits } = core
   const syncLimits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs }
+  const leftBehind = new LeftBehind({
+    storage,
+    committer,
+    replicas,
+    environment,
+    prepare: (replica, left) => judge.prepare(replica, left),
+    refusal: (replica, left) => rooms.refusal(replica, left),
+    onRefused: (facts, err) => app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
+    onUnexpected,
+  })
   const rooms = new Rooms({
     replicas,
     judge,
+    keeper: leftBehind,
     environment,
     maxDepth: limits.maxDepth,
     limits: syncLimits,
@@ -241,7 +253,9 @@ async function createLive({ config, environment, storage, core, access, app, pub
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
   const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
   const compactor = startCompactor(config, environment, storage, app)
-  return { feed, hub, rooms, sync, upgrades, keeper, compactor, prunings: startPrunings(config, environment, storage) }
+  const prunings = startPrunings(config, environment, storage)
+  await leftBehind.start()
+  return { feed, hub, rooms, sync, upgrades, keeper, leftBehind, compactor, prunings }
 }
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
@@ -321,6 +335,7 @@ async function stop(
         core.transactions.close()
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
         await live.rooms.settled()
+        await live.leftBehind.close()
       },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },

@@ -1,8 +1,9 @@
 import type { Content } from '../content/content.ts'
 import { mergeJson } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
+import type { Knowledge } from '../documents/clientKnowledge.ts'
 import type { Head } from '../documents/document.ts'
-import { divide, mayMatter, withEvidence, type Knowledge } from '../documents/knowledge.ts'
+import { divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
 import { MAX_OPEN_CONFLICTS } from '../documents/openConflicts.ts'
 import type { LiveMerge, Replica } from '../documents/replica.ts'
 import { workOutReturn, type Returned } from '../documents/returned.ts'
@@ -12,7 +13,11 @@ import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { conflictDetected } from '../notifications/events.ts'
 import type { Storage } from '../storage/storage.ts'
 import { concurrentEdit, type Forms } from './concurrentEdit.ts'
+import type { ConflictRecord } from './conflict.ts'
 import { newConflictId } from './ids.ts'
+
+/** Conflicts of an author in a document that edits are compared with, and those remembered of a replica. */
+const COMPARED_CONFLICTS = 100
 
 /** Edits of a client that did not know everything the document holds. */
 export interface Return {
@@ -26,6 +31,8 @@ export interface Return {
 export class ReturnJudge {
   readonly #storage: Storage
   readonly #environment: Environment
+  /** What was raised on a replica may not be on disk yet; if it never gets there, the replica is gone. */
+  readonly #raised = new WeakMap<Replica, Set<string>>()
 
   constructor(storage: Storage, environment: Environment) {
     this.#storage = storage
@@ -45,7 +52,23 @@ export class ReturnJudge {
     const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
     const isKept = await this.#hasRoom(replica, returned.author)
-    return new Merge({ sides, since: divided.prefix, own, isKept, author: returned.author }, this.#environment)
+    const raised = await this.#raisedOn(replica, returned.author)
+    return new Merge({ sides, since: divided.prefix, own, isKept, raised, author: returned.author }, this.#environment)
+  }
+
+  /**
+   * What was raised by edits of the author before. A client whose edits the server has kept and taken in (LOCK-4) brings
+   * them once more when it comes back, and Yjs does not keep who else deleted what was deleted already.
+   */
+  async #raisedOn(replica: Replica, author: PrincipalId): Promise<Set<string>> {
+    const raised = this.#raised.get(replica) ?? new Set()
+    this.#raised.set(replica, raised)
+    const kinds = ['concurrent-edit'] as const
+    const query = { patterns: [{ exact: replica.id }], kinds, author, before: null, limit: COMPARED_CONFLICTS }
+    const stored = await this.#storage.conflicts(query)
+    if (raised.size > COMPARED_CONFLICTS) raised.clear()
+    for (const record of stored) raised.add(sameness(record))
+    return raised
   }
 
   /** CONF-9: so many open conflicts a principal and document; what is past that is merged as any other edit. */
@@ -67,8 +90,14 @@ interface Prepared {
   readonly since: Version
   readonly own: readonly Version[]
   readonly isKept: boolean
+  /** `sameness` of what was raised before. */
+  readonly raised: Set<string>
   readonly author: PrincipalId
 }
+
+/** Two records of the same author in one document that agree in this come of the same edits. */
+const sameness = ({ author, live, incoming }: ConflictRecord): string =>
+  JSON.stringify([author, live?.since ?? null, incoming.hash])
 
 class Merge implements LiveMerge {
   readonly #prepared: Prepared
@@ -87,7 +116,7 @@ class Merge implements LiveMerge {
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
-    const { sides, since, own, author, isKept } = this.#prepared
+    const { sides, since, own, author, isKept, raised } = this.#prepared
     invariant(this.#current !== null, 'a merge is looked at before and after')
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
@@ -102,8 +131,12 @@ class Merge implements LiveMerge {
       merged: content,
       forms: this.#forms,
     })
-    if (kept === null || !isKept) return { conflicts: [], contents: new Map(), events: [] }
+    const nothing = { conflicts: [], contents: new Map(), events: [] }
+    if (kept === null || !isKept) return nothing
     const { record, contents } = kept
+    // Only what makes an entry takes the replica along if it cannot be stored.
+    if (head.version > this.#current.version) raised.add(sameness(record))
+    else if (raised.has(sameness(record))) return nothing
     return { conflicts: [{ op: 'insert', record }], contents, events: [conflictDetected(record)] }
   }
 }

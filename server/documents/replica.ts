@@ -66,6 +66,13 @@ export interface LiveMerge {
   after(head: Head, content: Content, at: number): Pick<ActParts, 'conflicts' | 'contents' | 'events'>
 }
 
+/** What a live update comes with. */
+interface LiveOptions {
+  readonly merge?: LiveMerge | null
+  readonly tokenHash?: LockHash | null
+  readonly settles?: readonly number[]
+}
+
 const NOTHING_BESIDES: Pick<ActParts, 'conflicts' | 'contents' | 'events'> = {
   conflicts: [],
   contents: new Map(),
@@ -205,12 +212,12 @@ export class Replica {
    * Applies a guarded live update now; resolves with the version of its entry once it is on disk, or null
    * if it changed nothing. `merge` judges what it did. Rejects with `content-too-large` or `content-too-complex`
    * (the replica goes on), or with whatever ended the replica. The caller has looked at the lock, which
-   * `tokenHash` is of.
+   * `tokenHash` is of. `settles`: waiting edits that this takes in, which go with its act.
    */
   async applyLive(
     update: Uint8Array,
     author: PrincipalId,
-    { merge, tokenHash = null }: { readonly merge?: LiveMerge | null; readonly tokenHash?: LockHash | null } = {},
+    { merge = null, tokenHash = null, settles = [] }: LiveOptions = {},
   ): Promise<Version | null> {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
@@ -219,20 +226,20 @@ export class Replica {
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
-    if (this.#captured.length === 0) return merge ? this.#keepBesides(merge, authorship.at) : null
+    if (this.#captured.length === 0) return this.#keepBesides(merge, settles, authorship.at)
     const staged = this.#stage(this.headAfter(authorship), authorship)
     const besides = merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES
-    const result = await this.#committer.commit([staged], { at: authorship.at, ...besides })
+    const result = await this.#committer.commit([staged], { at: authorship.at, ...besides, settles })
     if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
     return staged.append.entry.version
   }
 
   /** What is to be kept of an update that changed nothing: a delete of what was replaced meanwhile. */
-  async #keepBesides(merge: LiveMerge, at: number): Promise<null> {
-    const besides = merge.after(this.#applied, this.content(), at)
-    if (besides.conflicts.length === 0) return null
+  async #keepBesides(merge: LiveMerge | null, settles: readonly number[], at: number): Promise<null> {
+    const besides = merge?.after(this.#applied, this.content(), at) ?? NOTHING_BESIDES
+    if (besides.conflicts.length === 0 && settles.length === 0) return null
     await this.whenCommitted(this.#applied.version)
-    await this.#committer.commit([], { at, ...besides })
+    await this.#committer.commit([], { at, ...besides, settles })
     return null
   }
 

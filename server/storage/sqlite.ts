@@ -12,6 +12,7 @@ import {
   trustedDocumentId,
   type ConflictId,
   type DocumentId,
+  type Incarnation,
   type PrincipalId,
   type Sequence,
   type Version,
@@ -32,6 +33,7 @@ import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
 import { encodeHead } from './rows/head.ts'
 import { encodePack } from './rows/pack.ts'
+import { encodeWaiting } from './rows/waiting.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
 import { toStorageError } from './sqliteErrors.ts'
@@ -58,6 +60,9 @@ import type {
   Snapshot,
   Storage,
   VersionFacts,
+  WaitingEdits,
+  WaitingFacts,
+  WaitingQuery,
 } from './storage.ts'
 import { startThreadExecutor } from './threadExecutor.ts'
 import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
@@ -186,7 +191,8 @@ class SqliteStorage implements Storage {
       case 'conflict-moved':
         return { status: 'conflict-moved', conflict: toConflictId(result.conflict) }
       case 'answered':
-        return result
+      case 'settled':
+        return { status: result.status }
       case 'missed':
         throw new Error('An act misses nothing: it is stale.')
       case 'failed':
@@ -324,6 +330,19 @@ class SqliteStorage implements Storage {
 
   async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
     return this.#read((reader) => reader.locks.nextLocks(limit))
+  }
+
+  async keepWaiting(edits: WaitingEdits, incarnation: Incarnation): Promise<number | null> {
+    const position = await this.#write({ op: 'keep-waiting', row: encodeWaiting(edits), incarnation })
+    return position === 0 ? null : position
+  }
+
+  async waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]> {
+    return this.#read((reader) => reader.waiting.list(query))
+  }
+
+  async waitingEdits(position: number): Promise<WaitingEdits | null> {
+    return this.#read((reader) => reader.waiting.edits(position))
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {

@@ -12,6 +12,7 @@ import { encodeHead, type HeadRow } from './rows/head.ts'
 import { encodePass, type PassRow } from './rows/lock.ts'
 import type { RewriteOperation } from './sqliteRewrites.ts'
 import type { PurgeOperation } from './sqlitePurge.ts'
+import type { WaitingOperation } from './sqliteWaiting.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite, EntryMark, LockWrite } from './storage.ts'
 
@@ -29,6 +30,7 @@ type Deed =
   | WebhookOperation
   | RewriteOperation
   | PurgeOperation
+  | WaitingOperation
   | {
       readonly op: 'snapshot'
       readonly document: DocumentId
@@ -49,6 +51,7 @@ export interface ActOperation {
   readonly contents: readonly ContentJson[]
   readonly events: readonly NewEventRow[]
   readonly locks: readonly LockWrite[]
+  readonly settles: readonly number[]
 }
 
 export interface AppendRow {
@@ -78,13 +81,14 @@ export interface ContentJson {
 export type SqliteResult =
   /**
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
-   * pruned, or whether a label was set, rows were rewritten or a purge has more to do; else 0.
+   * pruned, the position of waiting edits, or whether a label was set, rows were rewritten or a purge has more to do;
+   * else 0.
    */
   | { readonly status: 'done'; readonly value: number; readonly lockExpiresAt?: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
   | { readonly status: 'locked' | 'lock-moved'; readonly document: string }
   | { readonly status: 'conflict-moved'; readonly conflict: string }
-  | { readonly status: 'answered' }
+  | { readonly status: 'answered' | 'settled' }
   /** What the operation names is not there. Nothing was written. */
   | { readonly status: 'missed' }
   | { readonly status: 'failed'; readonly failure: Failure }
@@ -110,6 +114,7 @@ export function encodeAct(act: Act): SqliteOperation {
     contents,
     events: act.events.map(encodeEvent),
     locks: act.locks ?? [],
+    settles: act.settles ?? [],
     ...withAnswer(act.answer),
   }
 }
@@ -154,6 +159,9 @@ function deedBytes(operation: Deed): number {
   if (operation.op === 'rewrite') {
     const { replaced, pack } = operation
     return ROW_BYTES * (1 + replaced.length) + pack.facts.length + pack.updates.length
+  }
+  if (operation.op === 'keep-waiting') {
+    return ROW_BYTES + operation.row.update_bytes.byteLength + operation.row.knowledge.length
   }
   if (operation.op !== 'act') return ROW_BYTES
   let bytes = ROW_BYTES

@@ -31,6 +31,7 @@ import { SqliteLogReader } from './sqliteLog.ts'
 import { SqliteLockReader } from './sqliteLocks.ts'
 import { SqlitePurgeReader } from './sqlitePurge.ts'
 import { SqliteAnswerReader } from './sqliteAnswers.ts'
+import { SqliteWaitingReader } from './sqliteWaiting.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 import type { Checkpoint, ConflictQuery, HeadQuery, Revocation, Snapshot } from './storage.ts'
@@ -46,6 +47,7 @@ export class SqliteReader {
   readonly history: SqliteHistoryReader
   readonly locks: SqliteLockReader
   readonly purges: SqlitePurgeReader
+  readonly waiting: SqliteWaitingReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
@@ -56,6 +58,7 @@ export class SqliteReader {
     this.history = new SqliteHistoryReader(connection, this.log)
     this.locks = new SqliteLockReader(connection, clock)
     this.purges = new SqlitePurgeReader(connection)
+    this.waiting = new SqliteWaitingReader(connection)
     this.#connection = connection
     this.#sql = prepare(connection)
   }

@@ -17,6 +17,7 @@ import { SqliteRewriter } from './sqliteRewrites.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqlitePurgeWriter } from './sqlitePurge.ts'
 import { SqliteAnswerWriter } from './sqliteAnswers.ts'
+import { SqliteWaitingWriter } from './sqliteWaiting.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
 import type { Clock } from './steadyClock.ts'
 
@@ -44,6 +45,7 @@ export class SqliteStatements {
   readonly #locks: SqliteLockWriter
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
+  readonly #waiting: SqliteWaitingWriter
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
@@ -54,6 +56,7 @@ export class SqliteStatements {
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
+    this.#waiting = new SqliteWaitingWriter(connection)
   }
 
   /** To be called when anything was taken back: a principal may be gone with it. */
@@ -92,6 +95,10 @@ export class SqliteStatements {
       case 'deliveries-queue':
       case 'delivery-update':
         return { status: 'done', value: this.#webhooks.run(operation) }
+      case 'keep-waiting': {
+        const position = this.#waiting.keep(operation)
+        return position === null ? { status: 'missed' } : { status: 'done', value: position }
+      }
       case 'label':
         return this.#rewriter.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'rewrite':
@@ -111,6 +118,7 @@ export class SqliteStatements {
       const refusal = this.#append(append)
       if (refusal !== null) return refusal
     }
+    if (!act.settles.every((position) => this.#waiting.settle(position))) return { status: 'settled' }
     for (const content of act.contents) this.#content(content)
     for (const write of act.conflicts) {
       if (!this.#conflict(write)) return { status: 'conflict-moved', conflict: write.row.id }
@@ -153,6 +161,7 @@ export class SqliteStatements {
       const packed = packContent([head.id, entry.version], checkpoint)
       this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
     }
+    if (head.deleted_at !== null) this.#waiting.forget(head.id)
     for (const [client, clock] of formerClients) this.#sql.upsertFormerClient.run(head.id, client, clock)
     if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
     return null

@@ -6,9 +6,19 @@
 import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '../conflicts/conflict.ts'
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
+import type { Knowledge } from '../documents/clientKnowledge.ts'
 import type { Head, Origin } from '../documents/document.ts'
 import type { StoredAnswer } from '../foundation/answer.ts'
-import type { ConflictId, DocumentId, LockHash, Pattern, PrincipalId, Sequence, Version } from '../foundation/ids.ts'
+import type {
+  ConflictId,
+  DocumentId,
+  Incarnation,
+  LockHash,
+  Pattern,
+  PrincipalId,
+  Sequence,
+  Version,
+} from '../foundation/ids.ts'
 import type { HeldLock, LapsedLock, LockPass, LockState } from '../locks/lock.ts'
 import type { NewEvent, StoredEvent } from '../notifications/event.ts'
 import type {
@@ -139,6 +149,35 @@ export type LockWrite =
   /** Stands while nobody has ended this very lock, expired or not. Its fence is kept. */
   | { readonly op: 'end'; readonly document: DocumentId; readonly fence: number }
 
+/** Edits that a live session left when it ended while somebody else's lock barred them (SPEC LOCK-4). */
+export interface WaitingEdits {
+  readonly document: DocumentId
+  readonly author: PrincipalId
+  /** Of the lock token that the session showed, if it did. */
+  readonly tokenHash: LockHash | null
+  /** What the session had of the document when it made them. */
+  readonly knowledge: Knowledge
+  /** Yjs v1. */
+  readonly update: Uint8Array
+  /** When they were kept, milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** Waiting edits as lists show them. Positions grow in the order in which edits were kept, and are given once. */
+export interface WaitingFacts extends Pick<WaitingEdits, 'document' | 'author' | 'tokenHash'> {
+  readonly position: number
+  /** Of the update. */
+  readonly bytes: number
+}
+
+export interface WaitingQuery {
+  /** Null: of all documents. */
+  readonly document: DocumentId | null
+  /** Positions after this one; 0 for all. */
+  readonly after: number
+  readonly limit: number
+}
+
 /** One atomic act. */
 export interface Act {
   /** Wall time of the act, milliseconds; the `at` of its events. */
@@ -150,6 +189,8 @@ export interface Act {
   readonly events: readonly NewEvent[]
   /** Come after the appends, which are checked against the locks as they were before. */
   readonly locks?: readonly LockWrite[]
+  /** Positions of waiting edits that the act takes in, or gives up; from then on they wait no more. */
+  readonly settles?: readonly number[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
   readonly answer?: StoredAnswer
 }
@@ -169,6 +210,8 @@ export type ActResult =
   | { readonly status: 'stale'; readonly document: DocumentId; readonly version: Version }
   /** This conflict is not at the expected revision any more. Nothing was written. */
   | { readonly status: 'conflict-moved'; readonly conflict: ConflictId }
+  /** Some of the waiting edits that the act settles wait no more. Nothing was written. */
+  | { readonly status: 'settled' }
   /** The key of the act's answer has one that has not expired: the same was done already. Nothing was written. */
   | { readonly status: 'answered' }
 
@@ -291,6 +334,16 @@ export interface Storage {
   locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>>
   /** Locks that were not ended, expired ones included, in the order in which they expire. */
   nextLocks(limit: number): Promise<readonly { readonly document: DocumentId; readonly lock: HeldLock | LapsedLock }[]>
+
+  /**
+   * Keeps waiting edits; answers their position, or null where the document does not live in this incarnation. They go
+   * with the act that settles them, or with the entry that deletes the document.
+   */
+  keepWaiting(edits: WaitingEdits, incarnation: Incarnation): Promise<number | null>
+  /** What waits, in the order of the positions. */
+  waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]>
+  /** Null where nothing waits at the position any more. Throws `ParleyError('document-damaged')` as above. */
+  waitingEdits(position: number): Promise<WaitingEdits | null>
 
   /** Stored events with `sequence > after`, oldest first, at most `limit`. */
   events(after: Sequence, limit: number): Promise<readonly StoredEvent[]>

@@ -1,5 +1,5 @@
 import type { ClockSet } from '../documents/clockSet.ts'
-import type { Knowledge } from '../documents/knowledge.ts'
+import type { Knowledge } from '../documents/clientKnowledge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { NO_VERSION, type Version } from '../foundation/ids.ts'
 import type { Earlier } from './departures.ts'

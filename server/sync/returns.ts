@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { ClockSet } from '../documents/clockSet.ts'
-import { bringsSomething, deletesOf, knowsAll, type Knowledge } from '../documents/knowledge.ts'
+import type { Knowledge } from '../documents/clientKnowledge.ts'
+import { bringsSomething, deletesOf, knowsAll } from '../documents/knowledge.ts'
 import type { LiveMerge } from '../documents/replica.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
@@ -53,6 +54,10 @@ export interface ReturnsOptions {
   members(): Iterable<Member>
   /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
   mustWait(member: Member): boolean
+  /** Keeps what a session left that ended while a lock barred it. */
+  leaveBehind(member: Member, left: Return): void
+  /** Bytes that such sessions left, all together. */
+  leftBytes(): number
   fail(member: Member, error: unknown): void
   /** Nothing is being taken in any more. */
   onIdle(): void
@@ -71,24 +76,22 @@ const MAX_MARK_SPACING_MS = 500
  *
  * For locks (LOCK-4): while `mustWait` says so, a session that edits is away from its first such update on: it is
  * sent no entries and its updates are held. After `release` it is asked for all it has, judged as any return,
- * and only then sent what it missed. What a session that ended meanwhile left behind is taken in by `release`, too.
+ * and only then sent what it missed. What a session that ended meanwhile left goes to `leaveBehind`.
  * What returns while a lock bars it waits likewise.
  */
 export class Returns {
   readonly #options: ReturnsOptions
   readonly #timers = new Map<Member, Timer>()
   readonly #jobs = new Set<Promise<void>>()
-  /** Sessions that ended while they waited for a lock. */
-  readonly #leftWaiting = new Set<Member>()
   #marking: Timer | null = null
 
   constructor(options: ReturnsOptions) {
     this.#options = options
   }
 
-  /** Whether something is held for a session that is gone, or is being taken in. */
+  /** Whether something is being taken in. */
   get isBusy(): boolean {
-    return this.#jobs.size > 0 || this.#leftWaiting.size > 0
+    return this.#jobs.size > 0
   }
 
   /** Resolves once what is being taken in now is applied. */
@@ -156,10 +159,16 @@ export class Returns {
       if (earlier) departures.remember(document, client, earlier)
       else departures.forget(document, client)
     }
-    const isWaiting = presence.silence !== null && !presence.silence.isOver
-    if (presence.heldBytes === 0 || presence.state === 'taking-in') this.#forget(member)
-    else if (isWaiting) this.#leftWaiting.add(member)
-    else this.#finish(member, presence)
+    this.#conclude(member, presence)
+  }
+
+  /** What is held of a session that has ended is taken in without it, or waits without it. */
+  #conclude(member: Member, presence: Presence): void {
+    if (presence.heldBytes === 0 || presence.state === 'taking-in') return this.#forget(member)
+    if (!isWaiting(presence)) return this.#finish(member, presence)
+    const left = presence.arrive()
+    presence.takenIn()
+    if (left) this.#options.leaveBehind(member, left)
   }
 
   /** The lock has changed: those who waited return, unless it bars them still. */
@@ -171,24 +180,6 @@ export class Returns {
       this.#ask(member, presence)
       this.#expectAnswer(member, presence)
     }
-    for (const member of [...this.#leftWaiting]) {
-      if (!member.presence || this.#options.mustWait(member)) continue
-      this.#leftWaiting.delete(member)
-      this.#finish(member, member.presence)
-    }
-  }
-
-  /** Gives away the sessions that ended while they waited, for the room that follows this one. */
-  handOver(): readonly Member[] {
-    const left = [...this.#leftWaiting]
-    this.#leftWaiting.clear()
-    return left
-  }
-
-  /** Takes over such sessions. */
-  inherit(left: readonly Member[]): void {
-    for (const member of left) this.#leftWaiting.add(member)
-    this.release()
   }
 
   /** The room is closed. */
@@ -258,13 +249,12 @@ export class Returns {
     if (!this.#options.mustWait(member)) return this.#options.apply(member, { update, message, merge: null })
     presence.leave(this.#silence())
     this.#hold(member, presence, update)
-    if (presence.isGone) this.#leftWaiting.add(member)
   }
 
   /** What is held, or `returned`, has to wait for a lock. */
   #wait(member: Member, presence: Presence, returned: Return | null): void {
     presence.wait(this.#silence(), returned)
-    if (presence.isGone) this.#leftWaiting.add(member)
+    if (presence.isGone) this.#conclude(member, presence)
   }
 
   #silence(): Silence {
@@ -279,23 +269,22 @@ export class Returns {
       [...sections].map(([client, { structs }]) => [client, endOf(structs)]),
     )
     const isTooMuch = presence.heldBytes > this.#options.limits.heldBytes
-    const isWaiting = presence.silence !== null && !presence.silence.isOver
-    if (isWaiting && (isTooMuch || this.#waitingBytes() > this.#options.limits.waitingBytes)) {
+    // What comes of one that has ended was taken from it before, and nobody could be told.
+    const isBounded = isWaiting(presence) && !presence.isGone
+    if (isBounded && (isTooMuch || this.#waitingBytes() > this.#options.limits.waitingBytes)) {
       presence.drop()
       this.#options.fail(member, new ParleyError('locked', 'too much waits for the lock; your editor keeps it'))
       return
     }
-    if (presence.state === 'taking-in' || isWaiting) return
+    if (presence.state === 'taking-in' || isWaiting(presence)) return
     if (isTooMuch) this.#finish(member, presence)
     else this.#expectAnswer(member, presence)
   }
 
   /** Of all sessions of the document, those that are gone included. */
   #waitingBytes(): number {
-    let bytes = 0
-    for (const members of [this.#options.members(), this.#leftWaiting]) {
-      for (const { presence } of members) if (presence?.silence) bytes += presence.heldBytes
-    }
+    let bytes = this.#options.leftBytes()
+    for (const { presence } of this.#options.members()) if (presence?.silence) bytes += presence.heldBytes
     return bytes
   }
 
@@ -360,6 +349,7 @@ export class Returns {
     const queued = presence.takenIn()
     if (silence) this.#options.catchUp(member, Y.decodeStateVector(silence.stateVector))
     for (const one of queued) this.#take(member, presence, one, 'update')
+    if (presence.isGone) this.#conclude(member, presence)
   }
 
   /**
@@ -392,6 +382,9 @@ export class Returns {
     return this.#options.environment.monotonicMs()
   }
 }
+
+/** Whether a lock bars what is held of it. */
+const isWaiting = ({ silence }: Presence): boolean => silence !== null && !silence.isOver
 
 /** The next clock after the structs of one client. */
 function endOf(structs: readonly Struct[]): number {

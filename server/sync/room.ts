@@ -1,8 +1,10 @@
 import * as Y from 'yjs'
+import type { Head } from '../documents/document.ts'
+import type { Left } from '../documents/leftBehind.ts'
 import type { CommittedUpdate, Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { LockHash, PrincipalId, Version } from '../foundation/ids.ts'
+import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../locks/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
@@ -13,6 +15,7 @@ import type { SyncLimits } from './limits.ts'
 import { Member, type Channel } from './member.ts'
 import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
 import { Returns, type Change, type ReturnJudge } from './returns.ts'
+import type { Return } from './presence.ts'
 import type { SessionEvent } from './session.ts'
 import { slices } from './slices.ts'
 
@@ -49,13 +52,19 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   readonly maxDepth: number
   readonly limits: SyncLimits
   readonly environment: Environment
-  /**
-   * Called once, when the last session is gone or the replica has ended, with sessions whose edits still wait for a
-   * lock (LOCK-4), for the room that comes next.
-   */
-  readonly onClosed: (left: readonly Member[]) => void
+  /** Keeps what sessions leave behind a lock (LOCK-4), also after the room has closed. */
+  readonly keeper: EditsKeeper
+  /** Called once, when the last session is gone or the replica has ended. */
+  readonly onClosed: () => void
   /** Told of errors that are bugs; the session at fault ends with 1011. */
   readonly onUnexpected: (error: unknown) => void
+}
+
+/** Keeps edits of sessions that ended while somebody else's lock barred them, until they are taken in. */
+export interface EditsKeeper {
+  keep(head: Head, left: Left): void
+  /** How many bytes wait there for the document. */
+  bytes(document: DocumentId): number
 }
 
 /** A session as its connection holds it. */
@@ -97,7 +106,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #openReturns(): Returns {
-    const { limits, environment, judge, departures } = this.#options
+    const { limits, environment, judge, departures, keeper } = this.#options
     return new Returns({
       document: this.replica.id,
       doc: this.replica.doc,
@@ -111,15 +120,21 @@ export class Room<R extends LiveReplica = LiveReplica> {
       appliedVersion: () => this.replica.appliedVersion,
       members: () => this.#members,
       mustWait: ({ pass }) => decide(this.replica.lock.state, { type: 'writes', pass }).do === 'refuse',
+      leaveBehind: (member, left) => this.#leaveBehind(member, left),
+      leftBytes: () => keeper.bytes(this.replica.id),
       fail: (member, error) => this.#fail(member, error),
       onIdle: () => this.#shutWhenEmpty(),
     })
   }
 
-  /** Takes over sessions that are gone and whose edits wait for a lock. */
-  inherit(left: readonly Member[]): void {
-    this.#returns.inherit(left)
-    this.#shutWhenEmpty()
+  #leaveBehind({ principal, pass }: Member, { knowledge, updates }: Return): void {
+    const left = { author: principal, tokenHash: pass.tokenHash, knowledge, update: Y.mergeUpdates([...updates]) }
+    this.#options.keeper.keep(this.replica.head, left)
+  }
+
+  /** The principal of the open session that uses the Yjs client id, if any does. */
+  userOf(client: number): PrincipalId | null {
+    return this.#clientIds.userOf(client)
   }
 
   /** Resolves once what sessions brought that are gone is taken in. */
@@ -234,7 +249,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       root: head.root,
       maxDepth: this.#options.maxDepth,
       principal: member.principal,
-      userOf: (client) => this.#clientIds.userOf(client),
+      userOf: (client) => this.userOf(client),
     })
     if (admission.admitted) return admission.extended
     this.#close(member, admission.code, admission.reason)
@@ -345,7 +360,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#stopListening()
     this.#returns.stop()
     this.#options.lease.release()
-    this.#options.onClosed(this.#returns.handOver())
+    this.#options.onClosed()
   }
 }
 

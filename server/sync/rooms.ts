@@ -1,6 +1,7 @@
 import { can, type Principal } from '../auth/access.ts'
 import type { Kind } from '../content/content.ts'
 import type { Head } from '../documents/document.ts'
+import type { Left } from '../documents/leftBehind.ts'
 import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
@@ -8,9 +9,10 @@ import { ParleyError } from '../foundation/problems.ts'
 import { hashGiven } from '../locks/token.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
-import type { Channel, Member } from './member.ts'
+import { admit } from './guard.ts'
+import type { Channel } from './member.ts'
 import type { ReturnJudge } from './returns.ts'
-import { Room, type LiveLease, type LiveReplica, type Seat } from './room.ts'
+import { Room, type EditsKeeper, type LiveLease, type LiveReplica, type Seat } from './room.ts'
 
 /** The documents in memory, as rooms use them. */
 export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
@@ -30,6 +32,8 @@ interface NewLiveDocument {
 export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   readonly replicas: LiveReplicas<R>
   readonly judge: ReturnJudge<R>
+  /** Keeps what sessions leave behind a lock (LOCK-4). */
+  readonly keeper: EditsKeeper
   readonly environment: Environment
   /** SPEC DOC-10. */
   readonly maxDepth: number
@@ -50,8 +54,6 @@ export interface JoinRequest {
 
 /** How often a creation that lost a race against a creation and a deletion is tried anew. */
 const CREATE_ATTEMPTS = 3
-/** Until a document that could not be loaded is tried again for the edits that wait for it. */
-const CARRY_OVER_MS = 1_000
 
 /** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
 export class Rooms<R extends LiveReplica = LiveReplica> {
@@ -103,6 +105,19 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     await Promise.all([...this.#rooms.values()].map((room) => room.settled()))
   }
 
+  /** What refuses an update by someone who has no session open, null where nothing does (SYNC-6). */
+  refusal({ id, head, doc }: R, { author, update }: Pick<Left, 'author' | 'update'>): ParleyError | null {
+    const admission = admit(update, {
+      doc,
+      kind: head.kind,
+      root: head.root,
+      maxDepth: this.#options.maxDepth,
+      principal: author,
+      userOf: (client) => this.#rooms.get(id)?.userOf(client) ?? null,
+    })
+    return admission.admitted ? null : new ParleyError(admission.code, admission.reason)
+  }
+
   async #leaseOrCreate(id: DocumentId, wanted: NewLiveDocument | null): Promise<LiveLease<R>> {
     for (let attempt = 1; ; attempt++) {
       const found = await this.#options.replicas.lease(id)
@@ -118,32 +133,6 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     }
   }
 
-  /** Edits that wait for a lock survive the replica: they go to the next one. With a deleted document they go. */
-  async #carryOver(before: Head, left: readonly Member[]): Promise<void> {
-    const { replicas, environment, onUnexpected } = this.#options
-    try {
-      const lease = await replicas.lease(before.id)
-      if ('replica' in lease) await this.#handOver(lease, before, left)
-    } catch (error) {
-      if (!(error instanceof ParleyError)) return onUnexpected(error)
-      if (error.code === 'shutting-down') return
-      environment.after(CARRY_OVER_MS, () => void this.#carryOver(before, left))
-    }
-  }
-
-  async #handOver(lease: LiveLease<R>, before: Head, left: readonly Member[]): Promise<void> {
-    try {
-      const { head } = lease.replica
-      const formerClients = await this.#options.replicas.formerClients(head)
-      if (lease.replica.ended) throw lease.replica.ended
-      if (head.incarnation === before.incarnation) this.#roomOf(lease, formerClients).inherit(left)
-      else lease.release()
-    } catch (error) {
-      lease.release()
-      throw error
-    }
-  }
-
   /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
   #roomOf(lease: LiveLease<R>, formerClients: ReadonlyMap<number, number>): Room<R> {
     const { id } = lease.replica
@@ -152,14 +141,14 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       lease.release()
       return known
     }
-    const { judge, environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
-    const onClosed = (left: readonly Member[]): void => {
+    const { judge, keeper, environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
+    const onClosed = (): void => {
       if (this.#rooms.get(id) === room) this.#rooms.delete(id)
-      if (left.length > 0) void this.#carryOver(room.replica.head, left)
     }
     const room = new Room({
       lease,
       judge,
+      keeper,
       departures: this.#departures,
       formerClients,
       maxDepth,

@@ -1,56 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { TokenIssuer } from '../../server/auth/tokens.ts'
-import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { verdict } from '../support/documents.ts'
-import { startProcess, type Running } from '../support/process.ts'
-import { caller, TEST_SECRET, type Caller } from '../support/server.ts'
+import { Victim } from '../support/victim.ts'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
 })
 
-const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment: systemEnvironment })
-
-/** The built server on a file of its own, killed and started again. */
-class Victim {
-  readonly #database: string
-  #running: Running | null = null
-
-  constructor() {
-    const folder = mkdtempSync(join(tmpdir(), 'parley-kill-'))
-    cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-    this.#database = join(folder, 'test.db')
-    cleanUps.push(() => this.kill())
-  }
-
-  async start(): Promise<void> {
-    const variables = {
-      PARLEY_PORT: '0',
-      PARLEY_DATABASE: this.#database,
-      PARLEY_SECRET: TEST_SECRET,
-      PARLEY_LOG_LEVEL: 'silent',
-    }
-    this.#running = await startProcess('dist/server/main.js', ['serve'], variables)
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#running?.process
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
-  }
-
-  async as(sub: string): Promise<Caller> {
-    const access = { '*': ['read' as const, 'write' as const] }
-    const { token } = await issuer.issue({ sub, access, ttlSeconds: 3600 })
-    return caller(() => this.#running?.url ?? '', token)
-  }
+function newVictim(): Victim {
+  const victim = new Victim()
+  cleanUps.push(() => victim.dispose())
+  return victim
 }
 
 const LOCK = '/documents/doc/lock'
@@ -61,7 +22,7 @@ describe('kill -9', () => {
     '[LOCK-3] in the middle of a line: holder and fence are as they were, the line is gone, the next fence is greater',
     { timeout: 90_000 },
     async () => {
-      const server = new Victim()
+      const server = newVictim()
       await server.start()
       const [alice, bob] = [await server.as('alice'), await server.as('bob')]
       expectStatus(await alice.post('/documents', { id: 'doc', kind: 'text', content: 'a' }), 201)
@@ -91,7 +52,7 @@ describe('kill -9', () => {
     '[LOCK-2] at any moment: what was answered holds, and no fence was ever given twice',
     { timeout: 90_000 },
     async () => {
-      const server = new Victim()
+      const server = newVictim()
       await server.start()
       const by = await server.as('alice')
       expectStatus(await by.post('/documents', { id: 'doc', kind: 'text', content: '0' }), 201)

@@ -21,6 +21,7 @@ export class LiveScene {
     this.room = new Room<Replica>({
       lease: { replica, release },
       judge: new ReturnJudge(core.storage, core.environment),
+      keeper: { keep: () => undefined, bytes: () => 0 },
       departures: new Departures(),
       formerClients: new Map(),
       maxDepth: 64,

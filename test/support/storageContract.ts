@@ -10,6 +10,7 @@ import { describePurge } from './storageContractPurge.ts'
 import { describeReads } from './storageContractReads.ts'
 import { describeRewrites } from './storageContractRewrites.ts'
 import { describeVersions } from './storageContractVersions.ts'
+import { describeWaiting } from './storageContractWaiting.ts'
 import { describeWebhooks } from './storageContractWebhooks.ts'
 import type { CreateFixture, SharedFixture, StorageFixture } from './storageFixture.ts'
 
@@ -33,6 +34,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))
     describe('locks', () => describeLocks(shared, create))
+    describe('edits that wait', () => describeWaiting(shared, create))
     describe('webhooks', () => describeWebhooks(shared, create))
     describe('damage', () => describeDamage(shared))
     describe('lifecycle', () => describeLifecycle(create))

@@ -32,6 +32,10 @@ const READS = {
   },
   content: (storage: Storage, id: DocumentId) => storage.content(`incoming of ${id}`),
   answer: (storage: Storage, id: DocumentId) => storage.answer(alice, `key of ${id}`),
+  waiting: async (storage: Storage, id: DocumentId) => {
+    const [facts] = await storage.waiting({ document: id, after: 0, limit: 1 })
+    return facts ? storage.waitingEdits(facts.position) : null
+  },
 } as const
 type Read = keyof typeof READS
 
@@ -48,6 +52,7 @@ const REFUSED: Readonly<Record<Damage, readonly Read[]>> = {
   conflict: [],
   content: ['content'],
   answer: ['answer'],
+  waiting: ['waiting'],
 }
 
 async function createWhole(storage: Storage): Promise<DocumentId> {
@@ -60,6 +65,9 @@ async function createWhole(storage: Storage): Promise<DocumentId> {
   await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
   const rows = await storage.entries(one.id, NOTHING, toVersion(1), 1)
   if (!(await storage.rewrite({ document: one.id, replaced: [toVersion(1)], rows }))) throw new Error('it is packed')
+  const knowledge = { by: 'versions', seen: one.version, own: [] } as const
+  const edits = { document: one.id, author: alice, tokenHash: null, knowledge, update: Uint8Array.of(1), at: 0 }
+  await storage.keepWaiting(edits, one.incarnation)
   return one.id
 }
 

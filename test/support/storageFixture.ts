@@ -14,6 +14,7 @@ export const DAMAGES = [
   'conflict',
   'content',
   'answer',
+  'waiting',
 ] as const
 export type Damage = (typeof DAMAGES)[number]
 

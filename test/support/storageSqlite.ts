@@ -90,5 +90,6 @@ const DAMAGE: Readonly<Record<Damage, string>> = {
   checkpoint: `UPDATE checkpoints SET content = zeroblob(length(content)) ${OF_DOCUMENT}`,
   conflict: "UPDATE conflicts SET record = replace(record, 'alice', 'aloce') WHERE document = ?",
   content: "UPDATE contents SET content = zeroblob(length(content)) WHERE hash = 'incoming of ' || ?",
+  waiting: 'UPDATE waiting_edits SET at = at + 1 WHERE document = ?',
   answer: "UPDATE answers SET record = replace(record, '200', '201') WHERE key = 'key of ' || ?",
 }

@@ -61,6 +61,7 @@ function newQueue() {
         conflicts: [],
         events: [],
         locks: [],
+        settles: [],
         contents: [{ hash: 'h', json: 'x'.repeat(bytes) }],
       },
       (result) => result,

@@ -1,12 +1,13 @@
 import { describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
+import type { Left } from '../../server/documents/leftBehind.ts'
 import type { LiveMerge } from '../../server/documents/replica.ts'
 import { toLockHash, toPrincipalId, type LockHash } from '../../server/foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../../server/foundation/problems.ts'
 import type { LockState } from '../../server/locks/lock.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
-import type { Channel, Member } from '../../server/sync/member.ts'
+import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
 import type { Returned } from '../../server/sync/returns.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
@@ -97,7 +98,8 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const replica = new FakeReplica()
   const environment = new ManualEnvironment()
   const release = vi.fn()
-  const onClosed = vi.fn<(left: readonly Member[]) => void>()
+  const onClosed = vi.fn<() => void>()
+  const left: Left[] = []
   const judged: Returned[] = []
   let judging: Promise<LiveMerge | null> = Promise.resolve(null)
   const onUnexpected = (error: unknown): void => {
@@ -110,6 +112,10 @@ function setUp(limits: Partial<SyncLimits> = {}) {
         judged.push(returned)
         return judging
       },
+    },
+    keeper: {
+      keep: (_: unknown, one: Left) => void left.push(one),
+      bytes: () => left.reduce((sum, { update }) => sum + update.length, 0),
     },
     departures: new Departures(),
     formerClients: new Map<number, number>(),
@@ -127,6 +133,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
     room,
     release,
     onClosed,
+    left,
     judged,
     /** Judging takes until the answer is called. */
     judgeSlowly: () => {
@@ -151,6 +158,13 @@ function setUp(limits: Partial<SyncLimits> = {}) {
     open: (name: string, clientId: number, tokenHash: LockHash | null = null) =>
       new Editor(clientId).join(room, name, tokenHash),
   }
+}
+
+/** The text of a document that holds nothing else. */
+function textOf(update: Uint8Array = new Uint8Array()): string {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, update)
+  return doc.getText('content').toString()
 }
 
 async function quiet(): Promise<void> {
@@ -226,7 +240,7 @@ describe('[LOCK-4] waiting for a lock', () => {
   it.each(['is there', 'has gone'])(
     'the next lock may come while its return is judged, and the session %s',
     async (how) => {
-      const { replica, open, lock, unlock, judgeSlowly, judged } = setUp()
+      const { replica, left, open, lock, unlock, judgeSlowly, judged } = setUp()
       const bob = await open('bob', 1)
       lock()
       bob.type('x')
@@ -241,9 +255,10 @@ describe('[LOCK-4] waiting for a lock', () => {
       answer()
       await quiet()
       expect(replica.text).toBe('')
+      expect(left.map(({ update }) => textOf(update))).toEqual(how === 'has gone' ? ['x'] : [])
       unlock()
       await quiet()
-      expect(replica.text).toBe(how === 'has gone' ? 'x' : 'xy')
+      expect(replica.text).toBe(how === 'has gone' ? '' : 'xy')
     },
   )
 
@@ -288,66 +303,56 @@ describe('[LOCK-4] waiting for a lock', () => {
 })
 
 describe('[LOCK-4] a session that ends while it waits', () => {
-  it('keeps the room open until what it left is taken in', async () => {
-    const { replica, room, release, onClosed, open, lock, unlock } = setUp()
-    const bob = await open('bob', 1)
+  it('leaves its edits with what it knew to be kept, at once and as one; the room closes', async () => {
+    const { replica, room, release, onClosed, left, open, lock, unlock } = setUp()
+    const bob = await open('bob', 1, toLockHash('another'))
     lock()
-    bob.type('x')
+    for (const word of ['one ', 'two']) bob.type(word)
     bob.leave()
-    await quiet()
-    expect(room.size).toBe(0)
-    expect(release).not.toHaveBeenCalled()
+    expect(left).toMatchObject([
+      { author: 'bob', tokenHash: 'another', knowledge: { by: 'versions', seen: 1, own: [] } },
+    ])
+    expect(textOf(left[0]?.update)).toBe('one two')
+    expect([room.size, release.mock.calls.length, onClosed.mock.calls]).toEqual([0, 1, [[]]])
     unlock()
     await quiet()
-    expect(replica.text).toBe('x')
-    expect(release).toHaveBeenCalledTimes(1)
-    expect(onClosed.mock.calls).toEqual([[[]]])
+    expect(replica.text).toBe('')
   })
 
-  it('its edits go to the next room when the replica ends first', async () => {
-    const first = setUp()
-    const bob = await first.open('bob', 1)
-    first.lock()
+  it('leaves nothing where nothing waits', async () => {
+    const { left, open, lock, unlock } = setUp()
+    const [bob, carol] = [await open('bob', 1), await open('carol', 2)]
+    lock()
+    carol.leave()
     bob.type('x')
+    await quiet()
+    unlock()
+    await quiet()
     bob.leave()
-    first.replica.end(new ParleyError('overloaded', 'The test throws it away.'))
-    const left = first.onClosed.mock.calls[0]?.[0] ?? []
-    expect(left).toHaveLength(1)
-    const next = setUp()
-    next.lock()
-    next.room.inherit(left)
-    await quiet()
-    expect(next.replica.text).toBe('')
-    next.unlock()
-    await quiet()
-    expect(next.replica.text).toBe('x')
-    expect(next.release).toHaveBeenCalledTimes(1)
+    expect(left).toEqual([])
   })
 
-  it('those still there when the replica ends are handed on too, for they may never come back', async () => {
-    const { replica, onClosed, open, lock } = setUp()
+  it('leaves what it had when the replica ends, for it may never come back', async () => {
+    const { replica, left, open, lock } = setUp()
     const bob = await open('bob', 1)
     lock()
     bob.type('x')
     await quiet()
     replica.end(new ParleyError('overloaded', 'The test throws it away.'))
     expect(bob.closed).toBe('overloaded')
-    expect(onClosed.mock.calls[0]?.[0]).toHaveLength(1)
+    expect(left.map(({ update }) => textOf(update))).toEqual(['x'])
   })
 
-  it('one that comes back with the same edits doubles nothing', async () => {
-    const { replica, room, open, lock, unlock } = setUp()
+  it('after the lock and before it has answered, is taken in without it', async () => {
+    const { replica, left, open, lock, unlock } = setUp()
     const bob = await open('bob', 1)
     lock()
     bob.type('x')
-    bob.leave()
-    await bob.join(room, 'bob')
-    bob.type('y')
-    await quiet()
+    bob.isMute = true
     unlock()
+    bob.leave()
     await quiet()
-    expect(replica.text).toBe('xy')
-    expect(bob.text).toBe('xy')
+    expect([replica.text, left]).toEqual(['x', []])
   })
 })
 
@@ -355,12 +360,13 @@ describe('[LOCK-4] what waits is bounded', () => {
   const kilobyte = 'x'.repeat(1_000)
 
   it('for a session: past it the session closes, its editor has everything, and nothing of it stays here', async () => {
-    const { replica, room, release, open, lock, unlock } = setUp({ heldBytes: 3_000 })
+    const { replica, room, release, left, open, lock, unlock } = setUp({ heldBytes: 3_000 })
     const bob = await open('bob', 1)
     lock()
     for (let n = 0; n < 4; n++) bob.type(kilobyte)
     await quiet()
     expect(bob.closed).toBe('locked')
+    expect(left).toEqual([])
     expect(release).toHaveBeenCalledTimes(1)
     expect(room.size).toBe(0)
     unlock()
@@ -369,7 +375,7 @@ describe('[LOCK-4] what waits is bounded', () => {
   })
 
   it('for a document: those who are gone count too, and only who brings too much is closed', async () => {
-    const { replica, open, lock, unlock } = setUp({ waitingBytes: 3_500 })
+    const { replica, left, open, lock, unlock } = setUp({ waitingBytes: 3_500 })
     const editors = [await open('a', 1), await open('b', 2), await open('c', 3), await open('d', 4)] as const
     lock()
     for (const editor of editors.slice(0, 3)) editor.type(kilobyte)
@@ -379,6 +385,7 @@ describe('[LOCK-4] what waits is bounded', () => {
     expect(editors.map(({ closed }) => closed)).toEqual([null, null, null, 'locked'])
     unlock()
     await quiet()
-    expect(replica.text).toHaveLength(3_000)
+    expect(replica.text).toHaveLength(2_000)
+    expect(textOf(left[0]?.update)).toHaveLength(1_000)
   })
 })

@@ -91,6 +91,7 @@ function setUp(
   const room = new Room({
     lease: { replica, release },
     judge: { prepare: () => Promise.resolve(null) },
+    keeper: { keep: () => undefined, bytes: () => 0 },
     departures: new Departures(),
     formerClients: options.formerClients ?? new Map(),
     maxDepth: 64,

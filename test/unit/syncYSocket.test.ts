@@ -76,7 +76,8 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
     formerClients: () => Promise.resolve(new Map()),
     ...options.replicas,
   }
-  const rooms = new Rooms({ replicas, judge: noJudge, environment, maxDepth: 64, limits, onUnexpected })
+  const keeper = { keep: () => undefined, bytes: () => 0 }
+  const rooms = new Rooms({ replicas, judge: noJudge, keeper, environment, maxDepth: 64, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })

@@ -5,7 +5,7 @@ import * as shapes from '../../client-demo/src/parley/shapes.ts'
 import type { Conflict } from '../../client-demo/src/parley/types.ts'
 import * as words from '../../client-demo/src/present/conflict.ts'
 import { outsideWrite, quote, tokenCommand, writeCommand } from '../../client-demo/src/present/curl.ts'
-import { highlight, sideStretches, sideText } from '../../client-demo/src/present/highlight.ts'
+import { highlight, mergedStretches, sideStretches, sideText } from '../../client-demo/src/present/highlight.ts'
 import { explain, faults } from '../../client-demo/src/present/problem.ts'
 import { conflictHref, routeOf } from '../../client-demo/src/present/route.ts'
 import { ago } from '../../client-demo/src/present/time.ts'
@@ -51,6 +51,24 @@ describe('the words of a conflict', () => {
     expect(words.story(conflictOf(TEXT), NAMES)).toContain('The document holds current')
     const closed = conflictOf(TEXT, { status: 'dismissed', closedAt: '2026-11-01T11:00:00Z', closedBy: 'bob' })
     expect(words.story(closed, NAMES)).not.toContain('The document holds current')
+  })
+
+  it('tell of edits made offline who made which, and that the merge stands', () => {
+    const said = words.story(conflictOf(TEXT, { kind: 'concurrent-edit' }), { ...NAMES, self: 'bob' })
+    expect(said).toBe(
+      'robot made edits while offline. Meanwhile you and carol changed the same place; neither knew of the other’s edits. The document holds what the merge made of both. Decide what should stand there.',
+    )
+  })
+
+  it.each([
+    ['current', 'bob resolved it: took current.', 'take current'],
+    ['merged', 'bob resolved it: kept the merge.', 'keep the merge'],
+  ] as const)('call it so that `%s` is right where the merge stands', (use, said, proposed) => {
+    const resolution = { use, by: 'bob', at: '2026-11-01T11:00:00Z', version: 4, comment: null }
+    const changes = { kind: 'concurrent-edit', status: 'resolved', closedBy: 'bob', resolution }
+    expect(words.outcome(conflictOf(TEXT, changes), NAMES)).toBe(said)
+    expect(words.proposalWords(use, 'concurrent-edit')).toBe(proposed)
+    expect(words.proposalWords('current', 'stale-write')).toBe('keep current')
   })
 
   it('never say mine or theirs', () => {
@@ -111,6 +129,33 @@ describe('highlighting', () => {
     const json = { id: 'P', pointer: '/a', base: { present: false }, current: { present: true, value: null } } as const
     expect(sideText({ ...json, incoming: json.base }, 'base')).toBeNull()
     expect(sideText({ ...json, incoming: json.base }, 'current')).toBe('null')
+  })
+})
+
+describe('what a live merge made', () => {
+  const lines = { base: { start: 2, end: 3 }, current: { start: 2, end: 3 }, incoming: { start: 2, end: 3 } }
+  const overlap = { id: 'L', lines, base: 'b', current: 'B', incoming: 'bb', authors: [] }
+
+  it('is marked where it differs from the base', () => {
+    const merged = { ...overlap, lines: { ...lines, merged: { start: 2, end: 3 } }, merged: 'b and more' }
+    expect(mergedStretches(merged)?.map(({ text, changed }) => [text, changed])).toEqual([
+      ['b', false],
+      [' and more', true],
+    ])
+  })
+
+  it('tells no lines from an empty one, and absent from null', () => {
+    const at = (end: number): typeof lines & { merged: { start: number; end: number } } => ({
+      ...lines,
+      merged: { start: 2, end },
+    })
+    expect(mergedStretches({ ...overlap, lines: at(2), merged: '' })).toBeNull()
+    expect(mergedStretches({ ...overlap, lines: at(3), merged: '' })).toEqual([])
+    const sides = { base: { present: false }, current: { present: false }, incoming: { present: false } } as const
+    expect(mergedStretches({ id: 'P', pointer: '/a', ...sides, merged: { present: false } })).toBeNull()
+    const [stretch] =
+      mergedStretches({ id: 'P', pointer: '/a', ...sides, merged: { present: true, value: null } }) ?? []
+    expect(stretch?.text).toBe('null')
   })
 })
 

@@ -9,6 +9,8 @@ import { NameBook } from '../../client-demo/src/state/names.ts'
 import { coloursOf, peopleIn } from '../../client-demo/src/state/people.ts'
 import { SaveCheck } from '../../client-demo/src/state/saveCheck.ts'
 import { personOf } from '../../client-demo/src/present/names.ts'
+import type { Content } from '../../server/content/content.ts'
+import { liveOverlaps, rewriteOverlaps } from '../../server/content/liveMerge.ts'
 import { conflictJson } from '../support/demoConflict.ts'
 
 const conflictOf = (...args: Parameters<typeof conflictJson>): Conflict => shapes.conflict(conflictJson(...args), '')
@@ -57,6 +59,80 @@ describe('choices', () => {
     const picks = { [first]: { from: 'incoming' }, [second]: { from: 'incoming' } } as const
     expect(carryOver(text, moved, picks)).toEqual({ [first]: { from: 'incoming' } })
     expect(carryOver(text, text, picks)).toEqual(picks)
+  })
+})
+
+describe('choices after a live merge', () => {
+  interface Sides {
+    readonly base: Content
+    readonly current: Content
+    readonly incoming: Content
+    readonly merged: Content
+  }
+  const LIVE: readonly { readonly name: string; readonly sides: Sides }[] = [
+    {
+      name: 'lines both rewrote, and one the merge doubled',
+      sides: {
+        base: 'a\nb\nc\nteh\ne',
+        current: 'a\nB\nc\nthe\ne',
+        incoming: 'a\nbb\nc\nthe\ne',
+        merged: 'a\nBbb\nc\nthethe\ne',
+      },
+    },
+    {
+      name: 'a paragraph deleted and a word in it',
+      sides: { base: 'h\nthe p\nt', current: 'h\nt', incoming: 'h\nthe long p\nt', merged: 'h\nlong t' },
+    },
+    {
+      name: 'a key both set, one of them deleted',
+      sides: {
+        base: { key: 1, gone: 1, own: 1 },
+        current: { key: 2, own: 1 },
+        incoming: { key: 3, gone: 2, own: 2 },
+        merged: { key: 2, gone: 2, own: 2 },
+      },
+    },
+    {
+      name: 'an element both replaced',
+      sides: {
+        base: { list: ['a', 'b', 'c'] },
+        current: { list: ['x', 'b', 'c'] },
+        incoming: { list: ['y', 'b', 'C'] },
+        merged: { list: ['x', 'y', 'b', 'C'] },
+      },
+    },
+    {
+      name: 'a parent deleted and an edit inside',
+      sides: { base: { p: { a: 1 }, q: 1 }, current: { q: 1 }, incoming: { p: { a: 2 }, q: 1 }, merged: { q: 1 } },
+    },
+  ]
+  const liveConflict = ({ base, current, incoming, merged }: Sides): Conflict => {
+    const found = liveOverlaps({ base, current, incoming, merged, seen: merged }, () => 'parts')
+    const overlaps = found.map((overlap) => ({ ...overlap, authors: ['bob'] }))
+    const changes = { kind: 'concurrent-edit', merged: { clean: false, content: merged }, overlaps }
+    return conflictOf({ base, current, incoming }, changes)
+  }
+
+  it.each(LIVE)('show what the server makes of them: $name', ({ sides }) => {
+    const conflict = liveConflict(sides)
+    expect(conflict.overlaps.length).toBeGreaterThan(0)
+    for (const side of ['base', 'current', 'incoming'] as const) {
+      const choices = Object.fromEntries(conflict.overlaps.map(({ id }) => [id, side] as const))
+      const written = rewriteOverlaps({ ...sides, seen: sides.merged }, () => 'parts', new Map(Object.entries(choices)))
+      expect(written.errors).toEqual([])
+      expect(preview(conflict, choices)).toEqual({ content: written.content })
+    }
+  })
+
+  it.each(LIVE)('leave what is not chosen as merged: $name', ({ sides }) => {
+    expect(preview(liveConflict(sides), {})).toEqual({ content: sides.merged })
+  })
+
+  it('written by hand stand in place of what the merge made', () => {
+    const text = liveConflict({ base: 'a\nb\nc', current: 'a\nB\nc', incoming: 'a\nbb\nc', merged: 'a\nBbb\nc' })
+    expect(preview(text, { [text.overlaps[0]?.id ?? '']: { text: 'x\ny' } })).toEqual({ content: 'a\nx\ny\nc' })
+    const json = liveConflict({ base: { k: 1 }, current: { k: 2 }, incoming: { k: 3 }, merged: { k: 3 } })
+    expect(preview(json, { 'P/k': { value: [4] } })).toEqual({ content: { k: [4] } })
   })
 })
 

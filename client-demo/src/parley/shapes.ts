@@ -43,22 +43,20 @@ const value: Reader<Types.Value> = (source, at) => {
   return read.present ? { present: true, value: read.value ?? null } : { present: false }
 }
 
-const textPlaceShape = { id: string, lines: object({ base: range, current: range, incoming: range }) }
+const textPlaceShape = {
+  id: string,
+  lines: object({ base: range, current: range, incoming: range }, { merged: range }),
+}
 const jsonPlaceShape = { id: string, pointer: string }
 const place: Reader<Types.Place> = either(object(textPlaceShape), object(jsonPlaceShape))
-const textOverlap: Reader<Types.TextOverlap> = object({
-  ...textPlaceShape,
-  base: string,
-  current: string,
-  incoming: string,
-  authors: list(string),
-})
-const jsonOverlap: Reader<Types.JsonOverlap> = object({
-  ...jsonPlaceShape,
-  base: value,
-  current: value,
-  incoming: value,
-})
+const textOverlap: Reader<Types.TextOverlap> = object(
+  { ...textPlaceShape, base: string, current: string, incoming: string, authors: list(string) },
+  { merged: string },
+)
+const jsonOverlap: Reader<Types.JsonOverlap> = object(
+  { ...jsonPlaceShape, base: value, current: value, incoming: value },
+  { merged: value, pointers: object({}, { merged: string }), elements: boolean },
+)
 
 const side: Reader<Types.Side> = object(
   { version: nullable(number), etag: nullable(string), authors: list(string), href: string },

@@ -63,7 +63,8 @@ export type Place = TextPlace | JsonPlace
 
 export interface TextPlace {
   readonly id: string
-  readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range }
+  /** `merged` where the merge stands in the document: where it is there. */
+  readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range; readonly merged?: Range }
 }
 
 export interface JsonPlace {
@@ -75,6 +76,9 @@ export interface TextOverlap extends TextPlace {
   readonly base: string
   readonly current: string
   readonly incoming: string
+  /** What a live merge made of it. */
+  readonly merged?: string
+  /** Who is behind `current`. */
   readonly authors: readonly string[]
 }
 
@@ -82,6 +86,11 @@ export interface JsonOverlap extends JsonPlace {
   readonly base: Value
   readonly current: Value
   readonly incoming: Value
+  /** What a live merge made of it, and where that is in the document. */
+  readonly merged?: Value
+  readonly pointers?: { readonly merged?: string }
+  /** The values are lists of elements, the first of which stands at the pointer. */
+  readonly elements?: boolean
 }
 
 export type Overlap = TextOverlap | JsonOverlap

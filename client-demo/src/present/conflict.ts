@@ -1,5 +1,5 @@
 import { assertNever } from '../assertNever.ts'
-import type { Conflict, ListedConflict, ParleyEvent, Place, Range, Use } from '../parley/types.ts'
+import type { Conflict, ConflictKind, ListedConflict, ParleyEvent, Place, Range, Use } from '../parley/types.ts'
 import { personOf, type Names } from './names.ts'
 
 /** The places of a conflict, for one line of a list: the first two and how many more. */
@@ -51,7 +51,7 @@ function standing({ kind }: Conflict): string {
     case 'stale-write':
       return 'The document holds current; nothing of incoming is in it.'
     case 'concurrent-edit':
-      return 'The merge stands in the document; here is what each side wrote.'
+      return 'The document holds what the merge made of both. Decide what should stand there.'
     case 'invalid-merge':
       return 'They stand until someone corrects them.'
     default:
@@ -67,7 +67,7 @@ function beginning(conflict: Conflict, names: Names): string {
     case 'stale-write':
       return `${who} wrote on version ${base.version ?? '?'}. By then ${others} had moved the document to version ${current.version ?? '?'}, so the write was refused.`
     case 'concurrent-edit':
-      return `${who} came back with edits made without knowing what ${others} had changed in the same place.`
+      return `${who} made edits while offline. Meanwhile ${others} changed the same place; neither knew of the other’s edits.`
     case 'invalid-merge':
       return 'Live edits left the document in a state its schema does not allow.'
     default:
@@ -84,7 +84,7 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
     case 'resolved':
       return conflict.resolution === null
         ? `${closer} resolved it.`
-        : `${sentence(personOf(conflict.resolution.by, names))} resolved it: ${useWords(conflict.resolution.use)}.`
+        : `${sentence(personOf(conflict.resolution.by, names))} resolved it: ${useWords(conflict.resolution.use, conflict.kind)}.`
     case 'superseded':
       return `Superseded: a later change by ${conflict.closedBy === null ? 'the server' : personOf(conflict.closedBy, names)} settled it.`
     case 'dismissed':
@@ -96,14 +96,20 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
   }
 }
 
-function useWords(use: Use): string {
+/** After a live merge neither side stands in the document: current is taken, and the merge can be kept. */
+const isLive = (kind: ConflictKind): boolean => kind === 'concurrent-edit'
+
+/** What taking the side `current` is called, as on a button. */
+export const currentWords = (kind: ConflictKind): string => (isLive(kind) ? 'Take current' : 'Keep current')
+
+function useWords(use: Use, kind: ConflictKind): string {
   switch (use) {
     case 'current':
-      return 'kept current'
+      return isLive(kind) ? 'took current' : 'kept current'
     case 'incoming':
       return 'took incoming'
     case 'merged':
-      return 'used the merge'
+      return isLive(kind) ? 'kept the merge' : 'used the merge'
     case 'content':
       return 'wrote the result by hand'
     case 'choices':
@@ -114,14 +120,14 @@ function useWords(use: Use): string {
 }
 
 /** What a proposal asks for. */
-export function proposalWords(use: Use): string {
+export function proposalWords(use: Use, kind: ConflictKind): string {
   switch (use) {
     case 'current':
-      return 'keep current'
+      return isLive(kind) ? 'take current' : 'keep current'
     case 'incoming':
       return 'take incoming'
     case 'merged':
-      return 'use the merge'
+      return isLive(kind) ? 'keep the merge' : 'use the merge'
     case 'content':
       return 'a result written by hand'
     case 'choices':

@@ -1,6 +1,6 @@
 import { presentableDiff } from '@codemirror/merge'
 import { assertNever } from '../assertNever.ts'
-import type { Overlap, SideName, Value } from '../parley/types.ts'
+import type { Overlap, SideName, TextOverlap, Value } from '../parley/types.ts'
 
 /** A stretch of a text, and whether the other side differs there. */
 export interface Stretch {
@@ -33,6 +33,18 @@ export function sideText(overlap: Overlap, side: SideName): string | null {
   if ('pointer' in overlap) return valueText(overlap[side])
   const { start, end } = overlap.lines[side]
   return start === end ? null : overlap[side]
+}
+
+/** What a live merge made of an overlap, cut where it differs from the base; null where nothing stands there. */
+export function mergedStretches(overlap: Overlap): readonly Stretch[] | null {
+  const text = 'pointer' in overlap ? valueText(overlap.merged ?? ABSENT) : mergedLines(overlap)
+  return text === null ? null : highlight(text, sideText(overlap, 'base') ?? '')
+}
+
+const ABSENT: Value = { present: false }
+
+function mergedLines({ lines, merged }: TextOverlap): string | null {
+  return merged === undefined || lines.merged === undefined || lines.merged.start === lines.merged.end ? null : merged
 }
 
 export const valueText = (value: Value): string | null => (value.present ? JSON.stringify(value.value, null, 2) : null)

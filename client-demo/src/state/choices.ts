@@ -1,4 +1,5 @@
 import { mergeWith } from '../../../server/content/merge.ts'
+import { rewritten } from './rewrite.ts'
 import { jsonValue } from '../parley/shapes.ts'
 import type { Choice, Conflict, Content, JsonValue, Overlap, SideName } from '../parley/types.ts'
 
@@ -53,7 +54,8 @@ export function carryOver(before: Conflict, after: Conflict, picks: Picks): Pick
   )
 }
 
-const fingerprint = ({ base, current, incoming }: Overlap): string => JSON.stringify([base, current, incoming])
+const fingerprint = ({ base, current, incoming, merged }: Overlap): string =>
+  JSON.stringify([base, current, incoming, merged])
 
 /** `problem`: choices that do not fit their place, in words. */
 export type Preview = { readonly content: Content } | { readonly problem: string }
@@ -61,9 +63,13 @@ export type Preview = { readonly content: Content } | { readonly problem: string
 /**
  * What the document becomes by these choices, worked out by the very rules the server uses, from the three
  * sides the conflict holds; null where a side was too large to be sent along. An overlap without a choice
- * stays as in current.
+ * stays as in current, or where the merge stands in the document as the merge made it.
  */
 export function preview(conflict: Conflict, choices: Chosen['choices']): Preview | null {
+  if (conflict.kind === 'concurrent-edit') {
+    const { content } = conflict.merged
+    return content === undefined ? null : { content: rewritten(content, conflict.overlaps, choices) }
+  }
   const { base, current, incoming } = conflict
   if (base.content === undefined || current.content === undefined || incoming.content === undefined) return null
   const all = new Map<string, Choice>(conflict.overlaps.map(({ id }) => [id, choices[id] ?? 'current']))

@@ -100,7 +100,9 @@ export class ConflictList {
 function newsOf(type: string, conflict: Conflict, names: Names): Pick<Notice, 'tone' | 'text'> | null {
   const { self } = names
   if (type === 'parley.conflict.detected') {
-    if (conflict.status !== 'open' || conflict.incoming.authors.includes(self)) return null
+    // A refused write told its author; a merge tells nobody.
+    const wasTold = conflict.kind === 'stale-write' && conflict.incoming.authors.includes(self)
+    if (conflict.status !== 'open' || wasTold) return null
     return { tone: 'attention', text: `New conflict: ${headline(conflict, names)}.` }
   }
   if (type === 'parley.conflict.proposed') {

@@ -11,6 +11,12 @@ const PAIRS = [
   { id: 'base-incoming', a: 'base', b: 'incoming', words: 'Base → incoming' },
   { id: 'current-incoming', a: 'current', b: 'incoming', words: 'Current → incoming' },
 ] as const
+/** After a live merge what matters is what became of each side. */
+const LIVE_PAIRS = [
+  ...PAIRS.slice(0, 2),
+  { id: 'current-merged', a: 'current', b: 'merged', words: 'Current → merged' },
+  { id: 'incoming-merged', a: 'incoming', b: 'merged', words: 'Incoming → merged' },
+] as const
 
 const ROOM_FOR_TWO = '(min-width: 64rem)'
 
@@ -18,16 +24,17 @@ const ROOM_FOR_TWO = '(min-width: 64rem)'
 export function Compare({ conflict }: { conflict: Conflict }): JSX.Element {
   const [pairId, setPairId] = useState<string>(PAIRS[0].id)
   const hasRoom = useMedia(ROOM_FOR_TWO)
-  const pair = PAIRS.find(({ id }) => id === pairId) ?? PAIRS[0]
+  const pairs = conflict.kind === 'concurrent-edit' ? LIVE_PAIRS : PAIRS
+  const pair = pairs.find(({ id }) => id === pairId) ?? PAIRS[0]
   const look = conflict.document.kind === 'json' ? { look: jsonLook } : {}
-  const text = (side: SideName): string => contentText(conflict[side].content ?? '')
+  const text = (side: SideName | 'merged'): string => contentText(conflict[side].content ?? '')
   return (
     <section aria-labelledby="compare-title">
       <div class="section-head">
         <h3 id="compare-title">The whole document</h3>
         <fieldset class="segments">
           <legend class="visually-hidden">Compare</legend>
-          {PAIRS.map(({ id, words }) => (
+          {pairs.map(({ id, words }) => (
             <label key={id} class="segment">
               <input type="radio" name="compare" checked={id === pairId} onChange={() => setPairId(id)} />
               <span>{words}</span>

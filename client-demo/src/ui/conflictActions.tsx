@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Conflict } from '../parley/types.ts'
+import { currentWords } from '../present/conflict.ts'
 import { chosen, parseJson } from '../state/choices.ts'
 import type { Act, ConflictDesk, Desk } from '../state/conflictDesk.ts'
 import { useRun } from './parts.ts'
@@ -33,7 +34,7 @@ export function ConflictActions({ desk, state, conflict }: ActionsProps): JSX.El
           Dismiss
         </button>
         <button class="button" disabled={state.busy} onClick={act({ use: 'current' })} data-testid="keep-current">
-          Keep current
+          {currentWords(conflict.kind)}
         </button>
         <button class="button" disabled={state.busy} onClick={act({ use: 'incoming' })} data-testid="take-incoming">
           Take incoming
@@ -51,7 +52,7 @@ interface PrimaryProps {
   readonly act: (what: Act) => () => void
 }
 
-/** The one that uses what was prepared above: the hand-made result, the merge, or the choices. */
+/** The one that uses what was prepared above: the hand-made result, the merge, or the choices once there are some. */
 function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element | null {
   if (state.ownResult !== null) {
     const parsed = conflict.document.kind === 'json' ? parseJson(state.ownResult) : { value: state.ownResult }
@@ -78,6 +79,13 @@ function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element |
   }
   if (conflict.overlaps.length === 0) return null
   const { missing, invalid } = chosen(conflict.overlaps, state.picks)
+  if (conflict.kind === 'concurrent-edit' && missing === conflict.overlaps.length) {
+    return (
+      <button class="button primary" disabled={state.busy} onClick={act({ use: 'merged' })} data-testid="keep-merge">
+        Keep the merge
+      </button>
+    )
+  }
   const isReady = missing === 0 && Object.keys(invalid).length === 0
   return (
     <button

@@ -23,7 +23,7 @@ interface ViewProps {
 
 const TITLES = {
   'stale-write': 'Refused write',
-  'concurrent-edit': 'Offline edits in the same place',
+  'concurrent-edit': 'Edits made offline met others’ edits here',
   'invalid-merge': 'Content that breaks the schema',
 } as const
 
@@ -108,6 +108,7 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
             <OverlapCard
               key={overlap.id}
               overlap={overlap}
+              conflict={conflict}
               pick={state.picks[overlap.id] ?? null}
               isClosed={!isOpen}
               isLocked={state.ownResult !== null || state.busy}
@@ -166,10 +167,11 @@ function Sides({ conflict }: { conflict: Conflict }): JSX.Element {
       <div class="side side-incoming">
         <dt>Incoming</dt>
         <dd>
-          {sentence(peopleOf(incoming.authors, names))}
-          <time class="muted" dateTime={conflict.detectedAt}>
-            {ago(conflict.detectedAt, now)}
-          </time>
+          {conflict.kind === 'concurrent-edit' ? 'edits made offline' : sentence(peopleOf(incoming.authors, names))}
+          <span class="muted">
+            {conflict.kind === 'concurrent-edit' && `by ${peopleOf(incoming.authors, names)}, back `}
+            <time dateTime={conflict.detectedAt}>{ago(conflict.detectedAt, now)}</time>
+          </span>
         </dd>
       </div>
     </dl>

@@ -1,10 +1,12 @@
 import type { JSX } from 'preact'
-import { place } from '../present/conflict.ts'
-import { sideStretches, sideText } from '../present/highlight.ts'
-import { SIDES, type Overlap, type SideName } from '../parley/types.ts'
+import { currentWords, peopleOf, place } from '../present/conflict.ts'
+import { mergedStretches, sideStretches, sideText, type Stretch } from '../present/highlight.ts'
+import { SIDES, type Conflict, type Overlap, type SideName } from '../parley/types.ts'
 import { parseJson, type OverlapPick } from '../state/choices.ts'
+import { useNames } from './parts.ts'
 
 interface CardProps {
+  readonly conflict: Conflict
   readonly overlap: Overlap
   readonly pick: OverlapPick | null
   /** Nothing can be chosen any more: the conflict is closed. */
@@ -15,17 +17,21 @@ interface CardProps {
 }
 
 const NAMES: Readonly<Record<SideName, string>> = { base: 'Base', current: 'Current', incoming: 'Incoming' }
-const CHOICES: Readonly<Record<SideName, string>> = {
-  base: 'Back to base',
-  current: 'Keep current',
-  incoming: 'Take incoming',
-}
 
 /** One place where the changes overlap: the three sides, and what should stand there. */
-export function OverlapCard({ overlap, pick, isClosed, isLocked, onPick }: CardProps): JSX.Element {
+export function OverlapCard({ conflict, overlap, pick, isClosed, isLocked, onPick }: CardProps): JSX.Element {
+  const names = useNames()
+  const choices = { base: 'Back to base', current: currentWords(conflict.kind), incoming: 'Take incoming' }
+  const others = 'authors' in overlap && overlap.authors.length > 0 ? overlap.authors : conflict.current.authors
+  const writers = {
+    base: null,
+    current: `by ${peopleOf(others, names)}`,
+    incoming: `by ${peopleOf(conflict.incoming.authors, names)}`,
+  }
   return (
     <fieldset class="overlap" disabled={isLocked || isClosed} data-testid="overlap" data-id={overlap.id}>
       <legend class={'pointer' in overlap ? 'mono' : undefined}>{place(overlap)}</legend>
+      {conflict.kind === 'concurrent-edit' && <Merged overlap={overlap} isClosed={isClosed} />}
       <div class="overlap-sides">
         {SIDES.map((side) => (
           <label key={side} class={`choice side-${side}`}>
@@ -37,11 +43,11 @@ export function OverlapCard({ overlap, pick, isClosed, isLocked, onPick }: CardP
                   checked={pick?.from === side}
                   onChange={() => onPick({ from: side })}
                   data-testid={`pick-${side}`}
-                  aria-label={`${CHOICES[side]} at ${place(overlap)}`}
+                  aria-label={`${choices[side]} at ${place(overlap)}`}
                 />
               )}
               <span class="side-name">{NAMES[side]}</span>
-              {!isClosed && <span class="choice-words muted">{CHOICES[side]}</span>}
+              <span class="choice-words muted">{writers[side] ?? (!isClosed && choices[side])}</span>
             </span>
             <SideContent overlap={overlap} side={side} />
           </label>
@@ -52,15 +58,26 @@ export function OverlapCard({ overlap, pick, isClosed, isLocked, onPick }: CardP
   )
 }
 
+/** What the merge made of the place: nobody chose it, so it stands above what can be chosen. */
+function Merged({ overlap, isClosed }: Pick<CardProps, 'overlap' | 'isClosed'>): JSX.Element {
+  return (
+    <div class="merged" data-testid="merged">
+      <p class="choice-head">
+        <span class="side-name">Merged</span>
+        <span class="choice-words muted">{isClosed ? 'what the merge made' : 'what stands in the document now'}</span>
+      </p>
+      <Written stretches={mergedStretches(overlap)} nothing={'pointer' in overlap ? 'not there' : 'no lines here'} />
+    </div>
+  )
+}
+
 function SideContent({ overlap, side }: { overlap: Overlap; side: SideName }): JSX.Element {
-  const stretches = sideStretches(overlap, side)
-  if (stretches === null) {
-    return (
-      <em class="side-nothing">
-        {'pointer' in overlap ? 'not there' : side === 'base' ? 'no lines here' : 'lines removed'}
-      </em>
-    )
-  }
+  const nothing = 'pointer' in overlap ? 'not there' : side === 'base' ? 'no lines here' : 'lines removed'
+  return <Written stretches={sideStretches(overlap, side)} nothing={nothing} />
+}
+
+function Written({ stretches, nothing }: { stretches: readonly Stretch[] | null; nothing: string }): JSX.Element {
+  if (stretches === null) return <em class="side-nothing">{nothing}</em>
   if (stretches.length === 0) return <em class="side-nothing">an empty line</em>
   return (
     <pre class="side-text">
@@ -69,7 +86,7 @@ function SideContent({ overlap, side }: { overlap: Overlap; side: SideName }): J
   )
 }
 
-function OwnWords({ overlap, pick, onPick }: Omit<CardProps, 'isClosed' | 'isLocked'>): JSX.Element {
+function OwnWords({ overlap, pick, onPick }: Pick<CardProps, 'overlap' | 'pick' | 'onPick'>): JSX.Element {
   const isOwn = pick?.from === 'own'
   const start = sideText(overlap, pick !== null && pick.from !== 'own' ? pick.from : 'current') ?? ''
   const text = isOwn ? pick.text : start

@@ -26,7 +26,7 @@ export function Proposals({ desk, state, conflict }: ProposalsProps): JSX.Elemen
         {conflict.proposals.map((proposal) => (
           <li key={proposal.id} class="proposal" data-testid="proposal" data-status={proposal.status}>
             <p>
-              {sentence(personOf(proposal.by, names))} proposed: {proposalWords(proposal.use)}
+              {sentence(personOf(proposal.by, names))} proposed: {proposalWords(proposal.use, conflict.kind)}
               <span class="muted">
                 {' '}
                 on version {proposal.baseVersion}, {ago(proposal.at, now)}

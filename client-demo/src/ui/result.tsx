@@ -34,10 +34,7 @@ export function Result({ desk, state, conflict, session }: ResultProps): JSX.Ele
       <div class="section-head">
         <h3 id="result-title">
           Result
-          <span class="muted">
-            {' '}
-            – {ownResult === null ? words(missing, conflict.overlaps.length) : 'edited by hand'}
-          </span>
+          <span class="muted"> – {ownResult === null ? words(missing, conflict) : 'edited by hand'}</span>
         </h3>
         {ownResult !== null && (
           <button class="button quiet" onClick={() => desk.editResult(null)} data-testid="result-reset">
@@ -76,10 +73,9 @@ export function Result({ desk, state, conflict, session }: ResultProps): JSX.Ele
   )
 }
 
-function words(missing: number, overlaps: number): string {
-  if (overlaps === 0) return 'all of both changes'
+function words(missing: number, { overlaps, kind }: Conflict): string {
+  if (overlaps.length === 0) return 'all of both changes'
   if (missing === 0) return 'what the document will be'
-  return missing === 1
-    ? 'one place not chosen yet, shown as in current'
-    : `${missing} places not chosen yet, shown as in current`
+  const as = kind === 'concurrent-edit' ? 'as merged' : 'as in current'
+  return missing === 1 ? `one place not chosen yet, shown ${as}` : `${missing} places not chosen yet, shown ${as}`
 }

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { startLine, type Line } from '../support/line.ts'
+import { startProcess, type Running } from '../support/process.ts'
+
+/** Short, so that an absence worth judging is one too. */
+const WINDOW_MS = 300
+const OFFLINE_MS = 500
+/** A provider waits up to 2.5 s before it tries again. */
+const PATIENCE = { timeout: 15_000 }
+/** What a browser logs of a line that is cut. */
+const LOST_LINE = /WebSocket connection to .* failed|net::ERR_/
+
+/** The shipped server with its demo, and two people in real browsers, one of whom loses the network. */
+describe('the demo, offline', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-offline-'))
+  let server: Running
+  let line: Line
+  let browser: TestBrowser
+  beforeAll(async () => {
+    server = await startProcess('dist/server/main.js', ['serve'], {
+      PARLEY_PORT: '0',
+      PARLEY_DATABASE: join(folder, 'demo.db'),
+      PARLEY_SECRET: undefined,
+      PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS),
+    })
+    line = await startLine(server.url)
+    browser = await launchBrowser()
+  }, 90_000)
+  afterAll(async () => {
+    await browser.close()
+    await line.close()
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const guest = async (): Promise<Record<string, string>> => {
+    const answer = await fetch(`${server.url}/demo/token`, { method: 'POST' })
+    const { token }: { token: string } = JSON.parse(await answer.text())
+    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  }
+  const create = async (id: string, content: string): Promise<void> => {
+    const body = JSON.stringify({ id, kind: 'text', content })
+    const made = await fetch(`${server.url}/documents`, { method: 'POST', headers: await guest(), body })
+    expect(made.status).toBe(201)
+  }
+  const contentOf = async (id: string): Promise<string> =>
+    (await fetch(`${server.url}/documents/${id}/content`, { headers: await guest() })).text()
+  const textOf = (page: Page): Promise<string> => page.locator('[data-testid=editor-content]').innerText()
+  const open = async ({ page }: Person, origin: string, id: string): Promise<void> => {
+    await page.goto(`${origin}/demo/#/documents/${id}`)
+    await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+  }
+  /** Puts the cursor behind a word and types over it, as a person does. */
+  const typeOver = async ({ page }: Person, line: string, word: string, typed: string): Promise<void> => {
+    await page.locator('[data-testid=editor-content] .cm-line', { hasText: line }).click()
+    await page.keyboard.press('End')
+    for (const _ of word) await page.keyboard.press('Backspace')
+    await page.keyboard.type(typed)
+  }
+
+  it('[CONF-6] [CONF-1] [NOTE-2] [RES-1] two windows write one paragraph, one of them offline: both see what met, one decides, both see the outcome', async () => {
+    await create('trip', '# Trip\nWe leave on Monday\nBring water\n')
+    const [ada, ben] = [await browser.person(), await browser.person()]
+    await open(ada, line.url, 'trip')
+    await open(ben, server.url, 'trip')
+
+    line.cut()
+    await ada.page.locator('[data-testid=connection][data-phase=reconnecting]').waitFor()
+    await pause(OFFLINE_MS)
+    await typeOver(ada, 'We leave on', 'Monday', 'Friday')
+    await typeOver(ben, 'We leave on', 'Monday', 'Tuesday')
+    await expect.poll(() => contentOf('trip'), PATIENCE).toContain('Tuesday')
+    expect(await textOf(ada.page)).toContain('on Friday')
+    line.mend()
+    await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
+    await expect.poll(() => ben.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
+    await ada.page.locator('[data-testid=notice]', { hasText: 'You came back with offline edits' }).waitFor()
+    await ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor()
+    const merged = await contentOf('trip')
+    const [, mergedLine = ''] = merged.split('\n')
+    expect(mergedLine).toMatch(/^We leave on (FridayTuesday|TuesdayFriday)$/)
+
+    for (const { page } of [ada, ben]) {
+      await page.locator('[data-testid=conflict-item]').click()
+      await page.getByRole('heading', { name: 'Edits made offline met others’ edits here' }).waitFor()
+      const card = page.locator('[data-testid=overlap]')
+      await card.locator('[data-testid=merged]', { hasText: mergedLine }).waitFor()
+      await card.locator('.side-base', { hasText: 'We leave on Monday' }).waitFor()
+      await card.locator('.side-current', { hasText: 'We leave on Tuesday' }).waitFor()
+      await card.locator('.side-incoming', { hasText: 'We leave on Friday' }).waitFor()
+      // Nothing is chosen yet, so what is offered first is what stands.
+      await page.locator('[data-testid=keep-merge]').waitFor()
+    }
+    await ada.page.locator('.side-incoming', { hasText: 'by you' }).first().waitFor()
+    await ben.page.locator('.side-current', { hasText: 'by you' }).first().waitFor()
+
+    await ben.page.locator('[data-testid=pick-incoming]').check()
+    await ben.page.locator('[data-testid=result-content]', { hasText: 'We leave on Friday' }).waitFor()
+    await ben.page.setViewportSize({ width: 360, height: 800 })
+    expect(await ben.page.locator('html').evaluate((html) => html.scrollWidth)).toBe(360)
+    await ben.page.locator('[data-testid=apply-choices]').click()
+    for (const { page } of [ada, ben]) {
+      await page.locator('[data-testid=outcome][data-status=resolved]', { hasText: 'chose place by place' }).waitFor()
+      await page.locator('[data-testid=back]').click()
+      await expect.poll(() => textOf(page), PATIENCE).toContain('We leave on Friday')
+      expect(await textOf(page)).not.toContain('Tuesday')
+    }
+    expect(await contentOf('trip')).toBe('# Trip\nWe leave on Friday\nBring water\n')
+    expect([...ada.troubles.errors.filter((error) => !LOST_LINE.test(error)), ...ben.troubles.errors]).toEqual([])
+  }, 60_000)
+})

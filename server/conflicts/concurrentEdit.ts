@@ -3,7 +3,7 @@
  */
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
-import { liveOverlaps, type LiveSides } from '../content/liveMerge.ts'
+import { liveOverlaps, type LiveExpectation, type LiveSides } from '../content/liveMerge.ts'
 import type { FormAt } from '../content/mergeJson.ts'
 import type { LiveOverlap } from '../content/overlap.ts'
 import { toPointer } from '../content/pointer.ts'
@@ -31,6 +31,8 @@ export interface MergedReturn {
   readonly incoming: Content
   readonly merged: Content
   readonly forms: Forms
+  /** Of the three sides, if it was worked out before the merge. */
+  readonly expectation: LiveExpectation | null
 }
 
 /** See `LiveFacts`. */
@@ -43,7 +45,7 @@ export function concurrentEdit(
   const { base, current, incoming, merged, head } = merge
   const forms: Forms = { texts: withinCharacters(merge.forms.texts), wholes: withinCharacters(merge.forms.wholes) }
   const sides = { base: base.content, current: current.content, incoming, merged, seen: merged }
-  const overlaps = overlapsOf(sides, forms)
+  const overlaps = overlapsOf(sides, forms, merge.expectation)
   if (overlaps.length === 0) return null
   const incomingHash = contentHash(incoming)
   const contents = new Map([[incomingHash, incoming]])
@@ -78,8 +80,8 @@ export function concurrentEdit(
 }
 
 /** The overlaps of a live merge, with the forms its record names. */
-export function overlapsOf(sides: LiveSides, forms: Forms): LiveOverlap[] {
-  return liveOverlaps(sides, formsAt(forms))
+export function overlapsOf(sides: LiveSides, forms: Forms, expectation: LiveExpectation | null = null): LiveOverlap[] {
+  return liveOverlaps(sides, formsAt(forms), expectation)
 }
 
 export function formsAt({ texts, wholes }: Forms): FormAt {

@@ -1,4 +1,5 @@
 import type { Content } from '../content/content.ts'
+import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
 import { mergeJson } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
 import type { Knowledge } from '../documents/clientKnowledge.ts'
@@ -53,7 +54,10 @@ export class ReturnJudge {
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
     const isKept = await this.#hasRoom(replica, returned.author)
     const raised = await this.#raisedOn(replica, returned.author)
-    return new Merge({ sides, since: divided.prefix, own, isKept, raised, author: returned.author }, this.#environment)
+    // Most of the work, for which there is time here: the merge and its judgement are one tick.
+    const expectation = expectLive({ base: sides.base, current: replica.content(), incoming: sides.incoming })
+    const { author } = returned
+    return new Merge({ sides, since: divided.prefix, own, isKept, raised, author, expectation }, this.#environment)
   }
 
   /**
@@ -93,6 +97,7 @@ interface Prepared {
   /** `sameness` of what was raised before. */
   readonly raised: Set<string>
   readonly author: PrincipalId
+  readonly expectation: LiveExpectation | null
 }
 
 /** Two records of the same author in one document that agree in this come of the same edits. */
@@ -116,7 +121,7 @@ class Merge implements LiveMerge {
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
-    const { sides, since, own, author, isKept, raised } = this.#prepared
+    const { sides, since, own, author, isKept, raised, expectation } = this.#prepared
     invariant(this.#current !== null, 'a merge is looked at before and after')
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
@@ -130,6 +135,7 @@ class Merge implements LiveMerge {
       incoming: sides.incoming,
       merged: content,
       forms: this.#forms,
+      expectation,
     })
     const nothing = { conflicts: [], contents: new Map(), events: [] }
     if (kept === null || !isKept) return nothing

@@ -2,7 +2,7 @@ import { invariant } from '../foundation/assert.ts'
 import { Choices } from './choices.ts'
 import type { Content } from './content.ts'
 import { liveJsonOverlaps, rewriteJson } from './liveJson.ts'
-import { liveTextOverlaps, rewriteText } from './liveText.ts'
+import { liveTextOverlaps, rewriteText, TextExpectation } from './liveText.ts'
 import type { FormAt } from './mergeJson.ts'
 import type { Choice, ChoiceError, LiveOverlap } from './overlap.ts'
 
@@ -20,13 +20,25 @@ export interface LiveSides {
   readonly seen: Content
 }
 
+/** What can be worked out before the merge; null for kinds of content where nothing can. */
+export type LiveExpectation = TextExpectation
+
+export function expectLive({ base, current, incoming }: Omit<LiveSides, 'merged' | 'seen'>): LiveExpectation | null {
+  const isText = typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string'
+  return isText ? new TextExpectation({ base, current, incoming }) : null
+}
+
 /**
  * The overlaps of a live merge by CONF-6, in order: what both sides changed differently by CONF-2, and where the
  * merge made something that the three-way merge of the sides does not hold. Pure. `formAt`: see `FormAt`.
  *
  * This is the seam for kinds of content: each brings how its overlaps are found and rewritten.
  */
-export function liveOverlaps(sides: LiveSides, formAt: FormAt): LiveOverlap[] {
+export function liveOverlaps(
+  sides: LiveSides,
+  formAt: FormAt,
+  expectation: LiveExpectation | null = null,
+): LiveOverlap[] {
   const { base, current, incoming, merged, seen } = sides
   if (
     typeof base === 'string' &&
@@ -35,7 +47,7 @@ export function liveOverlaps(sides: LiveSides, formAt: FormAt): LiveOverlap[] {
     typeof merged === 'string' &&
     typeof seen === 'string'
   ) {
-    return liveTextOverlaps({ base, current, incoming, merged, seen })
+    return liveTextOverlaps({ base, current, incoming, merged, seen }, expectation)
   }
   return liveJsonOverlaps(jsonSides(sides), formAt)
 }

@@ -37,9 +37,12 @@ interface Region {
   readonly at: Span
 }
 
-/** The overlaps of a live merge, in order. */
-export function liveTextOverlaps(sides: TextSides): LiveTextOverlap[] {
-  return new TextMerge(sides).overlaps().map(({ overlap }) => overlap)
+/**
+ * The overlaps of a live merge, in order. `expectation` of the same three texts may have been made before the merge,
+ * to leave little to do after it.
+ */
+export function liveTextOverlaps(sides: TextSides, expectation: TextExpectation | null = null): LiveTextOverlap[] {
+  return new TextMerge(sides, expectation).overlaps().map(({ overlap }) => overlap)
 }
 
 /** The text that is looked at, with a text chosen for each overlap in its place. */
@@ -47,7 +50,7 @@ export function rewriteText(
   sides: TextSides,
   settle: (overlap: LiveTextOverlap) => 'base' | 'current' | 'incoming' | { readonly text: string },
 ): string {
-  const merge = new TextMerge(sides)
+  const merge = new TextMerge(sides, null)
   const lines = splitLines(sides.seen)
   for (const { overlap, at } of merge.overlaps().toReversed()) {
     const choice = settle(overlap)
@@ -60,23 +63,82 @@ export function rewriteText(
 /** A line that no text has, for a line holds no line feed. */
 const markOf = (n: number): string => `\n${n}`
 
-class TextMerge {
-  readonly #lines: Record<'base' | 'current' | 'incoming' | 'merged' | 'seen', string[]>
-  readonly #atoms: Atom[] = []
-  readonly #expected: string[] = []
+/** What the three-way merge of CONF-2 makes of two sides, line by line. */
+export class TextExpectation {
+  readonly sides: Pick<TextSides, 'base' | 'current' | 'incoming'>
+  readonly lines: Record<'base' | 'current' | 'incoming', string[]>
+  readonly atoms: Atom[] = []
+  readonly expected: string[] = []
   /** By line of what is expected: the index of its atom. */
-  readonly #atomOfLine: number[] = []
+  readonly atomOfLine: number[] = []
 
-  constructor({ base, current, incoming, merged, seen }: TextSides) {
-    const mergedLines = splitLines(merged)
-    this.#lines = {
-      base: splitLines(base),
-      current: splitLines(current),
-      incoming: splitLines(incoming),
-      merged: mergedLines,
-      seen: seen === merged ? mergedLines : splitLines(seen),
+  constructor({ base, current, incoming }: Pick<TextSides, 'base' | 'current' | 'incoming'>) {
+    this.sides = { base, current, incoming }
+    this.lines = { base: splitLines(base), current: splitLines(current), incoming: splitLines(incoming) }
+    this.#fill()
+  }
+
+  isOf({ base, current, incoming }: TextSides): boolean {
+    return this.sides.base === base && this.sides.current === current && this.sides.incoming === incoming
+  }
+
+  /** Fills the atoms: unchanged lines one by one, changed stretches whole. */
+  #fill(): void {
+    const { base, current, incoming } = this.lines
+    const kept = { base: 0, current: 0, incoming: 0 }
+    for (const stretch of weave(align(base, current), align(base, incoming))) {
+      this.#keep(kept, stretch.base[0])
+      this.#change(stretch)
+      for (const side of ['base', 'current', 'incoming'] as const) kept[side] = stretch[side][1]
     }
-    this.#expect()
+    this.#keep(kept, base.length)
+  }
+
+  #keep(from: { base: number; current: number; incoming: number }, end: number): void {
+    for (let i = 0; from.base + i < end; i += 1) {
+      const at = (start: number): Span => [start + i, start + i + 1]
+      const spans = { base: at(from.base), current: at(from.current), incoming: at(from.incoming) }
+      this.#add({ changedBy: null, ...spans, isOverlap: false }, [this.lines.base[from.base + i] ?? ''])
+    }
+  }
+
+  #change(stretch: Stretch): void {
+    const { changedBy } = stretch
+    if (changedBy !== 'both') {
+      this.#add({ ...stretch, isOverlap: false }, this.lines[changedBy].slice(...stretch[changedBy]))
+      return
+    }
+    const current = this.lines.current.slice(...stretch.current)
+    const isSame = sameLines(current, this.lines.incoming.slice(...stretch.incoming))
+    this.#add({ ...stretch, isOverlap: !isSame }, isSame ? current : [markOf(this.atoms.length)])
+  }
+
+  #add(atom: Omit<Atom, 'expected'>, lines: readonly string[]): void {
+    const start = this.expected.length
+    for (const line of lines) {
+      this.atomOfLine.push(this.atoms.length)
+      this.expected.push(line)
+    }
+    this.atoms.push({ ...atom, expected: [start, this.expected.length] })
+  }
+}
+
+class TextMerge {
+  readonly #lines: Record<'base' | 'current' | 'incoming' | 'merged' | 'seen', readonly string[]>
+  readonly #atoms: readonly Atom[]
+  readonly #expected: readonly string[]
+  readonly #atomOfLine: readonly number[]
+  /** Where the live merge is not what was expected. */
+  readonly #runs: readonly Run[]
+
+  constructor(sides: TextSides, known: TextExpectation | null) {
+    const expectation = known?.isOf(sides) ? known : new TextExpectation(sides)
+    const merged = splitLines(sides.merged)
+    this.#lines = { ...expectation.lines, merged, seen: sides.seen === sides.merged ? merged : splitLines(sides.seen) }
+    this.#atoms = expectation.atoms
+    this.#expected = expectation.expected
+    this.#atomOfLine = expectation.atomOfLine
+    this.#runs = align(this.#expected, merged)
   }
 
   overlaps(): { overlap: LiveTextOverlap; at: Span }[] {
@@ -91,50 +153,10 @@ class TextMerge {
     return this.#lines[side].slice(start - 1, end - 1)
   }
 
-  /** Fills the atoms: unchanged lines one by one, changed stretches whole. */
-  #expect(): void {
-    const { base, current, incoming } = this.#lines
-    const kept = { base: 0, current: 0, incoming: 0 }
-    for (const stretch of weave(align(base, current), align(base, incoming))) {
-      this.#keep(kept, stretch.base[0])
-      this.#change(stretch)
-      for (const side of ['base', 'current', 'incoming'] as const) kept[side] = stretch[side][1]
-    }
-    this.#keep(kept, base.length)
-  }
-
-  #keep(from: { base: number; current: number; incoming: number }, end: number): void {
-    for (let i = 0; from.base + i < end; i += 1) {
-      const at = (start: number): Span => [start + i, start + i + 1]
-      const spans = { base: at(from.base), current: at(from.current), incoming: at(from.incoming) }
-      this.#add({ changedBy: null, ...spans, isOverlap: false }, [this.#lines.base[from.base + i] ?? ''])
-    }
-  }
-
-  #change(stretch: Stretch): void {
-    const { changedBy } = stretch
-    if (changedBy !== 'both') {
-      this.#add({ ...stretch, isOverlap: false }, this.#lines[changedBy].slice(...stretch[changedBy]))
-      return
-    }
-    const current = this.#lines.current.slice(...stretch.current)
-    const isSame = sameLines(current, this.#lines.incoming.slice(...stretch.incoming))
-    this.#add({ ...stretch, isOverlap: !isSame }, isSame ? current : [markOf(this.#atoms.length)])
-  }
-
-  #add(atom: Omit<Atom, 'expected'>, lines: readonly string[]): void {
-    const start = this.#expected.length
-    for (const line of lines) {
-      this.#atomOfLine.push(this.#atoms.length)
-      this.#expected.push(line)
-    }
-    this.#atoms.push({ ...atom, expected: [start, this.#expected.length] })
-  }
-
   #regions(): Region[] {
     const regions: Region[] = []
     const strays: Run[] = []
-    for (const run of align(this.#expected, this.#lines.merged)) {
+    for (const run of this.#runs) {
       const atoms = this.#atomsOf(run.base)
       if (this.#atoms.slice(...atoms).some((atom) => atom.isOverlap)) regions.push({ atoms, at: run.side })
       else strays.push(run)
@@ -187,8 +209,10 @@ class TextMerge {
         joined[joined.length - 1] = { atoms: hull(last.atoms, region.atoms), at: hull(last.at, region.at) }
       } else joined.push(region)
     }
-    const runs = align(this.#expected, this.#lines.merged)
-    return joined.map((region) => ({ ...region, at: hull(region.at, shifted(this.#expectedOf(region.atoms), runs)) }))
+    return joined.map((region) => ({
+      ...region,
+      at: hull(region.at, shifted(this.#expectedOf(region.atoms), this.#runs)),
+    }))
   }
 
   #expectedOf([start, end]: Span): Span {

@@ -7,6 +7,7 @@ import { history } from './history.ts'
 import { memory } from './memory.ts'
 import { notifications } from './notifications.ts'
 import { puts } from './puts.ts'
+import { returns } from './returns.ts'
 import { transactions } from './transactions.ts'
 
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
@@ -15,6 +16,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   keystrokes,
   memory,
   notifications,
+  returns,
   history,
 }
 

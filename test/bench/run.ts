@@ -2,6 +2,7 @@
  * `npm run bench`: prints ratios against plain peers measured in the same run, for the machine is shared and noisy.
  * `npm run bench -- puts keystrokes` runs only the sections named.
  */
+import { detection } from './detection.ts'
 import { keystrokes } from './keystrokes.ts'
 import { history } from './history.ts'
 import { memory } from './memory.ts'
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   memory,
   notifications,
   returns,
+  detection,
   history,
 }
 

@@ -53,6 +53,7 @@ async function cpuOfTyping(): Promise<number> {
       judge: new ReturnJudge(core.storage, core.environment),
       departures: new Departures(),
       formerClients: new Map(),
+      keeper: { keep: () => undefined, bytes: () => 0 },
       maxDepth: 64,
       limits: DEFAULT_SYNC_LIMITS,
       environment: systemEnvironment,

@@ -250,25 +250,31 @@ describe('compaction of a log', () => {
 })
 
 describe('a crash', () => {
-  it('[HIST-4] [OPS-6] at any step leaves every content as it was, and the next run finishes', async () => {
-    await typeLog(2 * BLOCK_VERSIONS + 40, { restEvery: 90 })
-    const before = await facts()
-    const contents = await contentsAt(before.map((one) => one.version))
-    core.environment.jump(2 * DAY_MS)
-    for (let step = 1; ; step++) {
-      const broken = failingAt(core.storage, step)
-      startCompactor(broken.storage)
-      const code = await codeOf(compactor.compact(DOC).then(() => Promise.reject(new ParleyError('internal', 'done'))))
-      await compactor.stop()
-      const kept = await facts()
-      for (const { version } of kept) {
-        expect(await contentAt(core.storage, DOC, 'text', version)).toBe(contents.get(version))
+  it(
+    '[HIST-4] [OPS-6] at any step leaves every content as it was, and the next run finishes',
+    { timeout: 60_000 },
+    async () => {
+      await typeLog(2 * BLOCK_VERSIONS + 40, { restEvery: 90 })
+      const before = await facts()
+      const contents = await contentsAt(before.map((one) => one.version))
+      core.environment.jump(2 * DAY_MS)
+      for (let step = 1; ; step++) {
+        const broken = failingAt(core.storage, step)
+        startCompactor(broken.storage)
+        const code = await codeOf(
+          compactor.compact(DOC).then(() => Promise.reject(new ParleyError('internal', 'done'))),
+        )
+        await compactor.stop()
+        const kept = await facts()
+        for (const { version } of kept) {
+          expect(await contentAt(core.storage, DOC, 'text', version)).toBe(contents.get(version))
+        }
+        if (code === 'internal') break
+        expect([code, broken.failed()]).toEqual(['storage-unavailable', true])
       }
-      if (code === 'internal') break
-      expect([code, broken.failed()]).toEqual(['storage-unavailable', true])
-    }
-    expect((await facts()).length).toBeLessThan(before.length / 10)
-  })
+      expect((await facts()).length).toBeLessThan(before.length / 10)
+    },
+  )
 })
 
 /** A storage whose n-th write for a compaction fails. */

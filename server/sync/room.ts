@@ -298,7 +298,10 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   #show({ version, update }: CommittedUpdate): void {
     const messages = slices(update).map((slice): ServerMessage => ({ type: 'update', update: slice }))
-    for (const member of [...this.#members]) {
+    // The author last: to it this is only the confirmation, and each write to a socket keeps the others waiting.
+    const isAuthor = (member: Member): boolean => member.presence?.writing.has(version) === true
+    const members = [...this.#members]
+    for (const member of [...members.filter((one) => !isAuthor(one)), ...members.filter(isAuthor)]) {
       if (member.step({ type: 'committed', version }).do !== 'show' || isSilent(member, version)) continue
       for (const message of messages) member.send(message)
       this.#returns.sent(member, version)

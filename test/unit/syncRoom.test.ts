@@ -233,6 +233,21 @@ describe('an update', () => {
     expect(shown.every((frame) => frame === shown[0])).toBe(true)
   })
 
+  it('[SYNC-2] reaches others before its author, for whom it is only the confirmation', async () => {
+    const { live } = setUp()
+    const order: string[] = []
+    const clients = [await live('alice'), await live('bob'), await live('carol')]
+    for (const [index, client] of clients.entries()) {
+      vi.spyOn(client, 'write').mockImplementation((_frame, taken) => {
+        order.push(['alice', 'bob', 'carol'][index] ?? '')
+        taken()
+      })
+    }
+    clients[0]?.send(frames.update(typed(1, 'hello')))
+    await settled()
+    expect(order).toEqual(['bob', 'carol', 'alice'])
+  })
+
   it('[SYNC-2] by REST is shown like any other', async () => {
     const { replica, live } = setUp()
     const alice = await live('alice')

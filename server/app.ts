@@ -12,6 +12,7 @@ import type { Config } from './config.ts'
 import { ConflictResolver } from './conflicts/resolve.ts'
 import { ReturnJudge } from './conflicts/returns.ts'
 import { conflictRoutes } from './conflicts/routes.ts'
+import { ValidityWatch } from './conflicts/validityWatch.ts'
 import { Committer } from './documents/commit.ts'
 import { contentRoutes } from './documents/contentRoutes.ts'
 import { LeftBehind } from './documents/leftBehind.ts'
@@ -165,6 +166,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     limits,
     committer,
     replicas,
+    turns,
     reader,
     locks,
     lines,
@@ -252,10 +254,11 @@ async function createLive({ config, environment, storage, core, access, app, pub
   upgrades.add(syncEndpoint(sync, core.limits))
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
   const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
+  const validity = new ValidityWatch({ storage, ...core, environment, onUnexpected })
   const compactor = startCompactor(config, environment, storage, app)
   const prunings = startPrunings(config, environment, storage)
   await leftBehind.start()
-  return { feed, hub, rooms, sync, upgrades, keeper, leftBehind, compactor, prunings }
+  return { feed, hub, rooms, sync, upgrades, keeper, leftBehind, validity, compactor, prunings }
 }
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
@@ -336,6 +339,7 @@ async function stop(
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
         await live.rooms.settled()
         await live.leftBehind.close()
+        await live.validity.close()
       },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },

@@ -1,4 +1,4 @@
-import type { Content, Kind, Range } from '../content/content.ts'
+import type { Content, Kind, Range, Violation } from '../content/content.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 
 export const CONFLICT_KINDS = ['stale-write', 'concurrent-edit', 'invalid-merge'] as const
@@ -100,7 +100,9 @@ export interface ConflictRecord {
   readonly places: readonly Place[]
   /** Set for `concurrent-edit`. */
   readonly live?: LiveFacts
-  /** Whether `merged` takes every change of both sides; of a `concurrent-edit` it never does for certain. */
+  /** Set for `invalid-merge`: what the content breaks, the first so many. */
+  readonly violations?: readonly Violation[]
+  /** Whether `merged` takes every change of both sides; of a live merge it never does for certain. */
   readonly clean: boolean
   readonly state: ConflictState
   readonly proposals: readonly Proposal[]

@@ -190,8 +190,9 @@ export class ConflictResolver {
   ): Promise<Content | null> {
     const { storage } = this.#parts
     const { live } = record
+    const seen = live?.seen ?? (record.kind === 'invalid-merge' ? record.incoming.version : null)
     // Who looked at a version before the merge has not seen its places.
-    if (live && baseVersion < live.seen && way.use !== 'content') return null
+    if (seen !== null && baseVersion < seen && way.use !== 'content') return null
     const target = live
       ? liveTargetOf(await liveSides(storage, record, live), live, lookedAt, way)
       : record.kind === 'invalid-merge'
@@ -239,11 +240,12 @@ export class ConflictResolver {
   }
 
   /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
-  #merged({ replica, head }: Round, wanted: Wanted): Content | null {
+  #merged({ record, replica, head }: Round, wanted: Wanted): Content | null {
     const merged = merge(wanted.lookedAt, replica.content(), wanted.content)
     if (!merged.clean) return null
-    // What stands may break the schema (CONF-8); leaving it as it is writes nothing.
-    if (contentEquals(merged.content, replica.content()) && wanted.use === 'merged') return merged.content
+    // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
+    const isKept = wanted.use === 'merged' && record.kind !== 'invalid-merge'
+    if (isKept && contentEquals(merged.content, replica.content())) return merged.content
     this.#assertKeepable(merged.content, head)
     assertValid(head.schema, merged.content)
     return merged.content

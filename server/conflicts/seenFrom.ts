@@ -4,7 +4,7 @@ import type { Version } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
 import { lookedAt, overlapsOf } from './concurrentEdit.ts'
 import type { ConflictRecord, Sides } from './conflict.ts'
-import { liveSides, sidesOf } from './show.ts'
+import { liveSides, sidesOf, standing } from './show.ts'
 import { refreshed } from './staleWrite.ts'
 
 /** A conflict as it looks from a newer version, with what was worked out for that (SPEC RES-1, RES-4). */
@@ -25,14 +25,11 @@ export async function seenFrom(
     const merged = { clean: false, content: newer.content, overlaps }
     return { record: lookedAt(record, record.live, newer.version, overlaps), known: { sides, merged } }
   }
-  const { base, incoming, current } = await sidesOf(storage, record)
+  const kept = await sidesOf(storage, record)
   if (record.kind === 'invalid-merge') {
-    const merged = merge(base, current, incoming)
-    return {
-      record: { ...record, revision: record.revision + 1 },
-      known: { sides: { base, current, incoming }, merged },
-    }
+    return { record: { ...record, revision: record.revision + 1 }, known: { sides: kept, merged: standing(kept) } }
   }
+  const { base, incoming } = kept
   const sides = { base, current: newer.content, incoming }
   const merged = merge(base, newer.content, incoming)
   return { record: refreshed(record, { version: newer.version, merge: merged }), known: { sides, merged } }

@@ -1,5 +1,5 @@
 import { attributeLines, attributePointers, type AttributedEffect } from '../content/attribution.ts'
-import type { Content, JsonValue, Kind, Value } from '../content/content.ts'
+import type { Content, JsonValue, Kind, Value, Violation } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../content/merge.ts'
@@ -43,6 +43,7 @@ export interface ShownConflict {
   closedAt: string | null
   closedBy: string | null
   closedComment: string | null
+  violations?: readonly Violation[]
   base: ShownSide
   current: ShownSide
   incoming: ShownSide
@@ -99,6 +100,7 @@ export async function showConflict(
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
   return {
     ...outline,
+    ...(record.violations ? { violations: record.violations } : {}),
     base: { ...outline.base, authors: history.baseAuthors, ...shown(sides.base) },
     current: { ...outline.current, authors: currentAuthors(record, history), ...shown(sides.current) },
     incoming: { ...outline.incoming, ...shown(sides.incoming) },
@@ -116,8 +118,12 @@ export async function showConflict(
 async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
   if (record.live) return workOutLive(storage, record, record.live)
   const sides = await sidesOf(storage, record)
-  return { sides, merged: merge(sides.base, sides.current, sides.incoming) }
+  const isInvalid = record.kind === 'invalid-merge'
+  return { sides, merged: isInvalid ? standing(sides) : merge(sides.base, sides.current, sides.incoming) }
 }
+
+/** Of an `invalid-merge`: its incoming side stands already, and breaks the schema. */
+export const standing = ({ incoming }: Sides): Merge => ({ clean: false, content: incoming, overlaps: [] })
 
 async function workOutLive(
   storage: Storage,
@@ -213,8 +219,12 @@ function showEntries(entries: readonly EntryEffect[], kind: Kind): object[] {
   return shown
 }
 
-/** Who wrote what the returning client did not know; for a refused write that is everything in between. */
-function currentAuthors(record: ConflictRecord, { between }: History): string[] {
+/**
+ * Who wrote what the returning client did not know; for a refused write that is everything in between. Base and current
+ * of an `invalid-merge` are one.
+ */
+function currentAuthors(record: ConflictRecord, { baseAuthors, between }: History): string[] {
+  if (record.kind === 'invalid-merge') return baseAuthors
   const own = new Set(record.live?.own)
   return distinctAuthors(between.filter((entry) => !own.has(entry.version)))
 }

@@ -37,3 +37,10 @@ export function setMember(object: JsonObject, key: string, value: JsonValue): vo
 /** SPEC `Value` of what may be absent. */
 export const toValue = (value: JsonValue | undefined): Value =>
   value === undefined ? { present: false } : { present: true, value }
+
+/** One place where a content breaks its schema. */
+export interface Violation {
+  /** RFC 6901 pointer into the content. */
+  readonly pointer: string
+  readonly message: string
+}

@@ -15,6 +15,7 @@ import type { Committer } from './commit.ts'
 import type { Head, Settings } from './document.ts'
 import { formatEtag } from './etag.ts'
 import { assertPassesLock, passOf, type LineLength } from './lockGuard.ts'
+import { openInvalidMerge, validAgain } from './openConflicts.ts'
 import { contentAt } from './past.ts'
 import { carryOut, type Plan } from './plan.ts'
 import type { Replica } from './replica.ts'
@@ -51,9 +52,15 @@ export class LifecyclePlanner {
 
   /**
    * A change of settings (SPEC DOC-7); the outcome is the head after it, the present one where nothing differs.
-   * A stale base is always refused: settings cannot be merged, and no conflict is opened for them.
+   * A stale base is always refused: settings cannot be merged, and no conflict is opened for them. Another schema is one
+   * that the content keeps, so it ends the conflict over what broke the last one (CONF-8).
    */
-  settings({ author, intent, lockToken }: Change, wanted: Partial<Settings>, replica: Replica, at: number): Plan<Head> {
+  async settings(
+    { author, intent, lockToken }: Change,
+    wanted: Partial<Settings>,
+    replica: Replica,
+    at: number,
+  ): Promise<Plan<Head>> {
     const head = replica.appliedHead
     const base = baseOf(intent, head, this.#storage.epoch)
     const schema = wanted.schema ?? null
@@ -66,6 +73,8 @@ export class LifecyclePlanner {
     assertValid(schema, replica.content())
     const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
     const isUnchanged = isSame(head, settings)
+    const isJudged = !isUnchanged && wanted.schema !== undefined
+    const broken = isJudged ? await openInvalidMerge(this.#storage, head.id) : null
     const pass = passOf(lockToken)
     return {
       replica,
@@ -73,9 +82,8 @@ export class LifecyclePlanner {
       outcome: isUnchanged ? head : { ...replica.headAfter({ author, at }), ...settings },
       stage: isUnchanged ? null : () => replica.stageSettings(settings, { author, at, origin: 'settings', pass }),
       pass,
-      conflicts: [],
+      ...validAgain(broken, { by: author, at }),
       contents: new Map(),
-      events: [],
     }
   }
 

@@ -74,6 +74,30 @@ export async function supersede(
   return { conflicts, events }
 }
 
+/**
+ * The open `invalid-merge` of a document, of which there is one (SPEC CONF-8). Call it in the document's turn.
+ */
+export async function openInvalidMerge(storage: Storage, document: DocumentId): Promise<ConflictRecord | null> {
+  const found = await storage.conflicts({
+    patterns: [{ exact: document }],
+    statuses: ['open'],
+    kinds: ['invalid-merge'],
+    before: null,
+    limit: 1,
+  })
+  return found[0] ?? null
+}
+
+/** Closes it because the content is valid now, as parts of an act; `by` made it so. Nothing where there is none. */
+export function validAgain(
+  open: ConflictRecord | null,
+  { by, at }: { readonly by: PrincipalId; readonly at: number },
+): { conflicts: ConflictWrite[]; events: NewEvent[] } {
+  if (open === null) return { conflicts: [], events: [] }
+  const record = closed(open, { status: 'superseded', closedAt: at, closedBy: by, comment: null })
+  return { conflicts: [{ op: 'update', record }], events: [conflictSuperseded(record)] }
+}
+
 /** `contentAt` that remembers its last answer: conflicts that follow each other often have the same base. */
 function lastContentAt(storage: Storage): (id: DocumentId, kind: Kind, version: Version) => Promise<Content> {
   let last: { readonly version: Version; readonly content: Content } | null = null

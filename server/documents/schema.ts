@@ -2,17 +2,10 @@ import { createContext, Script } from 'node:vm'
 import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import { LRUCache } from 'lru-cache'
 import { RE2JS } from 're2js'
-import type { Content } from '../content/content.ts'
+import type { Content, Violation } from '../content/content.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { JsonSchema } from './document.ts'
-
-/** One place where a content breaks its schema. */
-export interface Violation {
-  /** RFC 6901 pointer into the content. */
-  readonly pointer: string
-  readonly message: string
-}
 
 /** Compiled schemas kept; one takes some 10 KB, and few documents have schemas of their own. */
 const COMPILED_SCHEMAS = 500

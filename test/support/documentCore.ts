@@ -44,6 +44,7 @@ export interface DocumentCore {
   readonly reader: DocumentReader
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
+  readonly turns: Turns<DocumentId>
   create(document: string, content: Content): Promise<WriteResult>
   write(document: string, content: Content, base: WriteBase, by?: PrincipalId): Promise<WriteResult>
   remove(document: string): Promise<unknown>
@@ -88,6 +89,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     reader: new DocumentReader(storage, replicas),
     writer,
     lifecycle,
+    turns,
     create: (document, content) =>
       writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, {
         author: ALICE,

@@ -1,0 +1,256 @@
+import type { Content, Violation } from '../content/content.ts'
+import type { Committer } from '../documents/commit.ts'
+import type { Head, JsonSchema } from '../documents/document.ts'
+import { openInvalidMerge, validAgain } from '../documents/openConflicts.ts'
+import { contentAt } from '../documents/past.ts'
+import type { Replica } from '../documents/replica.ts'
+import type { Replicas } from '../documents/replicas.ts'
+import { violationsOf } from '../documents/schema.ts'
+import { invariant } from '../foundation/assert.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import type { DocumentId, Version } from '../foundation/ids.ts'
+import { ParleyError, problemKind } from '../foundation/problems.ts'
+import { yieldTurn, type Turns } from '../foundation/turns.ts'
+import { conflictDetected } from '../notifications/events.ts'
+import type { Act, Committed, Storage } from '../storage/storage.ts'
+import type { ConflictRecord } from './conflict.ts'
+import { newConflictId } from './ids.ts'
+import { findBreak, invalidMerge, seenAgain, sufficesToTakeBack, type Break } from './validity.ts'
+
+/** SPEC CONF-8: a document is not judged more often. */
+export const CHECK_INTERVAL_MS = 250
+/** SPEC CONF-8: content is invalid for so long before anybody is told. */
+export const GRACE_MS = 2_000
+/** Nor is it judged for more than a twentieth of the time: a schema may take up to two seconds of everybody's. */
+const REST_FACTOR = 20
+/** Where to look for the broken entry longer than this, the search makes do with what it has. */
+const MAX_SEARCH_MS = 500
+/** Storage that refuses is asked again after this time. */
+const RETRY_MS = 1_000
+
+export interface ValidityParts {
+  readonly storage: Storage
+  readonly replicas: Replicas
+  readonly committer: Committer
+  readonly environment: Environment
+  readonly turns: Turns<DocumentId>
+  /** Told of errors that are bugs. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/** A document that was written a moment ago, or is invalid and nobody was told yet. */
+interface Watch {
+  readonly document: DocumentId
+  /** Written since it was judged. */
+  isDue: boolean
+  /** Since when its content has been invalid (monotonic), and the version that was found so first. */
+  spell: { readonly sinceMs: number; readonly version: Version } | null
+  timer: Timer | null
+}
+
+/** What a document turned out to be at one moment. */
+interface Judged {
+  readonly head: Head
+  readonly schema: JsonSchema
+  readonly content: Content
+  readonly violations: readonly Violation[]
+}
+
+/** The conflicts, contents and events of an act; null where there is nothing to store. */
+type Parts = Pick<Act, 'conflicts' | 'events'> | null
+
+/**
+ * Opens, refreshes and ends the conflict of a document whose content live edits made break its schema (SPEC CONF-8).
+ * It watches the documents that are being written, and forgets each when it has been judged and stays as it is: so
+ * there are never more than are written within a moment, or are in their first two seconds of being invalid.
+ */
+export class ValidityWatch {
+  readonly #parts: ValidityParts
+  readonly #watches = new Map<DocumentId, Watch>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #stopListening: () => void
+  #isClosed = false
+
+  constructor(parts: ValidityParts) {
+    this.#parts = parts
+    this.#stopListening = parts.storage.onCommitted((committed) => this.#notice(committed))
+  }
+
+  /** How many documents are watched. */
+  get size(): number {
+    return this.#watches.size
+  }
+
+  /** Judges nothing from now on; resolves once what is being judged is done. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#stopListening()
+    for (const watch of this.#watches.values()) watch.timer?.cancel()
+    this.#watches.clear()
+    await Promise.all(this.#running)
+  }
+
+  /** Every entry counts, for those of REST end what live ones began; each of those paid for a judgement already. */
+  #notice({ heads }: Committed): void {
+    for (const { id, schema, deletedAt } of heads) {
+      if (schema === null || deletedAt !== null) continue
+      const known = this.#watches.get(id)
+      if (known) {
+        known.isDue = true
+        continue
+      }
+      const watch: Watch = { document: id, isDue: true, spell: null, timer: null }
+      this.#watches.set(id, watch)
+      this.#restFor(watch, CHECK_INTERVAL_MS)
+    }
+  }
+
+  #restFor(watch: Watch, ms: number): void {
+    if (this.#isClosed) return
+    watch.timer = this.#parts.environment.after(ms, () => {
+      if (!watch.isDue && watch.spell === null) {
+        this.#watches.delete(watch.document)
+        return
+      }
+      const running: Promise<void> = this.#run(watch).finally(() => this.#running.delete(running))
+      this.#running.add(running)
+    })
+  }
+
+  /** Never rejects. */
+  async #run(watch: Watch): Promise<void> {
+    watch.isDue = false
+    try {
+      const judgedMs = await this.#check(watch)
+      this.#restFor(watch, Math.max(CHECK_INTERVAL_MS, judgedMs * REST_FACTOR))
+    } catch (problem) {
+      if (!(problem instanceof ParleyError)) this.#parts.onUnexpected(problem)
+      if (problem instanceof ParleyError && problemKind(problem.code).retryable) watch.isDue = true
+      else watch.spell = null
+      this.#restFor(watch, RETRY_MS)
+    }
+  }
+
+  /** Answers how long the judgement took. */
+  async #check(watch: Watch): Promise<number> {
+    const { replicas, turns } = this.#parts
+    const lease = await replicas.lease(watch.document)
+    if ('absent' in lease) {
+      watch.spell = null
+      return 0
+    }
+    try {
+      return await turns.take(watch.document, () => this.#judge(watch, lease.replica))
+    } finally {
+      lease.release()
+    }
+  }
+
+  async #judge(watch: Watch, replica: Replica): Promise<number> {
+    const { environment } = this.#parts
+    if (replica.ended) throw replica.ended
+    const head = replica.appliedHead
+    if (head.schema === null || head.deletedAt !== null) {
+      watch.spell = null
+      return 0
+    }
+    const content = replica.content()
+    const beganMs = environment.monotonicMs()
+    const violations = violationsOf(head.schema, content)
+    const judgedMs = environment.monotonicMs() - beganMs
+    await replica.whenCommitted(head.version)
+    await this.#commit(watch, await this.#decide(watch, { head, schema: head.schema, content, violations }))
+    return judgedMs
+  }
+
+  async #decide(watch: Watch, judged: Judged): Promise<Parts> {
+    const { storage, environment } = this.#parts
+    const { head, violations } = judged
+    const open = await openInvalidMerge(storage, head.id)
+    if (violations.length === 0) {
+      watch.spell = null
+      return validAgain(open, { by: head.updatedBy, at: environment.now() })
+    }
+    if (open !== null) {
+      watch.spell = null
+      return this.#refresh(open, judged)
+    }
+    watch.spell ??= { sinceMs: environment.monotonicMs(), version: head.version }
+    if (environment.monotonicMs() - watch.spell.sinceMs < GRACE_MS) return null
+    const parts = await this.#open(judged, watch.spell.version)
+    // Once it is on disk the next judgement finds it; until then the two seconds are over.
+    if (parts === null) watch.spell = null
+    return parts
+  }
+
+  async #refresh(open: ConflictRecord, judged: Judged): Promise<Parts> {
+    const { current, incoming } = open
+    invariant(current.version !== null && incoming.version !== null, 'its sides are versions of the log')
+    const reach = await this.#reach({ before: current.version, after: incoming.version }, judged)
+    const record = seenAgain(open, reach, judged.violations)
+    return record && { conflicts: [{ op: 'update', record }], events: [] }
+  }
+
+  async #open(judged: Judged, invalid: Version): Promise<Parts> {
+    const { environment } = this.#parts
+    const { head, violations } = judged
+    const found = await this.#search(judged, invalid)
+    if (await this.#isDismissed(head, found)) return null
+    const incoming = await this.#reach(found, judged)
+    const id = newConflictId(environment)
+    const record = invalidMerge({ id, at: environment.now(), head, found, incoming, violations })
+    return { conflicts: [{ op: 'insert', record }], events: [conflictDetected(record)] }
+  }
+
+  #search({ head, schema }: Judged, invalid: Version): Promise<Break> {
+    const { storage, environment } = this.#parts
+    const beganMs = environment.monotonicMs()
+    return findBreak(
+      {
+        isEnough: () => environment.monotonicMs() - beganMs > MAX_SEARCH_MS,
+        isValidAt: async (version) => {
+          await yieldTurn()
+          return violationsOf(schema, await contentAt(storage, head.id, head.kind, version)).length === 0
+        },
+        rowAt: async (version) => {
+          const row = await storage.versionAt(head.id, version)
+          if (row === null) throw new ParleyError('document-damaged', `The log of ${head.id} lacks version ${version}.`)
+          return row
+        },
+      },
+      head.firstVersion,
+      invalid,
+    )
+  }
+
+  /** Up to which version what is to be taken back reaches: where that one entry does not do, all that came since. */
+  async #reach({ before, after }: Pick<Break, 'before' | 'after'>, judged: Judged): Promise<Version> {
+    const { storage } = this.#parts
+    const { head, schema, content } = judged
+    if (after >= head.version) return after
+    const current = await contentAt(storage, head.id, head.kind, before)
+    const incoming = await contentAt(storage, head.id, head.kind, after)
+    const isValid = (left: Content): boolean => violationsOf(schema, left).length === 0
+    return sufficesToTakeBack({ current, incoming }, content, isValid) ? after : head.version
+  }
+
+  /** Whether somebody said of this very spell that it need not be looked at. */
+  async #isDismissed(head: Head, found: Break): Promise<boolean> {
+    const [last] = await this.#parts.storage.conflicts({
+      patterns: [{ exact: head.id }],
+      statuses: ['dismissed'],
+      kinds: ['invalid-merge'],
+      before: null,
+      limit: 1,
+    })
+    return last?.incarnation === head.incarnation && found.before < (last.incoming.version ?? 0)
+  }
+
+  async #commit(watch: Watch, parts: Parts): Promise<void> {
+    if (parts === null || parts.conflicts.length === 0) return
+    const { committer, environment } = this.#parts
+    const result = await committer.commit([], { at: environment.now(), ...parts, contents: new Map() })
+    // Another node was faster; what it left is looked at next time.
+    if (result.status !== 'committed') watch.isDue = true
+  }
+}

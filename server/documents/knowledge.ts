@@ -140,6 +140,7 @@ function seeIdsOf(update: Uint8Array, see: (id: Y.ID | null) => void): void {
   if (update.length === 0) return
   const { structs, ds } = Y.decodeUpdate(update)
   for (const struct of structs) {
+    if (struct.id.clock > 0) see(Y.createID(struct.id.client, struct.id.clock - 1))
     if (!(struct instanceof Y.Item)) continue
     see(struct.origin)
     see(struct.rightOrigin)

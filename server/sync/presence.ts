@@ -67,6 +67,8 @@ export class Presence {
   #held: Uint8Array[] = []
   #heldBytes = 0
   readonly #heldClocks = new Map<number, number>()
+  /** Yjs clients whose edits it has brought that no session used. */
+  readonly #handedOn = new Set<number>()
 
   constructor(nowMs: number) {
     this.joinedMs = nowMs
@@ -125,9 +127,25 @@ export class Presence {
     if (this.#state.name === 'arriving') this.#state.deletes ??= deletes
   }
 
-  /** From now on its updates are held. */
-  leave(silence: Silence | null): void {
-    this.#state = { name: 'away', knowledge: this.sight.knowledge(), silence }
+  /** From now on its updates are held, as made with this knowledge. */
+  leave(silence: Silence | null, knowledge: Knowledge): void {
+    this.#state = { name: 'away', knowledge, silence }
+  }
+
+  /**
+   * It brings edits of Yjs clients that no session uses. Where these had left a window before it came, they are edits
+   * that the browser has stored, made without what came after: answers the newest version that was sent to all of them,
+   * null for none. Of a client that left later it can be the peer, which has told it all along. Each client counts once.
+   */
+  handsOn(clients: readonly number[], windowMs: number, find: (client: number) => Earlier | null): Version | null {
+    let oldest: Version | null = null
+    for (const client of clients) {
+      const earlier = this.#handedOn.has(client) ? null : find(client)
+      this.#handedOn.add(client)
+      if (earlier && this.joinedMs - earlier.atMs >= windowMs && (oldest === null || earlier.sent < oldest))
+        oldest = earlier.sent
+    }
+    return oldest
   }
 
   /**

@@ -50,6 +50,8 @@ export interface ReturnsOptions {
   /** Sends what the session lacks since a state vector, once it is on disk. */
   catchUp(member: Member, stateVector: StateVector): void
   appliedVersion(): Version
+  /** Whether an open session uses the Yjs client id. */
+  isUsed(client: number): boolean
   /** The open sessions of the room. */
   members(): Iterable<Member>
   /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
@@ -233,21 +235,37 @@ export class Returns {
 
   #take(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
     if (presence.state !== 'present' && presence.state !== 'unasked') return this.#hold(member, presence, update)
+    const stored = presence.state === 'present' ? this.#storedIn(presence, update) : null
+    if (stored !== null) return this.#away(member, presence, update, { by: 'versions', seen: stored, own: [] })
     const { sight } = presence
     const since = sight.unseenSinceMs
     if (since === null || this.#nowMs() - since < this.#options.limits.windowMs || presence.state === 'unasked') {
       return this.#write(member, presence, update, message)
     }
-    presence.leave(null)
+    this.#away(member, presence, update, sight.knowledge())
+  }
+
+  #away(member: Member, presence: Presence, update: Uint8Array, knowledge: Knowledge): void {
+    presence.leave(null, knowledge)
     this.#hold(member, presence, update)
     this.#ask(member, presence)
+  }
+
+  /** What was sent to the page whose stored edits it brings; null where it brings none, or that was everything. */
+  #storedIn(presence: Presence, update: Uint8Array): Version | null {
+    const { departures, document, limits } = this.#options
+    const writers = [...readUpdate(update).sections]
+      .filter(([client, { structs }]) => !this.#options.isUsed(client) && endOf(structs) > this.#stateOf(client))
+      .map(([client]) => client)
+    const sent = presence.handsOn(writers, limits.windowMs, (client) => departures.find(document, client))
+    return sent !== null && sent < this.#options.appliedVersion() ? sent : null
   }
 
   /** Applies what needs no judgement, unless a lock bars it. */
   #write(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
     if (presence.state === 'away') return this.#hold(member, presence, update)
     if (!this.#options.mustWait(member)) return this.#options.apply(member, { update, message, merge: null })
-    presence.leave(this.#silence())
+    presence.leave(this.#silence(), presence.sight.knowledge())
     this.#hold(member, presence, update)
   }
 

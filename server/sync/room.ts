@@ -118,6 +118,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       apply: (member, change) => this.#guarded(member, () => this.#apply(member, change)),
       catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
       appliedVersion: () => this.replica.appliedVersion,
+      isUsed: (client) => this.#clientIds.memberOf(client) !== null,
       members: () => this.#members,
       mustWait: ({ pass }) => decide(this.replica.lock.state, { type: 'writes', pass }).do === 'refuse',
       leaveBehind: (member, left) => this.#leaveBehind(member, left),

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { toVersion } from '../../server/foundation/ids.ts'
 import { Sight } from '../../server/sync/sight.ts'
 import { LiveScene } from '../support/liveScene.ts'
@@ -123,6 +124,24 @@ describe('an edit of a connected client', () => {
     alice.connect(scene.room)
     await scene.settle()
     expect(await scene.conflicts()).toHaveLength(1)
+  })
+
+  it.each([
+    ['[CONF-6] that left a window before it came are found', WINDOW_MS, 1],
+    ['[CONF-7] that left less before it came raise nothing', WINDOW_MS - 100, 0],
+  ])('brings stored edits of a page %s', async (_, awayMs, found) => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.core.environment.advance(awayMs)
+    bob.doc.getText('content').insert(4, 'bob ')
+    alice.doc.getText('content').insert(7, ' alice')
+    await scene.settle([bob])
+    const page = await scene.join('alice', 9)
+    await scene.pass(WINDOW_MS)
+    Y.applyUpdate(page.doc, Y.encodeStateAsUpdate(alice.doc), 'stored')
+    await scene.settle()
+    expect(scene.content).toContain('alice')
+    expect(await scene.conflicts()).toHaveLength(found)
   })
 
   it('[CONF-7] a return without edits raises nothing and makes no version', async () => {

@@ -69,9 +69,16 @@ export function refuse(code: ProblemCode, reason: string): never {
  * of range, an empty struct, a forbidden key, a value JSON has no form for; `content-too-complex` past a count.
  */
 export function readUpdate(update: Uint8Array): ReadUpdate {
+  if (newest?.update === update) return newest.read
   const decoded = decode(update)
-  return { sections: sectionsOf(decoded.structs), deletes: deletesOf(decoded.ds.clients) }
+  const read = { sections: sectionsOf(decoded.structs), deletes: deletesOf(decoded.ds.clients) }
+  newest = update.length <= REMEMBERED_BYTES ? { update, read } : null
+  return read
 }
+
+/** Of keystrokes, which several look at one after the other; what a large update says takes a hundred times its bytes. */
+const REMEMBERED_BYTES = 4 * 1024
+let newest: { readonly update: Uint8Array; readonly read: ReadUpdate } | null = null
 
 function decode(update: Uint8Array): ReturnType<typeof Y.decodeUpdateV2> {
   try {

@@ -56,6 +56,7 @@ export class ReturnJudge {
     const raised = await this.#raisedOn(replica, returned.author)
     // Most of the work, for which there is time here: the merge and its judgement are one tick.
     const expectation = expectLive({ base: sides.base, current: replica.content(), incoming: sides.incoming })
+    await new Promise<void>((resolve) => setImmediate(resolve))
     const { author } = returned
     return new Merge({ sides, since: divided.prefix, own, isKept, raised, author, expectation }, this.#environment)
   }

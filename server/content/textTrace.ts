@@ -15,6 +15,8 @@ export interface Mark {
 interface Piece {
   units: number
   by: Mark | null
+  /** Of a trace that stands for several by one author: the version of the first, where `by` is the newest. */
+  since?: number
   /** Set on the trace of a newline: what stands before it was a line of its own. */
   readonly wasNewline?: true
 }
@@ -89,9 +91,9 @@ export class TextTrace {
       ...(before?.pieces.slice(before.pieces.findLastIndex(isAlive) + 1) ?? []),
       ...lines.flatMap((line) => line.pieces),
       ...(next ? leadingTraces(next) : []),
-    ].map((piece) => piece.by)
+    ].flatMap(({ by, since }) => (by ? [{ author: by.author, version: since ?? by.version }] : []))
     const found = inOrder(marks)
-    return found.length > 0 ? found : inOrder([before, ...lines].map((line) => line?.end ?? null))
+    return found.length > 0 ? found : inOrder([before, ...lines].flatMap((line) => line?.end ?? []))
   }
 
   /** Right behind the unit before the position, so before the traces of what stood between it and the next. */
@@ -202,6 +204,7 @@ function leaveTrace(line: Line, piece: number, was: Mark | null, trace: Piece): 
   const before = line.pieces[piece - 1]
   const repeats = before !== undefined && before.units === 0 && before.by?.author === trace.by?.author
   if (repeats && before.wasNewline === undefined && trace.wasNewline === undefined) {
+    if (before.by) before.since ??= before.by.version
     before.by = trace.by
     return false
   }
@@ -228,11 +231,9 @@ function leadingTraces({ pieces }: Line): readonly Piece[] {
 }
 
 /** The authors of marks, in the order of their first entries. */
-function inOrder(marks: readonly (Mark | null)[]): string[] {
+function inOrder(marks: readonly Pick<Mark, 'author' | 'version'>[]): string[] {
   const first = new Map<string, number>()
-  for (const by of marks) {
-    if (by !== null) first.set(by.author, Math.min(by.version, first.get(by.author) ?? by.version))
-  }
+  for (const { author, version } of marks) first.set(author, Math.min(version, first.get(author) ?? version))
   return [...first].sort(([, a], [, b]) => a - b).map(([author]) => author)
 }
 

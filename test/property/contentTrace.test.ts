@@ -158,6 +158,18 @@ describe('who put each character there', () => {
     )
   })
 
+  it('[HIST-6] who changed a place twice comes before who changed it in between, however the changes are joined', () => {
+    const [single, joined] = [new TextTrace('ba'), new TextTrace('ba')]
+    for (const trace of [single, joined]) {
+      trace.apply([-1, 'y'], mark(1, 'ann'))
+      trace.apply(['x'], mark(2, 'cat'))
+    }
+    single.apply([2, -1, 'y'], mark(4, 'ann'))
+    single.apply([1, -1], mark(4, 'ann'))
+    joined.apply([1, -2, 'y'], mark(4, 'ann'))
+    for (const trace of [single, joined]) expect(trace.authorsOf({ start: 1, end: 2 })).toEqual(['ann', 'cat'])
+  })
+
   it('a delta past the end is refused', () => {
     expect(() => new TextTrace('ab').apply([3, 'x'], mark(1, 'ann'))).toThrow(RangeError)
     expect(() => new TextTrace('ab').apply([1, -2], mark(1, 'ann'))).toThrow(RangeError)

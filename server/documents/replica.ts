@@ -92,6 +92,8 @@ export interface ReplicaOptions {
   readonly limits: ContentLimits
 }
 
+const KEEPS_SETTINGS = { keepsSettings: true } as const
+
 interface Waiter {
   readonly version: Version
   readonly resolve: () => void
@@ -186,7 +188,7 @@ export class Replica {
   stageContent(content: Content, authorship: Authorship): Staged | null {
     this.#assertLive()
     this.#apply(() => this.doc.transact(() => this.#view.write(content)))
-    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship)
+    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, KEEPS_SETTINGS)
   }
 
   /** An entry that changes settings only. */
@@ -227,7 +229,7 @@ export class Replica {
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
     if (this.#captured.length === 0) return this.#keepBesides(merge, settles, authorship.at)
-    const staged = this.#stage(this.headAfter(authorship), authorship)
+    const staged = this.#stage(this.headAfter(authorship), authorship, KEEPS_SETTINGS)
     const besides = merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES
     const result = await this.#committer.commit([staged], { at: authorship.at, ...besides, settles })
     if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
@@ -298,7 +300,7 @@ export class Replica {
     }
   }
 
-  #stage(head: Head, authorship: Authorship): Staged {
+  #stage(head: Head, authorship: Authorship, how: Pick<Append, 'keepsSettings'> = {}): Staged {
     const update = takeMerged(this.#captured)
     this.#headroomBytes -= update.length
     const effect = this.#view.takeEffect()
@@ -306,6 +308,7 @@ export class Replica {
     const append: Append = {
       head,
       expected: previousVersion(head.version),
+      ...how,
       ...(this.#applied.version > this.#committed.version && this.#last ? { onto: this.#last } : {}),
       ...(authorship.pass === undefined ? {} : { pass: authorship.pass }),
       entry: {

@@ -41,7 +41,7 @@ import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { shortenLocks } from './sqliteLocks.ts'
 import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteReader } from './sqliteReader.ts'
-import { SqliteWriter } from './sqliteWriter.ts'
+import { FRESH_ROWS, SqliteWriter } from './sqliteWriter.ts'
 import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
 import type {
   Act,
@@ -83,6 +83,8 @@ export interface SqliteInternals {
   readonly adaptiveLimits?: AdaptiveLimits
   /** Called with each connection of an inline writer, to emulate a full disk. */
   readonly prepareWriter?: (connection: Database.Database) => void
+  /** Instead of `FRESH_ROWS`. */
+  readonly freshRows?: number
   /** Another entry point of the writer's thread, that can load the source. */
   readonly workerUrl?: URL
   /** Instead of ending the process when the writer's thread died. */
@@ -118,14 +120,17 @@ async function startExecutor(
   internals: SqliteInternals,
   onDeath: (cause: Error) => void,
 ): Promise<BatchExecutor> {
-  const inline = new SqliteWriter(() => {
+  const { freshRows = FRESH_ROWS } = internals
+  const openInline = (): Database.Database => {
     const connection = openConnection(file)
     if (writer === 'adaptive') connection.pragma('wal_autocheckpoint = 0')
     internals.prepareWriter?.(connection)
     return connection
-  }, clock)
+  }
+  // What takes long is the thread's, where there is one.
+  const inline = new SqliteWriter(openInline, clock, writer === 'adaptive' ? Number.POSITIVE_INFINITY : freshRows)
   if (writer === 'adaptive') {
-    const work = { file, clockOffsetMs: processOffsetMs(clock) }
+    const work = { file, clockOffsetMs: processOffsetMs(clock), freshRows }
     const thread = await startThreadExecutor(work, onDeath, internals.workerUrl)
     return new AdaptiveExecutor(inline, thread, internals.adaptiveLimits)
   }

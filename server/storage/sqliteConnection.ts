@@ -36,6 +36,8 @@ export function configure(connection: Database.Database): void {
   // On macOS fsync alone leaves the data in the drive's cache; elsewhere this does nothing.
   connection.pragma('fullfsync = ON')
   connection.pragma('foreign_keys = ON')
+  // What is moved, packed or deleted is overwritten with zeros, so that a purge has no older places to look for (HIST-5).
+  connection.pragma('secure_delete = ON')
   // Savepoints keep the pages they may have to bring back; memory is the place for a few of them.
   connection.pragma('temp_store = MEMORY')
   connection.pragma(`journal_size_limit = ${WAL_BYTES}`)

@@ -132,7 +132,7 @@ function prepare(connection: Database.Database) {
     // The length of a blob stands in the head of its row, so that none is read.
     facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], FactsRow>(
       `SELECT version, sub AS author, at, origin, length(update_bytes) AS bytes
-       FROM entries JOIN principals ON principals.key = author
+       FROM single_entries JOIN principals ON principals.key = author
        WHERE document = @document AND version > @after AND version <= @upTo ORDER BY version DESC LIMIT @limit`,
     ),
     labels: connection.prepare<[{ document: number; from: number; upTo: number }], { version: number; label: string }>(
@@ -148,6 +148,8 @@ function prepare(connection: Database.Database) {
       .prepare<[{ id: string }], number | null>(
         `SELECT min(version) FROM (
            SELECT min(version) AS version FROM entries WHERE document = (SELECT key FROM documents WHERE id = @id)
+           UNION ALL
+           SELECT min(version) FROM fresh_entries WHERE document = (SELECT key FROM documents WHERE id = @id)
            UNION ALL
            SELECT min(first_version) FROM packs WHERE document = (SELECT key FROM documents WHERE id = @id))`,
       )

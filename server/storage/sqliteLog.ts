@@ -104,7 +104,7 @@ export class SqliteLogReader {
 }
 
 const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
-const LOG_RANGE = `FROM entries JOIN principals ON principals.key = author
+const LOG_RANGE = `FROM single_entries JOIN principals ON principals.key = author
   WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
 export const PACK_COLUMNS = 'last_version, first_version, checksum, updates_checksum, facts'
 

@@ -56,6 +56,8 @@ export interface ActOperation {
 
 export interface AppendRow {
   readonly expected: number
+  /** The head only goes on by a version, and whoever writes shows nothing of a lock. */
+  readonly isStep: boolean
   readonly onto: EntryMark | null
   readonly pass: PassRow
   readonly head: HeadRow
@@ -129,6 +131,7 @@ function encodeAppend(append: Append): AppendRow {
   invariant(entry.version === expected + 1, 'an entry takes the version after the expected one')
   return {
     expected,
+    isStep: append.keepsSettings === true && append.onto === undefined && !append.pass?.tokenHash,
     onto: append.onto ?? null,
     pass: encodePass(append.pass),
     head: encodeHead(head),

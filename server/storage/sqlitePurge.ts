@@ -30,33 +30,26 @@ interface Purge {
   readonly answer: number
 }
 
-/** Erases documents. Erased pages are overwritten with zeros, so that no copy of the file tells what was there. */
+/** Erases documents. */
 export class SqlitePurgeWriter {
-  readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepareWriter>
   readonly #forgetConflict: (key: number) => void
 
   /** `forgetConflict` deletes a conflict with the contents nobody else refers to. */
   constructor(connection: Database.Database, forgetConflict: (key: number) => void) {
-    this.#connection = connection
     this.#sql = prepareWriter(connection)
     this.#forgetConflict = forgetConflict
   }
 
   /** 1: the purge has begun, or something is left to erase; 0: it was refused, or nothing is left. */
   run(operation: PurgeOperation): number {
-    this.#connection.pragma('secure_delete = ON')
-    try {
-      switch (operation.op) {
-        case 'purge':
-          return this.#begin(operation)
-        case 'erase-purged':
-          return this.#erase(operation.document)
-        default:
-          return assertNever(operation)
-      }
-    } finally {
-      this.#connection.pragma('secure_delete = OFF')
+    switch (operation.op) {
+      case 'purge':
+        return this.#begin(operation)
+      case 'erase-purged':
+        return this.#erase(operation.document)
+      default:
+        return assertNever(operation)
     }
   }
 
@@ -77,6 +70,7 @@ export class SqlitePurgeWriter {
     const steps = [
       this.#sql.deletePacks,
       this.#sql.deleteEntries,
+      this.#sql.deleteFreshEntries,
       this.#sql.deleteCheckpoints,
       this.#sql.deleteLabels,
       this.#sql.deleteEvents,
@@ -151,13 +145,14 @@ function preparePurges(connection: Database.Database) {
 }
 
 function prepareErasing(connection: Database.Database) {
-  const ofLog = (table: 'entries' | 'checkpoints' | 'labels'): Database.Statement<[Purge]> =>
+  const ofLog = (table: 'entries' | 'fresh_entries' | 'checkpoints' | 'labels'): Database.Statement<[Purge]> =>
     connection.prepare<[Purge]>(
       `DELETE FROM ${table} WHERE document = @document AND version IN (
          SELECT version FROM ${table} WHERE document = @document AND version <= @version LIMIT ${ERASED_ROWS})`,
     )
   return {
     deleteEntries: ofLog('entries'),
+    deleteFreshEntries: ofLog('fresh_entries'),
     // None reaches past the purge: while it is not finished nothing of the document is packed.
     deletePacks: connection.prepare<[Purge]>(
       `DELETE FROM packs WHERE document = @document AND last_version IN (

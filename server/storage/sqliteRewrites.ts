@@ -79,6 +79,7 @@ export class SqliteRewriter {
     if (this.#sql.purge.get(document) !== undefined) return 0
     if (!isWhole || !isSame || this.#sql.pinned.all(range).some((version) => !staying.has(version))) return 0
     this.#sql.deleteEntries.run(range)
+    this.#sql.deleteFreshEntries.run(range)
     this.#sql.deletePacks.run(range)
     for (const version of this.#sql.checkpoints.all(range)) {
       if (!staying.has(version)) this.#sql.deleteCheckpoint.run(document, version)
@@ -119,7 +120,7 @@ function prepare(connection: Database.Database) {
     key: connection.prepare<[id: string], number>('SELECT key FROM documents WHERE id = ?').pluck(),
     purge: connection.prepare<[document: number]>('SELECT 1 FROM purges WHERE document = ?'),
     entry: connection.prepare<[document: number, version: number]>(
-      'SELECT 1 FROM entries WHERE document = ? AND version = ?',
+      'SELECT 1 FROM single_entries WHERE document = ? AND version = ?',
     ),
     upsertLabel: connection.prepare<[document: number, version: number, label: string]>(
       `INSERT INTO labels (document, version, label) VALUES (?, ?, ?)
@@ -128,12 +129,13 @@ function prepare(connection: Database.Database) {
     deleteLabel: connection.prepare<[document: number, version: number]>(
       'DELETE FROM labels WHERE document = ? AND version = ?',
     ),
-    versions: connection.prepare<[Range], number>(`SELECT version FROM entries WHERE ${inRange}`).pluck(),
+    versions: connection.prepare<[Range], number>(`SELECT version FROM single_entries WHERE ${inRange}`).pluck(),
     packs: connection.prepare<[document: number, after: number], PackFactsRow>(
       `SELECT ${PACK_COLUMNS} FROM packs WHERE document = ? AND last_version > ? ORDER BY last_version`,
     ),
     pinned: connection.prepare<[Range & { id: string }], number>(PINNED).pluck(),
     deleteEntries: connection.prepare<[Range]>(`DELETE FROM entries WHERE ${inRange}`),
+    deleteFreshEntries: connection.prepare<[Range]>(`DELETE FROM fresh_entries WHERE ${inRange}`),
     deletePacks: connection.prepare<[Range]>(
       'DELETE FROM packs WHERE document = @document AND last_version > @after AND last_version <= @upTo',
     ),

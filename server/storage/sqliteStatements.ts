@@ -16,6 +16,7 @@ import type {
 import { SqliteRewriter } from './sqliteRewrites.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqlitePurgeWriter } from './sqlitePurge.ts'
+import { SqliteFreshEntries } from './sqliteFresh.ts'
 import { SqliteAnswerWriter } from './sqliteAnswers.ts'
 import { SqliteWaitingWriter } from './sqliteWaiting.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
@@ -25,8 +26,8 @@ import type { Clock } from './steadyClock.ts'
 const PRUNED_EVENTS = 1000
 /** Fewer than events, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
-/** Many more principals than write at one time; a full cache starts anew. */
-const CACHED_PRINCIPALS = 10_000
+/** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
+const CACHED_KEYS = 10_000
 /** More than the free space in the pages already there, so that a full disk refuses it. */
 const PROBE_BYTES = 16 * 1024
 
@@ -38,6 +39,7 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
  */
 export class SqliteStatements {
   readonly #principals = new Map<string, number>()
+  readonly #documents = new Map<string, number>()
   readonly #sql: ReturnType<typeof prepare>
   readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
@@ -46,6 +48,7 @@ export class SqliteStatements {
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
   readonly #waiting: SqliteWaitingWriter
+  readonly #fresh: SqliteFreshEntries
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
@@ -57,11 +60,18 @@ export class SqliteStatements {
     this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
     this.#waiting = new SqliteWaitingWriter(connection)
+    this.#fresh = new SqliteFreshEntries(connection)
   }
 
-  /** To be called when anything was taken back: a principal may be gone with it. */
-  forgetPrincipals(): void {
+  /** To be called when anything was taken back: what a key was given to may be gone with it. */
+  forgetKeys(): void {
     this.#principals.clear()
+    this.#documents.clear()
+  }
+
+  /** Sorts the newest rows of the log in where they have become `many`. */
+  sortFreshEntries(many: number): void {
+    this.#fresh.sortOnce(many)
   }
 
   run(operation: SqliteOperation): SqliteResult {
@@ -138,25 +148,13 @@ export class SqliteStatements {
   }
 
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #append({ expected, onto, pass, head, entry, checkpoint, formerClients }: AppendRow): SqliteResult | null {
-    const now = this.#clock()
-    const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
-    if (!this.#moveHead({ ...head, ...pass, ...on, expected, now })) {
-      const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
-      if (!passes) return { status: 'locked', document: head.id }
-      return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }
+  #append(append: AppendRow): SqliteResult | null {
+    const { head, entry, checkpoint, formerClients } = append
+    if (!this.#stepHead(append)) {
+      const refusal = this.#moveHead(append)
+      if (refusal !== null) return refusal
     }
-    this.#sql.insertEntry.run(
-      head.id,
-      entry.version,
-      this.#principal(entry.author),
-      entry.at,
-      entry.origin,
-      entry.checksum,
-      entry.update_checksum,
-      entry.effect,
-      entry.update_bytes,
-    )
+    this.#fresh.insert(this.#document(head.id), this.#principal(entry.author), entry)
     if (checkpoint !== null) {
       const packed = packContent([head.id, entry.version], checkpoint)
       this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
@@ -167,18 +165,38 @@ export class SqliteStatements {
     return null
   }
 
-  #moveHead(head: HeadMove): boolean {
-    const statement = head.expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
-    return statement.run(head).changes === 1
+  /** What nearly every write is: of a document without a lock only version and time change. False where it is not. */
+  #stepHead({ expected, isStep, head }: AppendRow): boolean {
+    if (!isStep) return false
+    const document = this.#document(head.id)
+    const { version, updated_at: at, updated_by: by, checksum } = head
+    return this.#sql.stepHead.run(version, at, by, checksum, document, expected).changes === 1
+  }
+
+  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
+  #moveHead({ expected, onto, pass, head }: AppendRow): SqliteResult | null {
+    const now = this.#clock()
+    const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
+    const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
+    if (statement.run({ ...head, ...pass, ...on, expected, now }).changes === 1) return null
+    const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
+    if (!passes) return { status: 'locked', document: head.id }
+    return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }
   }
 
   #principal(sub: string): number {
-    const cached = this.#principals.get(sub)
-    if (cached !== undefined) return cached
-    const key = this.#sql.selectPrincipal.get(sub) ?? Number(this.#sql.insertPrincipal.run(sub).lastInsertRowid)
-    if (this.#principals.size >= CACHED_PRINCIPALS) this.#principals.clear()
-    this.#principals.set(sub, key)
-    return key
+    const { selectPrincipal, insertPrincipal } = this.#sql
+    return cached(
+      this.#principals,
+      sub,
+      () => selectPrincipal.get(sub) ?? Number(insertPrincipal.run(sub).lastInsertRowid),
+    )
+  }
+
+  /** 0, which is nobody's, for an id never used. */
+  #document(id: string): number {
+    const known = this.#documents.get(id) ?? this.#sql.selectDocument.get(id)
+    return known === undefined ? 0 : cached(this.#documents, id, () => known)
   }
 
   #content({ hash, json }: ContentJson): void {
@@ -243,6 +261,15 @@ export class SqliteStatements {
   }
 }
 
+function cached(keys: Map<string, number>, name: string, find: () => number): number {
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  if (keys.size >= CACHED_KEYS) keys.clear()
+  const key = find()
+  keys.set(name, key)
+  return key
+}
+
 type Bytes = Uint8Array
 
 function prepare(connection: Database.Database) {
@@ -260,8 +287,8 @@ interface OntoRow {
 }
 /** Two nodes may each give an entry the same version, and one of them is refused: what builds on that is, too. */
 const IS_ONTO = `(@onto_checksum IS NULL OR EXISTS (
-  SELECT 1 FROM entries JOIN principals ON principals.key = entries.author
-  WHERE entries.document = documents.key AND entries.version = @expected
+  SELECT 1 FROM single_entries AS entry JOIN principals ON principals.key = entry.author
+  WHERE entry.document = documents.key AND entry.version = @expected
     AND update_checksum = @onto_checksum AND sub = @onto_author AND at = @onto_at))`
 
 const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
@@ -283,6 +310,14 @@ function prepareLog(connection: Database.Database) {
          deleted_at = @deleted_at, checksum = @checksum
        WHERE id = @id AND version = @expected AND ${IS_ONTO} AND ${PASSES}`,
     ),
+    stepHead: connection.prepare<
+      [version: number, at: number, by: string, checksum: number, key: number, expected: number]
+    >(
+      `UPDATE documents SET version = ?, updated_at = ?, updated_by = ?, checksum = ?
+       WHERE key = ? AND version = ?
+         AND NOT EXISTS (SELECT 1 FROM locks WHERE document = documents.id AND expires_at IS NOT NULL)`,
+    ),
+    selectDocument: connection.prepare<[id: string], number>('SELECT key FROM documents WHERE id = ?').pluck(),
     selectPasses: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),
     selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
     selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
@@ -292,16 +327,12 @@ function prepareLog(connection: Database.Database) {
        VALUES ((SELECT key FROM documents WHERE id = ?), ?, ?)
        ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
     ),
-    insertEntry: connection.prepare<[string, number, number, number, number, number, number, string | null, Bytes]>(
-      `INSERT INTO entries (document, version, author, at, origin, checksum, update_checksum, effect,
-         update_bytes) VALUES (${KEY_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
     insertCheckpoint: connection.prepare<[id: string, version: number, checksum: number, content: Bytes]>(
       `INSERT INTO checkpoints (document, version, checksum, content) VALUES (${KEY_OF_ID}, ?, ?, ?)`,
     ),
     selectUpdate: connection.prepare<[id: string, version: number], { document: number; update_bytes: Bytes }>(
-      `SELECT entries.document, update_bytes FROM documents JOIN entries ON entries.document = documents.key
-       WHERE documents.id = ? AND entries.version = ? AND entries.version >= documents.first_version`,
+      `SELECT entry.document, update_bytes FROM documents JOIN single_entries AS entry ON entry.document = documents.key
+       WHERE documents.id = ? AND entry.version = ? AND entry.version >= documents.first_version`,
     ),
     upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Bytes]>(
       `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)

@@ -10,16 +10,11 @@ export interface WaitingOperation {
   readonly incarnation: string
 }
 
-/**
- * Keeps and forgets edits that wait for a lock; knows nothing of transactions. What goes is overwritten with zeros: by
- * then it stands in the log or went with its document, and a purge erases only there.
- */
+/** Keeps and forgets edits that wait for a lock; knows nothing of transactions. */
 export class SqliteWaitingWriter {
-  readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepareWrites>
 
   constructor(connection: Database.Database) {
-    this.#connection = connection
     this.#sql = prepareWrites(connection)
   }
 
@@ -30,21 +25,12 @@ export class SqliteWaitingWriter {
 
   /** Whether the edits were still waiting. */
   settle(position: number): boolean {
-    return this.#erase(() => this.#sql.deleteOne.run(position).changes === 1)
+    return this.#sql.deleteOne.run(position).changes === 1
   }
 
   /** The document is deleted. */
   forget(document: string): void {
-    if (this.#sql.any.get(document) === 1) this.#erase(() => this.#sql.deleteAll.run(document))
-  }
-
-  #erase<T>(erase: () => T): T {
-    this.#connection.pragma('secure_delete = ON')
-    try {
-      return erase()
-    } finally {
-      this.#connection.pragma('secure_delete = OFF')
-    }
+    this.#sql.deleteAll.run(document)
   }
 }
 
@@ -93,9 +79,6 @@ function prepareWrites(connection: Database.Database) {
       )
       .pluck(),
     deleteOne: connection.prepare<[position: number]>('DELETE FROM waiting_edits WHERE position = ?'),
-    any: connection
-      .prepare<[document: string], number>('SELECT 1 FROM waiting_edits WHERE document = ? LIMIT 1')
-      .pluck(),
     deleteAll: connection.prepare<[document: string]>('DELETE FROM waiting_edits WHERE document = ?'),
   }
 }

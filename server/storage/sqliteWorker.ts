@@ -10,9 +10,9 @@ import type { FromWorker, ToWorker } from './threadExecutor.ts'
 
 const port = parentPort
 invariant(port !== null, 'sqliteWorker runs as a worker thread')
-const [file, clockOffsetMs] = process.argv.slice(2)
-invariant(file !== undefined && clockOffsetMs !== undefined, 'the thread is told its file and its clock')
-const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)))
+const [file, clockOffsetMs, freshRows] = process.argv.slice(2)
+invariant(file !== undefined, 'the thread is told its file')
+const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)), Number(freshRows))
 const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {

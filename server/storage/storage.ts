@@ -107,6 +107,8 @@ export interface Append {
   readonly head: Head
   /** The version the head must have in storage for the act to stand; 0 for an id never used. */
   readonly expected: Version
+  /** Of the head only version and the marks of its last change differ from what is stored at `expected`. */
+  readonly keepsSettings?: boolean
   /**
    * The entry at `expected`, where that was not on disk yet when this one was made: it builds on that very entry, so it
    * is stale where that was refused and another took its version.

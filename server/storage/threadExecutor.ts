@@ -16,6 +16,8 @@ export interface ThreadWork {
   readonly file: string
   /** `processOffsetMs` of the storage's clock. */
   readonly clockOffsetMs: number
+  /** As of `SqliteWriter`. */
+  readonly freshRows: number
 }
 
 /**
@@ -23,11 +25,11 @@ export interface ThreadWork {
  * and the batch it had is never answered. Rejects when it cannot start.
  */
 export async function startThreadExecutor(
-  { file, clockOffsetMs }: ThreadWork,
+  { file, clockOffsetMs, freshRows }: ThreadWork,
   onDeath: (cause: Error) => void,
   url: URL = WORKER,
 ): Promise<BatchExecutor> {
-  const argv = [file, String(clockOffsetMs)]
+  const argv = [file, String(clockOffsetMs), String(freshRows)]
   const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv }), onDeath)
   await executor.ready
   return executor

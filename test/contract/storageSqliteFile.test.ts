@@ -192,3 +192,34 @@ it('a database of a newer Parley is refused, and can still be opened by that one
   tamper(file, 'DELETE FROM migrations WHERE number = 999')
   await opened(file)
 })
+
+it('[HIST-5] rows that were sorted into the log leave nothing behind where they stood before', async () => {
+  const file = newFile()
+  const storage = await opened(file, 'inline', { freshRows: 3 })
+  const secret = 'to be forgotten'
+  const update = Buffer.from(secret)
+  const first = newHead(newDocumentId())
+  const [second, third] = [after(first), after(after(first), { deletedAt: 1 })]
+  for (const head of [first, second, third]) await storage.commit(actOf(appendTo(head, { update })))
+  const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)
+  expect(rowsOf('fresh_entries')).toEqual([{ rows: 3 }])
+  await createDocument(storage, newDocumentId())
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([[{ rows: 1 }], [{ rows: 3 }]])
+  const read = await storage.entries(first.id, NOTHING, EVERYTHING, 9)
+  expect(read.map((entry) => [entry.version, Buffer.from(entry.update).toString()])).toEqual(
+    [1, 2, 3].map((version) => [version, secret]),
+  )
+  expect(await storage.purge({ ...third, firstVersion: toVersion(4) }, new Map())).toBe(true)
+  while (await storage.erasePurged(first.id));
+  await storage.close()
+  expect(readFileSync(file).includes(secret)).toBe(false)
+})
+
+function readRows(file: string, sql: string): unknown[] {
+  const connection = new Database(file, { readonly: true })
+  try {
+    return connection.prepare(sql).all()
+  } finally {
+    connection.close()
+  }
+}

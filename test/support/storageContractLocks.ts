@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { toLockHash, type DocumentId } from '../../server/foundation/ids.ts'
+import { toLockHash, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import type { LockPass } from '../../server/locks/lock.ts'
 import type { Act, LockWrite } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
@@ -14,6 +14,7 @@ import {
   newAct,
   newDocumentId,
   newEvent,
+  newHead,
 } from './storageSamples.ts'
 
 const LONG_MS = 60_000
@@ -42,6 +43,34 @@ const edit = (principal: typeof alice, tokenHash: typeof one | null = null): Loc
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 export function describeLocks(shared: SharedFixture, create: CreateFixture): void {
+  it('[LOCK-2] [WRITE-3] an entry that keeps the settings is held to version and lock like any other', async () => {
+    const { storage } = shared()
+    const first = await createDocument(storage, newDocumentId())
+    const step = (head: typeof first, pass?: LockPass): Act =>
+      actOf({ ...appendTo(head), keepsSettings: true, ...(pass ? { pass } : {}) })
+    const [second, third, fourth] = [after(first), after(after(first)), after(after(after(first)))]
+    expect(await storage.commit(step(third))).toMatchObject({ status: 'stale', version: 1 })
+    expect(await storage.commit(step(second))).toMatchObject({ status: 'committed' })
+    expect(await storage.head(first.id)).toEqual(second)
+    expect(await storage.commit(step(second))).toMatchObject({ status: 'stale', version: 2 })
+    await storage.commit(acquiring(first.id))
+    const refused = [undefined, request(null), request(two), edit(bob), edit(bob, two)]
+    for (const pass of refused) {
+      expect(await storage.commit(step(third, pass))).toEqual({ status: 'locked', document: first.id })
+    }
+    expect(await storage.commit(step(third, request(one)))).toMatchObject({ status: 'committed' })
+    expect(await storage.commit(step(fourth, edit(alice)))).toMatchObject({ status: 'committed' })
+    await storage.commit(ending(first.id, 1))
+    const last = after(fourth)
+    expect(await storage.commit(step(last))).toMatchObject({ status: 'committed' })
+    expect(await storage.head(first.id)).toEqual(last)
+    expect(await storage.commit(step(after(after(last))))).toMatchObject({ status: 'stale', version: 5 })
+    expect(await storage.commit(step(newHead(newDocumentId(), { version: toVersion(2) })))).toMatchObject({
+      status: 'stale',
+      version: 0,
+    })
+  })
+
   it('[LOCK-1] a document that was never locked is free, and a lock is held by whoever took it', async () => {
     const { storage } = shared()
     const id = newDocumentId()

@@ -44,7 +44,7 @@ export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
 export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
 
 export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
-  const row = {
+  const row: Omit<EntryRow, 'checksum'> & { checksum: number } = {
     version: entry.version,
     author: entry.author,
     at: entry.at,
@@ -52,8 +52,10 @@ export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
     update_checksum: entryChecksum(entry.update),
     effect: encodeEffect(entry.effect),
     update_bytes: exactBytes(entry.update),
+    checksum: 0,
   }
-  return { ...row, checksum: checksum(document, row) }
+  row.checksum = checksum(document, row)
+  return row
 }
 
 /** Throws `document-damaged`. */

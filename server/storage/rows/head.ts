@@ -23,7 +23,7 @@ export interface HeadRow {
 }
 
 export function encodeHead(head: Head): HeadRow {
-  const row = {
+  const row: Omit<HeadRow, 'checksum'> & { checksum: number } = {
     id: head.id,
     incarnation: head.incarnation,
     kind: head.kind,
@@ -37,8 +37,10 @@ export function encodeHead(head: Head): HeadRow {
     updated_at: head.updatedAt,
     updated_by: head.updatedBy,
     deleted_at: head.deletedAt,
+    checksum: 0,
   }
-  return { ...row, checksum: checksum(row) }
+  row.checksum = checksum(row)
+  return row
 }
 
 /** Throws `document-damaged`. */

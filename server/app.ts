@@ -9,6 +9,7 @@ import { authRoutes } from './auth/routes.ts'
 import { TokenIssuer } from './auth/tokens.ts'
 import { secretKeys, TokenVerifier } from './auth/verifier.ts'
 import type { Config } from './config.ts'
+import { OpenBound } from './conflicts/openBound.ts'
 import { ConflictResolver } from './conflicts/resolve.ts'
 import { ReturnJudge } from './conflicts/returns.ts'
 import { conflictRoutes } from './conflicts/routes.ts'
@@ -255,10 +256,11 @@ async function createLive({ config, environment, storage, core, access, app, pub
   upgrades.add(hubEndpoint(hub, { authenticate, epoch: storage.epoch }))
   const keeper = new LockKeeper({ storage, ...core, environment, onUnexpected })
   const validity = new ValidityWatch({ storage, ...core, environment, onUnexpected })
+  const openBound = new OpenBound({ storage, ...core, environment, onUnexpected })
   const compactor = startCompactor(config, environment, storage, app)
   const prunings = startPrunings(config, environment, storage)
   await leftBehind.start()
-  return { feed, hub, rooms, sync, upgrades, keeper, leftBehind, validity, compactor, prunings }
+  return { feed, hub, rooms, sync, upgrades, keeper, leftBehind, validity, openBound, compactor, prunings }
 }
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
@@ -339,7 +341,7 @@ async function stop(
         await Promise.all([live.hub.close(), live.sync.close(), readers.streams.close()])
         await live.rooms.settled()
         await live.leftBehind.close()
-        await live.validity.close()
+        await Promise.all([live.validity.close(), live.openBound.close()])
       },
     },
     { name: 'requests', deadlineMs: 3_000, run: () => closed.then(() => undefined) },

@@ -5,7 +5,6 @@ import { toPointer } from '../content/pointer.ts'
 import type { Knowledge } from '../documents/clientKnowledge.ts'
 import type { Head } from '../documents/document.ts'
 import { divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
-import { MAX_OPEN_CONFLICTS } from '../documents/openConflicts.ts'
 import type { LiveMerge, Replica } from '../documents/replica.ts'
 import { workOutReturn, type Returned } from '../documents/returned.ts'
 import { invariant } from '../foundation/assert.ts'
@@ -52,13 +51,12 @@ export class ReturnJudge {
     if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
     const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
-    const isKept = await this.#hasRoom(replica, returned.author)
     const raised = await this.#raisedOn(replica, returned.author)
     // Most of the work, for which there is time here: the merge and its judgement are one tick.
     const expectation = expectLive({ base: sides.base, current: replica.content(), incoming: sides.incoming })
     await new Promise<void>((resolve) => setImmediate(resolve))
     const { author } = returned
-    return new Merge({ sides, since: divided.prefix, own, isKept, raised, author, expectation }, this.#environment)
+    return new Merge({ sides, since: divided.prefix, own, raised, author, expectation }, this.#environment)
   }
 
   /**
@@ -75,26 +73,12 @@ export class ReturnJudge {
     for (const record of stored) raised.add(sameness(record))
     return raised
   }
-
-  /** CONF-9: so many open conflicts a principal and document; what is past that is merged as any other edit. */
-  async #hasRoom(replica: Replica, author: PrincipalId): Promise<boolean> {
-    const open = await this.#storage.conflicts({
-      patterns: [{ exact: replica.id }],
-      statuses: ['open'],
-      kinds: ['concurrent-edit'],
-      author,
-      before: null,
-      limit: MAX_OPEN_CONFLICTS,
-    })
-    return open.length < MAX_OPEN_CONFLICTS
-  }
 }
 
 interface Prepared {
   readonly sides: Returned
   readonly since: Version
   readonly own: readonly Version[]
-  readonly isKept: boolean
   /** `sameness` of what was raised before. */
   readonly raised: Set<string>
   readonly author: PrincipalId
@@ -122,7 +106,7 @@ class Merge implements LiveMerge {
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
-    const { sides, since, own, author, isKept, raised, expectation } = this.#prepared
+    const { sides, since, own, author, raised, expectation } = this.#prepared
     invariant(this.#current !== null, 'a merge is looked at before and after')
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
@@ -139,7 +123,7 @@ class Merge implements LiveMerge {
       expectation,
     })
     const nothing = { conflicts: [], contents: new Map(), events: [] }
-    if (kept === null || !isKept) return nothing
+    if (kept === null) return nothing
     const { record, contents } = kept
     // Only what makes an entry takes the replica along if it cannot be stored.
     if (head.version > this.#current.version) raised.add(sameness(record))

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
+import { newConflictId } from '../../server/conflicts/ids.ts'
+import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { OfflineScene } from '../support/offline.ts'
+import type { Answer } from '../support/server.ts'
 import type { StockClient } from '../support/stockClient.ts'
 
 let scene: OfflineScene
@@ -239,4 +242,40 @@ describe.each(ORDERS)('a client with the %s id returns', (_, alices, bobs) => {
       overlaps: [{ id: 'L2-3', base: 'two', current: 'TWO', incoming: 'zwei' }],
     })
   })
+})
+
+it('[CONF-9] past 100 open conflicts a loss is kept all the same: the oldest gives way, and everyone is told', async () => {
+  const { id, rest } = await scene.create('line')
+  const [alice, bob] = [await scene.join(id, 'alice'), await scene.join(id, 'bob')]
+  const comeBack = async (edit: string): Promise<void> => {
+    await scene.leave(alice)
+    bob.text.insert(0, 'bob ')
+    alice.text.insert(alice.text.length, edit)
+    await scene.agree(bob)
+    await scene.comeBack(alice)
+  }
+  await comeBack(' of alice')
+  const [oldest] = await scene.conflicts(id)
+  const { storage } = scene.server
+  const record = await storage.conflict(oldest.id)
+  if (!record) throw new Error('the return raised nothing')
+  const conflicts = Array.from({ length: 99 }, () => {
+    return { op: 'insert', record: { ...record, id: newConflictId(systemEnvironment) } } as const
+  })
+  await storage.commit({ at: 0, appends: [], conflicts, contents: new Map(), events: [] })
+  await comeBack(', again')
+  const items = async (status: string): Promise<Answer['body'][]> =>
+    (await rest.get(`/conflicts?document=${id}&status=${status}&limit=500`)).body.items
+  await vi.waitFor(async () => expect(await items('superseded')).toHaveLength(1))
+  const closed = (await rest.get(`/conflicts/${oldest.id}`)).body
+  expect(closed).toMatchObject({ status: 'superseded', closedBy: 'alice', incoming: { content: 'line of alice' } })
+  expect(closed.closedComment).toContain('100 newer')
+  const open = await items('open')
+  expect(open).toHaveLength(100)
+  const newest = (await rest.get(`/conflicts/${open[0].id}`)).body
+  expect(newest.incoming.content).toBe('bob line of alice, again')
+  expect((await scene.server.eventsOf(id)).slice(-2)).toEqual([
+    ['conflict.detected', expect.objectContaining({ conflict: newest.id })],
+    ['conflict.superseded', expect.objectContaining({ conflict: oldest.id, kind: 'concurrent-edit', by: 'alice' })],
+  ])
 })

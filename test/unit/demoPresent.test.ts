@@ -71,6 +71,11 @@ describe('the words of a conflict', () => {
     expect(words.proposalWords('current', 'stale-write')).toBe('keep current')
   })
 
+  it('[CONF-9] tell that offline edits gave way to newer ones, which nothing settled', () => {
+    const changes = { kind: 'concurrent-edit', status: 'superseded', closedBy: 'bob' }
+    expect(words.outcome(conflictOf(TEXT, changes), NAMES)).toBe('Superseded by newer conflicts of bob.')
+  })
+
   it('never say mine or theirs', () => {
     for (const kind of ['stale-write', 'concurrent-edit', 'invalid-merge']) {
       const conflict = conflictOf(TEXT, { kind })

@@ -85,8 +85,12 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
       return conflict.resolution === null
         ? `${closer} resolved it.`
         : `${sentence(personOf(conflict.resolution.by, names))} resolved it: ${useWords(conflict.resolution.use, conflict.kind)}.`
-    case 'superseded':
-      return `Superseded: a later change by ${conflict.closedBy === null ? 'the server' : personOf(conflict.closedBy, names)} settled it.`
+    case 'superseded': {
+      const by = conflict.closedBy === null ? 'the server' : personOf(conflict.closedBy, names)
+      // Nothing settles edits that were merged: there are too many of them.
+      const isFull = conflict.kind === 'concurrent-edit'
+      return isFull ? `Superseded by newer conflicts of ${by}.` : `Superseded: a later change by ${by} settled it.`
+    }
     case 'dismissed':
       return `${closer} dismissed it. The document stayed as it was.`
     case 'expired':

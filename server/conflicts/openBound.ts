@@ -1,0 +1,90 @@
+import type { Committer } from '../documents/commit.ts'
+import { MAX_OPEN_CONFLICTS } from '../documents/openConflicts.ts'
+import type { Environment } from '../foundation/environment.ts'
+import { toPrincipalId, type DocumentId, type PrincipalId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { Turns } from '../foundation/turns.ts'
+import { conflictSuperseded } from '../notifications/events.ts'
+import type { StoredEvent } from '../notifications/event.ts'
+import type { Committed, Storage } from '../storage/storage.ts'
+import { closed } from './staleWrite.ts'
+
+const COMMENT = `Its author has ${MAX_OPEN_CONFLICTS} newer open conflicts here.`
+
+export interface OpenBoundParts {
+  readonly storage: Storage
+  readonly committer: Committer
+  readonly environment: Environment
+  readonly turns: Turns<DocumentId>
+  /** Told of errors that are bugs. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/**
+ * Keeps the open `concurrent-edit` of a principal and document within their bound (SPEC CONF-9): the oldest gives way to
+ * a new one. A refused write past the bound can be left out, for its sender has it still; a merge cannot be refused.
+ *
+ * This comes after the act of the merge. As a part of it, it would be refused where somebody closed the oldest at that
+ * moment, and the merge with it. What a crash, a full disk or another node leaves undone the next conflict makes up for.
+ */
+export class OpenBound {
+  readonly #parts: OpenBoundParts
+  readonly #running = new Set<Promise<void>>()
+  readonly #stopListening: () => void
+
+  constructor(parts: OpenBoundParts) {
+    this.#parts = parts
+    this.#stopListening = parts.storage.onCommitted((committed) => this.#notice(committed))
+  }
+
+  /** Closes nothing that opens from now on; resolves once it is done with what opened before. */
+  async close(): Promise<void> {
+    this.#stopListening()
+    await Promise.all(this.#running)
+  }
+
+  #notice({ events }: Committed): void {
+    for (const event of events) {
+      const author = returningAuthor(event)
+      if (author === null) continue
+      const { document } = event
+      const running: Promise<void> = this.#parts.turns
+        .take(document, () => this.#makeRoom(document, author))
+        .catch((problem: unknown) => {
+          if (!(problem instanceof ParleyError)) this.#parts.onUnexpected(problem)
+        })
+        .finally(() => this.#running.delete(running))
+      this.#running.add(running)
+    }
+  }
+
+  async #makeRoom(document: DocumentId, author: PrincipalId): Promise<void> {
+    const { storage, committer, environment } = this.#parts
+    for (;;) {
+      const newestFirst = await storage.conflicts({
+        patterns: [{ exact: document }],
+        statuses: ['open'],
+        kinds: ['concurrent-edit'],
+        author,
+        before: null,
+        limit: MAX_OPEN_CONFLICTS + 1,
+      })
+      const tooMany = newestFirst[MAX_OPEN_CONFLICTS]
+      if (tooMany === undefined) return
+      const at = environment.now()
+      const record = closed(tooMany, { status: 'superseded', closedAt: at, closedBy: author, comment: COMMENT })
+      const events = [conflictSuperseded(record)]
+      const conflicts = [{ op: 'update', record }] as const
+      const result = await committer.commit([], { at, conflicts, contents: new Map(), events })
+      // Another node was faster.
+      if (result.status !== 'committed') return
+    }
+  }
+}
+
+/** Whose edits opened a `concurrent-edit`, where the event tells of that. */
+function returningAuthor({ type, data }: StoredEvent): PrincipalId | null {
+  const { kind, author } = data
+  const isOne = type === 'parley.conflict.detected' && kind === 'concurrent-edit' && typeof author === 'string'
+  return isOne ? toPrincipalId(author) : null
+}

@@ -12,7 +12,7 @@ import { carryOut, type Plan } from '../documents/plan.ts'
 import type { Replica } from '../documents/replica.ts'
 import { assertValid } from '../documents/schema.ts'
 import { assertKind, stageChange, type WriterParts } from '../documents/planWrite.ts'
-import { assertNever, invariant } from '../foundation/assert.ts'
+import { assertNever } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
 import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -23,20 +23,14 @@ import type { NewEvent } from '../notifications/event.ts'
 import type { ConflictRecord, ContentHash, Proposal, Use } from './conflict.ts'
 import { newProposalId } from './ids.ts'
 import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
+import { decided, proposed } from './proposals.ts'
 import { seenFrom } from './seenFrom.ts'
 import { liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
 import { closed } from './staleWrite.ts'
-import { targetOf, type Way } from './target.ts'
+import { invalidResolution, targetOf, type Way } from './target.ts'
 
 /** As for writes: how often a resolution is planned anew because the document moved meanwhile. */
 const MAX_ROUNDS = 8
-/** Pending proposals a conflict may hold: each keeps a content of up to 10 MiB. */
-const MAX_PENDING_PROPOSALS = 20
-/** Decided proposals kept with the conflict, as its history. */
-const MAX_PROPOSALS = 200
-
-/** Ids of overlaps named in one refusal. */
-const MAX_ERROR_CHARACTERS = 1024 * 1024
 
 /** What is asked of a conflict. */
 export type Request =
@@ -200,7 +194,7 @@ export class ConflictResolver {
         : targetOf(await sidesOf(storage, record), lookedAt, way)
     if (target.ok) return target.content
     if (target.errors === null) return null
-    throw invalid(target.errors)
+    throw invalidResolution(target.errors)
   }
 
   async #accepted(round: Round, id: ProposalId): Promise<Wanted> {
@@ -225,9 +219,11 @@ export class ConflictResolver {
     const superseded = await supersede(storage, others, { author: by, at, before, after })
     const isChange = !contentEquals(before, after)
     const headAfter = isChange ? replica.headAfter({ author: by, at }) : head
-    const decided = wanted.accepted ? decide(record, wanted.accepted, 'accepted', by, at, null) : record
+    const { accepted } = wanted
+    const accepting = accepted && decided(record, accepted, { status: 'accepted', by, at, comment: null })
     const resolution = { use: wanted.use, by, at, version: headAfter.version, comment: wanted.comment }
-    const done = { ...closed(decided, { status: 'resolved', closedAt: at, resolution }), revision: record.revision + 1 }
+    const ended = closed(accepting?.record ?? record, { status: 'resolved', closedAt: at, resolution })
+    const done = { ...ended, revision: record.revision + 1 }
     return this.#commit(round, {
       outcome: { record: done, head: headAfter, proposal: null },
       at,
@@ -255,40 +251,26 @@ export class ConflictResolver {
     const { record, by, head } = round
     if (isMoved(round)) return 'again'
     if (this.#merged(round, wanted) === null) return this.#refuseMoved(round, wanted.baseVersion)
-    assertRoomForProposal(record)
-    const at = this.#parts.environment.now()
-    const proposal: Proposal = {
-      id: newProposalId(this.#parts.environment),
-      use: wanted.use,
-      hash: contentHash(wanted.content),
-      baseVersion: wanted.baseVersion,
-      by,
-      at,
-      comment: wanted.comment,
-      status: 'pending',
-      decidedBy: null,
-      decidedAt: null,
-      decisionComment: null,
-    }
-    const kept = { ...record, proposals: [...record.proposals, proposal], revision: record.revision + 1 }
-    const { id, hash } = proposal
+    const { environment } = this.#parts
+    const { use, content, baseVersion, comment } = wanted
+    const hash = contentHash(content)
+    const at = environment.now()
+    const made = { id: newProposalId(environment), use, hash, baseVersion, by, at, comment }
+    const { record: kept, proposal } = proposed(record, made)
     return this.#commit(round, {
-      outcome: { record: kept, head, proposal: { id, content: wanted.content } },
+      outcome: { record: kept, head, proposal: { id: proposal.id, content } },
       at,
-      contents: new Map([[hash, wanted.content]]),
+      contents: new Map([[hash, content]]),
       events: [conflictProposed(kept, proposal)],
     })
   }
 
   async #reject(round: Round, id: ProposalId, comment: string | null): Promise<Outcome | 'again'> {
-    const { record, by, head } = round
-    const proposal = await this.#pending(round, id)
+    const pending = await this.#pending(round, id)
     const at = this.#parts.environment.now()
-    const decided = decide(record, proposal, 'rejected', by, at, comment)
-    const rejected = decided.proposals.find((one) => one.id === id)
-    invariant(rejected !== undefined, 'a decided proposal stays with its conflict')
-    const events = [proposalRejected(decided, rejected)]
-    return this.#commit(round, { outcome: { record: decided, head, proposal: null }, at, events })
+    const { record, proposal } = decided(round.record, pending, { status: 'rejected', by: round.by, at, comment })
+    const outcome: Outcome = { record, head: round.head, proposal: null }
+    return this.#commit(round, { outcome, at, events: [proposalRejected(record, proposal)] })
   }
 
   async #dismiss(round: Round, comment: string | null): Promise<Outcome | 'again'> {
@@ -347,7 +329,7 @@ export class ConflictResolver {
 
   async #pending({ record, shown }: Round, id: ProposalId): Promise<Proposal> {
     const proposal = record.proposals.find((one) => one.id === id)
-    if (!proposal) throw invalid([{ overlap: id, message: 'this conflict has no such proposal' }])
+    if (!proposal) throw invalidResolution([{ overlap: id, message: 'this conflict has no such proposal' }])
     if (proposal.status === 'pending') return proposal
     throw new ParleyError('proposal-closed', `The proposal was ${proposal.status} already.`, {
       extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
@@ -365,44 +347,6 @@ const isOfThePast = (record: ConflictRecord, replica: Replica): boolean =>
   record.state.status === 'expired' || record.incarnation !== replica.head.incarnation
 
 const isMoved = ({ replica, head }: Round): boolean => replica.ended !== null || replica.appliedVersion !== head.version
-
-function assertRoomForProposal({ proposals }: ConflictRecord): void {
-  const pending = proposals.filter((proposal) => proposal.status === 'pending').length
-  if (pending >= MAX_PENDING_PROPOSALS) {
-    throw new ParleyError('too-many-proposals', `At most ${MAX_PENDING_PROPOSALS} proposals can be pending.`)
-  }
-  if (proposals.length >= MAX_PROPOSALS) {
-    throw new ParleyError('too-many-proposals', `A conflict takes at most ${MAX_PROPOSALS} proposals in all.`)
-  }
-}
-
-function decide(
-  record: ConflictRecord,
-  proposal: Proposal,
-  status: 'accepted' | 'rejected',
-  by: PrincipalId,
-  at: number,
-  comment: string | null,
-): ConflictRecord {
-  const decided: Proposal = { ...proposal, status, decidedBy: by, decidedAt: at, decisionComment: comment }
-  return {
-    ...record,
-    proposals: record.proposals.map((one) => (one.id === proposal.id ? decided : one)),
-    revision: record.revision + 1,
-  }
-}
-
-function invalid(errors: readonly { readonly overlap: string; readonly message: string }[]): ParleyError {
-  const detail = `The resolution cannot be applied; \`errors\` names ${errors.length} overlap(s), choice(s) or proposal(s).`
-  return new ParleyError('invalid-resolution', detail, { extras: { errors: withinCharacters(errors) } })
-}
-
-/** The first of the errors, as far as the ids in them fit: a key in a pointer may be as long as a content. */
-function withinCharacters<T extends { readonly overlap: string }>(errors: readonly T[]): readonly T[] {
-  let roomCharacters = MAX_ERROR_CHARACTERS
-  const end = errors.findIndex(({ overlap }) => (roomCharacters -= overlap.length) < 0)
-  return end === -1 ? errors : errors.slice(0, end)
-}
 
 function expired(record: ConflictRecord): ParleyError {
   return new ParleyError('conflict-expired', `The document ${record.document} was deleted.`)

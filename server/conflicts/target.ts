@@ -5,6 +5,10 @@
 import type { Content } from '../content/content.ts'
 import { merge, mergeWith, type Choice, type ChoiceError } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
+import { ParleyError } from '../foundation/problems.ts'
+
+/** Ids of overlaps named in one refusal. */
+const MAX_ERROR_CHARACTERS = 1024 * 1024
 
 /** How a conflict shall be resolved. */
 export type Way =
@@ -42,4 +46,17 @@ export function targetOf(
     default:
       return assertNever(way)
   }
+}
+
+/** The refusal that names each of these (SPEC RES-5). */
+export function invalidResolution(errors: readonly ChoiceError[]): ParleyError {
+  const detail = `The resolution cannot be applied; \`errors\` names ${errors.length} overlap(s), choice(s) or proposal(s).`
+  return new ParleyError('invalid-resolution', detail, { extras: { errors: withinCharacters(errors) } })
+}
+
+/** The first of the errors, as far as the ids in them fit: a key in a pointer may be as long as a content. */
+function withinCharacters(errors: readonly ChoiceError[]): readonly ChoiceError[] {
+  let roomCharacters = MAX_ERROR_CHARACTERS
+  const end = errors.findIndex(({ overlap }) => (roomCharacters -= overlap.length) < 0)
+  return end === -1 ? errors : errors.slice(0, end)
 }

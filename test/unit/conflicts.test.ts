@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ConflictRecord } from '../../server/conflicts/conflict.ts'
 import { readHistory } from '../../server/conflicts/history.ts'
 import { newConflictId, newProposalId } from '../../server/conflicts/ids.ts'
+import { decided, proposed } from '../../server/conflicts/proposals.ts'
 import { closed, newStaleWrite, refreshed } from '../../server/conflicts/staleWrite.ts'
 import { isSuperseded } from '../../server/conflicts/superseded.ts'
 import { targetOf } from '../../server/conflicts/target.ts'
@@ -83,7 +84,7 @@ describe('the record of a stale write', () => {
       decidedAt: null,
       decisionComment: null,
     } as const
-    const decided = {
+    const accepted = {
       ...proposal,
       id: toProposalId('prp_2'),
       status: 'accepted',
@@ -92,11 +93,37 @@ describe('the record of a stale write', () => {
     } as const
     const bob = toPrincipalId('bob')
     const ended = closed(
-      { ...record(), proposals: [proposal, decided] },
+      { ...record(), proposals: [proposal, accepted] },
       { status: 'dismissed', closedAt: 9, closedBy: bob, comment: null },
     )
-    expect(ended.proposals).toEqual([{ ...proposal, status: 'rejected', decidedBy: bob, decidedAt: 9 }, decided])
+    expect(ended.proposals).toEqual([{ ...proposal, status: 'rejected', decidedBy: bob, decidedAt: 9 }, accepted])
     expect(ended.revision).toBe(2)
+  })
+
+  it('[RES-1] takes 20 pending proposals, and 200 in all, however many were rejected', () => {
+    const by = toPrincipalId('bob')
+    const propose = (to: ConflictRecord) => {
+      const id = toProposalId(`prp_${to.proposals.length}`)
+      return proposed(to, { id, use: 'incoming', hash: 'h', baseVersion: toVersion(2), by, at: AT, comment: null })
+    }
+    let full = record()
+    for (let n = 0; n < 20; n++) full = propose(full).record
+    expect(() => propose(full)).toThrow('20 proposals can be pending')
+    let worn = record()
+    for (let n = 0; n < 200; n++) {
+      const { record: kept, proposal } = propose(worn)
+      const rejection = { status: 'rejected', by: alice, at: AT + n, comment: 'no' } as const
+      worn = decided(kept, proposal, rejection).record
+      expect(worn.proposals[n]).toEqual({
+        ...proposal,
+        status: 'rejected',
+        decidedBy: alice,
+        decidedAt: AT + n,
+        decisionComment: 'no',
+      })
+    }
+    expect(worn.revision).toBe(401)
+    expect(() => propose(worn)).toThrow('200 proposals in all')
   })
 
   it('[CONF-4] ids sort by time and have the form the API promises', () => {

@@ -11,6 +11,7 @@ import { CHANGED } from './event.ts'
 import type { Feed } from './feed.ts'
 import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
 import { Inbox } from './inbox.ts'
+import { Outflow } from './outflow.ts'
 import { parseRequest, type SubscriptionRequest } from './request.ts'
 import type { FeedEvent, Place, Sink, Subscription } from './subscription.ts'
 
@@ -69,7 +70,6 @@ export class HubSession implements Sink {
   /** Resolves once the socket is closed. */
   readonly gone: Promise<void>
   readonly #socket: WebSocket
-  readonly #stream: Writable
   readonly #parts: SessionParts
   readonly #limits: SessionLimits
   readonly #environment: Environment
@@ -77,7 +77,7 @@ export class HubSession implements Sink {
   /** The subscriptions' ids as the client knows them, and as JSON, which every event names. */
   readonly #ids = new Map<Subscription, { readonly id: string; readonly json: string }>()
   readonly #inbox: Inbox
-  readonly #roomWaiters: (() => void)[] = []
+  readonly #outflow: Outflow
   /** Where the last event or bookmark sent has brought the client. */
   #place: Place = { sequence: toSequence(0), stamp: null }
   #bookmarkedMs: number
@@ -88,7 +88,6 @@ export class HubSession implements Sink {
   /** `stream` is what the socket writes to. */
   constructor(socket: WebSocket, stream: Writable, parts: SessionParts) {
     this.#socket = socket
-    this.#stream = stream
     this.#parts = parts
     this.#limits = parts.limits
     this.#environment = parts.environment
@@ -96,6 +95,11 @@ export class HubSession implements Sink {
     this.#state = { phase: 'waiting', deadlineMs: now + parts.limits.authenticationMs, request: null }
     this.#pingedMs = now
     this.#bookmarkedMs = now
+    const line = {
+      pendingBytes: () => socket.bufferedAmount,
+      write: (bytes: Buffer, taken?: () => void) => void stream.write(bytes, taken),
+    }
+    this.#outflow = new Outflow(line, parts.limits.bufferBytes)
     this.#inbox = new Inbox(parts.environment, { ...parts.limits, waitingBytes: 4 * parts.limits.frameBytes })
     this.gone = new Promise((resolve) => {
       socket.once('close', () => {
@@ -179,8 +183,7 @@ export class HubSession implements Sink {
   }
 
   room(): Promise<void> | null {
-    if (this.#hasRoom()) return null
-    return new Promise((resolve) => this.#roomWaiters.push(resolve))
+    return this.#outflow.room()
   }
 
   failed(subscription: Subscription, error: unknown): void {
@@ -294,19 +297,7 @@ export class HubSession implements Sink {
   /** Writes a whole frame to the network. */
   #write(frame: Buffer): void {
     if (this.#state.phase === 'ended' || this.#socket.readyState !== this.#socket.OPEN) return
-    const waiting = this.#socket.bufferedAmount + frame.length
-    if (waiting > this.#limits.bufferBytes) {
-      this.#end(TOO_SLOW, 'too-slow')
-      return
-    }
-    if (waiting <= this.#roomBytes) {
-      this.#stream.write(frame)
-      return
-    }
-    // Who waits for room does so behind a frame that left none; most leave some, and need not be heard of.
-    this.#stream.write(frame, () => {
-      if (this.#hasRoom()) this.#releaseWaiters()
-    })
+    if (!this.#outflow.write(frame)) this.#end(TOO_SLOW, 'too-slow')
   }
 
   #ping(now: number): void {
@@ -359,21 +350,8 @@ export class HubSession implements Sink {
     for (const subscription of this.#ids.keys()) subscription.close()
     this.#ids.clear()
     this.#inbox.clear()
-    this.#releaseWaiters()
+    this.#outflow.close()
     if (this.#socket.readyState === this.#socket.CLOSED) this.#cut?.cancel()
-  }
-
-  #releaseWaiters(): void {
-    for (const release of this.#roomWaiters.splice(0)) release()
-  }
-
-  /** What was missed waits in storage while more than a quarter of the buffer is taken, so live events find room. */
-  #hasRoom(): boolean {
-    return this.#socket.bufferedAmount <= this.#roomBytes
-  }
-
-  get #roomBytes(): number {
-    return this.#limits.bufferBytes / 4
   }
 
   #expired(): boolean {

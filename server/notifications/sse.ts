@@ -9,6 +9,7 @@ import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Feed } from './feed.ts'
+import { Outflow } from './outflow.ts'
 import { Progress } from './progress.ts'
 import type { SubscriptionRequest } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
@@ -146,7 +147,7 @@ class EventStream implements Sink {
   readonly #principal: Principal
   readonly #parts: EventStreamParts
   #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
-  readonly #roomWaiters: (() => void)[] = []
+  readonly #outflow: Outflow
   #ended = false
   #heartbeatMs: number
   #cut: Timer | null = null
@@ -156,6 +157,11 @@ class EventStream implements Sink {
     this.#principal = principal
     this.#parts = parts
     this.#heartbeatMs = parts.environment.monotonicMs()
+    const line = {
+      pendingBytes: () => response.writableLength,
+      write: (bytes: Buffer, taken?: () => void) => void response.write(bytes, taken),
+    }
+    this.#outflow = new Outflow(line, parts.limits.bufferBytes)
     this.gone = new Promise((resolve) => {
       response.once('close', () => {
         this.#settle()
@@ -218,8 +224,7 @@ class EventStream implements Sink {
   }
 
   room(): Promise<void> | null {
-    if (this.#ended || this.#hasRoom()) return null
-    return new Promise((resolve) => this.#roomWaiters.push(resolve))
+    return this.#outflow.room()
   }
 
   failed(_subscription: Subscription, error: unknown): void {
@@ -236,15 +241,10 @@ class EventStream implements Sink {
 
   #write(bytes: Buffer): void {
     if (this.#ended || this.#response.destroyed) return
-    if (this.#response.writableLength + bytes.length > this.#parts.limits.bufferBytes) {
-      // What waits would not be read in time either; the client asks for it again.
-      this.#settle()
-      this.#response.destroy()
-      return
-    }
-    this.#response.write(bytes, () => {
-      if (this.#roomWaiters.length > 0 && this.#hasRoom()) this.#releaseWaiters()
-    })
+    if (this.#outflow.write(bytes)) return
+    // What waits would not be read in time either; the client asks for it again.
+    this.#settle()
+    this.#response.destroy()
   }
 
   /** Lets go of everything but the connection; idempotent. */
@@ -252,15 +252,6 @@ class EventStream implements Sink {
     this.#ended = true
     this.#reading?.subscription.close()
     this.#reading = null
-    this.#releaseWaiters()
-  }
-
-  #releaseWaiters(): void {
-    for (const release of this.#roomWaiters.splice(0)) release()
-  }
-
-  /** What was missed waits in storage while more than a quarter of the buffer is taken, so live events find room. */
-  #hasRoom(): boolean {
-    return this.#response.writableLength <= this.#parts.limits.bufferBytes / 4
+    this.#outflow.close()
   }
 }

@@ -31,11 +31,11 @@ class FakeResponse extends EventEmitter {
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value)
   }
 
-  write(bytes: Buffer, callback: () => void): void {
+  write(bytes: Buffer, callback?: () => void): void {
     invariant(!this.ended && !this.destroyed, 'nothing is written after the end')
     this.reader.push(String(bytes))
     this.writableLength += bytes.length
-    this.#callbacks.push(callback)
+    if (callback) this.#callbacks.push(callback)
   }
 
   /** The network takes everything. */

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer()
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
 
 const TEXT = { base: 'one\ntwo\nthree\nfour', current: 'one\nTWO\nthree\nfour', incoming: 'one\n2\nthree\n4' }
 const JSON_SIDES = {

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { describe, expect, it } from 'vitest'
+import { expectStatus, read, stage, startConflictServer } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer()
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
 
 const TEXT = { base: 'one\ntwo', current: 'one\nTWO', incoming: 'one\n2' }
 const PATHS = ['', '/base', '/current', '/incoming', '/proposals/prp_00000000000000000000000000']

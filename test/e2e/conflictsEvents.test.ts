@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { Act, Storage } from '../../server/storage/storage.ts'
-import {
-  expectStatus,
-  read,
-  stage,
-  startConflictServer,
-  type ConflictServer,
-  type Scene,
-} from '../support/conflicts.ts'
+import { expectStatus, read, stage, startConflictServer, type Scene } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  // A test makes storage refuse, which is worth a warning elsewhere.
-  server = await startConflictServer({ PARLEY_LOG_LEVEL: 'error' })
-})
-afterAll(() => server.stop())
+// A test makes storage refuse, which is worth a warning elsewhere.
+const server = suiteServer(() => startConflictServer({ PARLEY_LOG_LEVEL: 'error' }))
 
 const JSON_SIDES = { base: { a: 1, b: 1 }, current: { a: 2, b: 2 }, incoming: { a: 3, b: 3 } }
 const ask = (by: Scene['rita'], scene: Scene, body: object) =>

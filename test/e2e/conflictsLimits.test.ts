@@ -1,16 +1,13 @@
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { contentHash } from '../../server/content/equal.ts'
 import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
 const MEBIBYTE = 1024 * 1024
 const LIMIT = 2 * MEBIBYTE
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer({ PARLEY_MAX_CONTENT_BYTES: String(LIMIT) })
-})
-afterAll(() => server.stop())
+const server = suiteServer(() => startConflictServer({ PARLEY_MAX_CONTENT_BYTES: String(LIMIT) }))
 
 const TEXT = { base: 'one\ntwo', current: 'one\nTWO', incoming: 'one\n2' }
 

@@ -1,18 +1,15 @@
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
-import { expectStatus, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { expectStatus, stage, startConflictServer } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 let aheadMs = 0
 /** A clock that can be put forward; a start prunes at once. */
 const environment: Environment = { ...systemEnvironment, now: () => Date.now() + aheadMs }
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer({ PARLEY_CONFLICT_RETENTION_DAYS: '30' }, undefined, environment)
-})
-afterAll(() => server.stop())
+const server = suiteServer(() => startConflictServer({ PARLEY_CONFLICT_RETENTION_DAYS: '30' }, undefined, environment))
 
 async function restartAfterDays(days: number): Promise<void> {
   aheadMs += days * DAY_MS

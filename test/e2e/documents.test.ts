@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
-import type { Caller } from '../support/server.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 const ids = (answer: { body: { items: { id: string }[] } }): string[] => answer.body.items.map((item) => item.id)

@@ -3,14 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
 import type { Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
 
 const TEXT = { 'content-type': 'text/plain' }
 const MERGE = { 'content-type': 'application/merge-patch+json' }

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
-import { startDocumentServer, type DocumentServer } from '../support/documents.ts'
-import type { Caller } from '../support/server.ts'
+import { startDocumentServer } from '../support/documents.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let root: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  root = await server.as('root', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const root = server.caller('root', { '*': ['admin'] })
 
 const ids = (answer: { body: { items: { id: string }[] } }): string[] => answer.body.items.map((item) => item.id)
 

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import type { Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let reader: Caller
-let stranger: Caller
 const MAX = 2_048
-beforeAll(async () => {
-  server = await startDocumentServer({ PARLEY_MAX_CONTENT_BYTES: String(MAX) })
-  alice = await server.as('alice', { '*': ['read', 'write'] })
-  reader = await server.as('reader', { '*': ['read'] })
-  stranger = await server.as('stranger', { 'elsewhere:*': ['admin'], 'doc-*': ['write', 'overwrite', 'resolve'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(() => startDocumentServer({ PARLEY_MAX_CONTENT_BYTES: String(MAX) }))
+const alice = server.caller('alice', { '*': ['read', 'write'] })
+const reader = server.caller('reader', { '*': ['read'] })
+const stranger = server.caller('stranger', { 'elsewhere:*': ['admin'], 'doc-*': ['write', 'overwrite', 'resolve'] })
 
 const TEXT = 'text/plain'
 const JSON_TYPE = 'application/json'

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { atVersion, etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { atVersion, etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import type { Answer, Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
 
 const MERGE = 'application/merge-patch+json'
 const PATCH = 'application/json-patch+json'

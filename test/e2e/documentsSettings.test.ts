@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
-import type { Caller } from '../support/server.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let root: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  root = await server.as('root', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const root = server.caller('root', { '*': ['admin'] })
 
 describe('[DOC-7] settings', () => {
   it('[DOC-7] a change is an entry and a new version, and leaves the content alone', async () => {

@@ -1,29 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
-import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { startDocumentServer, verdict, written } from '../support/documents.ts'
 import { StockClient } from '../support/stockClient.ts'
 import type { Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let ann: Caller
-let bob: Caller
-let olga: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  ann = await server.as('ann')
-  bob = await server.as('bob')
-  olga = await server.as('olga', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const ann = server.caller('ann')
+const bob = server.caller('bob')
+const olga = server.caller('olga', { '*': ['admin'] })
 
-/** A document made by olga that is written by others in turn. Answers its id. */
-async function history(first: unknown, ...writes: [by: Caller, content: unknown][]): Promise<string> {
-  const id = await server.create(first)
-  for (const [index, [by, content]] of writes.entries()) {
-    expectStatus(await by.put(`/documents/${id}`, { content, baseVersion: index + 1 }), 200)
-  }
-  return id
-}
+const history = (first: unknown, ...writes: [by: Caller, content: unknown][]): Promise<string> =>
+  written(server, first, writes)
 
 describe('versions', () => {
   it('[HIST-1] are listed newest first with author, time, origin and size, page by page', async () => {

@@ -1,22 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { DocumentId } from '../../server/foundation/ids.ts'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
-import type { Caller } from '../support/server.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let ann: Caller
-let olga: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  ann = await server.as('ann')
-  olga = await server.as('olga', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const ann = server.caller('ann')
+const olga = server.caller('olga', { '*': ['admin'] })
 
 const SECRET = 'to be forgotten'
 

@@ -1,28 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { etagOf, startDocumentServer, verdict, written } from '../support/documents.ts'
 import type { Answer, Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let ann: Caller
-let bob: Caller
-let olga: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  ann = await server.as('ann')
-  bob = await server.as('bob')
-  olga = await server.as('olga', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const ann = server.caller('ann')
+const bob = server.caller('bob')
+const olga = server.caller('olga', { '*': ['admin'] })
 
-async function history(first: unknown, writes: [by: Caller, content: unknown][], more = {}): Promise<string> {
-  const id = await server.create(first, more)
-  for (const [index, [by, content]] of writes.entries()) {
-    expectStatus(await by.put(`/documents/${id}`, { content, baseVersion: index + 1 }), 200)
-  }
-  return id
-}
+const history = (first: unknown, writes: [by: Caller, content: unknown][], more = {}): Promise<string> =>
+  written(server, first, writes, more)
 const restore = (by: Caller, id: string, body: object, headers = {}): Promise<Answer> =>
   by.post(`/documents/${id}/restore`, body, headers)
 const revert = (by: Caller, id: string, body: object, headers = {}): Promise<Answer> =>

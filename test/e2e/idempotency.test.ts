@@ -1,25 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
 import { startTestServer, type Answer, type Caller } from '../support/server.ts'
 import { waitUntil } from '../support/waitFor.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-let root: Caller
-beforeAll(async () => {
-  server = await startDocumentServer({
+const server = suiteServer(() =>
+  startDocumentServer({
     PARLEY_WEBHOOK_PRIVATE: 'true',
     PARLEY_PUBLIC_URL: 'https://parley.test',
     PARLEY_LOG_LEVEL: 'silent',
-  })
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-  root = await server.as('root', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
+  }),
+)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['admin'] })
 
 let keys = 0
 const newKey = (): string => `key-${++keys}`

@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
-import { startDocumentServer, type DocumentServer } from '../support/documents.ts'
+import { startDocumentServer } from '../support/documents.ts'
 import { checkHistory, type Observation } from '../support/linearizability.ts'
 import { seededChance } from '../support/seededChance.ts'
 import type { Answer, Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
 const CLIENTS = 8
 const WRITES = 5_000
 const DOCUMENTS = 24
 const SEED = Number(process.env['LINEARIZABILITY_SEED'] ?? 20_261_122)
 
-let server: DocumentServer
-beforeAll(async () => {
-  server = await startDocumentServer({ PARLEY_LOG_LEVEL: 'silent' })
-})
-afterAll(() => server.stop())
+const server = suiteServer(() => startDocumentServer({ PARLEY_LOG_LEVEL: 'silent' }))
 
 /** One client: chooses what to do by its own seed, and notes what it asked for, what it got, and when. */
 class Client {

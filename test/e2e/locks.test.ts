@@ -1,19 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startDocumentServer, verdict } from '../support/documents.ts'
 import { expectStatus, read, stage } from '../support/conflicts.ts'
 import type { Answer, Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-})
-afterAll(() => server.stop())
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
 
 /** Until something holds that nothing announces. */
 const waitFor = (assertion: () => Promise<void>): Promise<void> =>

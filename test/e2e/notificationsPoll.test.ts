@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { cloudEventFaults } from '../support/cloudEvents.ts'
-import { startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
+import { startTestServer, type Answer } from '../support/server.ts'
 import { WaitLimit } from '../support/waitFor.ts'
+import { suiteServer } from '../support/suite.ts'
 
 const PATH = '/conflict-notifications'
 
-let server: TestServer
-let alice: Caller
-beforeAll(async () => {
-  server = await startTestServer()
-  alice = await server.as('alice')
-})
-afterAll(() => server.stop())
+const server = suiteServer(startTestServer)
+const alice = server.caller('alice')
 
 let count = 0
 async function createDocument(prefix = 'doc'): Promise<string> {

@@ -1,20 +1,10 @@
 import * as Y from 'yjs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseDocumentId, toVersion } from '../../server/foundation/ids.ts'
-import {
-  expectStatus,
-  read,
-  stage,
-  startConflictServer,
-  type ConflictServer,
-  type Scene,
-} from '../support/conflicts.ts'
+import { expectStatus, read, stage, startConflictServer, type Scene } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer()
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
 
 const LINES = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight']
 /** The lines with some of them replaced, counted from 1. */

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { describe, expect, it } from 'vitest'
+import { expectStatus, read, stage, startConflictServer } from '../support/conflicts.ts'
 import type { Answer } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer()
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
 
 const TEXT = { base: 'a\nb\nc\nd\ne', current: 'a\nB\nc\nd\ne', incoming: 'a\nbb\nc\nd\ne' }
 

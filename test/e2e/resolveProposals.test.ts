@@ -1,18 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  expectStatus,
-  read,
-  stage,
-  startConflictServer,
-  type ConflictServer,
-  type Scene,
-} from '../support/conflicts.ts'
+import { describe, expect, it } from 'vitest'
+import { expectStatus, read, stage, startConflictServer, type Scene } from '../support/conflicts.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: ConflictServer
-beforeAll(async () => {
-  server = await startConflictServer()
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
 
 const TEXT = { base: 'a\nb\nc\nd\ne', current: 'a\nB\nc\nd\ne', incoming: 'a\nbb\nc\nd\ne' }
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/

@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
-import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { startDocumentServer, verdict } from '../support/documents.ts'
 import type { Answer, Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-beforeAll(async () => {
-  server = await startDocumentServer({ PARLEY_PUBLIC_URL: 'https://parley.test', PARLEY_LOG_LEVEL: 'silent' })
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-})
-afterAll(() => server.stop())
+const server = suiteServer(() =>
+  startDocumentServer({ PARLEY_PUBLIC_URL: 'https://parley.test', PARLEY_LOG_LEVEL: 'silent' }),
+)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
 
 const commit = (by: Caller, operations: readonly object[], headers: Record<string, string> = {}): Promise<Answer> =>
   by.post('/transactions', { operations, commit: true }, headers)

@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { atVersion, etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
-import type { Answer, Caller } from '../support/server.ts'
+import { atVersion, conflictsOf, newsOf, etagOf, startDocumentServer, verdict } from '../support/documents.ts'
+import type { Answer } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-let root: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-  root = await server.as('root', { '*': ['read', 'write', 'overwrite'] })
-})
-afterAll(() => server.stop())
-
-const conflictsOf = async (id: string): Promise<{ id: string; status: string; resolution: unknown }[]> =>
-  (await alice.get(`/conflicts?document=${id}`)).body.items
-const typesOf = async (id: string): Promise<string[]> =>
-  (await server.eventsOf(id)).map(([type]) => type).filter((type) => type !== 'document.created')
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['read', 'write', 'overwrite'] })
 
 describe('[WRITE-1] naming the base', () => {
   it('[WRITE-1] none is 428 and says how', async () => {
@@ -113,7 +102,7 @@ describe('[WRITE-1] naming the base', () => {
       expect([query, verdict(answer)]).toEqual([query, '400 invalid-request'])
     }
     expect(await read(alice, id)).toEqual({ content: 'two', version: 2 })
-    expect(await conflictsOf(id)).toEqual([])
+    expect(await conflictsOf(alice, id)).toEqual([])
   })
 
   it('[WRITE-1] refusals without a conflict tell the current tag', async () => {
@@ -161,8 +150,8 @@ describe('[WRITE-1] naming the base', () => {
     expect(verdict(await root.put('/documents/never-was', { content: 'x' }, { 'if-match': '*' }))).toBe('404 not-found')
     const only = await server.as('only', { '*': ['read', 'overwrite'] })
     expect(verdict(await only.put(`/documents/${id}`, { content: 'x' }, { 'if-match': '*' }))).toBe('403 forbidden')
-    expect(await conflictsOf(id)).toEqual([])
-    expect(await typesOf(id)).toEqual([])
+    expect(await conflictsOf(alice, id)).toEqual([])
+    expect(await newsOf(server, id)).toEqual([])
   })
 })
 
@@ -220,7 +209,7 @@ describe('[DOC-4] creating by PUT', () => {
     expect(verdict(await alice.put(`/documents/${id}`, { content: 'there' }, { 'if-none-match': '*' }))).toBe(
       '412 precondition-failed',
     )
-    expect(await conflictsOf(id)).toEqual([])
+    expect(await conflictsOf(alice, id)).toEqual([])
     const refused = await alice.put(`/documents/${id}`, { content: 'x', baseVersion: 0 })
     expect(verdict(refused)).toBe('409 version-conflict')
     expect(refused.body.conflict).toMatchObject({
@@ -310,7 +299,7 @@ describe('[WRITE-2] on the current version', () => {
       expect([verdict(answer), answer.body.version, answer.headers.get('etag')]).toEqual(['200 unchanged', 1, etag])
     }
     expect((await alice.get(`/documents/${id}`)).body).toMatchObject({ version: 1, updatedBy: 'olga' })
-    expect(await typesOf(id)).toEqual([])
+    expect(await newsOf(server, id)).toEqual([])
   })
 
   it('[WRITE-2] `Prefer: return=representation` adds the document to every outcome', async () => {

@@ -1,25 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { TokenIssuer } from '../../server/auth/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { expectStatus } from '../support/conflicts.ts'
-import { etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Caller } from '../support/server.ts'
 import { waitUntil } from '../support/waitFor.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-beforeAll(async () => {
-  // Named, for a restart draws another port; and silent, for what is logged here is meant to happen.
-  server = await startDocumentServer({ PARLEY_PUBLIC_URL: 'https://parley.test', PARLEY_LOG_LEVEL: 'silent' })
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-})
-afterAll(() => server.stop())
+// Named, for a restart draws another port; and silent, for what is logged here is meant to happen.
+const server = suiteServer(() =>
+  startDocumentServer({ PARLEY_PUBLIC_URL: 'https://parley.test', PARLEY_LOG_LEVEL: 'silent' }),
+)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
 
 /** Everything of a document that a restart must not change. */
 async function everythingOf(id: string): Promise<unknown> {

@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
-import { atVersion, etagOf, startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
+import { atVersion, conflictsOf, newsOf, etagOf, startDocumentServer, verdict } from '../support/documents.ts'
 import type { Caller } from '../support/server.ts'
+import { suiteServer } from '../support/suite.ts'
 
-let server: DocumentServer
-let alice: Caller
-let bob: Caller
-let root: Caller
-beforeAll(async () => {
-  server = await startDocumentServer()
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-  root = await server.as('root', { '*': ['read', 'write', 'overwrite'] })
-})
-afterAll(() => server.stop())
-
-const conflictsOf = async (id: string): Promise<{ id: string; status: string; resolution: unknown }[]> =>
-  (await alice.get(`/conflicts?document=${id}`)).body.items
-const typesOf = async (id: string): Promise<string[]> =>
-  (await server.eventsOf(id)).map(([type]) => type).filter((type) => type !== 'document.created')
+const server = suiteServer(startDocumentServer)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['read', 'write', 'overwrite'] })
 
 describe('[WRITE-3] the check and the write are one step', () => {
   it.each([
@@ -44,7 +33,7 @@ describe('[WRITE-3] the check and the write are one step', () => {
     const kept = new Map(refused.map((answer) => [answer.body.conflict.id, answer.body.conflict.incoming.content]))
     expect(kept.size).toBe(count - 1)
     expect(new Set([...kept.values(), `by ${won[0]}`]).size).toBe(count)
-    expect((await typesOf(id)).filter((type) => type === 'conflict.detected')).toHaveLength(count - 1)
+    expect((await newsOf(server, id)).filter((type) => type === 'conflict.detected')).toHaveLength(count - 1)
   })
 
   it('[WRITE-7] of one stale write sent many times at once there is one conflict, told once', async () => {
@@ -55,7 +44,7 @@ describe('[WRITE-3] the check and the write are one step', () => {
     )
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 409))
     expect(new Set(answers.map((answer) => answer.body.conflict.id)).size).toBe(1)
-    expect(await typesOf(id)).toEqual(['conflict.detected'])
+    expect(await newsOf(server, id)).toEqual(['conflict.detected'])
   })
 
   it('[WRITE-3] a chain of writers that read and try again loses no increment', async () => {
@@ -179,7 +168,7 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] on a stale version', () => {
     const wanted = TABLE[situation][how === 'by If-Match' ? 'strict' : policy]
     expect(verdict(answer)).toBe(wanted.answer)
     expect(await read(alice, id)).toEqual({ content: wanted.content, version: wanted.versions })
-    expect(await typesOf(id)).toEqual(wanted.events)
+    expect(await newsOf(server, id)).toEqual(wanted.events)
     if (answer.status === 409) expect(answer.headers.get('etag')).toBe(atVersion(etag, 2))
     if (answer.status === 200)
       expect(answer.headers.get('etag')).toBe(
@@ -202,7 +191,7 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] on a stale version', () => {
     })
     expect(answer.headers.get('etag')).toBeNull()
     expect(found).toMatchObject({ content: { a: 2, b: 2 }, updatedBy: 'alice' })
-    expect(await conflictsOf(id)).toEqual([])
+    expect(await conflictsOf(alice, id)).toEqual([])
   })
 
   it('[WRITE-6] a merge in which the writer brings nothing new is no version', async () => {
@@ -257,7 +246,7 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] on a stale version', () => {
       expect([verdict(strict), strict.body.contentUnchanged, strict.body.conflict]).toEqual([CONFLICT, true, undefined])
       expect([strict.headers.get('etag'), strict.headers.get('link')]).toEqual([atVersion(etag, 3), null])
       expect(verdict(await alice.put(`/documents/${id}`, { content: 'mine', baseVersion: 1 }))).toBe('200 written')
-      expect([await conflictsOf(id), await typesOf(id)]).toEqual([[], []])
+      expect([await conflictsOf(alice, id), await newsOf(server, id)]).toEqual([[], []])
     }
   })
 
@@ -315,7 +304,7 @@ describe('[WRITE-9] schemas', () => {
       for (const violation of answer.body.violations) expect(violation.message).toEqual(expect.any(String))
     }
     expect(await read(alice, id)).toEqual({ content: { a: 1 }, version: 1 })
-    expect(await typesOf(id)).toEqual([])
+    expect(await newsOf(server, id)).toEqual([])
   })
 
   it('[API-4] a stale write that breaks the schema is a conflict first', async () => {

@@ -1,28 +1,21 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
-import { startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import { startConflictServer } from '../support/conflicts.ts'
 import { Draws, RandomEdits } from '../support/randomEdits.ts'
-import type { Answer, Caller } from '../support/server.ts'
+import type { Answer } from '../support/server.ts'
 import { AnotherOrder, expectedMerge, sorted, undone, type Side } from '../support/threeWay.ts'
+import { suiteServer } from '../support/suite.ts'
 
 const RUNS = 60
 const NUMBERS = 150
 const USES = ['current', 'incoming', 'merged', 'content', 'choices'] as const
 
-let server: ConflictServer
-let bob: Caller
-let alice: Caller
-let rita: Caller
-let will: Caller
-beforeAll(async () => {
-  server = await startConflictServer()
-  bob = await server.as('bob')
-  alice = await server.as('alice')
-  rita = await server.as('rita', { '*': ['read', 'resolve'] })
-  will = await server.as('will', { '*': ['read', 'write'] })
-})
-afterAll(() => server.stop())
+const server = suiteServer(startConflictServer)
+const bob = server.caller('bob')
+const alice = server.caller('alice')
+const rita = server.caller('rita', { '*': ['read', 'resolve'] })
+const will = server.caller('will', { '*': ['read', 'write'] })
 
 const equal = (a: Content, b: Content): boolean => sorted(a) === sorted(b)
 

@@ -38,6 +38,31 @@ export async function startDocumentServer(variables: Record<string, string> = {}
   }
 }
 
+/** A document made by olga that others write in turn. Answers its id. */
+export async function written(
+  server: DocumentServer,
+  first: unknown,
+  writes: readonly [by: Caller, content: unknown][],
+  more: Record<string, unknown> = {},
+): Promise<string> {
+  const id = await server.create(first, more)
+  for (const [index, [by, content]] of writes.entries()) {
+    expectStatus(await by.put(`/documents/${id}`, { content, baseVersion: index + 1 }), 200)
+  }
+  return id
+}
+
+/** The conflicts of a document as lists show them, newest first. */
+export const conflictsOf = async (
+  by: Caller,
+  id: string,
+): Promise<{ id: string; status: string; resolution: unknown }[]> =>
+  (await by.get(`/conflicts?document=${id}`)).body.items
+
+/** What was told of a document after its creation, oldest first. */
+export const newsOf = async (server: DocumentServer, id: string): Promise<string[]> =>
+  (await server.eventsOf(id)).map(([type]) => type).filter((type) => type !== 'document.created')
+
 /** The current entity tag, in quotes. */
 export async function etagOf(by: Caller, id: string): Promise<string> {
   return expectStatus(await by.get(`/documents/${id}`), 200).headers.get('etag') ?? ''

@@ -4,7 +4,6 @@ import { Compile } from 'typebox/compile'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Principal } from '../../server/auth/access.ts'
 import type { Environment } from '../../server/foundation/environment.ts'
-import { parsePattern, toPrincipalId } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { problemDocument } from '../../server/http/problem.ts'
@@ -15,6 +14,7 @@ import { ServerFrame, SUBPROTOCOL } from '../../server/notifications/frames.ts'
 import { NotificationHub, type HubLimits } from '../../server/notifications/hub.ts'
 import { cloudEventFaults } from './cloudEvents.ts'
 import { WaitLimit } from './waitFor.ts'
+import { readerOf } from './readers.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames freely
 export type Frame = any
@@ -26,18 +26,7 @@ export const tokenOf = (sub: string, patterns = '*', expiresAt = 9_999_999_999):
 function principalOf(token: string): Principal {
   const [, sub, patterns, expiresAt] = /^(\w+) reads (\S+) until (\d+)$/.exec(token) ?? []
   if (!sub || !patterns || !expiresAt) throw new ParleyError('unauthenticated', 'The token is unknown.')
-  return {
-    sub: toPrincipalId(sub),
-    name: null,
-    grants: patterns.split(',').map((text) => {
-      const pattern = parsePattern(text)
-      invariant(pattern !== null, `${text} is a pattern`)
-      return { pattern, permissions: new Set(['read'] as const) }
-    }),
-    issuedAt: 0,
-    expiresAt: Number(expiresAt),
-    tokenId: null,
-  }
+  return readerOf({ sub, patterns, expiresAt: Number(expiresAt) })
 }
 
 export interface HubServer {

@@ -4,6 +4,8 @@ import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Act, Append, Committed, EntryMark } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
+  EVERYTHING,
+  NOTHING,
   actOf,
   after,
   appendTo,
@@ -18,9 +20,6 @@ import {
   NOON,
   opening,
 } from './storageSamples.ts'
-
-const EVERYTHING = toVersion(1_000_000)
-const NOTHING = toVersion(0)
 
 export function describeActs(shared: SharedFixture): void {
   it('a created document is there, with its entry and its events', async () => {

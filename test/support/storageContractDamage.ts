@@ -4,6 +4,8 @@ import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { DAMAGES, type Damage, type SharedFixture } from './storageFixture.ts'
 import {
+  EVERYTHING,
+  NOTHING,
   actOf,
   after,
   alice,
@@ -15,9 +17,6 @@ import {
   newHead,
   opening,
 } from './storageSamples.ts'
-
-const EVERYTHING = toVersion(1000)
-const NOTHING = toVersion(0)
 
 /** Everything that can be read of one document, by name. */
 const READS = {

@@ -4,6 +4,8 @@ import { entryChecksum } from '../../server/storage/checksum.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture } from './storageFixture.ts'
 import {
+  EVERYTHING,
+  NOTHING,
   actOf,
   after,
   alice,
@@ -18,9 +20,6 @@ import {
   newHead,
   opening,
 } from './storageSamples.ts'
-
-const EVERYTHING = toVersion(1000)
-const NOTHING = toVersion(0)
 
 export function describeLifecycle(create: CreateFixture): void {
   it('[WRITE-10] everything is there after it was closed and opened again', async () => {

@@ -4,10 +4,18 @@ import { ORIGINS } from '../../server/documents/document.ts'
 import { parsePattern, toPrincipalId, toVersion, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
 import type { Entry, Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
-import { actOf, after, appendTo, commitAll, createDocument, newDocumentId, newHead, NOON } from './storageSamples.ts'
-
-const EVERYTHING = toVersion(1_000_000)
-const NOTHING = toVersion(0)
+import {
+  EVERYTHING,
+  NOTHING,
+  actOf,
+  after,
+  appendTo,
+  commitAll,
+  createDocument,
+  newDocumentId,
+  newHead,
+  NOON,
+} from './storageSamples.ts'
 
 function pattern(text: string): Pattern {
   const parsed = parsePattern(text)

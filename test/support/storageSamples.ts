@@ -20,6 +20,9 @@ import type { Act, ActResult, Append, Entry, Storage } from '../../server/storag
 export const NOON = Date.UTC(2026, 10, 22, 12)
 export const alice = toPrincipalId('alice')
 export const bob = toPrincipalId('bob')
+/** Before the first version, and after every one. */
+export const NOTHING = NO_VERSION
+export const EVERYTHING = toVersion(1_000_000)
 
 let made = 0
 /** An id no other test uses, so that tests can share one storage. */

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Principal } from '../../server/auth/access.ts'
-import { parsePattern, toPrincipalId } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { CHANGED } from '../../server/notifications/event.ts'
@@ -9,19 +8,7 @@ import { Polls, type PollAnswer } from '../../server/notifications/poll.ts'
 import { parseQuery, parseRequest } from '../../server/notifications/request.ts'
 import { aHead, anEvent, FakeFeedStorage } from '../support/fakeFeed.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
-
-const principalOf = (patterns = '*', expiresAt = 9_999_999_999): Principal => ({
-  sub: toPrincipalId('alice'),
-  name: null,
-  grants: patterns.split(',').map((text) => {
-    const pattern = parsePattern(text)
-    invariant(pattern !== null, `${text} is a pattern`)
-    return { pattern, permissions: new Set(['read'] as const) }
-  }),
-  issuedAt: 0,
-  expiresAt,
-  tokenId: null,
-})
+import { readerOf } from '../support/readers.ts'
 
 let environment: ManualEnvironment
 let storage: FakeFeedStorage
@@ -54,7 +41,7 @@ interface More {
 
 function ask(
   query = '',
-  { waitMs = 0, principal = principalOf(), gone = new AbortController().signal }: More = {},
+  { waitMs = 0, principal = readerOf(), gone = new AbortController().signal }: More = {},
 ): Asked {
   const request = parseQuery(new URLSearchParams(query), feed.epoch, []) ?? parseRequest({}, feed.epoch)
   const asked: Asked = {
@@ -179,7 +166,7 @@ describe('a long poll', () => {
 
   it('[NOTE-7] tells only of what the token may read, and nothing once it has expired or was revoked', async () => {
     const seconds = environment.now() / 1_000
-    const limited = ask('', { waitMs: 60_000, principal: principalOf('team:*', seconds + 10) })
+    const limited = ask('', { waitMs: 60_000, principal: readerOf({ patterns: 'team:*', expiresAt: seconds + 10 }) })
     storage.commit([anEvent('secret')])
     await environment.advance(5_000)
     expect(limited.answer).toBeNull()

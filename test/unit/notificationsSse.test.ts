@@ -1,8 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Principal } from '../../server/auth/access.ts'
-import { parsePattern, toPrincipalId } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { CHANGED } from '../../server/notifications/event.ts'
 import { Feed } from '../../server/notifications/feed.ts'
@@ -11,6 +9,7 @@ import { EventStreams, type StreamLimits } from '../../server/notifications/sse.
 import { EventStreamReader } from '../support/eventStream.ts'
 import { aHead, anEvent, FakeFeedStorage } from '../support/fakeFeed.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
+import { readerOf } from '../support/readers.ts'
 
 /** What of an answer a stream uses; the test says how much the network takes. */
 class FakeResponse extends EventEmitter {
@@ -55,19 +54,6 @@ class FakeResponse extends EventEmitter {
   }
 }
 
-const principalOf = (patterns = '*', expiresAt = 9_999_999_999): Principal => ({
-  sub: toPrincipalId('alice'),
-  name: null,
-  grants: patterns.split(',').map((text) => {
-    const pattern = parsePattern(text)
-    invariant(pattern !== null, `${text} is a pattern`)
-    return { pattern, permissions: new Set(['read'] as const) }
-  }),
-  issuedAt: 0,
-  expiresAt,
-  tokenId: null,
-})
-
 let environment: ManualEnvironment
 let storage: FakeFeedStorage
 let feed: Feed
@@ -91,7 +77,7 @@ function makeStreams(limits: Partial<StreamLimits> = {}): EventStreams {
   })
 }
 
-function open(streams: EventStreams, query = '', principal = principalOf()): FakeResponse {
+function open(streams: EventStreams, query = '', principal = readerOf()): FakeResponse {
   const response = new FakeResponse()
   const request = parseQuery(new URLSearchParams(query), feed.epoch, []) ?? parseRequest({}, feed.epoch)
   streams.open(response as unknown as ServerResponse, { vary: 'Accept' }, principal, request)
@@ -206,7 +192,7 @@ describe('a stream of Server-Sent Events', () => {
   it('[NOTE-7] shows only what the token may read, and ends when the token expires', async () => {
     const streams = makeStreams()
     const until = environment.now() / 1_000 + 5
-    const response = open(streams, '', principalOf('team:*', until))
+    const response = open(streams, '', readerOf({ patterns: 'team:*', expiresAt: until }))
     storage.commit([anEvent('team:a'), anEvent('secret')])
     await environment.advance(4_000)
     expect(response.ended).toBe(false)

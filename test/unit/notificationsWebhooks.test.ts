@@ -1,14 +1,14 @@
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Principal } from '../../server/auth/access.ts'
-import { parsePattern, toPrincipalId } from '../../server/foundation/ids.ts'
+import { parsePattern } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { CHANGED } from '../../server/notifications/event.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import type { StoredDelivery, Webhook, WebhookId } from '../../server/notifications/webhook.ts'
 import { afterAttempt } from '../../server/notifications/webhookAttempt.ts'
-import { ownerOf, principalOf as principalFrom } from '../../server/notifications/webhookOwner.ts'
+import { ownerOf, principalOf } from '../../server/notifications/webhookOwner.ts'
 import { Webhooks, type Registration } from '../../server/notifications/webhooks.ts'
 import type { Post, PostOutcome } from '../../server/notifications/webhooksSender.ts'
 import type { Storage } from '../../server/storage/storage.ts'
@@ -16,24 +16,13 @@ import { anEvent } from '../support/fakeFeed.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
 import { newAct } from '../support/storageSamples.ts'
 import { open, temporaryFolder, type TemporaryFolder } from '../support/storageSqlite.ts'
+import { readerOf } from '../support/readers.ts'
 
 const SECOND_MS = 1_000
 const HOUR_MS = 3_600 * SECOND_MS
 const DAY_MS = 24 * HOUR_MS
 
-const principalOf = (sub = 'alice', patterns = '*', expiresAt = 9_999_999_999): Principal => ({
-  sub: toPrincipalId(sub),
-  name: null,
-  grants: patterns.split(',').map((text) => {
-    const pattern = parsePattern(text)
-    invariant(pattern !== null, `${text} is a pattern`)
-    return { pattern, permissions: new Set(['read'] as const) }
-  }),
-  issuedAt: 0,
-  expiresAt,
-  tokenId: null,
-})
-const alice = principalOf()
+const alice = readerOf()
 
 interface Posted {
   readonly at: number
@@ -280,7 +269,7 @@ describe('deliveries of a webhook', () => {
 
   it('[NOTE-5] have the rights of the registering token, also when it has expired, until its sub is revoked', async () => {
     const soon = environment.now() / 1_000 + 60
-    const { id } = await register({}, principalOf('alice', 'team:*', soon))
+    const { id } = await register({}, readerOf({ patterns: 'team:*', expiresAt: soon }))
     await pass(2 * 60 * SECOND_MS)
     await commit(['team:a', '1'], ['secret', 'x'])
     await until(() => posts.length === 1)
@@ -393,9 +382,9 @@ describe('registering a webhook', () => {
 
   it('[NOTE-5] only its owner and admin see it, and either may delete it', async () => {
     const { id } = await register()
-    const bob = principalOf('bob')
+    const bob = readerOf({ sub: 'bob' })
     const root: Principal = {
-      ...principalOf('root'),
+      ...readerOf({ sub: 'root' }),
       grants: [{ pattern: { prefix: '' }, permissions: new Set(['admin']) }],
     }
     const teamAdmin: Principal = { ...root, grants: [{ pattern: { prefix: 'a' }, permissions: new Set(['admin']) }] }
@@ -419,7 +408,7 @@ describe('registering a webhook', () => {
     expect(refused.map((error: ParleyError) => error.code)).toEqual(
       Array.from({ length: 5 }, () => 'too-many-webhooks'),
     )
-    expect((await register({}, principalOf('bob'))).id).toMatch(/^whk_/)
+    expect((await register({}, readerOf({ sub: 'bob' }))).id).toMatch(/^whk_/)
     const [first] = webhooks.ownedBy(alice.sub)
     invariant(first !== undefined, 'there are some')
     await webhooks.remove(first.webhook.id, alice)
@@ -433,7 +422,7 @@ describe('registering a webhook', () => {
       return pattern === null ? [] : [{ pattern, permissions }]
     })
     const principal: Principal = { ...alice, name: 'Alice', tokenId: 'x', grants }
-    expect(principalFrom(JSON.parse(JSON.stringify(ownerOf(principal))))).toEqual(principal)
+    expect(principalOf(JSON.parse(JSON.stringify(ownerOf(principal))))).toEqual(principal)
   })
 
   it('is refused before the server runs and after it has stopped', async () => {

@@ -39,17 +39,8 @@ export function liveOverlaps(
   formAt: FormAt,
   expectation: LiveExpectation | null = null,
 ): LiveOverlap[] {
-  const { base, current, incoming, merged, seen } = sides
-  if (
-    typeof base === 'string' &&
-    typeof current === 'string' &&
-    typeof incoming === 'string' &&
-    typeof merged === 'string' &&
-    typeof seen === 'string'
-  ) {
-    return liveTextOverlaps({ base, current, incoming, merged, seen }, expectation)
-  }
-  return liveJsonOverlaps(jsonSides(sides), formAt)
+  const text = textSides(sides)
+  return text ? liveTextOverlaps(text, expectation) : liveJsonOverlaps(jsonSides(sides), formAt)
 }
 
 /**
@@ -76,17 +67,18 @@ function rewritten(
   settleText: Parameters<typeof rewriteText>[1],
   settleJson: Parameters<typeof rewriteJson>[2],
 ): Content {
-  const { base, current, incoming, merged, seen } = sides
-  if (
+  const text = textSides(sides)
+  return text ? rewriteText(text, settleText) : rewriteJson(jsonSides(sides), formAt, settleJson)
+}
+
+function textSides({ base, current, incoming, merged, seen }: LiveSides): Parameters<typeof rewriteText>[0] | null {
+  const isText =
     typeof base === 'string' &&
     typeof current === 'string' &&
     typeof incoming === 'string' &&
     typeof merged === 'string' &&
     typeof seen === 'string'
-  ) {
-    return rewriteText({ base, current, incoming, merged, seen }, settleText)
-  }
-  return rewriteJson(jsonSides(sides), formAt, settleJson)
+  return isText ? { base, current, incoming, merged, seen } : null
 }
 
 function jsonSides({ base, current, incoming, merged, seen }: LiveSides): Parameters<typeof liveJsonOverlaps>[0] {

@@ -72,9 +72,15 @@ export class TokenVerifier {
     this.#revocations = options.revocations
   }
 
-  /** Throws `ParleyError('unauthenticated')` for a token that does not count now. */
-  async verify(token: string): Promise<Principal> {
-    const verified = this.#verified.get(token) ?? (await this.#check(token))
+  /** Throws or rejects with `ParleyError('unauthenticated')` for a token that does not count now. */
+  verify(token: string): Principal | Promise<Principal> {
+    const verified = this.#verified.get(token)
+    return verified
+      ? this.#countsNow(token, verified)
+      : this.#check(token).then((checked) => this.#countsNow(token, checked))
+  }
+
+  #countsNow(token: string, verified: Verified): Principal {
     const nowSeconds = this.#environment.now() / 1000
     if (verified.principal.expiresAt <= nowSeconds) {
       this.#verified.delete(token)

@@ -88,6 +88,12 @@ export function encodeEffect(effect: Effect): string | null {
   return JSON.stringify(effect.kind === 'text' ? effect.delta : effect.edits.map(editTuple))
 }
 
+/** About how many characters `encodeEffect` makes, without making them for a text. */
+export function effectCharacters(effect: Effect): number {
+  if (effect?.kind !== 'text') return encodeEffect(effect)?.length ?? 0
+  return effect.delta.reduce<number>((sum, item) => sum + (typeof item === 'string' ? item.length + 3 : 6), 2)
+}
+
 function editTuple(edit: JsonEdit): unknown[] {
   if ('value' in edit) return [edit.at, edit.value]
   if ('removed' in edit) return [edit.at]

@@ -202,7 +202,15 @@ function resultUnits(item: number | string): number {
 }
 
 function compareLines(from: string, to: string, builder: DeltaBuilder, work: Work): void {
-  const { start, tail } = wholeLines(from, commonEnds(from, to))
+  const ends = commonEnds(from, to)
+  const [gone, come] = [between(from, ends), between(to, ends)]
+  if (isPlain(gone, come)) {
+    builder.keep(ends.start)
+    builder.remove(gone.length)
+    builder.insert(come)
+    return
+  }
+  const { start, tail } = wholeLines(from, ends)
   const fromLines = linesWithEnds(from.slice(start, from.length - tail))
   const toLines = linesWithEnds(to.slice(start, to.length - tail))
   builder.keep(start)
@@ -214,6 +222,18 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
     compareRun(fromLines.slice(...run.base), toLines.slice(...run.side), builder, work)
     lines = run.base[1]
   }
+}
+
+const between = (text: string, { start, tail }: Ends): string => text.slice(start, text.length - tail)
+
+/** A few keystrokes, as most edits are. */
+const PLAIN_UNITS = 16
+
+/** Whether there is nothing to compare: few units within a line, of which none stays. */
+function isPlain(gone: string, come: string): boolean {
+  if (gone.length > PLAIN_UNITS || come.length > PLAIN_UNITS || gone.includes('\n') || come.includes('\n')) return false
+  for (const unit of gone) if (come.includes(unit)) return false
+  return true
 }
 
 const unitsOf = (lines: readonly string[]): number => lines.reduce((sum, line) => sum + line.length, 0)

@@ -53,7 +53,7 @@ export class Committer {
   }
 
   async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
-    const result = this.#storage.commit({ ...parts, appends: staged.map((one) => one.append) })
+    const result = this.#storage.commit(actOf(staged, parts))
     for (const one of staged) this.#storeSnapshot(one)
     let settled: ActResult
     try {
@@ -71,11 +71,9 @@ export class Committer {
 
   /** Acts end in the order in which they were handed over, so the last one stands for all before it. */
   #remember(staged: readonly Staged[], parts: ActParts, ended: Promise<unknown>): void {
-    const documents = new Set([
-      ...staged.map((one) => one.append.head.id),
-      ...parts.conflicts.map((write) => write.record.document),
-      ...(parts.locks ?? []).map((write) => write.document),
-    ])
+    const documents = staged.map((one) => one.append.head.id)
+    for (const write of parts.conflicts) documents.push(write.record.document)
+    for (const write of parts.locks ?? []) documents.push(write.document)
     const forget = (): void => {
       for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)
     }
@@ -101,4 +99,11 @@ export class Committer {
     const document: DocumentId = one.append.head.id
     void this.#storage.storeSnapshot(document, one.snapshot, one.checksum).catch(() => undefined)
   }
+}
+
+/** Field by field, for it is made with every write. */
+function actOf(staged: readonly Staged[], parts: ActParts): Act {
+  const { at, conflicts, contents, events, locks = [], settles = [], answer } = parts
+  const act = { at, appends: staged.map((one) => one.append), conflicts, contents, events, locks, settles }
+  return answer === undefined ? act : { ...act, answer }
 }

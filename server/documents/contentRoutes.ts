@@ -165,23 +165,20 @@ function answerTo(
   const { head } = result
   const etag = formatEtag(head, storage.epoch, head.version)
   if (result.status !== 'done') return refusalOf(storage, result, etag, prefer !== 'minimal')
-  const created = result.outcome === 'created'
-  return {
-    status: created ? 201 : 200,
-    headers: {
-      ...(created ? { location: `/documents/${head.id}` } : {}),
-      // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
-      ...(result.outcome === 'merged' ? {} : { etag: quote(etag) }),
-    },
-    body: {
-      id: head.id,
-      version: head.version,
-      etag,
-      outcome: result.outcome,
-      updatedAt: toTimestamp(head.updatedAt),
-      ...(result.outcome === 'merged' ? { content: result.content } : {}),
-      ...(result.outcome === 'overwrote' ? { conflictId: result.conflict } : {}),
-      ...(prefer === 'representation' ? { document: documentOf(result, storage.epoch) } : {}),
-    },
+  const headers: Record<string, string> = {}
+  if (result.outcome === 'created') headers['location'] = `/documents/${head.id}`
+  // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
+  if (result.outcome !== 'merged') headers['etag'] = quote(etag)
+  // Members without a value are not sent.
+  const body = {
+    id: head.id,
+    version: head.version,
+    etag,
+    outcome: result.outcome,
+    updatedAt: toTimestamp(head.updatedAt),
+    content: result.outcome === 'merged' ? result.content : undefined,
+    conflictId: result.outcome === 'overwrote' ? result.conflict : undefined,
+    document: prefer === 'representation' ? documentOf(result, storage.epoch) : undefined,
   }
+  return { status: result.outcome === 'created' ? 201 : 200, headers, body }
 }

@@ -1,5 +1,5 @@
 import type { Content, JsonObject, Kind } from '../content/content.ts'
-import type { DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
+import { nextVersion, type DocumentId, type Incarnation, type PrincipalId, type Version } from '../foundation/ids.ts'
 
 export const CONFLICT_POLICIES = ['manual', 'merge', 'incoming-wins', 'current-wins'] as const
 export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number]
@@ -44,6 +44,23 @@ export interface Head extends Settings {
   /** When it was deleted; null while it lives. */
   readonly deletedAt: number | null
 }
+
+/** The head after one more entry that leaves the settings as they are. Field by field, for it is made with every write. */
+export const headAfter = (head: Head, { author, at }: { readonly author: PrincipalId; readonly at: number }): Head => ({
+  id: head.id,
+  incarnation: head.incarnation,
+  kind: head.kind,
+  root: head.root,
+  conflictPolicy: head.conflictPolicy,
+  schema: head.schema,
+  version: nextVersion(head.version),
+  firstVersion: head.firstVersion,
+  createdAt: head.createdAt,
+  createdBy: head.createdBy,
+  updatedAt: at,
+  updatedBy: author,
+  deletedAt: head.deletedAt,
+})
 
 /** A document at one version: what a GET shows. */
 export interface DocumentState {

@@ -6,7 +6,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { LockPass } from '../locks/lock.ts'
 import type { NewEvent } from '../notifications/event.ts'
 import type { ConflictWrite, LockWrite } from '../storage/storage.ts'
-import type { Committer, Staged } from './commit.ts'
+import type { ActParts, Committer, Staged } from './commit.ts'
 import { passesLock } from './lockGuard.ts'
 import type { Replica } from './replica.ts'
 
@@ -59,16 +59,28 @@ export async function commitPlans(
   answer: StoredAnswer | null,
 ): Promise<'done' | 'again'> {
   if (plans.some(isOutdated)) return 'again'
-  const result = await committer.commit(stageAll(plans), {
-    at,
-    conflicts: plans.flatMap((plan) => plan.conflicts),
-    contents: new Map(plans.flatMap((plan) => [...plan.contents])),
-    events: plans.flatMap((plan) => plan.events),
-    locks: plans.flatMap((plan) => plan.lock ?? []),
-    ...(answer === null ? {} : { answer }),
-  })
+  const result = await committer.commit(stageAll(plans), partsOf(plans, at, answer))
   return result.status === 'committed' ? 'done' : 'again'
 }
+
+/** What the act of the plans does besides their entries. */
+function partsOf(plans: readonly Plan<unknown>[], at: number, answer: StoredAnswer | null): ActParts {
+  const [only] = plans
+  const parts =
+    plans.length === 1 && only
+      ? { at, conflicts: only.conflicts, contents: only.contents, events: only.events, locks: locksOf(only) }
+      : {
+          at,
+          conflicts: plans.flatMap((plan) => plan.conflicts),
+          contents: new Map(plans.flatMap((plan) => [...plan.contents])),
+          events: plans.flatMap((plan) => plan.events),
+          locks: plans.flatMap(locksOf),
+        }
+  return answer === null ? parts : { ...parts, answer }
+}
+
+const locksOf = ({ lock }: Plan<unknown>): readonly LockWrite[] => (lock === undefined ? NO_LOCKS : [lock])
+const NO_LOCKS: readonly LockWrite[] = []
 
 const isOutdated = ({ stage, replica, version, pass }: Plan<unknown>): boolean =>
   stage !== null && (replica.ended !== null || replica.appliedVersion !== version || !passesLock(replica, pass))

@@ -106,7 +106,7 @@ export class WritePlanner {
       stage: () => replica.stageCreate(content, authorship),
       pass: NO_PASS,
       conflicts: [],
-      contents: new Map(),
+      contents: NO_CONTENTS,
       events: [documentCreated(head)],
     }
   }
@@ -196,9 +196,14 @@ export class WritePlanner {
     const superseded = await supersede(this.#parts.storage, own, { author, at, before: current, after: content })
     const origin = outcome === 'merged' && request.origin !== 'transaction' ? 'merge' : request.origin
     return {
-      ...nothing(situation, { status: 'done', outcome, head: replica.headAfter({ author, at }), content }),
+      replica,
+      version: head.version,
+      outcome: { status: 'done', outcome, head: replica.headAfter({ author, at }), content },
       stage: () => stageChange(replica, content, { author, at, origin, pass }),
-      ...superseded,
+      pass,
+      conflicts: superseded.conflicts,
+      contents: NO_CONTENTS,
+      events: superseded.events,
     }
   }
 
@@ -263,6 +268,8 @@ export function assertSize(content: Content, limits: ContentLimits): void {
 /** Of a document that does not exist nobody has the lock. */
 const NO_PASS = passOf(null)
 
+const NO_CONTENTS: Plan<WriteResult>['contents'] = new Map()
+
 /** A plan that stores nothing. */
 const nothing = ({ replica, pass, head }: Situation, outcome: WriteResult): Plan<WriteResult> => ({
   replica,
@@ -271,7 +278,7 @@ const nothing = ({ replica, pass, head }: Situation, outcome: WriteResult): Plan
   stage: null,
   pass,
   conflicts: [],
-  contents: new Map(),
+  contents: NO_CONTENTS,
   events: [],
 })
 

@@ -2,25 +2,18 @@ import * as Y from 'yjs'
 import { crc32 } from 'node:zlib'
 import type { Content, Path } from '../content/content.ts'
 import type { SharedAt } from '../content/json.ts'
-import { encodeEffect, type Effect } from '../content/effect.ts'
+import { effectCharacters, type Effect } from '../content/effect.ts'
 import { checkContent, measureContent, type ContentLimits, type LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import {
-  nextVersion,
-  previousVersion,
-  type DocumentId,
-  type LockHash,
-  type PrincipalId,
-  type Version,
-} from '../foundation/ids.ts'
+import { previousVersion, type DocumentId, type LockHash, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from '../locks/known.ts'
 import type { LockPass, LockState } from '../locks/lock.ts'
 import type { Append, EntryMark, Snapshot } from '../storage/storage.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
-import { BLOCK_VERSIONS, type Head, type Origin, type Settings } from './document.ts'
+import { BLOCK_VERSIONS, headAfter, type Head, type Origin, type Settings } from './document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 
 /** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
@@ -91,8 +84,6 @@ export interface ReplicaOptions {
   readonly environment: Environment
   readonly limits: ContentLimits
 }
-
-const KEEPS_SETTINGS = { keepsSettings: true } as const
 
 interface Waiter {
   readonly version: Version
@@ -176,19 +167,14 @@ export class Replica {
 
   /** The head as an entry staged now would leave it. */
   headAfter(authorship: Omit<Authorship, 'origin'>): Head {
-    return {
-      ...this.#applied,
-      version: nextVersion(this.#applied.version),
-      updatedAt: authorship.at,
-      updatedBy: authorship.author,
-    }
+    return headAfter(this.#applied, authorship)
   }
 
   /** Turns the content into `content` by the smallest change. Null when it is equal already. */
   stageContent(content: Content, authorship: Authorship): Staged | null {
     this.#assertLive()
     this.#apply(() => this.doc.transact(() => this.#view.write(content)))
-    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, KEEPS_SETTINGS)
+    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, true)
   }
 
   /** An entry that changes settings only. */
@@ -229,7 +215,7 @@ export class Replica {
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
     if (this.#captured.length === 0) return this.#keepBesides(merge, settles, authorship.at)
-    const staged = this.#stage(this.headAfter(authorship), authorship, KEEPS_SETTINGS)
+    const staged = this.#stage(this.headAfter(authorship), authorship, true)
     const besides = merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES
     const result = await this.#committer.commit([staged], { at: authorship.at, ...besides, settles })
     if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
@@ -300,31 +286,25 @@ export class Replica {
     }
   }
 
-  #stage(head: Head, authorship: Authorship, how: Pick<Append, 'keepsSettings'> = {}): Staged {
+  #stage(head: Head, authorship: Authorship, keepsSettings = false): Staged {
     const update = takeMerged(this.#captured)
     this.#headroomBytes -= update.length
     const effect = this.#view.takeEffect()
     const hasCheckpoint = this.#needsCheckpoint(head, update, effect)
-    const append: Append = {
+    const { author, at, origin, pass } = authorship
+    const append: { -readonly [Part in keyof Append]: Append[Part] } = {
       head,
       expected: previousVersion(head.version),
-      ...how,
-      ...(this.#applied.version > this.#committed.version && this.#last ? { onto: this.#last } : {}),
-      ...(authorship.pass === undefined ? {} : { pass: authorship.pass }),
-      entry: {
-        version: head.version,
-        author: authorship.author,
-        at: authorship.at,
-        origin: authorship.origin,
-        update,
-        effect,
-      },
-      ...(hasCheckpoint ? { checkpoint: this.#view.content() } : {}),
-      ...(head.deletedAt === null ? {} : { formerClients: Y.decodeStateVector(Y.encodeStateVector(this.doc)) }),
+      entry: { version: head.version, author, at, origin, update, effect },
     }
+    if (keepsSettings) append.keepsSettings = true
+    if (this.#applied.version > this.#committed.version && this.#last) append.onto = this.#last
+    if (pass !== undefined) append.pass = pass
+    if (hasCheckpoint) append.checkpoint = this.#view.content()
+    if (head.deletedAt !== null) append.formerClients = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     this.#applied = head
     const checksum = crc32(update)
-    this.#last = { checksum, author: authorship.author, at: authorship.at }
+    this.#last = { checksum, author, at }
     return {
       append,
       snapshot: this.#takeSnapshot(head, update.length),
@@ -335,7 +315,7 @@ export class Replica {
   }
 
   #needsCheckpoint({ version, firstVersion }: Head, update: Uint8Array, effect: Effect): boolean {
-    const characters = encodeEffect(effect)?.length ?? 0
+    const characters = effectCharacters(effect)
     this.#effectCharacters += characters
     const { least, ofContent } = CHECKPOINT_EFFECT_CHARACTERS
     const isFar = this.#effectCharacters > least + this.#view.bytes() * ofContent

@@ -19,6 +19,7 @@ import type { Committer, Staged } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from './document.ts'
 import { firstVersionOf } from './past.ts'
 import { Replica } from './replica.ts'
+import { ReplicaDoc } from './replicaDoc.ts'
 
 /** Rows read at a time while a document loads: keystrokes are a few KB then; of the largest there are only a few rows. */
 const LOAD_PAGE_ENTRIES = 32
@@ -123,7 +124,7 @@ export class Replicas {
       updatedBy: by,
       deletedAt: null,
     }
-    const doc = new Y.Doc({ gc: true })
+    const doc = new ReplicaDoc({ gc: true })
     doc.clientID = this.#clientIdOf(head)
     const snapshot = { version: previousVersion(version), bytesAfter: 0 }
     return new Replica({ head, doc, snapshot, committer, environment, limits })
@@ -209,7 +210,7 @@ export class Replicas {
     const stored = await this.#soundSnapshot(id)
     const start = stored && stored.version >= head.firstVersion ? stored : null
     const version = start?.version ?? previousVersion(head.firstVersion)
-    const doc = new Y.Doc({ gc: true })
+    const doc = new ReplicaDoc({ gc: true })
     if (start) applyStored(doc, start.state, head.id)
     const bytesAfter = await this.#replay(doc, head, version)
     doc.clientID = this.#clientIdOf(head)

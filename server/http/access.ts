@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { can, canEverywhere, patternsWith, type Permission, type Principal } from '../auth/access.ts'
+import { can, canEverywhere, patternsWith, type Authenticate, type Permission, type Principal } from '../auth/access.ts'
 import { tokenFromRequest, tokenMissing, tokenRefused } from '../auth/bearer.ts'
 import { invariant } from '../foundation/assert.ts'
 import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
@@ -20,9 +20,6 @@ export type Access =
   | { readonly document: string; readonly needs: Permission; readonly unconditional?: Permission }
   | { readonly everywhere: Permission }
   | { readonly anywhere: Permission }
-
-/** Verifies a token; throws `ParleyError('unauthenticated')`. */
-export type Authenticate = (token: string) => Promise<Principal>
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -65,16 +62,22 @@ export function decorateWithIdentity(app: FastifyInstance): void {
 
 /**
  * The check that runs before anything of the request's body is read, in the order of SPEC API-4:
- * 401, bad id in the path 400, 404 for what one may not read, 403.
+ * 401, bad id in the path 400, 404 for what one may not read, 403. It waits for nothing where the token is known.
  */
-export function guard(route: RouteOptions, authenticate: Authenticate): (request: FastifyRequest) => Promise<void> {
+export function guard(
+  route: RouteOptions,
+  authenticate: Authenticate,
+): (request: FastifyRequest) => void | Promise<void> {
   const access = route.config?.access
   invariant(access !== undefined, `${String(route.method)} ${route.url} declares no access`)
   const query = route.config?.queryToken === true
-  return async (request) => {
+  return (request) => {
     if (access === 'public') return
-    const principal = await authenticateRequest(request, authenticate, query)
-    request.identity = { principal, documentId: judge(principal, access, request) }
+    const admit = (principal: Principal): void => {
+      request.identity = { principal, documentId: judge(principal, access, request) }
+    }
+    const principal = authenticateRequest(request, authenticate, query)
+    return principal instanceof Promise ? principal.then(admit) : admit(principal)
   }
 }
 
@@ -84,7 +87,8 @@ function judge(principal: Principal, access: Exclude<Access, 'public'>, request:
   if ('document' in access) {
     const documentId = documentInPath(request, access.document)
     requirePermission(principal, access.needs, documentId)
-    const isUnconditional = parseIfMatch(request.headers['if-match'] ?? '').kind === 'any'
+    const ifMatch = request.headers['if-match']
+    const isUnconditional = ifMatch !== undefined && parseIfMatch(ifMatch).kind === 'any'
     if (access.unconditional && isUnconditional) requirePermission(principal, access.unconditional, documentId)
     return documentId
   }
@@ -97,11 +101,11 @@ function judge(principal: Principal, access: Exclude<Access, 'public'>, request:
 }
 
 /** Throws `unauthenticated` with the challenge that RFC 6750 §3 asks for. */
-export async function authenticateRequest(
+export function authenticateRequest(
   request: FastifyRequest,
   authenticate: Authenticate,
   query = false,
-): Promise<Principal> {
+): Principal | Promise<Principal> {
   const sent = tokenFromRequest(request.raw, { query })
   switch (sent.kind) {
     case 'token':

@@ -6,7 +6,8 @@ const PREFERENCE = /^\s*return\s*=\s*(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)/i
  * Of a preference sent twice the first counts (§2), and what is not understood is ignored.
  */
 export function preferredReturn(header: string | string[] | undefined): 'minimal' | 'representation' | null {
-  const preferences = (Array.isArray(header) ? header : [header ?? '']).join(',').split(',')
+  if (header === undefined) return null
+  const preferences = (Array.isArray(header) ? header : [header]).join(',').split(',')
   for (const preference of preferences) {
     const match = PREFERENCE.exec(preference)
     if (!match) continue

@@ -1,6 +1,13 @@
-import fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from 'fastify'
+import type { Authenticate } from '../auth/access.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { authenticateRequest, decorateWithIdentity, guard, type Authenticate } from './access.ts'
+import { authenticateRequest, decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
@@ -46,7 +53,7 @@ const HEADERS_TIMEOUT_MS = 20_000
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     logger: loggerOptions(options),
-    logController: new RequestLog(),
+    logController: new RequestLog(options.logLevel),
     genReqId: requestIds(options.randomBytes),
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     bodyLimit: jsonBodyLimit(options.maxContentBytes),
@@ -98,18 +105,35 @@ function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
     const takesBody = consumes !== undefined || route.schema?.body !== undefined
     const hasBodies = route.method !== 'GET' && route.method !== 'HEAD'
     const checkAccess = guard(route, authenticate)
-    const beforeBody = async (request: FastifyRequest): Promise<void> => {
-      await checkAccess(request)
-      if (hasBodies) checkMediaType(request, consumes ?? [JSON_BODY], consumes === undefined)
-    }
-    const afterBody = async (request: FastifyRequest): Promise<void> => {
+    const accepted = consumes ?? [JSON_BODY]
+    const beforeBody = step((request) => {
+      const checked = checkAccess(request)
+      const checkBody = (): void => {
+        if (hasBodies) checkMediaType(request, accepted, consumes === undefined)
+      }
+      return checked ? checked.then(checkBody) : checkBody()
+    })
+    const afterBody = step((request) => {
       checkQueryEncoding(request.raw.url ?? '')
       if (hasBodies) idempotencyKey(request)
-    }
+    })
     route.onRequest = [beforeBody, ...[route.onRequest ?? []].flat()]
     if (openQuery !== true) route.preValidation = [afterBody, ...[route.preValidation ?? []].flat()]
     route.schema = completeSchema(route, takesBody)
   })
+}
+
+/** A hook of fastify that waits only where there is something to wait for. */
+function step(run: (request: FastifyRequest) => void | Promise<void>): onRequestHookHandler {
+  return (request, _reply, done) => {
+    try {
+      const running = run(request)
+      if (running) running.then(() => done(), done)
+      else done()
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('A hook threw something else', { cause: error }))
+    }
+  }
 }
 
 /** A path that cannot be decoded names no route; whoever has no token learns nothing more (SPEC API-4). */
@@ -119,10 +143,12 @@ async function answerBadUrl(
   reply: FastifyReply,
   options: HttpServerOptions,
 ): Promise<void> {
-  const refusal: unknown = await authenticateRequest(request, options.authenticate).then(
-    () => error,
-    (reason: unknown) => reason,
-  )
+  let refusal: unknown = error
+  try {
+    await authenticateRequest(request, options.authenticate)
+  } catch (reason) {
+    refusal = reason
+  }
   sendError(refusal, request, reply, options)
 }
 
@@ -135,9 +161,17 @@ function requestIds(randomBytes: (length: number) => Uint8Array): () => string {
 
 /** Requests are logged when they end and at debug; never their headers or query, where tokens travel. */
 class RequestLog extends LogController {
+  readonly #isWanted: boolean
+
+  constructor(level: LogLevel) {
+    super()
+    this.#isWanted = level === 'debug' || level === 'trace'
+  }
+
   override incomingRequest(): void {}
 
   override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    if (!this.#isWanted) return
     const line = { method: request.method, path: pathOf(request.raw.url ?? ''), status: reply.statusCode }
     request.log.debug({ ...line, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) }, 'request')
   }

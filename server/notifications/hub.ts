@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Principal } from '../auth/access.ts'
+import type { Authenticate, Principal } from '../auth/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -46,8 +46,7 @@ export const DEFAULT_HUB_LIMITS: HubLimits = {
 
 export interface HubParts {
   readonly feed: Feed
-  /** Verifies a token; throws `unauthenticated`. */
-  readonly authenticate: (token: string) => Promise<Principal>
+  readonly authenticate: Authenticate
   /** Whether a token that was verified once still counts: not expired, not revoked. */
   readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment

@@ -1,4 +1,4 @@
-import type { Principal } from '../auth/access.ts'
+import type { Authenticate } from '../auth/access.ts'
 import { tokenFromRequest, tokenRefused } from '../auth/bearer.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
@@ -6,7 +6,7 @@ import { SUBPROTOCOL } from './frames.ts'
 import { DEFAULT_HUB_LIMITS, parseHubQuery, type NotificationHub } from './hub.ts'
 
 export interface HubEndpointParts {
-  readonly authenticate: (token: string) => Promise<Principal>
+  readonly authenticate: Authenticate
   readonly epoch: string
 }
 

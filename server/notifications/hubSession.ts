@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
-import { can, type Principal } from '../auth/access.ts'
+import { can, type Authenticate, type Principal } from '../auth/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
@@ -42,7 +42,7 @@ export interface SessionLimits {
 
 export interface SessionParts {
   readonly feed: Feed
-  readonly authenticate: (token: string) => Promise<Principal>
+  readonly authenticate: Authenticate
   readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment
   readonly parseJson: (bytes: Uint8Array) => JsonValue

@@ -103,22 +103,25 @@ export type Failure =
 /** The rows of an act. Throws where it breaks the rules of the port, which is a bug of the caller. */
 export function encodeAct(act: Act): SqliteOperation {
   const conflicts = act.conflicts.map(encodeConflictWrite)
-  const referred = new Set(conflicts.flatMap((write) => write.hashes))
-  const contents = Array.from(act.contents, ([hash, content]) => {
-    invariant(referred.has(hash), 'a conflict of the act refers to each of its contents')
-    return { hash, json: JSON.stringify(content) }
-  })
-  return {
+  const operation: ActOperation = {
     op: 'act',
     at: act.at,
     appends: act.appends.map(encodeAppend),
     conflicts,
-    contents,
+    contents: act.contents.size === 0 ? [] : encodeContents(act.contents, conflicts),
     events: act.events.map(encodeEvent),
     locks: act.locks ?? [],
     settles: act.settles ?? [],
-    ...withAnswer(act.answer),
   }
+  return act.answer === undefined ? operation : { ...operation, ...withAnswer(act.answer) }
+}
+
+function encodeContents(contents: Act['contents'], conflicts: readonly ConflictWriteRow[]): ContentJson[] {
+  const referred = new Set(conflicts.flatMap((write) => write.hashes))
+  return Array.from(contents, ([hash, content]) => {
+    invariant(referred.has(hash), 'a conflict of the act refers to each of its contents')
+    return { hash, json: JSON.stringify(content) }
+  })
 }
 
 /** The part of an operation that stores an answer; none where there is none. */
@@ -137,7 +140,7 @@ function encodeAppend(append: Append): AppendRow {
     head: encodeHead(head),
     entry: encodeEntry(head.id, entry),
     checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),
-    formerClients: [...(append.formerClients ?? [])],
+    formerClients: append.formerClients === undefined ? [] : [...append.formerClients],
   }
 }
 

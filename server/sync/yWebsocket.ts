@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
-import type { Principal } from '../auth/access.ts'
+import type { Authenticate, Principal } from '../auth/access.ts'
 import { tokenFromRequest, tokenMissing } from '../auth/bearer.ts'
 import type { Kind } from '../content/content.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -18,8 +18,7 @@ const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
 
 export interface YWebsocketOptions {
   readonly rooms: Rooms
-  /** Rejects with `unauthenticated`. */
-  readonly authenticate: (token: string) => Promise<Principal>
+  readonly authenticate: Authenticate
   /** Whether a token that was verified once still counts: not expired, not revoked. */
   readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment

@@ -6,6 +6,8 @@ import * as Y from 'yjs'
  */
 export class ReplicaDoc extends Y.Doc {
   override emit(...[name, args]: Parameters<Y.Doc['emit']>): void {
-    if (this._observers.has(name)) super.emit(name, args)
+    const observers = this._observers.get(name)
+    // A copy, for some go when they have heard it once.
+    if (observers) for (const observer of [...observers]) observer(...args)
   }
 }

@@ -3,9 +3,9 @@ import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
 /** What decides which thread a batch is written in. */
 export interface AdaptiveLimits {
-  /** A commit that took longer makes the disk a slow one: sockets and reads shall not wait for the next. */
+  /** A disk whose commits take longer is a slow one: sockets and reads shall not wait for it. */
   readonly slowCommitMs: number
-  /** So many faster commits in a row make it a fast one again. */
+  /** One slow commit in so many is an accident; so many faster ones in a row make a slow disk a fast one again. */
   readonly fastCommits: number
   /** What is larger is packed, checksummed and copied for milliseconds, whatever the disk: never in this thread. */
   readonly inlineBytes: number
@@ -15,7 +15,7 @@ export interface AdaptiveLimits {
 
 /**
  * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one. On a disk
- * that is slow now and then, 16 in a row make one stall in 17 commits at the most. 2,048 operations fill about the pages
+ * that is slow now and then, one commit in 17 stalls the loop at the most. 2,048 operations fill about the pages
  * after which the WAL is moved (see sqliteConnection.ts).
  */
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
@@ -25,9 +25,8 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   inlineOperations: 2_048,
 }
 
-/** Nobody waits for these, so they wait for the disk where that holds nobody up. */
-const isBackground = ({ op }: SqliteOperation): boolean =>
-  op === 'rewrite' || op === 'log-progress' || op === 'erase-purged'
+/** Nobody waits for these, and each is some milliseconds of work: they are done where that holds nobody up. */
+const isBackground = ({ op }: SqliteOperation): boolean => op === 'rewrite' || op === 'erase-purged'
 
 /** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
 export interface InlineWriter {
@@ -36,8 +35,9 @@ export interface InlineWriter {
 }
 
 type State =
-  /** `operations` written here since the other thread last wrote. */
-  { readonly disk: 'fast'; readonly operations: number } | { readonly disk: 'slow'; readonly fastCommits: number }
+  /** `operations` written here since the other thread last wrote, and commits here since the last slow one. */
+  | { readonly disk: 'fast'; readonly operations: number; readonly fastCommits: number }
+  | { readonly disk: 'slow'; readonly fastCommits: number }
 
 /**
  * Writes in this thread while the disk is fast, because to wake another one costs as much as the fsync, and in a thread
@@ -47,12 +47,13 @@ export class AdaptiveExecutor implements BatchExecutor {
   readonly #inline: InlineWriter
   readonly #thread: BatchExecutor
   readonly #limits: AdaptiveLimits
-  #state: State = { disk: 'fast', operations: 0 }
+  #state: State
 
   constructor(inline: InlineWriter, thread: BatchExecutor, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
     this.#inline = inline
     this.#thread = thread
     this.#limits = limits
+    this.#state = { disk: 'fast', operations: 0, fastCommits: limits.fastCommits }
   }
 
   async execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
@@ -77,13 +78,17 @@ export class AdaptiveExecutor implements BatchExecutor {
   #next(commitMs: number, written: number): State {
     const { slowCommitMs, fastCommits } = this.#limits
     const state = this.#state
-    if (state.disk === 'fast') {
-      // What the other thread commits may move the WAL, which says nothing of the disk.
-      if (written === 0) return { disk: 'fast', operations: 0 }
-      if (commitMs > slowCommitMs) return { disk: 'slow', fastCommits: 0 }
-      return { disk: 'fast', operations: state.operations + written }
+    // What the other thread commits may move the WAL, which says nothing of the disk.
+    if (state.disk === 'fast' && written === 0) return { ...state, operations: 0 }
+    const isSlow = commitMs > slowCommitMs
+    const inARow = isSlow ? 0 : state.fastCommits + 1
+    if (state.disk === 'slow') {
+      return inARow < fastCommits
+        ? { disk: 'slow', fastCommits: inARow }
+        : { disk: 'fast', operations: 0, fastCommits: inARow }
     }
-    const inARow = commitMs > slowCommitMs ? 0 : state.fastCommits + 1
-    return inARow < fastCommits ? { disk: 'slow', fastCommits: inARow } : { disk: 'fast', operations: 0 }
+    const isAccident = state.fastCommits >= fastCommits
+    if (isSlow && !isAccident) return { disk: 'slow', fastCommits: 0 }
+    return { disk: 'fast', operations: state.operations + written, fastCommits: inARow }
   }
 }

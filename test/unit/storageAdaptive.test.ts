@@ -52,10 +52,10 @@ it('after some operations the thread has a turn, in which it may move the WAL', 
   expect(await write()).toBe('here')
 })
 
-it('one slow commit hands over to the thread, until enough in a row were fast', async () => {
+it('slow commits hand over to the thread, until enough in a row were fast', async () => {
   const { write, disk } = start()
   disk.commitMs = 6
-  expect(await write()).toBe('here')
+  expect([await write(), await write()]).toEqual(['here', 'here'])
   expect([await write(), await write()]).toEqual(['thread', 'thread'])
   disk.commitMs = 5
   expect([await write(), await write()]).toEqual(['thread', 'thread'])
@@ -64,6 +64,18 @@ it('one slow commit hands over to the thread, until enough in a row were fast', 
   disk.commitMs = 1
   expect([await write(), await write(), await write()]).toEqual(['thread', 'thread', 'thread'])
   expect(await write()).toBe('here')
+})
+
+it('a slow commit now and then is an accident, one soon after another is not', async () => {
+  const { write, disk } = start()
+  const commit = (commitMs: number): Promise<string | undefined> => {
+    disk.commitMs = commitMs
+    return write()
+  }
+  for (const commitMs of [6, 1, 1, 1]) expect(await commit(commitMs)).toBe('here')
+  expect(await commit(9)).toBe('thread')
+  for (const commitMs of [6, 1, 1, 6]) expect(await commit(commitMs)).toBe('here')
+  expect(await commit(1)).toBe('thread')
 })
 
 it('the thread closes last', async () => {

@@ -175,17 +175,6 @@ function writeSync(encoder: encoding.Encoder, step: number, body: Uint8Array): v
   encoding.writeVarUint8Array(encoder, body)
 }
 
-const encodedFrames = new WeakMap<ServerMessage, Uint8Array>()
-
-/** `encodeMessage`, done once however many sessions the same message object goes to. */
-export function sharedFrame(message: ServerMessage): Uint8Array {
-  const known = encodedFrames.get(message)
-  if (known) return known
-  const frame = encodeMessage(message)
-  encodedFrames.set(message, frame)
-  return frame
-}
-
 /**
  * Before lib0 0.2.118 a length prefix past the end of a frame read neighbouring memory into the document
  * (CVE-2026-102360). Yjs allows older ones, so an old lockfile could bring the hole back: try it at start.

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import type { Principal } from '../auth/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
@@ -5,8 +6,9 @@ import { runAt } from '../foundation/environment.ts'
 import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'
 import type { SyncLimits } from './limits.ts'
 import type { Channel } from './member.ts'
-import { decodeMessage, sharedFrame, type ServerMessage } from './protocol.ts'
+import { decodeMessage, type ServerMessage } from './protocol.ts'
 import type { Seat } from './room.ts'
+import { sharedFrame } from './sharedFrame.ts'
 
 /** RFC 6455 §5.5.1: what a close frame has room for besides its code. */
 const MAX_REASON_BYTES = 123
@@ -40,6 +42,7 @@ export class YSocket implements Channel {
   /** Resolves once the socket is closed. */
   readonly gone: Promise<void>
   readonly #socket: WebSocket
+  readonly #stream: Writable
   readonly #environment: Environment
   readonly #limits: SyncLimits
   readonly #timers = new Set<Timer>()
@@ -47,8 +50,10 @@ export class YSocket implements Channel {
   #unansweredPings = 0
   #ping: Timer
 
-  constructor(socket: WebSocket, environment: Environment, limits: SyncLimits) {
+  /** `stream` is what the socket writes to. */
+  constructor(socket: WebSocket, stream: Writable, environment: Environment, limits: SyncLimits) {
     this.#socket = socket
+    this.#stream = stream
     this.#environment = environment
     this.#limits = limits
     this.#ping = this.#pingLater()
@@ -100,7 +105,7 @@ export class YSocket implements Channel {
     if (this.#state.name !== 'connecting') return
     this.#state = { name: 'refused' }
     if (isPermanent(problem.code)) {
-      this.#socket.send(sharedFrame({ type: 'permission-denied', reason: problem.detail }))
+      this.write(sharedFrame({ type: 'permission-denied', reason: problem.detail }), () => undefined)
     }
     this.#timers.add(this.#environment.after(this.#limits.refusalMs, () => this.#end(problem.code, problem.detail)))
     this.resume()
@@ -111,7 +116,9 @@ export class YSocket implements Channel {
   }
 
   write(frame: Uint8Array, taken: () => void): void {
-    this.#socket.send(frame, { binary: true }, () => taken())
+    // After the close frame nothing may follow, and nobody would read it.
+    if (this.#socket.readyState !== this.#socket.OPEN) queueMicrotask(taken)
+    else this.#stream.write(frame, () => taken())
   }
 
   ping(mark: number): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Authenticate, Principal } from '../auth/access.ts'
 import { tokenFromRequest, tokenMissing } from '../auth/bearer.ts'
@@ -49,9 +50,9 @@ export class YWebsocketEndpoint {
     this.#limits = options.limits ?? DEFAULT_SYNC_LIMITS
   }
 
-  /** Takes an accepted socket. What is wrong with the request is told over it, for a stock client hears nothing else. */
-  accept(socket: WebSocket, request: SyncRequest): void {
-    const ySocket = new YSocket(socket, this.#options.environment, this.#limits)
+  /** Takes an accepted socket and the stream it writes to. What is wrong with the request is told over it, for a stock client hears nothing else. */
+  accept(socket: WebSocket, stream: Writable, request: SyncRequest): void {
+    const ySocket = new YSocket(socket, stream, this.#options.environment, this.#limits)
     this.#sockets.add(ySocket)
     void ySocket.gone.then(() => this.#sockets.delete(ySocket))
     if (this.#isClosing) ySocket.close('shutting-down', 'the server is stopping')
@@ -112,7 +113,7 @@ export function syncEndpoint(sync: YWebsocketEndpoint, limits: { readonly maxByt
     maxPayloadBytes: frameLimitBytes(limits.maxBytes),
     admit: (request) => {
       const asked = readSyncRequest(request)
-      return Promise.resolve((socket) => sync.accept(socket, asked))
+      return Promise.resolve((socket) => sync.accept(socket, request.socket, asked))
     },
   }
 }

@@ -5,7 +5,7 @@ import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, EMPTY_UPDATE, sharedFrame } from '../../server/sync/protocol.ts'
+import { decodeMessage, EMPTY_UPDATE, encodeMessage } from '../../server/sync/protocol.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { Sight } from '../../server/sync/sight.ts'
 import { ALICE, BOB, startCore } from '../support/documentCore.ts'
@@ -82,7 +82,7 @@ async function cpuOfTyping(): Promise<number> {
 /** A line without a network, whose pings are answered at once. */
 class Client implements Channel {
   updates = 0
-  frameOf = sharedFrame
+  frameOf = encodeMessage
   readonly #seat: Seat
 
   constructor(room: Room, name: typeof ALICE) {

@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import type { ProblemCode } from '../../server/foundation/problems.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
 import type { LiveReplica, Room, Seat } from '../../server/sync/room.ts'
 import { frames, readFrame } from './rawClient.ts'
 
@@ -82,7 +82,7 @@ export class SimulatedClient implements Channel {
     return count > 0
   }
 
-  frameOf = sharedFrame
+  frameOf = encodeMessage
 
   write(frame: Uint8Array, taken: () => void): void {
     this.#toClient.push({ frame })

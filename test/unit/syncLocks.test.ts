@@ -8,7 +8,7 @@ import type { LockState } from '../../server/locks/lock.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
 import type { Returned } from '../../server/sync/returns.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { deferred } from '../support/deferred.ts'
@@ -55,7 +55,7 @@ class Editor implements Channel {
     this.#seat = null
   }
 
-  frameOf = sharedFrame
+  frameOf = encodeMessage
 
   write(frame: Uint8Array, taken: () => void): void {
     const message = readFrame(frame)

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Outbox } from '../../server/sync/outbox.ts'
-import { sharedFrame, type ServerMessage } from '../../server/sync/protocol.ts'
+import { encodeMessage, type ServerMessage } from '../../server/sync/protocol.ts'
 import { deferred } from '../support/deferred.ts'
 import { settled } from '../support/manualEnvironment.ts'
 
@@ -14,7 +14,7 @@ function slowLine(limitBytes = 64 * KIBIBYTE) {
   const takes: (() => void)[] = []
   const onOverflow = vi.fn()
   const line = {
-    frameOf: sharedFrame,
+    frameOf: encodeMessage,
     write(frame: Uint8Array, taken: () => void) {
       written.push(frame)
       takes.push(taken)
@@ -140,7 +140,7 @@ describe('an outbox', () => {
   it('works with a line that takes at once', async () => {
     const written: Uint8Array[] = []
     const line = {
-      frameOf: sharedFrame,
+      frameOf: encodeMessage,
       write(frame: Uint8Array, taken: () => void) {
         written.push(frame)
         taken()

@@ -5,10 +5,10 @@ import {
   decodeMessage,
   decodeStateVector,
   encodeMessage,
-  sharedFrame,
   type ServerMessage,
 } from '../../server/sync/protocol.ts'
 import { fromHex, readFrame } from '../support/rawClient.ts'
+import { sharedFrame } from '../../server/sync/sharedFrame.ts'
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 

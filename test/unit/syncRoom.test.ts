@@ -5,12 +5,21 @@ import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, sharedFrame } from '../../server/sync/protocol.ts'
+import { decodeMessage, encodeMessage, type ServerMessage } from '../../server/sync/protocol.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
 import { frames, readFrame, type ServerFrame } from '../support/rawClient.ts'
 import { rawUpdate } from '../support/rawUpdate.ts'
+
+const encoded = new WeakMap<ServerMessage, Uint8Array>()
+
+/** The same frame for the same message object, as sockets share it. */
+function encodedOnce(message: ServerMessage): Uint8Array {
+  const frame = encoded.get(message) ?? encodeMessage(message)
+  encoded.set(message, frame)
+  return frame
+}
 
 /** A client on a line of its own, which takes everything at once until it is told to stall. */
 class Client implements Channel {
@@ -37,7 +46,7 @@ class Client implements Channel {
     this.#seat?.leave()
   }
 
-  frameOf = sharedFrame
+  frameOf = encodedOnce
 
   write(frame: Uint8Array, taken: () => void): void {
     this.frames.push(frame)

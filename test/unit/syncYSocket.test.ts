@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { EventEmitter } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
@@ -24,9 +25,17 @@ class FakeSocket extends EventEmitter {
   isDeaf = false
   pings = 0
 
-  send(frame: Uint8Array, _options?: unknown, taken?: () => void): void {
-    this.sent.push(frame)
-    taken?.()
+  readonly OPEN = 1
+  /** What goes past ws: whole frames. */
+  readonly stream = {
+    write: (frame: Buffer, taken: () => void): void => {
+      this.sent.push(payloadOf(frame))
+      taken()
+    },
+  }
+
+  get readyState(): number {
+    return this.closed ? 2 : this.OPEN
   }
   close(code: number, reason: string): void {
     this.closed ??= { code, reason }
@@ -54,6 +63,9 @@ class FakeSocket extends EventEmitter {
     return this.sent.map((frame) => readFrame(frame).type)
   }
 }
+
+/** Of a frame with less than 126 bytes, which all are here. */
+const payloadOf = (frame: Buffer): Uint8Array => Uint8Array.from(frame.subarray(2))
 
 function principal(expiresAtMs: number, access: Record<string, string[]> = { '*': ['read', 'write'] }): Principal {
   const grants = parseAccess(access) ?? []
@@ -83,7 +95,11 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   const connect = (path = 'doc', token: string | null = 'token') => {
     const socket = new FakeSocket()
-    endpoint.accept(socket as unknown as WebSocket, { path, query: new URLSearchParams(), token })
+    endpoint.accept(socket as unknown as WebSocket, socket.stream as unknown as Writable, {
+      path,
+      query: new URLSearchParams(),
+      token,
+    })
     return socket
   }
   return { environment, replica, rooms, release, onUnexpected, authenticate, isValid, endpoint, connect }

@@ -1,8 +1,9 @@
 /** The longest payload whose length stands in the second byte, and the longest whose length stands in two more. */
 const SHORT = 125
 const MEDIUM = 0xffff
-/** A whole message in one frame (FIN), of text: RFC 6455 §5.2. */
+/** A whole message in one frame (FIN), of text or of bytes: RFC 6455 §5.2. */
 const WHOLE_TEXT = 0x81
+const WHOLE_BINARY = 0x82
 
 /**
  * A text message as a server puts it on the wire (RFC 6455 §5.2: one frame, not masked), so that one that goes to many
@@ -11,9 +12,22 @@ const WHOLE_TEXT = 0x81
  */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text)
+  const { frame, headBytes } = frameFor(WHOLE_TEXT, length)
+  frame.write(text, headBytes)
+  return frame
+}
+
+/** A binary message, likewise. */
+export function binaryFrame(bytes: Uint8Array): Buffer {
+  const { frame, headBytes } = frameFor(WHOLE_BINARY, bytes.length)
+  frame.set(bytes, headBytes)
+  return frame
+}
+
+function frameFor(kind: number, length: number): { readonly frame: Buffer; readonly headBytes: number } {
   const headBytes = length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10
   const frame = Buffer.allocUnsafeSlow(headBytes + length)
-  frame[0] = WHOLE_TEXT
+  frame[0] = kind
   if (headBytes === 2) frame[1] = length
   else if (headBytes === 4) {
     frame[1] = SHORT + 1
@@ -22,6 +36,5 @@ export function textFrame(text: string): Buffer {
     frame[1] = SHORT + 2
     frame.writeBigUInt64BE(BigInt(length), 2)
   }
-  frame.write(text, headBytes)
-  return frame
+  return { frame, headBytes }
 }

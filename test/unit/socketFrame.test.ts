@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import * as ws from 'ws'
 import { expect, it } from 'vitest'
-import { textFrame } from '../../server/http/textFrame.ts'
+import { binaryFrame, textFrame } from '../../server/foundation/socketFrame.ts'
 
 /** What a ws client reads frames with; its types do not tell of it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean }) => Writable }
@@ -25,6 +25,9 @@ it('[NOTE-2] a shared frame is read as it was written, at every length where its
   ])
   for (const text of [...texts, '😀', '{"a":"\u2028"}']) {
     expect(await read(textFrame(text)), `${text.length} characters`).toEqual([{ text, isBinary: false }])
+  }
+  for (const text of texts) {
+    expect(await read(binaryFrame(Buffer.from(text)))).toEqual([{ text, isBinary: true }])
   }
   expect(await read(Buffer.concat(texts.map(textFrame)))).toEqual(texts.map((text) => ({ text, isBinary: false })))
 })

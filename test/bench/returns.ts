@@ -31,7 +31,7 @@ export async function returns(): Promise<void> {
 }
 
 async function oneReturn(others: number): Promise<{ ms: number; stallMs: number }> {
-  const core = await startCore()
+  const core = await startCore({ writer: 'adaptive' })
   try {
     await core.create('doc', Array.from({ length: LINES }, (_, n) => `${n} ${LINE}`).join('\n'))
     const { replica } = await core.lease('doc')

@@ -32,6 +32,8 @@ export interface CoreOptions {
   readonly limits?: Partial<ContentLimits>
   readonly idleMs?: number
   readonly budgetBytes?: number
+  /** Inline unless told. The one of a server needs the built server. */
+  readonly writer?: 'inline' | 'adaptive'
 }
 
 /** Everything in `server/documents` below HTTP, on a real SQLite file, with a clock and a disk that obey the test. */
@@ -67,7 +69,7 @@ export async function startCore(options: CoreOptions = {}): Promise<DocumentCore
 async function openCore(folder: string, seed: number, options: CoreOptions): Promise<DocumentCore> {
   const file = join(folder, 'core.db')
   const environment = new ManualEnvironment(undefined, seed)
-  const storage = faultyStorage(await openSqlite({ file, writer: 'inline', environment }))
+  const storage = faultyStorage(await openSqlite({ file, writer: options.writer ?? 'inline', environment }))
   const committer = new Committer(storage)
   const limits = { ...LIMITS, ...options.limits }
   const { idleMs = 30_000, budgetBytes = 256 * 1024 * 1024 } = options

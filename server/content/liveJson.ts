@@ -186,18 +186,19 @@ function sameMembers(a: string[], b: string[]): boolean {
   return left.length === right.length && left.every((one, i) => one === right[i])
 }
 
-/** Places that are not below another one. */
+/** Places that are not below another one, each once. */
 function outermost(places: readonly Place[]): Place[] {
-  const wide = places.filter(({ target }) => target.span === null)
-  const isBelow = ({ target }: Place, other: Place): boolean =>
-    other.target.at.every((step, i) => step === target.at[i]) &&
-    (other.target.at.length < target.at.length || target.span !== null)
-  const kept = places.filter((place) => !wide.some((other) => other !== place && isBelow(place, other)))
-  return kept.filter((place, i) => !kept.slice(0, i).some((other) => isSameTarget(place.target, other.target)))
+  const wide = new Set(places.flatMap(({ target }) => (target.span === null ? [toPointer(target.at)] : [])))
+  const isBelow = ({ at, span }: Target): boolean =>
+    at.some((_, i) => wide.has(toPointer(at.slice(0, i)))) || (span !== null && wide.has(toPointer(at)))
+  const outer = new Map<string, Place>()
+  for (const place of places) {
+    const { at, span } = place.target
+    const key = `${toPointer(at)} ${span?.join() ?? ''}`
+    if (!isBelow(place.target) && !outer.has(key)) outer.set(key, place)
+  }
+  return [...outer.values()]
 }
-
-const isSameTarget = (a: Target, b: Target): boolean =>
-  toPointer(a.at) === toPointer(b.at) && a.span?.[0] === b.span?.[0] && a.span?.[1] === b.span?.[1]
 
 /** The overlap of a mark, or for wider places the values of all sides around it. */
 function foundAt({ marks, target }: Place, overlaps: readonly JsonOverlap[], sides: JsonSides): Found {

@@ -10,6 +10,7 @@ import { workOutReturn, type Returned } from '../documents/returned.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../notifications/events.ts'
 import type { Storage } from '../storage/storage.ts'
 import { concurrentEdit, type Forms } from './concurrentEdit.ts'
@@ -52,9 +53,10 @@ export class ReturnJudge {
     const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
     const raised = await this.#raisedOn(replica, returned.author)
+    await yieldTurn()
     // Most of the work, for which there is time here: the merge and its judgement are one tick.
     const expectation = expectLive({ base: sides.base, current: replica.content(), incoming: sides.incoming })
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await yieldTurn()
     const { author } = returned
     return new Merge({ sides, since: divided.prefix, own, raised, author, expectation }, this.#environment)
   }

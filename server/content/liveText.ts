@@ -95,31 +95,36 @@ export class TextExpectation {
   }
 
   #keep(from: { base: number; current: number; incoming: number }, end: number): void {
-    for (let i = 0; from.base + i < end; i += 1) {
-      const at = (start: number): Span => [start + i, start + i + 1]
-      const spans = { base: at(from.base), current: at(from.current), incoming: at(from.incoming) }
-      this.#add({ changedBy: null, ...spans, isOverlap: false }, [this.lines.base[from.base + i] ?? ''])
+    for (let { base, current, incoming } = from; base < end; base += 1, current += 1, incoming += 1) {
+      const spans = { base: lineAt(base), current: lineAt(current), incoming: lineAt(incoming) }
+      this.#add(null, spans, [this.lines.base[base] ?? ''], false)
     }
   }
 
   #change(stretch: Stretch): void {
     const { changedBy } = stretch
     if (changedBy !== 'both') {
-      this.#add({ ...stretch, isOverlap: false }, this.lines[changedBy].slice(...stretch[changedBy]))
+      this.#add(changedBy, stretch, linesIn(this.lines[changedBy], stretch[changedBy]), false)
       return
     }
-    const current = this.lines.current.slice(...stretch.current)
-    const isSame = sameLines(current, this.lines.incoming.slice(...stretch.incoming))
-    this.#add({ ...stretch, isOverlap: !isSame }, isSame ? current : [markOf(this.atoms.length)])
+    const current = linesIn(this.lines.current, stretch.current)
+    const isSame = sameLines(current, linesIn(this.lines.incoming, stretch.incoming))
+    this.#add('both', stretch, isSame ? current : [markOf(this.atoms.length)], !isSame)
   }
 
-  #add(atom: Omit<Atom, 'expected'>, lines: readonly string[]): void {
+  #add(
+    changedBy: Atom['changedBy'],
+    { base, current, incoming }: Pick<Atom, 'base' | 'current' | 'incoming'>,
+    lines: readonly string[],
+    isOverlap: boolean,
+  ): void {
     const start = this.expected.length
     for (const line of lines) {
       this.atomOfLine.push(this.atoms.length)
       this.expected.push(line)
     }
-    this.atoms.push({ ...atom, expected: [start, this.expected.length] })
+    const expected: Span = [start, this.expected.length]
+    this.atoms.push({ changedBy, base, current, incoming, expected, isOverlap })
   }
 }
 
@@ -272,6 +277,10 @@ function shifted(span: Span, runs: readonly Run[]): Span {
   }
   return [start + startBy, end + endBy]
 }
+
+const lineAt = (index: number): Span => [index, index + 1]
+
+const linesIn = (lines: readonly string[], [start, end]: Span): string[] => lines.slice(start, end)
 
 const hull = (a: Span, b: Span): Span => [Math.min(a[0], b[0]), Math.max(a[1], b[1])]
 

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { previousVersion, toVersion } from '../foundation/ids.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import { firstVersionOf } from './past.ts'
 import type { Storage } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
@@ -86,7 +87,7 @@ export async function divide(
       end = previousVersion(firstVersionOf(entry))
     }
     if (page.length === 0) break
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await yieldTurn()
   }
   return extended({ prefix: end, later: later.reverse() })
 }

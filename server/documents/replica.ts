@@ -356,9 +356,12 @@ export class Replica {
   /**
    * Near a limit an update is first tried on a fork, so that one too many never touches the replica.
    * Measuring costs time, so it is done only once the updates since the last measure could have used up
-   * what room there was then.
+   * what room there was then; and a fork costs more than that, so only where there is too little room now.
    */
   #assertRoomFor(update: Uint8Array): void {
+    if (this.#headroomBytes >= update.length) return
+    const now = measure(this.content(), this.#limits)
+    if (!('code' in now)) this.#headroomBytes = now.headroomBytes
     if (this.#headroomBytes >= update.length) return
     const fork = new Y.Doc()
     Y.applyUpdate(fork, Y.encodeStateAsUpdate(this.doc))

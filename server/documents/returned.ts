@@ -4,6 +4,7 @@ import type { SharedAt } from '../content/json.ts'
 import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Knowledge } from './clientKnowledge.ts'
 import type { Head } from './document.ts'
@@ -109,7 +110,7 @@ class Steps {
   async rest(): Promise<void> {
     this.#entries = 0
     this.#bytes = 0
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await yieldTurn()
   }
 }
 

@@ -28,7 +28,7 @@ const refusal = (code: string, status: number, extras: Partial<Problem> = {}): P
 
 /** A desk over a server that holds `conflict` and gives one answer to every resolution. */
 async function desk(conflict: Conflict, answer: ResolutionAnswer | Error = { outcome: 'closed', conflict: closed }) {
-  const server = { conflict, answer, documentVersion: 40, reads: 0 }
+  const server = { conflict, answer, documentVersion: 40, documentContent: 'a\nB\nc\nd\nE', reads: 0 }
   const requests: ResolutionRequest[] = []
   const one = new ConflictDesk('cfl_1', {
     getConflict: async () => {
@@ -41,7 +41,7 @@ async function desk(conflict: Conflict, answer: ResolutionAnswer | Error = { out
       version: server.documentVersion,
       etag: '',
       root: 'content',
-      content: '',
+      content: server.documentContent,
       updatedAt: '',
       updatedBy: '',
     }),
@@ -97,7 +97,7 @@ describe('the conflict desk', () => {
     one.pick(first, { from: 'current' })
     one.pick(second, { from: 'incoming' })
     await one.act({ use: 'choices' }, '')
-    expect(shown()).toMatchObject({ seenVersion: 7, remark: { tone: 'attention' }, busy: false })
+    expect(shown()).toMatchObject({ seen: { version: 7 }, remark: { tone: 'attention' }, busy: false })
     expect(shown().picks).toEqual({ [first]: { from: 'current' } })
     server.answer = { outcome: 'closed', conflict: closed }
     await one.act({ use: 'incoming' }, '')
@@ -151,6 +151,32 @@ describe('the conflict desk', () => {
     one.editResult('by hand')
     await one.load()
     expect(shown().ownResult).toBe('by hand')
+  })
+
+  it('sends a result made by hand on the version it was made from, whatever came since', async () => {
+    const { one, server, requests } = await desk({ ...open, kind: 'concurrent-edit' })
+    one.editResult('a\nB\nc\nd\nby hand')
+    server.documentVersion = 42
+    server.documentContent = 'since\nB\nc\nd\nE'
+    await one.load()
+    await one.act({ use: 'content', content: 'a\nB\nc\nd\nby hand' }, '')
+    expect(requests).toMatchObject([{ baseVersion: 40 }])
+    one.editResult(null)
+    await one.load()
+    await one.act({ use: 'current' }, '')
+    expect(requests.at(-1)).toMatchObject({ baseVersion: 42 })
+  })
+
+  it('takes into a result made by hand what others wrote elsewhere, once it was refused for what they wrote there', async () => {
+    const conflict = { ...open, kind: 'concurrent-edit' } as const
+    const { one, server, shown, requests } = await desk(conflict, refusal('version-conflict', 409, { conflict }))
+    one.editResult('a\nB\nc\nd\nby hand')
+    server.documentVersion = 42
+    server.documentContent = 'since\nB\nc\nd\nthere'
+    await one.act({ use: 'content', content: 'a\nB\nc\nd\nby hand' }, '')
+    expect(shown()).toMatchObject({ ownResult: 'since\nB\nc\nd\nby hand', seen: { version: 42 } })
+    await one.act({ use: 'content', content: 'since\nB\nc\nd\nby hand' }, '')
+    expect(requests.at(-1)).toMatchObject({ baseVersion: 42 })
   })
 
   it('survives a network that fails, and can be used again', async () => {

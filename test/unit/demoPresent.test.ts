@@ -76,6 +76,17 @@ describe('the words of a conflict', () => {
     expect(words.outcome(conflictOf(TEXT, changes), NAMES)).toBe('Superseded by newer conflicts of bob.')
   })
 
+  it('tell of content that breaks its schema whose edit it was, since when, and what can be done', () => {
+    const broken = conflictOf({ base: { n: 1 }, current: { n: 1 }, incoming: { n: 'x' } }, { kind: 'invalid-merge' })
+    expect(words.headline(broken, NAMES)).toBe('robot broke the schema')
+    expect(words.places(broken)).toBe('since version 4')
+    expect(words.story(broken, { ...NAMES, self: 'robot' })).toBe(
+      'Since an edit by you the document is not what its schema allows. What was edited stands until someone corrects it. Take it back, or write the result by hand.',
+    )
+    expect(words.currentWords('invalid-merge')).toBe('Take it back')
+    expect(words.proposalWords('current', 'invalid-merge')).toBe('take it back')
+  })
+
   it('never say mine or theirs', () => {
     for (const kind of ['stale-write', 'concurrent-edit', 'invalid-merge']) {
       const conflict = conflictOf(TEXT, { kind })

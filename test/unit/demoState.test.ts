@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Conflict, Document } from '../../client-demo/src/parley/types.ts'
 import * as shapes from '../../client-demo/src/parley/shapes.ts'
-import { carryOver, chosen, preview } from '../../client-demo/src/state/choices.ts'
+import { carriedOn, carryOver, chosen, preview } from '../../client-demo/src/state/choices.ts'
 import { coalesce } from '../../client-demo/src/state/coalesce.ts'
 import { IdentityKeeper, NoGuestsError } from '../../client-demo/src/state/identity.ts'
 import * as drafts from '../../client-demo/src/state/jsonDraft.ts'
@@ -45,13 +45,16 @@ describe('choices', () => {
   })
 
   it('make the document that is shown before it is sent; what is not chosen stands as in current', () => {
-    expect(preview(text, { [first]: 'incoming', [second]: { text: 'x\ny' } })).toEqual({ content: 'a\nbb\nc\nd\nx\ny' })
-    expect(preview(text, { [second]: 'base' })).toEqual({ content: 'a\nB\nc\nd\ne' })
+    const seen = text.current.content
+    const byHand = { [first]: 'incoming', [second]: { text: 'x\ny' } } as const
+    expect(preview(text, byHand, seen)).toEqual({ content: 'a\nbb\nc\nd\nx\ny' })
+    expect(preview(text, { [second]: 'base' }, seen)).toEqual({ content: 'a\nB\nc\nd\ne' })
   })
 
   it('cannot be shown where a side was too large to be sent', () => {
     const { content: _, ...base } = text.base
-    expect(preview({ ...text, base }, {})).toBeNull()
+    expect(preview({ ...text, base }, {}, 'a')).toBeNull()
+    expect(preview(text, {}, undefined)).toBeNull()
   })
 
   it('stay through a refresh where the place is the same, and are asked for again where it is not', () => {
@@ -59,6 +62,28 @@ describe('choices', () => {
     const picks = { [first]: { from: 'incoming' }, [second]: { from: 'incoming' } } as const
     expect(carryOver(text, moved, picks)).toEqual({ [first]: { from: 'incoming' } })
     expect(carryOver(text, text, picks)).toEqual(picks)
+  })
+})
+
+describe('a result made by hand', () => {
+  it.each([
+    ['of a text', 'a\nb\nc', 'a!\nb\nc', 'a\nb\nby hand', 'a!\nb\nby hand'],
+    ['where both wrote, as it was written', 'a\nb\nc\nd', 'a\nB\nc\nd!', 'a\nby hand\nc\nd', 'a\nby hand\nc\nd!'],
+    ['of a json', { a: 1, b: 1 }, { a: 1, b: 2 }, '{"a": 5, "b": 1}', '{\n  "a": 5,\n  "b": 2\n}'],
+    ['that is no JSON (yet), as it stands', { a: 1 }, { a: 2 }, '{"a": ', '{"a": '],
+  ])('goes on with what others wrote since: %s', (_, from, to, own, result) => {
+    expect(carriedOn(own, from, to)).toBe(result)
+  })
+})
+
+describe('content that breaks its schema', () => {
+  const sides = { base: { n: 1 }, current: { n: 1 }, incoming: { n: 'x' } }
+  const broken = conflictOf(sides, { kind: 'invalid-merge', merged: { clean: false, content: sides.incoming } })
+
+  it('shows what it becomes when that is taken back, with all that was written elsewhere since', () => {
+    expect(preview(broken, {}, { n: 'x' })).toEqual({ content: { n: 1 } })
+    expect(preview(broken, {}, { n: 'x', since: 1 })).toEqual({ content: { n: 1, since: 1 } })
+    expect(preview(broken, {}, { n: 'xy' })).toEqual({ problem: 'Someone wrote in the same place since.' })
   })
 })
 
@@ -120,19 +145,28 @@ describe('choices after a live merge', () => {
       const choices = Object.fromEntries(conflict.overlaps.map(({ id }) => [id, side] as const))
       const written = rewriteOverlaps({ ...sides, seen: sides.merged }, () => 'parts', new Map(Object.entries(choices)))
       expect(written.errors).toEqual([])
-      expect(preview(conflict, choices)).toEqual({ content: written.content })
+      expect(preview(conflict, choices, sides.merged)).toEqual({ content: written.content })
     }
   })
 
   it.each(LIVE)('leave what is not chosen as merged: $name', ({ sides }) => {
-    expect(preview(liveConflict(sides), {})).toEqual({ content: sides.merged })
+    expect(preview(liveConflict(sides), {}, sides.merged)).toEqual({ content: sides.merged })
+  })
+
+  it('are shown in the document as it is by now, not as the merge left it', () => {
+    const live = liveConflict({ base: 'a\nb\nc', current: 'a\nB\nc', incoming: 'a\nbb\nc', merged: 'a\nBbb\nc' })
+    const choices = { [live.overlaps[0]?.id ?? '']: 'incoming' } as const
+    expect(preview(live, choices, 'a\nBbb\nc\nsince')).toEqual({ content: 'a\nbb\nc\nsince' })
+    expect(preview(live, {}, 'a\nBbb\nc\nsince')).toEqual({ content: 'a\nBbb\nc\nsince' })
+    expect(preview(live, choices, 'a\nsince\nc')).toHaveProperty('problem')
   })
 
   it('written by hand stand in place of what the merge made', () => {
     const text = liveConflict({ base: 'a\nb\nc', current: 'a\nB\nc', incoming: 'a\nbb\nc', merged: 'a\nBbb\nc' })
-    expect(preview(text, { [text.overlaps[0]?.id ?? '']: { text: 'x\ny' } })).toEqual({ content: 'a\nx\ny\nc' })
+    const byHand = { [text.overlaps[0]?.id ?? '']: { text: 'x\ny' } }
+    expect(preview(text, byHand, 'a\nBbb\nc')).toEqual({ content: 'a\nx\ny\nc' })
     const json = liveConflict({ base: { k: 1 }, current: { k: 2 }, incoming: { k: 3 }, merged: { k: 3 } })
-    expect(preview(json, { 'P/k': { value: [4] } })).toEqual({ content: { k: [4] } })
+    expect(preview(json, { 'P/k': { value: [4] } }, { k: 3 })).toEqual({ content: { k: [4] } })
   })
 })
 

@@ -4,7 +4,8 @@ import { personOf, type Names } from './names.ts'
 
 /** The places of a conflict, for one line of a list: the first two and how many more. */
 export function places(conflict: ListedConflict): string {
-  const { overlaps } = conflict
+  const { kind, overlaps, current } = conflict
+  if (kind === 'invalid-merge') return `since version ${(current.version ?? 0) + 1}`
   if (overlaps.length === 0) return 'no place overlaps'
   const [first, second] = overlaps.map((overlap) => place(overlap))
   const named = overlaps.length === 2 ? `${first} and ${second?.toLowerCase() ?? ''}` : (first ?? '')
@@ -35,7 +36,7 @@ export function headline(conflict: ListedConflict, names: Names): string {
     case 'concurrent-edit':
       return `${who} came back with offline edits`
     case 'invalid-merge':
-      return 'The content breaks its schema'
+      return `${who} broke the schema`
     default:
       return assertNever(conflict.kind)
   }
@@ -53,7 +54,7 @@ function standing({ kind }: Conflict): string {
     case 'concurrent-edit':
       return 'The document holds what the merge made of both. Decide what should stand there.'
     case 'invalid-merge':
-      return 'They stand until someone corrects them.'
+      return 'What was edited stands until someone corrects it. Take it back, or write the result by hand.'
     default:
       return assertNever(kind)
   }
@@ -69,7 +70,7 @@ function beginning(conflict: Conflict, names: Names): string {
     case 'concurrent-edit':
       return `${who} made edits while offline. Meanwhile ${others} changed the same place; neither knew of the other’s edits.`
     case 'invalid-merge':
-      return 'Live edits left the document in a state its schema does not allow.'
+      return `Since an edit by ${peopleOf(incoming.authors, names)} the document is not what its schema allows.`
     default:
       return assertNever(conflict.kind)
   }
@@ -84,7 +85,7 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
     case 'resolved':
       return conflict.resolution === null
         ? `${closer} resolved it.`
-        : `${sentence(personOf(conflict.resolution.by, names))} resolved it: ${useWords(conflict.resolution.use, conflict.kind)}.`
+        : `${sentence(personOf(conflict.resolution.by, names))} resolved it: ${wordsOf(conflict.resolution.use, conflict.kind).did}.`
     case 'superseded': {
       const by = conflict.closedBy === null ? 'the server' : personOf(conflict.closedBy, names)
       // Nothing settles edits that were merged: there are too many of them.
@@ -100,45 +101,45 @@ export function outcome(conflict: ListedConflict, names: Names): string | null {
   }
 }
 
-/** After a live merge neither side stands in the document: current is taken, and the merge can be kept. */
-const isLive = (kind: ConflictKind): boolean => kind === 'concurrent-edit'
+interface UseWords {
+  /** As on a button. */
+  readonly button: string
+  readonly did: string
+}
 
-/** What taking the side `current` is called, as on a button. */
-export const currentWords = (kind: ConflictKind): string => (isLive(kind) ? 'Take current' : 'Keep current')
+/** What taking `current` is: it stands, or stood until the merge, or was before the schema was broken. */
+const CURRENT: Readonly<Record<ConflictKind, UseWords>> = {
+  'stale-write': { button: 'Keep current', did: 'kept current' },
+  'concurrent-edit': { button: 'Take current', did: 'took current' },
+  'invalid-merge': { button: 'Take it back', did: 'took it back' },
+}
 
-function useWords(use: Use, kind: ConflictKind): string {
+function wordsOf(use: Use, kind: ConflictKind): UseWords {
   switch (use) {
     case 'current':
-      return isLive(kind) ? 'took current' : 'kept current'
+      return CURRENT[kind]
     case 'incoming':
-      return 'took incoming'
+      return { button: 'Take incoming', did: 'took incoming' }
     case 'merged':
-      return isLive(kind) ? 'kept the merge' : 'used the merge'
+      return kind === 'stale-write'
+        ? { button: 'Use the merge', did: 'used the merge' }
+        : { button: 'Keep the merge', did: 'kept the merge' }
     case 'content':
-      return 'wrote the result by hand'
+      return { button: 'A result written by hand', did: 'wrote the result by hand' }
     case 'choices':
-      return 'chose place by place'
+      return { button: 'A choice place by place', did: 'chose place by place' }
     default:
       return assertNever(use)
   }
 }
 
+/** What taking the side `current` is called, as on a button. */
+export const currentWords = (kind: ConflictKind): string => CURRENT[kind].button
+
 /** What a proposal asks for. */
 export function proposalWords(use: Use, kind: ConflictKind): string {
-  switch (use) {
-    case 'current':
-      return isLive(kind) ? 'take current' : 'keep current'
-    case 'incoming':
-      return 'take incoming'
-    case 'merged':
-      return isLive(kind) ? 'keep the merge' : 'use the merge'
-    case 'content':
-      return 'a result written by hand'
-    case 'choices':
-      return 'a choice place by place'
-    default:
-      return assertNever(use)
-  }
+  const { button } = wordsOf(use, kind)
+  return `${button.charAt(0).toLowerCase()}${button.slice(1)}`
 }
 
 /** Where an overlap is: `Line 3`, `Lines 3–5`, `Between lines 2 and 3`, or its JSON pointer. */

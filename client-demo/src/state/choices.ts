@@ -1,4 +1,4 @@
-import { mergeWith } from '../../../server/content/merge.ts'
+import { merge, mergeWith } from '../../../server/content/merge.ts'
 import { rewritten } from './rewrite.ts'
 import { jsonValue } from '../parley/shapes.ts'
 import type { Choice, Conflict, Content, JsonValue, Overlap, SideName } from '../parley/types.ts'
@@ -61,25 +61,45 @@ const fingerprint = ({ base, current, incoming, merged }: Overlap): string =>
 export type Preview = { readonly content: Content } | { readonly problem: string }
 
 /**
- * What the document becomes by these choices, worked out by the very rules the server uses, from the three
- * sides the conflict holds; null where a side was too large to be sent along. An overlap without a choice
- * stays as in current, or where the merge stands in the document as the merge made it.
+ * What the document as it was `seen` becomes by these choices, worked out by the very rules the server uses, from
+ * the three sides the conflict holds; null where one was too large to be sent along. An overlap without a choice
+ * stays as in current, or where the merge stands in the document as the merge made it. Of content that breaks its
+ * schema, where there is nothing to choose: what it becomes when that is taken back.
  */
-export function preview(conflict: Conflict, choices: Chosen['choices']): Preview | null {
-  if (conflict.kind === 'concurrent-edit') {
-    const { content } = conflict.merged
-    return content === undefined ? null : { content: rewritten(content, conflict.overlaps, choices) }
-  }
-  const { base, current, incoming } = conflict
+export function preview(conflict: Conflict, choices: Chosen['choices'], seen: Content | undefined): Preview | null {
+  const { base, current, incoming, merged } = conflict
   if (base.content === undefined || current.content === undefined || incoming.content === undefined) return null
+  if (merged.content === undefined || seen === undefined) return null
+  if (conflict.kind === 'concurrent-edit') {
+    return goneOn(merged.content, rewritten(merged.content, conflict.overlaps, choices), seen)
+  }
+  if (conflict.kind === 'invalid-merge') return goneOn(incoming.content, current.content, seen)
   const all = new Map<string, Choice>(conflict.overlaps.map(({ id }) => [id, choices[id] ?? 'current']))
   const { content, errors } = mergeWith(base.content, current.content, incoming.content, all)
   return errors.length === 0 ? { content } : { problem: errors.map(({ message }) => message).join(' ') }
 }
 
-/** What stands in the document while the conflict is open: after a live merge, the merge. */
-export const standing = (conflict: Conflict): Content | undefined =>
-  conflict.kind === 'stale-write' ? conflict.current.content : conflict.merged.content
+/** The same rewriting of a document that went on; never over what others wrote at those places. */
+function goneOn(from: Content, to: Content, seen: Content): Preview {
+  const merged = merge(from, seen, to)
+  return merged.clean ? { content: merged.content } : { problem: 'Someone wrote in the same place since.' }
+}
+
+/**
+ * A result made by hand from a content that went on: with all that others wrote elsewhere, and as it was written where
+ * both wrote. One that is no JSON stays as it is.
+ */
+export function carriedOn(own: string, from: Content, to: Content): string {
+  const parsed = typeof from === 'string' ? { value: own } : parseJson(own)
+  if ('error' in parsed || !isContent(parsed.value)) return own
+  const { overlaps } = merge(from, to, parsed.value)
+  const { content } = mergeWith(from, to, parsed.value, new Map(overlaps.map(({ id }) => [id, 'incoming'])))
+  return contentText(content)
+}
+
+/** What can stand in a document. */
+export const isContent = (value: JsonValue): value is Content =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
 
 export const contentText = (content: Content): string =>
   typeof content === 'string' ? content : JSON.stringify(content, null, 2)

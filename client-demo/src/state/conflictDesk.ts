@@ -1,7 +1,7 @@
 import { faults, explain } from '../present/problem.ts'
 import { ProblemError, type Rest } from '../parley/rest.ts'
 import type { Conflict, Content, ResolutionRequest } from '../parley/types.ts'
-import { carryOver, chosen, type OverlapPick, type Picks } from './choices.ts'
+import { carriedOn, carryOver, chosen, type OverlapPick, type Picks } from './choices.ts'
 import { Store } from './store.ts'
 
 /** A note above the conflict about what the last answer was. */
@@ -15,13 +15,19 @@ export interface Desk {
   readonly conflict: Conflict | null
   /** Why there is none to show. */
   readonly failure: string | null
-  /** The version the person looks at: what a resolution is based on. */
-  readonly seenVersion: number
+  /** The document as the person looks at it: what a resolution is based on. */
+  readonly seen: Seen
   readonly picks: Picks
   /** The result as edited by hand; null while it is what the choices make. */
   readonly ownResult: string | null
   readonly busy: boolean
   readonly remark: Remark | null
+}
+
+interface Seen {
+  readonly version: number
+  /** Absent where it could not be read, or is too large. */
+  readonly content?: Content
 }
 
 export type Act =
@@ -34,7 +40,7 @@ export type Act =
 const EMPTY: Desk = {
   conflict: null,
   failure: null,
-  seenVersion: 0,
+  seen: { version: 0 },
   picks: {},
   ownResult: null,
   busy: false,
@@ -96,7 +102,7 @@ export class ConflictDesk {
     if ('accept' in act) return { conflictId, accept: act.accept }
     if ('reject' in act) return { conflictId, reject: act.reject, ...words }
     if ('dismiss' in act) return { conflictId, dismiss: true, ...words }
-    const seen = { conflictId, baseVersion: this.desk.value.seenVersion, ...words }
+    const seen = { conflictId, baseVersion: this.desk.value.seen.version, ...words }
     if (act.use === 'content') return { ...seen, use: act.use, content: act.content }
     if (act.use === 'choices') {
       return { ...seen, use: act.use, choices: chosen(conflict.overlaps, this.desk.value.picks).choices }
@@ -109,7 +115,7 @@ export class ConflictDesk {
     const known = problem === null ? undefined : REFUSALS[problem.code]
     if (known !== undefined) {
       if (problem?.conflict === undefined) await this.#reload()
-      else await this.#show(problem.conflict)
+      else await this.#show(problem.conflict, known === MOVED)
     }
     this.#change({ remark: known ?? problemRemark(error) })
   }
@@ -119,25 +125,37 @@ export class ConflictDesk {
     if (conflict !== null) await this.#show(conflict)
   }
 
-  async #show(conflict: Conflict): Promise<void> {
-    const seenVersion = await this.#versionSeen(conflict)
-    const { conflict: before, picks: picked } = this.desk.value
+  /**
+   * A result that was made by hand is a result of the content it was made from: so that stays the one looked at, and
+   * the server keeps what others write elsewhere. Only where they wrote in the same place (`hasMoved`) it is brought
+   * onto the newest.
+   */
+  async #show(conflict: Conflict, hasMoved = false): Promise<void> {
+    const newest = await this.#look(conflict)
+    const { conflict: before, picks: picked, seen: known, ownResult: own } = this.desk.value
     const picks = before === null ? {} : carryOver(before, conflict, picked)
-    this.#change({ conflict, picks, seenVersion, failure: null })
+    const seen = own === null || hasMoved ? newest : known
+    const isCarried = own !== null && hasMoved && known.content !== undefined && seen.content !== undefined
+    const ownResult = isCarried ? carriedOn(own, known.content, seen.content) : own
+    this.#change({ conflict, picks, seen, ownResult, failure: null })
   }
 
-  /** After a live merge no side of the conflict is what stands in the document, so its version is asked for. */
-  async #versionSeen(conflict: Conflict): Promise<number> {
-    if (conflict.status !== 'open') return this.desk.value.seenVersion
-    if (conflict.kind === 'stale-write' && conflict.current.version !== null) return conflict.current.version
-    const document = await this.#rest.getDocument(conflict.document.id).catch(() => null)
-    return document?.version ?? conflict.current.version ?? this.desk.value.seenVersion
+  /** Where edits stand already no side of the conflict is what the document is now, so that is asked for. */
+  async #look({ status, kind, current, document }: Conflict): Promise<Seen> {
+    if (status !== 'open') return this.desk.value.seen
+    if (kind === 'stale-write' && current.version !== null) return seenOf(current.version, current.content)
+    const now = await this.#rest.getDocument(document.id).catch(() => null)
+    if (now !== null) return seenOf(now.version, now.content)
+    return current.version === null ? this.desk.value.seen : { version: current.version }
   }
 
   #change(part: Partial<Desk>): void {
     this.desk.update((desk) => ({ ...desk, ...part }))
   }
 }
+
+const seenOf = (version: number, content: Content | undefined): Seen =>
+  content === undefined ? { version } : { version, content }
 
 const PROPOSED: Remark = {
   tone: 'success',

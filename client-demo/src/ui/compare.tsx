@@ -18,14 +18,18 @@ const LIVE_PAIRS = [
   { id: 'incoming-merged', a: 'incoming', b: 'merged', words: 'Incoming → merged' },
 ] as const
 
+/** What broke the schema; base and current are one. */
+const INVALID_PAIRS = [PAIRS[2]] as const
+const PAIRS_OF = { 'stale-write': PAIRS, 'concurrent-edit': LIVE_PAIRS, 'invalid-merge': INVALID_PAIRS } as const
+
 const ROOM_FOR_TWO = '(min-width: 64rem)'
 
 /** The whole document, any two sides of it. */
 export function Compare({ conflict }: { conflict: Conflict }): JSX.Element {
-  const [pairId, setPairId] = useState<string>(PAIRS[0].id)
+  const pairs = PAIRS_OF[conflict.kind]
+  const [pairId, setPairId] = useState<string>(pairs[0].id)
   const hasRoom = useMedia(ROOM_FOR_TWO)
-  const pairs = conflict.kind === 'concurrent-edit' ? LIVE_PAIRS : PAIRS
-  const pair = pairs.find(({ id }) => id === pairId) ?? PAIRS[0]
+  const pair = pairs.find(({ id }) => id === pairId) ?? pairs[0]
   const look = conflict.document.kind === 'json' ? { look: jsonLook } : {}
   const text = (side: SideName | 'merged'): string => contentText(conflict[side].content ?? '')
   return (

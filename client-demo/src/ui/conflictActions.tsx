@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Conflict } from '../parley/types.ts'
 import { currentWords } from '../present/conflict.ts'
-import { chosen, parseJson } from '../state/choices.ts'
+import { chosen, isContent, parseJson } from '../state/choices.ts'
 import type { Act, ConflictDesk, Desk } from '../state/conflictDesk.ts'
 import { useRun } from './parts.ts'
 
@@ -18,6 +18,8 @@ export function ConflictActions({ desk, state, conflict }: ActionsProps): JSX.El
   const run = useRun()
   const act = (what: Act) => (): void => run(() => desk.act(what, comment))
   const isClean = conflict.merged.clean && conflict.kind === 'stale-write'
+  // What breaks the schema cannot be kept, and is not there to be chosen.
+  const isInvalid = conflict.kind === 'invalid-merge'
   return (
     <div class="actions" role="group" aria-label="Resolve this conflict">
       <input
@@ -33,12 +35,19 @@ export function ConflictActions({ desk, state, conflict }: ActionsProps): JSX.El
         <button class="button quiet" disabled={state.busy} onClick={act({ dismiss: true })} data-testid="dismiss">
           Dismiss
         </button>
-        <button class="button" disabled={state.busy} onClick={act({ use: 'current' })} data-testid="keep-current">
+        <button
+          class={isInvalid && state.ownResult === null ? 'button primary' : 'button'}
+          disabled={state.busy}
+          onClick={act({ use: 'current' })}
+          data-testid="keep-current"
+        >
           {currentWords(conflict.kind)}
         </button>
-        <button class="button" disabled={state.busy} onClick={act({ use: 'incoming' })} data-testid="take-incoming">
-          Take incoming
-        </button>
+        {!isInvalid && (
+          <button class="button" disabled={state.busy} onClick={act({ use: 'incoming' })} data-testid="take-incoming">
+            Take incoming
+          </button>
+        )}
         <Primary state={state} conflict={conflict} isClean={isClean} act={act} />
       </div>
     </div>
@@ -56,14 +65,12 @@ interface PrimaryProps {
 function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element | null {
   if (state.ownResult !== null) {
     const parsed = conflict.document.kind === 'json' ? parseJson(state.ownResult) : { value: state.ownResult }
-    const content = 'value' in parsed ? parsed.value : null
-    const isUsable =
-      typeof content === 'string' || (typeof content === 'object' && content !== null && !Array.isArray(content))
+    const content = 'value' in parsed && isContent(parsed.value) ? parsed.value : null
     return (
       <button
         class="button primary"
-        disabled={state.busy || !isUsable}
-        onClick={isUsable ? act({ use: 'content', content }) : undefined}
+        disabled={state.busy || content === null}
+        onClick={content === null ? undefined : act({ use: 'content', content })}
         data-testid="apply-result"
       >
         Use this result

@@ -88,13 +88,16 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
       {ending !== null && <Outcome conflict={conflict} ending={ending} />}
       <Sides conflict={conflict} />
       {conflict.violations !== undefined && conflict.violations.length > 0 && (
-        <ul class="violations" aria-label="What breaks the schema">
-          {conflict.violations.map(({ pointer, message }) => (
-            <li key={`${pointer} ${message}`}>
-              <code>{pointer === '' ? '(whole document)' : pointer}</code> {message}
-            </li>
-          ))}
-        </ul>
+        <section aria-labelledby="violations-title">
+          <h3 id="violations-title">What breaks the schema</h3>
+          <ul class="violations" data-testid="violations">
+            {conflict.violations.map(({ pointer, message }) => (
+              <li key={`${pointer} ${message}`}>
+                <code>{pointer === '' ? '(whole document)' : pointer}</code> {message}
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
       <Proposals desk={desk} state={state} conflict={conflict} />
       {conflict.truncated && <Truncated conflict={conflict} />}
@@ -148,20 +151,23 @@ function Sides({ conflict }: { conflict: Conflict }): JSX.Element {
   const names = useNames()
   const now = useNow()
   const { base, current, incoming } = conflict
+  const isInvalid = conflict.kind === 'invalid-merge'
   return (
     <dl class="sides">
-      <div class="side side-base">
-        <dt>Base</dt>
-        <dd>
-          {base.version === null ? 'what both sides had' : `version ${base.version}`}
-          <span class="muted">where both started</span>
-        </dd>
-      </div>
+      {!isInvalid && (
+        <div class="side side-base">
+          <dt>Base</dt>
+          <dd>
+            {base.version === null ? 'what both sides had' : `version ${base.version}`}
+            <span class="muted">where both started</span>
+          </dd>
+        </div>
+      )}
       <div class="side side-current">
         <dt>Current</dt>
         <dd>
           {current.version === null ? 'the document' : `version ${current.version}`}
-          <span class="muted">by {peopleOf(current.authors, names)}</span>
+          <span class="muted">{isInvalid ? 'the last valid content' : `by ${peopleOf(current.authors, names)}`}</span>
         </dd>
       </div>
       <div class="side side-incoming">
@@ -181,9 +187,13 @@ function Sides({ conflict }: { conflict: Conflict }): JSX.Element {
 function Truncated({ conflict }: { conflict: Conflict }): JSX.Element {
   return (
     <p class="banner tone-attention">
-      The contents are too large to show here. You can still keep current, take incoming
-      {conflict.merged.clean ? ', use the merge' : ''} or dismiss; each side can be read in full at{' '}
-      <code>{conflict.incoming.href}</code> and its neighbours.
+      The contents are too large to show here. You can still {ways(conflict)} or dismiss; each side can be read in full
+      at <code>{conflict.incoming.href}</code> and its neighbours.
     </p>
   )
+}
+
+function ways({ kind, merged }: Conflict): string {
+  if (kind === 'invalid-merge') return 'take back what broke the schema'
+  return merged.clean ? 'keep current, take incoming, use the merge' : 'keep current, take incoming'
 }

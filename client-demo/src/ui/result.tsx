@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { Conflict } from '../parley/types.ts'
-import { chosen, contentText, preview, standing } from '../state/choices.ts'
+import { chosen, contentText, preview } from '../state/choices.ts'
 import type { ConflictDesk, Desk } from '../state/conflictDesk.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { syntaxProblem } from '../state/jsonDraft.ts'
@@ -18,12 +18,12 @@ interface ResultProps {
 
 /** What the document becomes by the choices so far, compared with what it is. */
 export function Result({ desk, state, conflict, session }: ResultProps): JSX.Element | null {
-  const newest = useStore(session.version) ?? state.seenVersion
+  const { seen, ownResult } = state
+  const newest = useStore(session.version) ?? seen.version
   const { choices, missing } = chosen(conflict.overlaps, state.picks)
-  const made = useMemo(() => preview(conflict, choices), [conflict, state.picks])
-  const now = standing(conflict)
+  const made = useMemo(() => preview(conflict, choices, seen.content), [conflict, state.picks, seen])
+  const now = seen.content
   if (made === null || now === undefined) return null
-  const { ownResult } = state
   const madeText = 'content' in made ? contentText(made.content) : null
   const text = ownResult ?? madeText
   const isSame = ownResult === null && madeText === contentText(now)
@@ -38,19 +38,23 @@ export function Result({ desk, state, conflict, session }: ResultProps): JSX.Ele
         </h3>
         {ownResult !== null && (
           <button class="button quiet" onClick={() => desk.editResult(null)} data-testid="result-reset">
-            Back to the choices
+            {conflict.kind === 'invalid-merge' ? 'Discard' : 'Back to the choices'}
           </button>
         )}
-        {ownResult === null && madeText !== null && (
-          <button class="button quiet" onClick={() => desk.editResult(madeText)} data-testid="result-edit">
+        {ownResult === null && (
+          <button
+            class="button quiet"
+            onClick={() => desk.editResult(madeText ?? contentText(now))}
+            data-testid="result-edit"
+          >
             Edit the result
           </button>
         )}
       </div>
-      {newest > state.seenVersion && (
+      {newest > seen.version && (
         <p class="muted" data-testid="result-behind">
-          Compared with version {state.seenVersion}. The document is at version {newest} now: what came since is kept
-          where it is elsewhere, and asked about where it is in the same place.
+          Compared with version {seen.version}. The document is at version {newest} now: what came since is kept where
+          it is elsewhere, and asked about where it is in the same place.
         </p>
       )}
       {problem !== null && (
@@ -74,6 +78,7 @@ export function Result({ desk, state, conflict, session }: ResultProps): JSX.Ele
 }
 
 function words(missing: number, { overlaps, kind }: Conflict): string {
+  if (kind === 'invalid-merge') return 'with what broke the schema taken back'
   if (overlaps.length === 0) return 'all of both changes'
   if (missing === 0) return 'what the document will be'
   const as = kind === 'concurrent-edit' ? 'as merged' : 'as in current'

@@ -16,7 +16,8 @@ export interface SyncLimits {
   /** CONF-7: edits made without knowledge of what is younger than this raise nothing. */
   readonly windowMs: number
   /**
-   * What is held of a session that returns, until it has told and seen everything; past it, it is taken in at once.
+   * What is held of a session that returns, until it has told and seen everything; past it, it is taken in at once. And
+   * what it brings while that goes on; past it: 1013.
    * More than the largest frame, so that one who waits for a lock can always come back with what it has.
    */
   readonly heldBytes: number

@@ -87,6 +87,14 @@ export class Presence {
   get silence(): Silence | null {
     return 'silence' in this.#state ? this.#state.silence : null
   }
+  /** Whether a lock bars what is held. */
+  get isBarred(): boolean {
+    return this.silence !== null && !this.silence.isOver
+  }
+  /** How far it has come for certain: it may have a line that is dead and not known to be. */
+  get inSync(): Earlier | null {
+    return this.state === 'present' ? { atMs: this.lastHeardMs, sent: this.sight.sentUpTo } : null
+  }
   /** Whether the session had nothing of the document when it came. */
   get cameEmpty(): boolean {
     return this.#state.name === 'arriving' && this.#state.clocks.size === 0
@@ -125,6 +133,15 @@ export class Presence {
   /** The deletes it had when it came. */
   tells(deletes: ClockSet): void {
     if (this.#state.name === 'arriving') this.#state.deletes ??= deletes
+  }
+
+  /**
+   * CONF-7: a break shorter than the window is no absence. It began when the Yjs clients that the session uses were last
+   * in sync in another one.
+   */
+  isShortBreak(clients: readonly number[], windowMs: number): boolean {
+    const isRecent = (one: Earlier | undefined): boolean => one !== undefined && this.joinedMs - one.atMs < windowMs
+    return clients.length > 0 && clients.every((client) => isRecent(this.earlier.get(client)))
   }
 
   /** From now on its updates are held, as made with this knowledge. */

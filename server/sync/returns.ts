@@ -6,8 +6,9 @@ import type { LiveMerge } from '../documents/replica.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Departures, Earlier } from './departures.ts'
+import type { Departures } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
+import { Marking } from './marking.ts'
 import type { Member } from './member.ts'
 import type { Presence, Return, Silence } from './presence.ts'
 import type { StateVector } from './protocol.ts'
@@ -65,11 +66,6 @@ export interface ReturnsOptions {
   onIdle(): void
 }
 
-/** A window has room for so many marks: what was seen is known to a quarter of it. */
-const MARKS_PER_WINDOW = 4
-/** Nor more often: a ping with every keystroke would cost as much as the keystroke. */
-const MAX_MARK_SPACING_MS = 500
-
 /**
  * Decides for every update whether its author knew what the document holds (CONF-6, CONF-7). Who did writes at
  * once and pays one comparison. Who did not is returning: its updates are held until it has everything, judged
@@ -85,10 +81,11 @@ export class Returns {
   readonly #options: ReturnsOptions
   readonly #timers = new Map<Member, Timer>()
   readonly #jobs = new Set<Promise<void>>()
-  #marking: Timer | null = null
+  readonly #marking: Marking
 
   constructor(options: ReturnsOptions) {
     this.#options = options
+    this.#marking = new Marking(options.environment, options.limits.windowMs, () => options.members())
   }
 
   /** Whether something is being taken in. */
@@ -131,20 +128,20 @@ export class Returns {
     if (!presence) return
     presence.sight.answered(mark)
     if (presence.confirmation === mark) this.#finish(member, presence)
-    else if (presence.sight.needsMark) this.#markSoon()
+    else if (presence.sight.needsMark) this.#marking.soon()
   }
 
   /** An entry goes out to a session. */
   sent({ presence }: Member, version: Version): void {
     if (!presence) return
     presence.sight.sent(version, presence.writing.delete(version), this.#nowMs())
-    if (presence.sight.needsMark) this.#markSoon()
+    if (presence.sight.needsMark) this.#marking.soon()
   }
 
   /** The session uses a Yjs client id, which `user` used until now. */
   uses({ presence }: Member, client: number, user: Member | null): void {
     if (!presence?.isAnnounced || presence.earlier.has(client)) return
-    const before = user?.presence ? inSync(user.presence) : null
+    const before = user?.presence?.inSync ?? null
     const earlier = before ?? this.#options.departures.find(this.#options.document, client)
     if (earlier && user?.presence !== presence) presence.earlier.set(client, earlier)
   }
@@ -167,7 +164,7 @@ export class Returns {
   /** What is held of a session that has ended is taken in without it, or waits without it. */
   #conclude(member: Member, presence: Presence): void {
     if (presence.heldBytes === 0 || presence.state === 'taking-in') return this.#forget(member)
-    if (!isWaiting(presence)) return this.#finish(member, presence)
+    if (!presence.isBarred) return this.#finish(member, presence)
     const left = presence.arrive()
     presence.takenIn()
     if (left) this.#options.leaveBehind(member, left)
@@ -186,7 +183,7 @@ export class Returns {
 
   /** The room is closed. */
   stop(): void {
-    this.#marking?.cancel()
+    this.#marking.stop()
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
   }
@@ -198,7 +195,7 @@ export class Returns {
     if (presence.isAnnounced) for (const [client] of writers) this.uses(member, client, null)
     const clients = writers.length > 0 ? writers.map(([client]) => client) : [...presence.earlier.keys()]
     const deletes = deletesOf(update)
-    if (this.#isBehind(presence, deletes) && !this.#isShortBreak(presence, clients)) {
+    if (this.#isBehind(presence, deletes) && !presence.isShortBreak(clients, this.#options.limits.windowMs)) {
       presence.tells(deletes)
       if (writers.length > 0 || deletes.size > 0) this.#hold(member, presence, update)
       this.#confirm(member)
@@ -286,17 +283,22 @@ export class Returns {
       update,
       [...sections].map(([client, { structs }]) => [client, endOf(structs)]),
     )
-    const isTooMuch = presence.heldBytes > this.#options.limits.heldBytes
-    // What comes of one that has ended was taken from it before, and nobody could be told.
-    const isBounded = isWaiting(presence) && !presence.isGone
-    if (isBounded && (isTooMuch || this.#waitingBytes() > this.#options.limits.waitingBytes)) {
-      presence.drop()
-      this.#options.fail(member, new ParleyError('locked', 'too much waits for the lock; your editor keeps it'))
-      return
-    }
-    if (presence.state === 'taking-in' || isWaiting(presence)) return
-    if (isTooMuch) this.#finish(member, presence)
+    const { limits } = this.#options
+    const isTooMuch = presence.heldBytes > limits.heldBytes
+    if (presence.isBarred) {
+      const isPastAll = this.#waitingBytes() > limits.waitingBytes
+      if (isTooMuch || isPastAll) this.#refuse(member, presence, 'locked', 'too much waits for the lock')
+    } else if (presence.state === 'taking-in') {
+      if (isTooMuch) this.#refuse(member, presence, 'overloaded', 'too much came while earlier edits went in')
+    } else if (isTooMuch) this.#finish(member, presence)
     else this.#expectAnswer(member, presence)
+  }
+
+  #refuse(member: Member, presence: Presence, code: 'locked' | 'overloaded', why: string): void {
+    // What comes of one that has ended was taken from it before, and nobody could be told.
+    if (presence.isGone) return
+    presence.drop()
+    this.#options.fail(member, new ParleyError(code, `${why}; your editor keeps it`))
   }
 
   /** Of all sessions of the document, those that are gone included. */
@@ -370,27 +372,6 @@ export class Returns {
     if (presence.isGone) this.#conclude(member, presence)
   }
 
-  /**
-   * CONF-7: a break shorter than the window is no absence. It began when the Yjs clients that the session uses
-   * were last in sync in another one.
-   */
-  #isShortBreak({ earlier, joinedMs }: Presence, clients: readonly number[]): boolean {
-    const { windowMs } = this.#options.limits
-    const isRecent = (one: Earlier | undefined): boolean => one !== undefined && joinedMs - one.atMs < windowMs
-    return clients.length > 0 && clients.every((client) => isRecent(earlier.get(client)))
-  }
-
-  #markSoon(): void {
-    if (this.#marking) return
-    const spacingMs = Math.min(MAX_MARK_SPACING_MS, this.#options.limits.windowMs / MARKS_PER_WINDOW)
-    this.#marking = this.#options.environment.after(spacingMs, () => {
-      this.#marking = null
-      for (const member of this.#options.members()) {
-        if (member.presence?.sight.needsMark) member.mark(member.presence.sight.mark())
-      }
-    })
-  }
-
   #forget(member: Member): void {
     this.#timers.get(member)?.cancel()
     this.#timers.delete(member)
@@ -401,16 +382,8 @@ export class Returns {
   }
 }
 
-/** Whether a lock bars what is held of it. */
-const isWaiting = ({ silence }: Presence): boolean => silence !== null && !silence.isOver
-
 /** The next clock after the structs of one client. */
 function endOf(structs: readonly Struct[]): number {
   const last = structs.at(-1)
   return last ? last.id.clock + last.length : 0
-}
-
-/** How far it has come for certain: it may have a line that is dead and not known to be. */
-function inSync({ state, lastHeardMs, sight }: Presence): Earlier | null {
-  return state === 'present' ? { atMs: lastHeardMs, sent: sight.sentUpTo } : null
 }

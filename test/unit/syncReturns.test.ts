@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { toVersion } from '../../server/foundation/ids.ts'
+import type { SyncLimits } from '../../server/sync/limits.ts'
 import { Sight } from '../../server/sync/sight.ts'
 import { LiveScene } from '../support/liveScene.ts'
+import { settled } from '../support/manualEnvironment.ts'
 
 const WINDOW_MS = 2_000
 
@@ -51,8 +53,8 @@ describe('an edit of a connected client', () => {
   let scene: LiveScene
   afterEach(() => scene.stop())
 
-  async function setUp() {
-    scene = await LiveScene.start('one\ntwo\nthree')
+  async function setUp(limits: Partial<SyncLimits> = {}) {
+    scene = await LiveScene.start('one\ntwo\nthree', limits)
     const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
     await scene.pass(WINDOW_MS)
     return { alice, bob }
@@ -171,6 +173,42 @@ describe('an edit of a connected client', () => {
     alice.disconnect()
     await scene.settle()
     expect(scene.content).toContain('alice ')
+    expect(await scene.conflicts()).toHaveLength(1)
+  })
+
+  it('[CONF-6] that brings more than is held while its return goes in is closed, and loses nothing', async () => {
+    const { alice, bob } = await setUp({ heldBytes: 3_000 })
+    alice.disconnect()
+    await scene.core.environment.advance(60_000)
+    bob.doc.getText('content').insert(4, 'bob ')
+    await scene.settle([bob])
+    alice.doc.getText('content').insert(4, 'alice ')
+    alice.connect(scene.room)
+    for (let step = 0; step < 2; step++) {
+      alice.deliverUp()
+      await settled()
+      alice.deliverDown()
+    }
+    // The return goes in once what it meets is on disk.
+    const letGo = scene.core.storage.hold()
+    bob.doc.getText('content').insert(0, 'late ')
+    bob.deliverUp()
+    alice.deliverUp()
+    const closed: unknown[] = []
+    for (let n = 0; n < 4; n++) {
+      alice.doc.getText('content').insert(alice.doc.getText('content').length, 'x'.repeat(1_000))
+      alice.deliverUp()
+      closed.push(alice.closed)
+    }
+    letGo()
+    expect(closed).toEqual([null, null, 'overloaded', 'overloaded'])
+    await scene.settle([bob])
+    expect(scene.content).toContain('alice ')
+    expect(scene.content).not.toContain('x')
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(scene.content).toBe(alice.doc.getText('content').toJSON())
+    expect(alice.doc.getText('content').toJSON()).toContain('x'.repeat(4_000))
     expect(await scene.conflicts()).toHaveLength(1)
   })
 })

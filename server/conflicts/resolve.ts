@@ -25,7 +25,7 @@ import { newProposalId } from './ids.ts'
 import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
 import { decided, proposed } from './proposals.ts'
 import { seenFrom } from './seenFrom.ts'
-import { liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
+import { holdingVersion, liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
 import { closed } from './staleWrite.ts'
 import { invalidResolution, targetOf, type Way } from './target.ts'
 
@@ -184,7 +184,7 @@ export class ConflictResolver {
   ): Promise<Content | null> {
     const { storage } = this.#parts
     const { live } = record
-    const seen = live?.seen ?? (record.kind === 'invalid-merge' ? record.incoming.version : null)
+    const seen = holdingVersion(record)
     // Who looked at a version before the merge has not seen its places.
     if (seen !== null && baseVersion < seen && way.use !== 'content') return null
     const target = live

@@ -47,7 +47,7 @@ export interface ShownConflict {
   base: ShownSide
   current: ShownSide
   incoming: ShownSide
-  merged: { clean: boolean; content?: Content }
+  merged: { clean: boolean; version?: Version; content?: Content }
   overlaps: object[]
   intervening: object[]
   proposals: ShownProposal[]
@@ -104,7 +104,7 @@ export async function showConflict(
     base: { ...outline.base, authors: history.baseAuthors, ...shown(sides.base) },
     current: { ...outline.current, authors: currentAuthors(record, history), ...shown(sides.current) },
     incoming: { ...outline.incoming, ...shown(sides.incoming) },
-    merged: { clean: merged.clean, ...shown(merged.content) },
+    merged: { ...outline.merged, clean: merged.clean, ...shown(merged.content) },
     overlaps: overlaps ?? outline.overlaps,
     intervening: showEntries(history.between.slice(-MAX_INTERVENING), record.documentKind),
     proposals: proposals.shown,
@@ -121,6 +121,10 @@ async function workOut(storage: Storage, record: ConflictRecord): Promise<{ side
   const isInvalid = record.kind === 'invalid-merge'
   return { sides, merged: isInvalid ? standing(sides) : merge(sides.base, sides.current, sides.incoming) }
 }
+
+/** The version of the document that holds its `merged`; null for a refused write, whose merge is nowhere. */
+export const holdingVersion = ({ kind, live, incoming }: ConflictRecord): Version | null =>
+  live?.seen ?? (kind === 'invalid-merge' ? incoming.version : null)
 
 /** Of an `invalid-merge`: its incoming side stands already, and breaks the schema. */
 export const standing = ({ incoming }: Sides): Merge => ({ clean: false, content: incoming, overlaps: [] })
@@ -153,6 +157,7 @@ export async function liveSides(storage: Storage, record: ConflictRecord, live: 
 export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecord, stored = true): ShownConflict {
   const { state } = record
   const isOpen = state.status === 'open'
+  const holding = holdingVersion(record)
   const side = (name: 'base' | 'current' | 'incoming', authors: string[]): ShownSide => {
     const { version } = record[name]
     const etag = version === null || version === NO_VERSION ? null : formatEtag(record, storage.epoch, version)
@@ -170,7 +175,7 @@ export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecor
     base: side('base', []),
     current: side('current', []),
     incoming: side('incoming', [record.author]),
-    merged: { clean: record.clean },
+    merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
     overlaps: record.places.map((place) => ({ ...place })),
     intervening: [],
     proposals: record.proposals.map(showProposal),

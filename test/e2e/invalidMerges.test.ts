@@ -81,7 +81,7 @@ describe.concurrent('live edits that together break the schema', () => {
       base: { version: before, authors: ['bob'], content: { title: 't', tasks: ['one', 'of bob'] } },
       current: { version: before, authors: ['bob'], content: { title: 't', tasks: ['one', 'of bob'] } },
       incoming: { version: before + 1, authors: ['alice'], content: both },
-      merged: { clean: false, content: both },
+      merged: { clean: false, version: before + 1, content: both },
       overlaps: [],
       intervening: [],
     })

@@ -105,6 +105,18 @@ describe('resolving a concurrent edit', () => {
     expect(await scene.content(staged.id)).toBe('one\ntwo lines\nof both\nthree\nfour\nfünf')
   })
 
+  it('[RES-1] a content made from `merged` goes in on its version, and what others wrote since stays', async () => {
+    const staged = await stageText()
+    const { id, bob, conflict } = staged
+    const { content, version } = conflict.merged
+    expect(version).toBe(await staged.version())
+    bob.text.insert(bob.text.length, ' since')
+    await scene.agree(bob)
+    const byHand = content.replace(/\n.*\nthree/, '\nby hand\nthree')
+    expect((await resolve(staged, version, { use: 'content', content: byHand })).status).toBe(200)
+    expect(await scene.content(id)).toBe('one\nby hand\nthree\nfour\nfünf since')
+  })
+
   it('[RES-5] `merged` keeps what stands and writes no version', async () => {
     const staged = await stageText()
     const [version, before] = [await staged.version(), await scene.content(staged.id)]

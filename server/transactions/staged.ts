@@ -9,8 +9,10 @@ import { decide, type TransactionEvent, type TransactionState } from './transact
 export const MAX_OPERATIONS = 100
 /** A program has one at a time, or one for each of its workers. */
 const MAX_A_PRINCIPAL = 20
-/** Each costs a timer and some KB besides its operations. */
+/** Open ones, of all principals: each costs a timer and some KB besides its operations. */
 const MAX_TRANSACTIONS = 1_000
+/** Closed ones that are remembered, some 500 bytes each; whoever asks for one before them is told that there is none. */
+const MAX_CLOSED = 1_000
 /** What one request may hold at once, as bytes of JSON: the largest content, however it is escaped. */
 const MAX_BYTES_A_PRINCIPAL = 64 * 1024 * 1024
 /** They wait in memory. */
@@ -54,11 +56,11 @@ export class StagedTransactions<Operation extends { readonly document: string }>
 
   /** Throws `too-many-transactions`, `overloaded`, `content-too-large` or `invalid-request`. */
   begin(owner: PrincipalId, operations: readonly Operation[]): StagedTransaction<Operation> {
-    const own = [...this.#entries.values()].filter((entry) => entry.owner === owner && isAlive(entry))
-    if (own.length >= MAX_A_PRINCIPAL) {
+    const alive = [...this.#entries.values()].filter(isAlive)
+    if (alive.filter((entry) => entry.owner === owner).length >= MAX_A_PRINCIPAL) {
       throw new ParleyError('too-many-transactions', `One principal may have ${MAX_A_PRINCIPAL} open transactions.`)
     }
-    if (this.#entries.size >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
+    if (alive.length >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
     const id = `txn_${ulid(this.#environment.now(), () => (this.#environment.randomBytes(1)[0] ?? 0) / 256)}`
     const timer = { cancel: () => undefined }
     const entry: Entry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
@@ -146,10 +148,26 @@ export class StagedTransactions<Operation extends { readonly document: string }>
   }
 
   #go(entry: Entry<Operation>, event: TransactionEvent): StagedTransaction<Operation> {
+    const wasAlive = isAlive(entry)
     entry.state = assertAllowed(entry, event)
-    if (!isAlive(entry)) Object.assign(entry, { operations: [], bytes: 0 })
     this.#touch(entry)
+    if (wasAlive && !isAlive(entry)) this.#rememberClosed(entry)
     return show(entry)
+  }
+
+  #rememberClosed(entry: Entry<Operation>): void {
+    Object.assign(entry, { operations: [], bytes: 0 })
+    // The map holds closed ones in the order in which they closed.
+    this.#entries.delete(entry.id)
+    this.#entries.set(entry.id, entry)
+    const closed = [...this.#entries.values()].filter((one) => !isAlive(one))
+    const [oldest] = closed
+    if (oldest !== undefined && closed.length > MAX_CLOSED) this.#forget(oldest)
+  }
+
+  #forget(entry: Entry<Operation>): void {
+    entry.timer.cancel()
+    this.#entries.delete(entry.id)
   }
 
   #touch(entry: Entry<Operation>): void {
@@ -160,7 +178,7 @@ export class StagedTransactions<Operation extends { readonly document: string }>
 
   #idle(entry: Entry<Operation>): void {
     const action = decide(entry.state, 'idles')
-    if (action.do === 'forget') this.#entries.delete(entry.id)
+    if (action.do === 'forget') this.#forget(entry)
     else this.#touch(entry)
   }
 }

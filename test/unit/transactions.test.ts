@@ -141,8 +141,21 @@ describe('[TX-2] staged transactions', () => {
     expect(() => transactions.begin(ALICE, [])).toThrow('20 open transactions')
     transactions.rollBack(own[0]?.id ?? '', ALICE)
     transactions.begin(ALICE, [])
-    for (let n = 0; n < 1_000 - 21; n++) transactions.begin(toPrincipalId(`p${n}`), [])
+    for (let n = 0; n < 1_000 - 20; n++) transactions.begin(toPrincipalId(`p${n}`), [])
     expect(() => transactions.begin(BOB, [])).toThrow('Too many transactions')
+  })
+
+  it('[TX-2] those that are over keep nobody from beginning one, and the newest 1,000 are remembered', () => {
+    const { environment, transactions } = staged()
+    const ids = Array.from({ length: 1_001 }, () => {
+      const { id } = transactions.begin(ALICE, [])
+      transactions.rollBack(id, ALICE)
+      return id
+    })
+    expect(transactions.begin(BOB, []).state).toBe('open')
+    expect(() => transactions.look(ids[0] ?? '', ALICE)).toThrow('no such transaction')
+    expect(transactions.look(ids[1] ?? '', ALICE).state).toBe('rolled-back')
+    expect(environment.pending).toBe(1_001)
   })
 
   it('[TX-2] are bounded in bytes, for a principal and for all, and what is over holds none', async () => {

@@ -1,8 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { requirePermission } from '../http/access.ts'
+import { goneSignal } from '../http/gone.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
@@ -60,15 +61,6 @@ function addAcquire(app: TypedApp, { lines, idempotency }: LockRouteParts): void
       answer: (lock: OwnedLock) => ({ status: 201, headers: { 'cache-control': 'no-store' }, body: ownedLockOf(lock) }),
     })
   })
-}
-
-/** Aborted when the connection ends before the answer is on its way. */
-function goneSignal({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort()
-  })
-  return gone.signal
 }
 
 function addRenew(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {

@@ -61,6 +61,7 @@ export class LockLines {
    */
   async acquire(request: LockRequest, { waitMs, gone }: WaitOptions): Promise<OwnedLock> {
     if (this.#isClosed) throw stopping()
+    if (gone.aborted) throw left()
     const queue = this.#queueOf(request.document)
     if (queue.line.length >= MAX_WAITERS) {
       throw new ParleyError('overloaded', `Too many wait for the lock of ${request.document}.`)
@@ -103,7 +104,7 @@ export class LockLines {
 
   #leave(queue: Queue, waiter: Waiter): void {
     if (!queue.line.leave(waiter)) return
-    waiter.refuse(new ParleyError('request-timeout', 'The connection ended while the request waited.'))
+    waiter.refuse(left())
     if (!queue.isServing) this.#tidy(queue)
   }
 
@@ -166,4 +167,5 @@ export class LockLines {
   }
 }
 
+const left = (): ParleyError => new ParleyError('request-timeout', 'The connection ended while the request waited.')
 const stopping = (): ParleyError => new ParleyError('shutting-down', 'The server is stopping.')

@@ -67,7 +67,8 @@ export class Polls {
     try {
       const mayRead = (document: DocumentId): boolean => isValid(principal) && can(principal, 'read', document)
       const untilExpiryMs = principal.expiresAt * 1_000 - environment.now()
-      return await poll.run(request, mayRead, Math.max(0, Math.min(waitMs, untilExpiryMs)))
+      const patienceMs = gone.aborted ? 0 : Math.min(waitMs, untilExpiryMs)
+      return await poll.run(request, mayRead, Math.max(0, patienceMs))
     } finally {
       gone.removeEventListener('abort', leave)
       this.#waiting.delete(poll)

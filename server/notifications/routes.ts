@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { tokenMissing } from '../auth/bearer.ts'
 import { negotiate } from '../http/accept.ts'
+import { goneSignal } from '../http/gone.ts'
 import type { Routes } from '../http/mount.ts'
 import { queryInteger } from '../http/validation.ts'
 import { parseCursor } from './envelope.ts'
@@ -90,9 +91,7 @@ async function answerPoll(
   const asked = readQuery(query, epoch, ['waitSeconds'])
   const wait = { name: 'waitSeconds', minimum: 0, maximum: MAX_WAIT_SECONDS }
   const waitSeconds = queryInteger(query.get('waitSeconds') ?? undefined, wait) ?? 0
-  const left = new AbortController()
-  reply.raw.once('close', () => left.abort())
-  const { events, cursor } = await polls.poll(request.principal, asked, waitSeconds * 1_000, left.signal)
+  const { events, cursor } = await polls.poll(request.principal, asked, waitSeconds * 1_000, goneSignal(reply))
   return reply
     .header('Cache-Control', 'no-store')
     .type(JSON_ANSWER)

@@ -82,6 +82,8 @@ export class EventStreams {
     request: SubscriptionRequest,
   ): void {
     this.assertRoom()
+    // The connection ended while the token was verified; it will not say so again.
+    if (response.destroyed) return
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
     response.writeHead(200, STREAM_HEADERS)
     const stream = new EventStream(response, principal, {

@@ -336,6 +336,10 @@ describe('waiting', () => {
     expect(await left).toBe('request-timeout')
     expect(node.lines.length(DOC)).toBe(0)
     expect(world.environment.pending).toBe(timers - 1)
+    // Nor does one who left before it came to the line.
+    expect(await node.acquire(BOB, { waitMs: 30_000, gone: AbortSignal.abort() }).catch(code)).toBe('request-timeout')
+    expect(node.lines.length(DOC)).toBe(0)
+    expect(world.environment.pending).toBe(timers - 1)
     await node.locks.release(DOC, token, ALICE)
     expect(await lock()).toEqual({ name: 'free', fence: 1 })
   })

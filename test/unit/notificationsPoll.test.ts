@@ -187,6 +187,10 @@ describe('a long poll', () => {
     left.abort()
     await environment.advance(0)
     expect([polls.size, feed.size, environment.pending]).toEqual([0, 0, 0])
+    // So is one that had left before.
+    ask('', { waitMs: 60_000, gone: AbortSignal.abort() })
+    await environment.advance(0)
+    expect([polls.size, feed.size, environment.pending]).toEqual([0, 0, 0])
   })
 
   it('[OPS-2] a server that stops answers those who wait, and takes no more', async () => {

@@ -77,8 +77,7 @@ function makeStreams(limits: Partial<StreamLimits> = {}): EventStreams {
   })
 }
 
-function open(streams: EventStreams, query = '', principal = readerOf()): FakeResponse {
-  const response = new FakeResponse()
+function open(streams: EventStreams, query = '', principal = readerOf(), response = new FakeResponse()): FakeResponse {
   const request = parseQuery(new URLSearchParams(query), feed.epoch, []) ?? parseRequest({}, feed.epoch)
   streams.open(response as unknown as ServerResponse, { vary: 'Accept' }, principal, request)
   return response
@@ -111,6 +110,15 @@ describe('a stream of Server-Sent Events', () => {
         data: { document: 'a', note: 'two\nlines\r and more' },
       }),
     })
+  })
+
+  it('[NOTE-3] is not opened where the connection ended while the token was verified', async () => {
+    const streams = makeStreams()
+    const gone = new FakeResponse()
+    gone.destroy()
+    open(streams, '', readerOf(), gone)
+    expect([streams.size, feed.size, gone.reader.comments]).toEqual([0, 0, []])
+    await streams.close()
   })
 
   it('[NOTE-3] is never silent for 15 s, whatever the ticks of its clock', async () => {

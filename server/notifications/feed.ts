@@ -7,7 +7,7 @@
  * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
  */
 import type { Head } from '../documents/document.ts'
-import type { Environment } from '../foundation/environment.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
 import type { Committed } from '../storage/storage.ts'
 import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
@@ -59,6 +59,8 @@ export class Feed {
   /** Whether storage may hold events after the newest heard of. */
   #behind = false
   #filling = false
+  /** Storage could not be read, and is to be tried again then. */
+  #retry: Timer | null = null
   /** The telling under way; null while there is nothing to tell. */
   #telling: Generator<void> | null = null
   #closed = false
@@ -122,6 +124,7 @@ export class Feed {
   close(): void {
     this.#closed = true
     this.#stopListening()
+    this.#retry?.cancel()
   }
 
   #format(cursor: Cursor): string {
@@ -187,7 +190,7 @@ export class Feed {
 
   #refresh(): void {
     this.#behind = true
-    if (!this.#filling && this.#queue.length < MAX_QUEUED) void this.#fill()
+    if (!this.#filling && this.#retry === null && this.#queue.length < MAX_QUEUED) void this.#fill()
   }
 
   /** Reads from storage what this process has not heard of, as much as the queue takes. */
@@ -203,7 +206,10 @@ export class Feed {
     } catch {
       // Readiness tells operators that storage fails; subscribers get the events once it can be read again.
       this.#behind = true
-      this.#environment.after(RETRY_MS, () => this.#refresh())
+      this.#retry = this.#environment.after(RETRY_MS, () => {
+        this.#retry = null
+        this.#refresh()
+      })
     } finally {
       this.#filling = false
     }

@@ -439,6 +439,20 @@ describe('commits of other nodes', () => {
     expect(sink.sequences).toEqual([1, 2])
   })
 
+  it('storage that cannot be read is asked once a second, however much is written meanwhile', async () => {
+    storage.failure = new ParleyError('storage-unavailable', 'The database is gone.')
+    storage.commitUnheard([anEvent('a')])
+    for (let n = 0; n < 50; n++) {
+      storage.commit([anEvent('b')])
+      await told()
+    }
+    expect([storage.reads, environment.pending]).toEqual([1, 1])
+    await environment.advance(5_000)
+    expect([storage.reads, environment.pending]).toEqual([6, 1])
+    feed.close()
+    expect(environment.pending).toBe(0)
+  })
+
   it('a burst beyond the queue is taken from storage, whole and in order', async () => {
     const sink = new RecordingSink()
     feed.subscribe(interest(), null, sink)

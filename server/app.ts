@@ -163,6 +163,7 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
   const turns = new Turns<DocumentId>()
   const writer = new DocumentWriter(parts, turns)
   const lifecycle = new DocumentLifecycle(parts, turns)
+  const history = new HistoryReader(storage)
   return {
     limits,
     committer,
@@ -175,8 +176,8 @@ function createCore(config: Config, environment: Environment, storage: Storage) 
     lifecycle,
     purger: new DocumentPurger(parts, lifecycle),
     resolver: new ConflictResolver(parts, turns),
-    history: new HistoryReader(storage),
-    restorer: new Restorer(storage, writer),
+    history,
+    restorer: new Restorer(storage, writer, history),
     judge: new ReturnJudge(storage, environment),
     transactor: new Transactor(parts, turns),
     transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),

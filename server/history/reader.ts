@@ -63,7 +63,7 @@ export class HistoryReader {
     }
     const builder = new DiffBuilder(older.content, newer.content)
     if (!builder.isEmpty) {
-      await this.#walk(document, older.version, newer.version, ({ effect, origin }, by) => {
+      await this.walk(document, older.version, newer.version, ({ effect, origin }, by) => {
         if (origin === 'delete' && by.version < newer.version) throw spansDeletion()
         builder.apply(effect, by)
       })
@@ -79,7 +79,7 @@ export class HistoryReader {
     const before = start === first ? null : await this.#storage.versionAt(document, start)
     const base = before ? await contentAt(this.#storage, document, head.kind, before.version) : emptyContent(head.kind)
     const builder = new BlameBuilder(base)
-    await this.#walk(document, before?.version ?? first, head.version, ({ effect }, by) => builder.apply(effect, by))
+    await this.walk(document, before?.version ?? first, head.version, ({ effect }, by) => builder.apply(effect, by))
     return { version: head.version, ...builder.build() }
   }
 
@@ -105,7 +105,8 @@ export class HistoryReader {
     return { version: facts.version, content: await contentAt(this.#storage, id, kind, facts.version) }
   }
 
-  #walk(
+  /** Goes through the effects between two versions; who waits for a longer walk goes when that has ended. */
+  walk(
     document: DocumentId,
     after: Version,
     upTo: Version,

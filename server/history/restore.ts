@@ -3,7 +3,7 @@ import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
 import type { Head } from '../documents/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
-import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
+import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import type { Keep } from '../foundation/answer.ts'
@@ -12,6 +12,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
 import { AuthorStretches, type Stretch } from './planRevert.ts'
+import type { HistoryReader } from './reader.ts'
 import { keptVersion, openLog, type Log } from './versions.ts'
 
 /** Each costs two contents and a merge, some 20 ms for a long text. */
@@ -44,10 +45,12 @@ export interface RevertRequest extends Request {
 export class Restorer {
   readonly #storage: Storage
   readonly #writer: DocumentWriter
+  readonly #history: Pick<HistoryReader, 'walk'>
 
-  constructor(storage: Storage, writer: DocumentWriter) {
+  constructor(storage: Storage, writer: DocumentWriter, history: Pick<HistoryReader, 'walk'>) {
     this.#storage = storage
     this.#writer = writer
+    this.#history = history
   }
 
   /**
@@ -126,7 +129,7 @@ export class Restorer {
       throw new ParleyError('invalid-request', `Name a later \`since\`, at most ${MAX_ENTRIES} versions back.`)
     }
     const stretches = new AuthorStretches(of, since)
-    for await (const entry of effectsInSteps(this.#storage, document, since, base)) stretches.add(entry)
+    await this.#history.walk(document, since, base, (entry) => stretches.add(entry))
     if (stretches.found.length <= MAX_STRETCHES) return stretches.found
     throw new ParleyError(
       'invalid-request',

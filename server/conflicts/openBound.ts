@@ -60,6 +60,9 @@ export class OpenBound {
 
   async #makeRoom(document: DocumentId, author: PrincipalId): Promise<void> {
     const { storage, committer, environment } = this.#parts
+    // Most documents have few open conflicts, and a record may be long.
+    const counts = await storage.openConflictCounts([document])
+    if ((counts.get(document) ?? 0) <= MAX_OPEN_CONFLICTS) return
     for (;;) {
       const newestFirst = await storage.conflicts({
         patterns: [{ exact: document }],

@@ -49,7 +49,10 @@ const openOnes = async () => (await stored()).filter(({ state }) => state.status
 
 describe('the bound of open conflicts', () => {
   it('[CONF-9] past it the newest loss is kept, and the oldest gives way to it, and everyone is told', async () => {
+    const reads = scene.core.storage.calls('conflicts')
     await comeBack(BOUND)
+    // Within it a return costs no more than being compared with what was raised before.
+    expect(scene.core.storage.calls('conflicts') - reads).toBe(BOUND)
     const [first, ...others] = await stored()
     expect(await openOnes()).toHaveLength(BOUND)
     await comeBack(1)

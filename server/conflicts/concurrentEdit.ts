@@ -2,20 +2,16 @@
  * The record of a live merge in which both sides changed the same place (SPEC CONF-6). Pure.
  */
 import type { Content } from '../content/content.ts'
-import { contentHash } from '../content/equal.ts'
 import { liveOverlaps, type LiveExpectation, type LiveSides } from '../content/liveMerge.ts'
-import type { FormAt } from '../content/mergeJson.ts'
 import type { LiveOverlap } from '../content/overlap.ts'
-import { toPointer } from '../content/pointer.ts'
 import type { Head } from '../documents/document.ts'
 import type { ConflictId, PrincipalId, Version } from '../foundation/ids.ts'
-import type { ConflictRecord, ContentHash, LiveFacts } from './conflict.ts'
+import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from './conflict.ts'
+import { formsAt, type Forms } from './forms.ts'
 import { placesOf } from './staleWrite.ts'
 
 /** Versions of the returning client itself that are remembered with a conflict; more are taken for others' in `authors`. */
 const MAX_OWN = 1_000
-/** Pointers of either form kept, together; what is past it is compared like plain values. */
-const MAX_FORM_CHARACTERS = 64 * 1024
 
 /** A return as it was merged. */
 export interface MergedReturn {
@@ -24,33 +20,27 @@ export interface MergedReturn {
   /** Right after the merge. */
   readonly head: Head
   readonly author: PrincipalId
-  readonly base: { readonly content: Content; readonly version: Version | null }
+  readonly base: { readonly content: Content; readonly ref: SideRef }
   readonly since: Version
   readonly own: readonly Version[]
   readonly current: { readonly content: Content; readonly version: Version }
-  readonly incoming: Content
+  readonly incoming: { readonly content: Content; readonly hash: ContentHash }
   readonly merged: Content
   readonly forms: Forms
-  /** Of the three sides, if it was worked out before the merge. */
+  /** Of the three sides and the forms, if it was worked out before the merge. */
   readonly expectation: LiveExpectation | null
 }
-
-/** See `LiveFacts`. */
-export type Forms = Pick<LiveFacts, 'texts' | 'wholes'>
 
 /** What is kept of a return in which nothing overlaps: null. */
 export function concurrentEdit(
   merge: MergedReturn,
 ): { record: ConflictRecord; contents: ReadonlyMap<ContentHash, Content> } | null {
-  const { base, current, incoming, merged, head } = merge
-  const forms: Forms = { texts: withinCharacters(merge.forms.texts), wholes: withinCharacters(merge.forms.wholes) }
-  const sides = { base: base.content, current: current.content, incoming, merged, seen: merged }
+  const { base, current, incoming, merged, head, forms } = merge
+  const sides = { base: base.content, current: current.content, incoming: incoming.content, merged, seen: merged }
   const overlaps = overlapsOf(sides, forms, merge.expectation)
   if (overlaps.length === 0) return null
-  const incomingHash = contentHash(incoming)
-  const contents = new Map([[incomingHash, incoming]])
-  const baseHash = base.version === null ? contentHash(base.content) : null
-  if (baseHash !== null) contents.set(baseHash, base.content)
+  const contents = new Map([[incoming.hash, incoming.content]])
+  if (base.ref.hash !== null) contents.set(base.ref.hash, base.content)
   const live: LiveFacts = {
     merged: head.version,
     seen: head.version,
@@ -66,9 +56,9 @@ export function concurrentEdit(
     incarnation: head.incarnation,
     author: merge.author,
     detectedAt: merge.at,
-    base: baseHash === null ? { version: base.version ?? merge.since, hash: null } : { version: null, hash: baseHash },
+    base: base.ref,
     current: { version: current.version, hash: null },
-    incoming: { version: null, hash: incomingHash },
+    incoming: { version: null, hash: incoming.hash },
     places: placesOf(overlaps),
     live,
     clean: false,
@@ -84,14 +74,6 @@ export function overlapsOf(sides: LiveSides, forms: Forms, expectation: LiveExpe
   return liveOverlaps(sides, formsAt(forms), expectation)
 }
 
-export function formsAt({ texts, wholes }: Forms): FormAt {
-  const [lines, whole] = [new Set(texts), new Set(wholes)]
-  return (current) => {
-    const pointer = toPointer(current)
-    return whole.has(pointer) ? 'whole' : lines.has(pointer) ? 'lines' : 'parts'
-  }
-}
-
 /** The same conflict, its places looked for in a newer version (RES-1). */
 export function lookedAt(
   record: ConflictRecord,
@@ -100,9 +82,4 @@ export function lookedAt(
   overlaps: readonly LiveOverlap[],
 ): ConflictRecord {
   return { ...record, live: { ...live, seen }, places: placesOf(overlaps), revision: record.revision + 1 }
-}
-
-function withinCharacters(pointers: readonly string[]): readonly string[] {
-  let room = MAX_FORM_CHARACTERS
-  return pointers.filter((pointer) => (room -= pointer.length) >= 0)
 }

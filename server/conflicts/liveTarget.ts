@@ -6,7 +6,7 @@ import type { Content } from '../content/content.ts'
 import { rewriteOverlaps, type LiveSides } from '../content/liveMerge.ts'
 import { merge } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
-import { formsAt, type Forms } from './concurrentEdit.ts'
+import { formsAt, type Forms } from './forms.ts'
 import type { Target, Way } from './target.ts'
 
 /** The places are not what they were when they were last looked for. */

@@ -1,7 +1,6 @@
 import type { Content } from '../content/content.ts'
+import { contentHash } from '../content/equal.ts'
 import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
-import { mergeJson } from '../content/mergeJson.ts'
-import { toPointer } from '../content/pointer.ts'
 import type { Knowledge } from '../documents/clientKnowledge.ts'
 import type { Head } from '../documents/document.ts'
 import { divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
@@ -13,8 +12,9 @@ import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../notifications/events.ts'
 import type { Storage } from '../storage/storage.ts'
-import { concurrentEdit, type Forms } from './concurrentEdit.ts'
-import type { ConflictRecord } from './conflict.ts'
+import { concurrentEdit } from './concurrentEdit.ts'
+import type { ConflictRecord, ContentHash } from './conflict.ts'
+import { formsAt, formsOf, type Forms } from './forms.ts'
 import { newConflictId } from './ids.ts'
 
 /** Conflicts of an author in a document that edits are compared with, and those remembered of a replica. */
@@ -53,12 +53,10 @@ export class ReturnJudge {
     const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
     const raised = await this.#raisedOn(replica, returned.author)
+    const expected = await expect(replica, sides)
+    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, author: returned.author }
     await yieldTurn()
-    // Most of the work, for which there is time here: the merge and its judgement are one tick.
-    const expectation = expectLive({ base: sides.base, current: replica.content(), incoming: sides.incoming })
-    await yieldTurn()
-    const { author } = returned
-    return new Merge({ sides, since: divided.prefix, own, raised, author, expectation }, this.#environment)
+    return new Merge(prepared, expected, this.#environment)
   }
 
   /**
@@ -84,8 +82,35 @@ interface Prepared {
   /** `sameness` of what was raised before. */
   readonly raised: Set<string>
   readonly author: PrincipalId
+  readonly incomingHash: ContentHash
+  /** Null where base is a version. */
+  readonly baseHash: ContentHash | null
+}
+
+/** What is known of a merge before it is one. */
+interface Expected {
+  /** What the edits are to meet; of a json content the very object, which stands for the shared types in it too. */
+  readonly current: Content
+  readonly forms: Forms
   readonly expectation: LiveExpectation | null
 }
+
+/** Most of the work, in pieces, for which there is time here: the merge and its judgement are one tick. */
+async function expect(replica: Replica, sides: Returned): Promise<Expected> {
+  await yieldTurn()
+  const current = replica.content()
+  const forms = formsOf(sides, current, (path) => replica.sharedAt(path))
+  await yieldTurn()
+  const { base, incoming } = sides
+  const expectation = expectLive({ base, current, incoming }, formsAt(forms))
+  await yieldTurn()
+  return { current, forms, expectation }
+}
+
+const hashesOf = ({ base, baseVersion, incoming }: Returned): Pick<Prepared, 'incomingHash' | 'baseHash'> => ({
+  incomingHash: contentHash(incoming),
+  baseHash: baseVersion === null ? contentHash(base) : null,
+})
 
 /** Two records of the same author in one document that agree in this come of the same edits. */
 const sameness = ({ author, live, incoming }: ConflictRecord): string =>
@@ -94,62 +119,51 @@ const sameness = ({ author, live, incoming }: ConflictRecord): string =>
 class Merge implements LiveMerge {
   readonly #prepared: Prepared
   readonly #environment: Environment
-  #current: { readonly version: Version; readonly content: Content } | null = null
-  #forms: Forms = { texts: [], wholes: [] }
+  #expected: Expected
+  #currentVersion: Version | null = null
 
-  constructor(prepared: Prepared, environment: Environment) {
+  constructor(prepared: Prepared, expected: Expected, environment: Environment) {
     this.#prepared = prepared
+    this.#expected = expected
     this.#environment = environment
   }
 
   before(head: Head, content: Content, sharedAt: Returned['sharedAt']): void {
-    this.#current = { version: head.version, content }
-    this.#forms = formsOf(this.#prepared.sides, content, sharedAt)
+    this.#currentVersion = head.version
+    if (content === this.#expected.current) return
+    // Somebody was faster.
+    const forms = formsOf(this.#prepared.sides, content, sharedAt)
+    this.#expected = { current: content, forms, expectation: null }
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
-    const { sides, since, own, author, raised, expectation } = this.#prepared
-    invariant(this.#current !== null, 'a merge is looked at before and after')
+    const { sides, since, own, author, raised, incomingHash, baseHash } = this.#prepared
+    const { current, forms, expectation } = this.#expected
+    invariant(this.#currentVersion !== null, 'a merge is looked at before and after')
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
       at,
       head,
       author,
-      base: { content: sides.base, version: sides.baseVersion },
+      base: {
+        content: sides.base,
+        ref:
+          baseHash === null ? { version: sides.baseVersion ?? since, hash: null } : { version: null, hash: baseHash },
+      },
       since,
       own,
-      current: this.#current,
-      incoming: sides.incoming,
+      current: { version: this.#currentVersion, content: current },
+      incoming: { content: sides.incoming, hash: incomingHash },
       merged: content,
-      forms: this.#forms,
+      forms,
       expectation,
     })
     const nothing = { conflicts: [], contents: new Map(), events: [] }
     if (kept === null) return nothing
     const { record, contents } = kept
     // Only what makes an entry takes the replica along if it cannot be stored.
-    if (head.version > this.#current.version) raised.add(sameness(record))
+    if (head.version > this.#currentVersion) raised.add(sameness(record))
     else if (raised.has(sameness(record))) return nothing
     return { conflicts: [{ op: 'insert', record }], contents, events: [conflictDetected(record)] }
   }
-}
-
-/**
- * Where both sides changed a shared text, which is compared by lines, and where they hold different things: the
- * other side replaced what one edited, or plain values, of which a live edit replaces the whole.
- */
-function formsOf({ base, incoming, sharedAt }: Returned, current: Content, currentAt: Returned['sharedAt']): Forms {
-  const forms = { texts: new Array<string>(), wholes: new Array<string>() }
-  if (typeof base === 'string' || typeof current === 'string' || typeof incoming === 'string') return forms
-  const keepCurrent = (): 'current' => 'current'
-  mergeJson(base, current, incoming, keepCurrent, (path, incomingPath) => {
-    const [here, there] = [currentAt(path), sharedAt(incomingPath)]
-    if (here === null || here.id !== there?.id) {
-      forms.wholes.push(toPointer(path))
-      return 'whole'
-    }
-    if (here.isText) forms.texts.push(toPointer(path))
-    return here.isText ? 'lines' : 'parts'
-  })
-  return forms
 }

@@ -27,9 +27,32 @@ interface Found {
   readonly target: Target
 }
 
-/** The overlaps of a live merge, in order: pointers of both sides that meet, and what the merge made on its own. */
-export function liveJsonOverlaps(sides: JsonSides, formAt: FormAt): LiveJsonOverlap[] {
-  return findOverlaps(sides, formAt).map(({ overlap }) => overlap)
+/** What the three-way merge of CONF-2 makes of two sides, with a mark in the place of each overlap. */
+export class JsonExpectation {
+  readonly content: JsonObject
+  /** By the number of their mark. */
+  readonly overlaps: JsonOverlap[] = []
+
+  constructor({ base, current, incoming }: Pick<JsonSides, 'base' | 'current' | 'incoming'>, formAt: FormAt) {
+    const settle = (overlap: JsonOverlap): JsonChoice => {
+      this.overlaps.push(overlap)
+      const mark = markOf(this.overlaps.length - 1)
+      return { value: overlap.elements ? [mark] : mark }
+    }
+    this.content = mergeJson(base, current, incoming, settle, formAt)
+  }
+}
+
+/**
+ * The overlaps of a live merge, in order: pointers of both sides that meet, and what the merge made on its own.
+ * `expectation`: of the same sides and forms, if it is known.
+ */
+export function liveJsonOverlaps(
+  sides: JsonSides,
+  formAt: FormAt,
+  expectation: JsonExpectation | null,
+): LiveJsonOverlap[] {
+  return findOverlaps(sides, formAt, expectation).map(({ overlap }) => overlap)
 }
 
 /** The content that is looked at, with a value chosen for each overlap in its place. */
@@ -38,7 +61,7 @@ export function rewriteJson(
   formAt: FormAt,
   settle: (overlap: LiveJsonOverlap) => JsonChoice,
 ): JsonObject {
-  const edits = findOverlaps(sides, formAt).map(({ overlap, target }) => {
+  const edits = findOverlaps(sides, formAt, null).map(({ overlap, target }) => {
     const choice = settle(overlap)
     return editOf(target, typeof choice === 'string' ? overlap[choice] : toValue(choice.value), overlap.elements)
   })
@@ -56,22 +79,12 @@ function editOf({ at, span }: Target, value: Value, elements: true | undefined):
   return { at, removed: true }
 }
 
-function findOverlaps(sides: JsonSides, formAt: FormAt): Found[] {
-  const overlaps: JsonOverlap[] = []
-  const expected = mergeJson(
-    sides.base,
-    sides.current,
-    sides.incoming,
-    (overlap) => {
-      overlaps.push(overlap)
-      const mark = markOf(overlaps.length - 1)
-      return { value: overlap.elements ? [mark] : mark }
-    },
-    formAt,
-  )
+function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): Found[] {
+  const { content: expected, overlaps } = known ?? new JsonExpectation(sides, formAt)
   const { places, strays } = compare(expected, sides.merged)
-  const marked = [...places, ...strays.flatMap((at) => strayPlace({ expected, sides, formAt }, at))]
-  const found = outermost(marked).map((place) => foundAt(place, overlaps, sides))
+  const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, formAt)]).map((place) =>
+    foundAt(place, overlaps, sides),
+  )
   return relocated(found, sides)
     .map((one) => withMerged(one, sides.seen))
     .filter(({ overlap }) => !isEqual(overlap))
@@ -155,24 +168,26 @@ function marksWithin(value: JsonValue | undefined): number[] {
 }
 
 /**
- * A place where the merge is not what was expected although the sides did not meet there: an edit under a
- * parent that the other side replaced by its equal, an element that both added. Indices differ from content to
- * content, so a place in an array is told by the array.
+ * Places where the merge is not what was expected although the sides did not meet there: an edit under a parent that
+ * the other side replaced by its equal, an element that both added.
  */
-function strayPlace(
-  { expected, sides, formAt }: { expected: JsonObject; sides: JsonSides; formAt: FormAt },
-  path: Path,
-): Place[] {
+function strayPlaces(strays: readonly Path[], expected: JsonObject, merged: JsonObject, formAt: FormAt): Place[] {
+  const places = new Map(strays.map((path) => strayAt(path, formAt)).map((at) => [toPointer(at), at]))
+  return [...places].flatMap(([pointer, at]): Place[] => {
+    const [wanted, made] = [valueAt(expected, pointer), valueAt(merged, pointer)]
+    const isText = (): boolean => formAt(at, at) === 'lines'
+    if (wanted.present && made.present && isReordered(wanted.value, made.value, isText)) return []
+    return [{ marks: [], target: { at, span: null } }]
+  })
+}
+
+/** Indices differ from content to content, so a place in an array is told by the array. */
+function strayAt(path: Path, formAt: FormAt): Path {
   const index = path.findIndex((step, i) => {
     const around = path.slice(0, i)
     return typeof step === 'number' || (i > 0 && formAt(around, around) === 'whole')
   })
-  const at = index === -1 ? path : path.slice(0, index)
-  const pointer = toPointer(at)
-  const [wanted, made] = [valueAt(expected, pointer), valueAt(sides.merged, pointer)]
-  if (wanted.present && made.present && isReordered(wanted.value, made.value, () => formAt(at, at) === 'lines'))
-    return []
-  return [{ marks: [], target: { at, span: null } }]
+  return index === -1 ? path : path.slice(0, index)
 }
 
 /** Equal elements, or lines of a shared text, align in more than one way; only their order differs here. */

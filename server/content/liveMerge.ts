@@ -1,7 +1,7 @@
 import { invariant } from '../foundation/assert.ts'
 import { Choices } from './choices.ts'
 import type { Content } from './content.ts'
-import { liveJsonOverlaps, rewriteJson } from './liveJson.ts'
+import { JsonExpectation, liveJsonOverlaps, rewriteJson } from './liveJson.ts'
 import { liveTextOverlaps, rewriteText, TextExpectation } from './liveText.ts'
 import type { FormAt } from './mergeJson.ts'
 import type { Choice, ChoiceError, LiveOverlap } from './overlap.ts'
@@ -20,17 +20,19 @@ export interface LiveSides {
   readonly seen: Content
 }
 
-/** What can be worked out before the merge; null for kinds of content where nothing can. */
-export type LiveExpectation = TextExpectation
+/** What can be worked out before the merge. */
+export type LiveExpectation = TextExpectation | JsonExpectation
 
-export function expectLive({ base, current, incoming }: Omit<LiveSides, 'merged' | 'seen'>): LiveExpectation | null {
-  const isText = typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string'
-  return isText ? new TextExpectation({ base, current, incoming }) : null
+export function expectLive(known: Omit<LiveSides, 'merged' | 'seen'>, formAt: FormAt): LiveExpectation {
+  const sides = { ...known, merged: known.current, seen: known.current }
+  const text = textSides(sides)
+  return text ? new TextExpectation(text) : new JsonExpectation(jsonSides(sides), formAt)
 }
 
 /**
  * The overlaps of a live merge by CONF-6, in order: what both sides changed differently by CONF-2, and where the
  * merge made something that the three-way merge of the sides does not hold. Pure. `formAt`: see `FormAt`.
+ * `expectation` of the same sides and forms may have been made before the merge, to leave little to do after it.
  *
  * This is the seam for kinds of content: each brings how its overlaps are found and rewritten.
  */
@@ -40,7 +42,9 @@ export function liveOverlaps(
   expectation: LiveExpectation | null = null,
 ): LiveOverlap[] {
   const text = textSides(sides)
-  return text ? liveTextOverlaps(text, expectation) : liveJsonOverlaps(jsonSides(sides), formAt)
+  return text
+    ? liveTextOverlaps(text, expectation instanceof TextExpectation ? expectation : null)
+    : liveJsonOverlaps(jsonSides(sides), formAt, expectation instanceof JsonExpectation ? expectation : null)
 }
 
 /**

@@ -37,11 +37,8 @@ interface Region {
   readonly at: Span
 }
 
-/**
- * The overlaps of a live merge, in order. `expectation` of the same three texts may have been made before the merge,
- * to leave little to do after it.
- */
-export function liveTextOverlaps(sides: TextSides, expectation: TextExpectation | null = null): LiveTextOverlap[] {
+/** The overlaps of a live merge, in order. `expectation`: of the same sides, if it is known. */
+export function liveTextOverlaps(sides: TextSides, expectation: TextExpectation | null): LiveTextOverlap[] {
   return new TextMerge(sides, expectation).overlaps().map(({ overlap }) => overlap)
 }
 
@@ -65,7 +62,6 @@ const markOf = (n: number): string => `\n${n}`
 
 /** What the three-way merge of CONF-2 makes of two sides, line by line. */
 export class TextExpectation {
-  readonly sides: Pick<TextSides, 'base' | 'current' | 'incoming'>
   readonly lines: Record<'base' | 'current' | 'incoming', string[]>
   readonly atoms: Atom[] = []
   readonly expected: string[] = []
@@ -73,13 +69,8 @@ export class TextExpectation {
   readonly atomOfLine: number[] = []
 
   constructor({ base, current, incoming }: Pick<TextSides, 'base' | 'current' | 'incoming'>) {
-    this.sides = { base, current, incoming }
     this.lines = { base: splitLines(base), current: splitLines(current), incoming: splitLines(incoming) }
     this.#fill()
-  }
-
-  isOf({ base, current, incoming }: TextSides): boolean {
-    return this.sides.base === base && this.sides.current === current && this.sides.incoming === incoming
   }
 
   /** Fills the atoms: unchanged lines one by one, changed stretches whole. */
@@ -137,7 +128,7 @@ class TextMerge {
   readonly #runs: readonly Run[]
 
   constructor(sides: TextSides, known: TextExpectation | null) {
-    const expectation = known?.isOf(sides) ? known : new TextExpectation(sides)
+    const expectation = known ?? new TextExpectation(sides)
     const merged = splitLines(sides.merged)
     this.#lines = { ...expectation.lines, merged, seen: sides.seen === sides.merged ? merged : splitLines(sides.seen) }
     this.#atoms = expectation.atoms

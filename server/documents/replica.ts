@@ -158,6 +158,10 @@ export class Replica {
   content(): Content {
     return this.#view.content()
   }
+  /** What shared type stands at a path of a json content at the applied version. */
+  sharedAt(path: Path): SharedAt | null {
+    return this.#view.sharedAt(path)
+  }
   /** A rough upper guess of the memory held, in bytes: Yjs structs weigh about 150 bytes each. */
   memoryBytes(): number {
     let structs = 0

@@ -2,8 +2,14 @@ import { isObject, member, toValue, type JsonValue, type Path, type Value } from
 
 /** The JSON Pointer (RFC 6901) of a path; the root is `''`. */
 export function toPointer(path: Path): string {
-  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  let pointer = ''
+  for (const step of path) pointer += `/${typeof step === 'number' ? step : escaped(step)}`
+  return pointer
 }
+
+/** Looking first costs a third of replacing nothing, and of a json content thousands of keys are written. */
+const escaped = (key: string): string =>
+  key.includes('~') || key.includes('/') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key
 
 /** The reference tokens of a JSON Pointer, unescaped; null where it breaks the syntax of RFC 6901 section 3. */
 export function parsePointer(text: string): string[] | null {

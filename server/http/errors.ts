@@ -67,8 +67,10 @@ export function sendError(
 ): void {
   const problem = toProblem(error, request, options.maxContentBytes)
   const { status } = problemKind(problem.code)
-  if (problem.code === 'internal') request.log.error({ err: error }, 'request failed unexpectedly')
-  else if (status >= 500) request.log.warn({ code: problem.code, err: problem.cause ?? problem }, problem.detail)
+  if (problem.code === 'internal') request.log.error({ reqId: request.id, err: error }, 'request failed unexpectedly')
+  else if (status >= 500) {
+    request.log.warn({ reqId: request.id, code: problem.code, err: problem.cause ?? problem }, problem.detail)
+  }
   // After an early refusal Node reads away the rest of the body. Closing at once instead would reset the connection,
   // and the client might never see this answer.
   reply.removeHeader('connection')

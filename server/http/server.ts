@@ -55,6 +55,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logger: loggerOptions(options),
     logController: new RequestLog(options.logLevel),
     genReqId: requestIds(options.randomBytes),
+    // One for all: few requests log anything, and those lines name their request.
+    childLoggerFactory: (logger) => logger,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     bodyLimit: jsonBodyLimit(options.maxContentBytes),
     // Node would refuse a request without Host by itself, and not with a problem document.
@@ -173,7 +175,10 @@ class RequestLog extends LogController {
   override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     if (!this.#isWanted) return
     const line = { method: request.method, path: pathOf(request.raw.url ?? ''), status: reply.statusCode }
-    request.log.debug({ ...line, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) }, 'request')
+    request.log.debug(
+      { reqId: request.id, ...line, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) },
+      'request',
+    )
   }
 }
 

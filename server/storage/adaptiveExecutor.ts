@@ -15,14 +15,14 @@ export interface AdaptiveLimits {
 
 /**
  * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one. On a disk
- * that is slow now and then, one commit in 17 stalls the loop at the most. 2,048 operations fill about the pages
- * after which the WAL is moved (see sqliteConnection.ts).
+ * that is slow now and then, one commit in 17 stalls the loop at the most. 4,096 operations leave the thread some 20 ms of
+ * sorting (see sqliteWriter.ts), and the WAL below 64 MiB.
  */
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,
   fastCommits: 16,
   inlineBytes: 64 * 1024,
-  inlineOperations: 2_048,
+  inlineOperations: 4_096,
 }
 
 /** Nobody waits for these, and each is some milliseconds of work: they are done where that holds nobody up. */

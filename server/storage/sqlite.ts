@@ -128,7 +128,7 @@ async function startExecutor(
     return connection
   }
   // What takes long is the thread's, where there is one.
-  const inline = new SqliteWriter(openInline, clock, writer === 'adaptive' ? Number.POSITIVE_INFINITY : freshRows)
+  const inline = new SqliteWriter(openInline, clock, writer === 'adaptive' ? null : freshRows)
   if (writer === 'adaptive') {
     const work = { file, clockOffsetMs: processOffsetMs(clock), freshRows }
     const thread = await startThreadExecutor(work, onDeath, internals.workerUrl)

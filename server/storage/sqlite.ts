@@ -105,8 +105,13 @@ export async function openSqlite(options: SqliteOptions, internals: SqliteIntern
     const clock = steadyClock(options.environment)
     shortenLocks(connection, clock())
     connection.pragma('query_only = ON')
-    const executor = await startExecutor({ ...options, file, clock }, internals, (cause) => queue.die(cause))
+    // A thread may die as soon as it has started.
+    let die = (cause: Error): void => void (lost = cause)
+    let lost: Error | null = null
+    const executor = await startExecutor({ ...options, file, clock }, internals, (cause) => die(cause))
     const queue = new WriteQueue(executor, internals.crash ?? crash)
+    die = (cause) => queue.die(cause)
+    if (lost !== null) die(lost)
     return new SqliteStorage(opened.epoch, new SqliteReader(connection, clock), executor, queue, lock)
   } catch (error) {
     connection?.close()

@@ -87,7 +87,7 @@ function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation |
   )
   return relocated(found, sides)
     .map((one) => withMerged(one, sides.seen))
-    .filter(({ overlap }) => !isEqual(overlap))
+    .filter(({ overlap }) => !isEqual(overlap) && !isThreeWay(overlap))
 }
 
 /** What stands in the expected content for the overlap of this number: a value no document has. */
@@ -278,6 +278,21 @@ function asLists({ base, current, incoming }: JsonOverlap): Pick<JsonOverlap, 'b
 /** Equal results raise nothing (CONF-7). */
 function isEqual({ current, incoming, merged }: LiveJsonOverlap): boolean {
   return sameValue(current, incoming) && sameValue(current, merged)
+}
+
+/**
+ * A value that one side replaced as a whole is compared as a whole; where the merge made of it what the three-way merge
+ * makes of its members, nothing is lost either (CONF-7).
+ */
+function isThreeWay({ base, current, incoming, merged }: LiveJsonOverlap): boolean {
+  if (!base.present || !current.present || !incoming.present || !merged.present) return false
+  let isClean = true
+  const settle = (): JsonChoice => {
+    isClean = false
+    return 'current'
+  }
+  const content = mergeJson({ value: base.value }, { value: current.value }, { value: incoming.value }, settle)
+  return isClean && contentEquals(content, { value: merged.value })
 }
 
 function sameValue(a: Value, b: Value): boolean {

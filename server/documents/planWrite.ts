@@ -125,22 +125,6 @@ export class WritePlanner {
     return this.#staleBase(request, replica.appliedHead) === null && replica.authorsWithoutConflicts.has(request.author)
   }
 
-  /** A simple write on a living replica, planned at once. Throws as `write`. */
-  simpleWrite(request: WriteRequest, replica: Replica, at: number): Plan<WriteResult> {
-    const head = replica.appliedHead
-    const current = replica.content()
-    const incoming = request.incoming(current)
-    this.#assertKeepable(incoming, head)
-    const pass = passOf(request.lockToken)
-    const situation = { replica, request, pass, at, head, current, incoming, past: null, own: [] }
-    const judgement = judgeCurrent(current, incoming)
-    if (judgement.do === 'write') {
-      assertValid(head.schema, incoming)
-      return stored(situation, judgement, NOTHING_SUPERSEDED)
-    }
-    return nothing(situation, { status: 'done', outcome: 'unchanged', head, content: current })
-  }
-
   /**
    * A write on a living replica. Throws what API-4 puts before or after a version conflict (`precondition-*`,
    * `unknown-base`, `weak-etag`, `patch-failed`, `kind-mismatch`, `schema-violation`, limits).
@@ -198,9 +182,11 @@ export class WritePlanner {
     }
   }
 
-  async #store(situation: Situation, judgement: Extract<Judgement, { do: 'write' }>): Promise<Plan<WriteResult>> {
-    const { content, outcome } = judgement
-    const { request, at, head, current, own } = situation
+  async #store(
+    situation: Situation,
+    { content, outcome }: Extract<Judgement, { do: 'write' }>,
+  ): Promise<Plan<WriteResult>> {
+    const { replica, request, pass, at, head, current, own } = situation
     assertValid(head.schema, content)
     // Everything of what was sent came from others already: there is nothing left to be written.
     if (outcome === 'merged' && contentEquals(content, current)) {
@@ -208,7 +194,17 @@ export class WritePlanner {
     }
     const { author } = request
     const superseded = await supersede(this.#parts.storage, own, { author, at, before: current, after: content })
-    return stored(situation, judgement, superseded)
+    const origin = outcome === 'merged' && request.origin !== 'transaction' ? 'merge' : request.origin
+    return {
+      replica,
+      version: head.version,
+      outcome: { status: 'done', outcome, head: replica.headAfter({ author, at }), content },
+      stage: () => stageChange(replica, content, { author, at, origin, pass }),
+      pass,
+      conflicts: superseded.conflicts,
+      contents: NO_CONTENTS,
+      events: superseded.events,
+    }
   }
 
   async #overwrite(situation: Situation): Promise<Plan<WriteResult>> {
@@ -285,28 +281,6 @@ const nothing = ({ replica, pass, head }: Situation, outcome: WriteResult): Plan
   contents: NO_CONTENTS,
   events: [],
 })
-
-/** A plan that stores a content that differs from the present one. */
-function stored(
-  { replica, request, pass, at, head }: Situation,
-  { content, outcome }: Extract<Judgement, { do: 'write' }>,
-  superseded: Pick<Plan<WriteResult>, 'conflicts' | 'events'>,
-): Plan<WriteResult> {
-  const { author } = request
-  const origin = outcome === 'merged' && request.origin !== 'transaction' ? 'merge' : request.origin
-  return {
-    replica,
-    version: head.version,
-    outcome: { status: 'done', outcome, head: replica.headAfter({ author, at }), content },
-    stage: () => stageChange(replica, content, { author, at, origin, pass }),
-    pass,
-    conflicts: superseded.conflicts,
-    contents: NO_CONTENTS,
-    events: superseded.events,
-  }
-}
-
-const NOTHING_SUPERSEDED = { conflicts: [], events: [] }
 
 /** Stages a content that differs from the present one. */
 export function stageChange(replica: Replica, content: Content, authorship: Authorship): Staged {

@@ -91,7 +91,7 @@ export class DocumentWriter {
       await assertPassesLock(this.#parts, replica, passOf(request.lockToken))
       // Whatever opens, refreshes or supersedes conflicts of a document does so one at a time.
       return this.#planner.isSimple(request, replica)
-        ? await this.#performSimply(request, replica, keep)
+        ? await this.#perform(request, replica, keep)
         : await this.#turns.take(request.document, () => this.#perform(request, replica, keep))
     } catch (problem) {
       if (await isFinal(problem, replica)) throw problem
@@ -99,12 +99,6 @@ export class DocumentWriter {
     } finally {
       lease.release()
     }
-  }
-
-  #performSimply(request: WriteRequest, replica: Replica, keep: KeepWrite): Promise<WriteResult | 'again'> {
-    if (replica.ended) return Promise.resolve('again')
-    const at = this.#parts.environment.now()
-    return carryOut(this.#parts.committer, this.#planner.simpleWrite(request, replica, at), at, keep)
   }
 
   async #perform(request: WriteRequest, replica: Replica, keep: KeepWrite): Promise<WriteResult | 'again'> {

@@ -16,7 +16,7 @@ export interface AdaptiveLimits {
 /**
  * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one. On a disk
  * that is slow now and then, one commit in 17 stalls the loop at the most. 4,096 operations leave the thread some 20 ms of
- * sorting (see sqliteWriter.ts), and the WAL below 64 MiB.
+ * sorting (see sqliteWriter.ts) and, where they are small, a WAL below 64 MiB.
  */
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,

@@ -11,7 +11,7 @@ import type { FromWorker, ToWorker } from './threadExecutor.ts'
 const port = parentPort
 invariant(port !== null, 'sqliteWorker runs as a worker thread')
 const [file, clockOffsetMs, freshRows] = process.argv.slice(2)
-invariant(file !== undefined, 'the thread is told its file')
+invariant(file !== undefined && freshRows !== undefined, 'the thread is told its file, its clock and when to sort')
 const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)), Number(freshRows))
 const send = (message: FromWorker): void => port.postMessage(message)
 

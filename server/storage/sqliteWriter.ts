@@ -34,7 +34,7 @@ export class SqliteWriter {
   #session: Session | null
 
   /**
-   * `open` makes a configured connection; it is asked for another one after each failed batch. Before a batch the new
+   * `open` makes a configured connection; it is asked for another one after each failed batch. With a batch the new
    * rows of the log are sorted in, where there are `freshRows`; null: never here.
    */
   constructor(open: () => Database.Database, clock: Clock, freshRows: number | null) {
@@ -89,8 +89,9 @@ function executeBatch(
   freshRows: number | null,
 ): ExecutedBatch {
   session.begin.run()
-  if (freshRows !== null) session.statements.sortFreshEntries(freshRows)
   const results = executeAsOne(session, operations) ?? operations.map((operation) => executeOne(session, operation))
+  // Last, for what comes before it may be taken back.
+  if (freshRows !== null) session.statements.sortFreshEntries(freshRows)
   const began = performance.now()
   session.commit.run()
   return { results, commitMs: performance.now() - began }

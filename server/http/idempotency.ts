@@ -7,6 +7,7 @@ import type { Answer, Keep, StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import { requirePermission } from './access.ts'
 import { pathOf, problemAnswer } from './errors.ts'
 import { fingerprintOf, idempotencyKey } from './idempotencyKey.ts'
@@ -66,7 +67,9 @@ export class Idempotency {
     performance: Performance<Outcome>,
   ): Promise<FastifyReply> {
     const key = idempotencyKey(request)
-    await withTheOthers()
+    // What arrived in one turn of the event loop is performed in the next, one right after the other: a processor that goes
+    // from parsing to planning and back with each takes half as long again, for it forgets the one over the other.
+    await yieldTurn()
     if (key === null) {
       const made = await performance.answer(await performance.perform(null))
       if (made instanceof ParleyError) throw made
@@ -111,13 +114,6 @@ export class Idempotency {
     }
   }
 }
-
-/**
- * Requests that arrived in one turn of the event loop are performed in the next, one right after the other: a processor
- * that goes from parsing to planning and back with each of them takes half as long again, for it has forgotten the one
- * when it is done with the other.
- */
-const withTheOthers = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 interface Identity {
   readonly principal: PrincipalId

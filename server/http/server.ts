@@ -128,13 +128,15 @@ function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
 /** A hook of fastify that waits only where there is something to wait for. */
 function step(run: (request: FastifyRequest) => void | Promise<void>): onRequestHookHandler {
   return (request, _reply, done) => {
+    let running: void | Promise<void>
     try {
-      const running = run(request)
-      if (running) running.then(() => done(), done)
-      else done()
+      running = run(request)
     } catch (error) {
       done(error instanceof Error ? error : new Error('A hook threw something else', { cause: error }))
+      return
     }
+    if (running) running.then(() => done(), done)
+    else done()
   }
 }
 

@@ -16,7 +16,7 @@ export interface AdaptiveLimits {
 /**
  * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one. On a disk
  * that is slow now and then, one commit in 17 stalls the loop at the most. 4,096 operations leave the thread some 20 ms of
- * sorting (see sqliteWriter.ts) and, where they are small, a WAL below 64 MiB.
+ * sorting (see sqliteWriter.ts), and the WAL below 64 MiB.
  */
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,
@@ -24,6 +24,9 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   inlineBytes: 64 * 1024,
   inlineOperations: 4_096,
 }
+
+/** A page of the WAL: what is larger counts for as many operations as fill its pages. */
+const OPERATION_BYTES = 4 * 1024
 
 /** Nobody waits for these, and each is some milliseconds of work: they are done where that holds nobody up. */
 const isBackground = ({ op }: SqliteOperation): boolean => op === 'rewrite' || op === 'erase-purged'
@@ -59,7 +62,8 @@ export class AdaptiveExecutor implements BatchExecutor {
   async execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
     const inline = this.#isInline(bytes) && !operations.some(isBackground)
     const batch = inline ? this.#inline.execute(operations) : await this.#thread.execute(operations, bytes)
-    this.#state = this.#next(batch.commitMs, inline ? operations.length : 0)
+    const written = Math.max(operations.length, Math.ceil(bytes / OPERATION_BYTES))
+    this.#state = this.#next(batch.commitMs, inline ? written : 0)
     return batch
   }
 

@@ -7,7 +7,7 @@ const LIMITS: AdaptiveLimits = { slowCommitMs: 5, fastCommits: 3, inlineBytes: 1
 const PROBE: SqliteOperation = { op: 'probe' }
 
 /** Two writers that note who was asked, and a disk whose commits take as long as the test says. */
-function start() {
+function start(limits = LIMITS) {
   const disk = { commitMs: 1 }
   const log: string[] = []
   const batch = (where: string, operations: readonly SqliteOperation[]): ExecutedBatch => {
@@ -20,7 +20,7 @@ function start() {
       execute: async (operations) => batch('thread', operations),
       close: async () => void log.push('thread closed'),
     },
-    LIMITS,
+    limits,
   )
   const write = async (bytes = 10, operations = 1): Promise<string | undefined> => {
     const { results } = await executor.execute(
@@ -50,6 +50,11 @@ it('after some operations the thread has a turn, in which it may move the WAL', 
   expect(await write()).toBe('thread')
   disk.commitMs = 1
   expect(await write()).toBe('here')
+})
+
+it('large operations count for as many as fill their pages, so that the WAL stays small', async () => {
+  const { write } = start({ ...LIMITS, inlineBytes: 64 * 1024 })
+  expect([await write(3 * 4096), await write(4096), await write()]).toEqual(['here', 'here', 'thread'])
 })
 
 it('slow commits hand over to the thread, until enough in a row were fast', async () => {

@@ -8,9 +8,8 @@ export type ActParts = Omit<Act, 'appends'>
 /** An entry a replica has applied and that must now be committed, in the same tick. */
 export interface Staged {
   readonly append: Append
-  readonly snapshot: Snapshot | null
-  /** CRC-32 of the entry's update. */
-  readonly checksum: number
+  /** Taken right after the entry was applied, of which it has the CRC-32 of the update. */
+  readonly snapshot: (Snapshot & { readonly entryChecksum: number }) | null
   /** The entry is on disk. */
   confirm(): void
   /** It is not, and what the replica holds is in no log. */
@@ -97,7 +96,7 @@ export class Committer {
   #storeSnapshot(one: Staged): void {
     if (one.snapshot === null) return
     const document: DocumentId = one.append.head.id
-    void this.#storage.storeSnapshot(document, one.snapshot, one.checksum).catch(() => undefined)
+    void this.#storage.storeSnapshot(document, one.snapshot, one.snapshot.entryChecksum).catch(() => undefined)
   }
 }
 

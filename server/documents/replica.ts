@@ -11,7 +11,7 @@ import { previousVersion, type DocumentId, type LockHash, type PrincipalId, type
 import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from '../locks/known.ts'
 import type { LockPass, LockState } from '../locks/lock.ts'
-import type { Append, EntryMark, Snapshot } from '../storage/storage.ts'
+import type { Append, EntryMark } from '../storage/storage.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
 import { BLOCK_VERSIONS, headAfter, type Head, type Origin, type Settings } from './document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
@@ -111,8 +111,8 @@ export class Replica {
   readonly #endedListeners = new Set<(problem: ParleyError) => void>()
   #applied: Head
   #committed: Head
-  /** The entry at the applied version, if this replica made it. */
-  #last: EntryMark | null = null
+  /** The entry at the applied version, while it is on its way to the disk. */
+  #last: (Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }) | null = null
   #ended: ParleyError | null = null
   #snapshot: { readonly version: Version; readonly bytesAfter: number }
   /** Of effects since the last checkpoint, as far as this replica knows. */
@@ -302,17 +302,15 @@ export class Replica {
       entry: { version: head.version, author, at, origin, update, effect },
     }
     if (keepsSettings) append.keepsSettings = true
-    if (this.#applied.version > this.#committed.version && this.#last) append.onto = this.#last
+    if (this.#last) append.onto = markOf(this.#last)
     if (pass !== undefined) append.pass = pass
     if (hasCheckpoint) append.checkpoint = this.#view.content()
     if (head.deletedAt !== null) append.formerClients = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     this.#applied = head
-    const checksum = crc32(update)
-    this.#last = { checksum, author, at }
+    this.#last = { update, author, at }
     return {
       append,
-      snapshot: this.#takeSnapshot(head, update.length),
-      checksum,
+      snapshot: this.#takeSnapshot(head, update),
       confirm: () => this.#confirm(append),
       fail: (problem) => this.end(problem),
     }
@@ -332,6 +330,7 @@ export class Replica {
 
   #confirm({ head, entry }: Append): void {
     this.#committed = head
+    if (this.#applied === head) this.#last = null
     for (const waiter of this.#waiters.splice(0)) {
       if (waiter.version <= head.version) waiter.resolve()
       else this.#waiters.push(waiter)
@@ -346,15 +345,15 @@ export class Replica {
     }
   }
 
-  #takeSnapshot({ version }: Head, updateBytes: number): Snapshot | null {
+  #takeSnapshot({ version }: Head, update: Uint8Array): Staged['snapshot'] {
     const last = this.#snapshot
-    const bytesAfter = last.bytesAfter + updateBytes
+    const bytesAfter = last.bytesAfter + update.length
     if (version - last.version < SNAPSHOT_INTERVAL && bytesAfter < SNAPSHOT_UPDATE_BYTES) {
       this.#snapshot = { version: last.version, bytesAfter }
       return null
     }
     this.#snapshot = { version, bytesAfter: 0 }
-    return { version, state: Y.encodeStateAsUpdate(this.doc) }
+    return { version, state: Y.encodeStateAsUpdate(this.doc), entryChecksum: crc32(update) }
   }
 
   /**
@@ -398,6 +397,12 @@ function rejected(apply: () => void): void {
 
 const applyWithinBudget = (doc: Y.Doc, update: Uint8Array): void =>
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
+
+const markOf = ({ update, author, at }: Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }): EntryMark => ({
+  checksum: crc32(update),
+  author,
+  at,
+})
 
 function takeMerged(captured: Uint8Array[]): Uint8Array {
   const updates = captured.splice(0)

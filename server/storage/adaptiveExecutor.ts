@@ -1,4 +1,5 @@
 import type { SqliteOperation } from './sqliteOperation.ts'
+import type { ThreadWriter } from './threadExecutor.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
 /** What decides which thread a batch is written in. */
@@ -7,6 +8,8 @@ export interface AdaptiveLimits {
   readonly slowCommitMs: number
   /** One slow commit in so many is an accident; so many faster ones in a row make a slow disk a fast one again. */
   readonly fastCommits: number
+  /** Larger batches share their fsync among so many that the way to the other thread costs each little. */
+  readonly inlineBatch: number
   /** What is larger is packed, checksummed and copied for milliseconds, whatever the disk: never in this thread. */
   readonly inlineBytes: number
   /** After so many operations the other thread writes one batch, and moves the WAL into the file where that is due. */
@@ -21,6 +24,7 @@ export interface AdaptiveLimits {
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,
   fastCommits: 16,
+  inlineBatch: 8,
   inlineBytes: 64 * 1024,
   inlineOperations: 4_096,
 }
@@ -44,26 +48,34 @@ type State =
 
 /**
  * Writes in this thread while the disk is fast, because to wake another one costs as much as the fsync, and in a thread
- * of its own while it is slow. One batch is on its way at a time, so the two never write at once.
+ * of its own while it is slow, or much is to be written. One batch is on its way at a time, and what the thread still writes
+ * for itself is waited for there, so the two never write at once.
  */
 export class AdaptiveExecutor implements BatchExecutor {
   readonly #inline: InlineWriter
-  readonly #thread: BatchExecutor
+  readonly #thread: ThreadWriter
   readonly #limits: AdaptiveLimits
   #state: State
 
-  constructor(inline: InlineWriter, thread: BatchExecutor, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
+  constructor(inline: InlineWriter, thread: ThreadWriter, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
     this.#inline = inline
     this.#thread = thread
     this.#limits = limits
     this.#state = { disk: 'fast', operations: 0, fastCommits: limits.fastCommits }
   }
 
-  async execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
-    const inline = this.#isInline(bytes) && !operations.some(isBackground)
-    const batch = inline ? this.#inline.execute(operations) : await this.#thread.execute(operations, bytes)
+  execute(operations: readonly SqliteOperation[], bytes: number): ExecutedBatch | Promise<ExecutedBatch> {
+    if (!this.#isInline(operations.length, bytes) || operations.some(isBackground))
+      return this.#executeInThread(operations, bytes)
+    const batch = this.#inline.execute(operations)
     const written = Math.max(operations.length, Math.ceil(bytes / OPERATION_BYTES))
-    this.#state = this.#next(batch.commitMs, inline ? written : 0)
+    this.#state = this.#next(batch.commitMs, written)
+    return batch
+  }
+
+  async #executeInThread(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch> {
+    const batch = await this.#thread.execute(operations, bytes)
+    this.#state = this.#next(batch.commitMs, 0)
     return batch
   }
 
@@ -73,9 +85,11 @@ export class AdaptiveExecutor implements BatchExecutor {
     await this.#thread.close()
   }
 
-  #isInline(bytes: number): boolean {
-    const { inlineBytes, inlineOperations } = this.#limits
-    return this.#state.disk === 'fast' && this.#state.operations < inlineOperations && bytes <= inlineBytes
+  #isInline(batch: number, bytes: number): boolean {
+    const { inlineBatch, inlineBytes, inlineOperations } = this.#limits
+    if (this.#state.disk === 'slow' || this.#thread.isWriting || batch > inlineBatch || bytes > inlineBytes)
+      return false
+    return this.#state.operations < inlineOperations
   }
 
   /** `written` operations of this thread; 0 where the other one wrote. */

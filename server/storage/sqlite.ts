@@ -41,7 +41,7 @@ import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { shortenLocks } from './sqliteLocks.ts'
 import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteReader } from './sqliteReader.ts'
-import { FRESH_ROWS, SqliteWriter } from './sqliteWriter.ts'
+import { FRESH_LIMITS, SqliteWriter, type FreshLimits } from './sqliteWriter.ts'
 import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
 import type {
   Act,
@@ -83,8 +83,8 @@ export interface SqliteInternals {
   readonly adaptiveLimits?: AdaptiveLimits
   /** Called with each connection of an inline writer, to emulate a full disk. */
   readonly prepareWriter?: (connection: Database.Database) => void
-  /** Instead of `FRESH_ROWS`. */
-  readonly freshRows?: number
+  /** Instead of `FRESH_LIMITS`. */
+  readonly fresh?: FreshLimits
   /** Another entry point of the writer's thread, that can load the source. */
   readonly workerUrl?: URL
   /** Instead of ending the process when the writer's thread died. */
@@ -125,22 +125,25 @@ async function startExecutor(
   internals: SqliteInternals,
   onDeath: (cause: Error) => void,
 ): Promise<BatchExecutor> {
-  const { freshRows = FRESH_ROWS } = internals
+  const { fresh = FRESH_LIMITS } = internals
   const openInline = (): Database.Database => {
     const connection = openConnection(file)
     if (writer === 'adaptive') connection.pragma('wal_autocheckpoint = 0')
     internals.prepareWriter?.(connection)
     return connection
   }
-  // What takes long is the thread's, where there is one.
-  const inline = new SqliteWriter(openInline, clock, writer === 'adaptive' ? null : freshRows)
+  const inline = new SqliteWriter(openInline, clock, fresh)
   if (writer === 'adaptive') {
-    const work = { file, clockOffsetMs: processOffsetMs(clock), freshRows }
+    const work = { file, clockOffsetMs: processOffsetMs(clock), fresh }
     const thread = await startThreadExecutor(work, onDeath, internals.workerUrl)
     return new AdaptiveExecutor(inline, thread, internals.adaptiveLimits)
   }
   return {
-    execute: async (operations) => inline.execute(operations),
+    execute: (operations) => {
+      const batch = inline.execute(operations)
+      if (inline.isUntidy()) inline.tidy()
+      return batch
+    },
     close: async () => inline.close(),
   }
 }
@@ -172,8 +175,12 @@ class SqliteStorage implements Storage {
     this.#lock = lock
   }
 
-  async commit(act: Act): Promise<ActResult> {
-    return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result))
+  commit(act: Act): Promise<ActResult> {
+    try {
+      return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   onCommitted(listener: (committed: Committed) => void): () => void {

@@ -6,9 +6,9 @@ import { toStorageError } from './sqliteErrors.ts'
 import { encodeAnswer, type NewAnswerRow } from './rows/answer.ts'
 import { encodeConflict, referredContents, referredVersions, type ConflictRow } from './rows/conflict.ts'
 import type { SnapshotRow } from './rows/content.ts'
-import { encodeEntry, type EntryRow } from './rows/entry.ts'
+import { encodeEntry, type NewEntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
-import { encodeHead, type HeadRow } from './rows/head.ts'
+import { encodeHead, type NewHeadRow } from './rows/head.ts'
 import { encodePass, type PassRow } from './rows/lock.ts'
 import type { RewriteOperation } from './sqliteRewrites.ts'
 import type { PurgeOperation } from './sqlitePurge.ts'
@@ -17,8 +17,9 @@ import type { WebhookOperation } from './sqliteWebhooks.ts'
 import type { Act, Append, ConflictWrite, EntryMark, LockWrite } from './storage.ts'
 
 /**
- * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON is
- * made by whoever asks, because everybody waits for the writer.
+ * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON of documents is
+ * made by whoever asks, because everybody waits for the writer. Rows of the log and heads are summed up by the writer, which
+ * has a processor to itself where there is much to write.
  */
 export type SqliteOperation = Deed & {
   /** Stored with what the operation does, or neither is. */
@@ -60,8 +61,8 @@ export interface AppendRow {
   readonly isStep: boolean
   readonly onto: EntryMark | null
   readonly pass: PassRow
-  readonly head: HeadRow
-  readonly entry: EntryRow
+  readonly head: NewHeadRow
+  readonly entry: NewEntryRow
   /** JSON; the writer packs it. */
   readonly checkpoint: string | null
   readonly formerClients: readonly (readonly [client: number, clock: number])[]
@@ -138,7 +139,7 @@ function encodeAppend(append: Append): AppendRow {
     onto: append.onto ?? null,
     pass: encodePass(append.pass),
     head: encodeHead(head),
-    entry: encodeEntry(head.id, entry),
+    entry: encodeEntry(entry),
     checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),
     formerClients: append.formerClients === undefined ? [] : [...append.formerClients],
   }

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../foundation/assert.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
-import type { HeadRow } from './rows/head.ts'
+import { headChecksum, type HeadRow, type NewHeadRow } from './rows/head.ts'
 
 /** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
 const ERASED_ROWS = 500
@@ -15,7 +15,7 @@ const ERASED_PACKS = 32
 export type PurgeOperation =
   | {
       readonly op: 'purge'
-      readonly head: HeadRow
+      readonly head: NewHeadRow
       readonly clients: readonly (readonly [client: number, clock: number])[]
     }
   | { readonly op: 'erase-purged'; readonly document: string }
@@ -54,7 +54,7 @@ export class SqlitePurgeWriter {
   }
 
   #begin({ head, clients }: PurgeOperation & { op: 'purge' }): number {
-    const document = this.#sql.markHead.get(head)
+    const document = this.#sql.markHead.get({ ...head, checksum: headChecksum(head) })
     if (document === undefined) return 0
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)

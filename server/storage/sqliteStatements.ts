@@ -3,7 +3,7 @@ import { assertNever } from '../foundation/assert.ts'
 import { entryChecksum } from './checksum.ts'
 import { packContent } from './rows/content.ts'
 import type { ConflictRow } from './rows/conflict.ts'
-import type { HeadRow } from './rows/head.ts'
+import { headChecksum, type HeadRow } from './rows/head.ts'
 import type { PassRow } from './rows/lock.ts'
 import type {
   ActOperation,
@@ -16,7 +16,7 @@ import type {
 import { SqliteRewriter } from './sqliteRewrites.ts'
 import { PASSES, SqliteLockWriter } from './sqliteLocks.ts'
 import { SqlitePurgeWriter } from './sqlitePurge.ts'
-import { SqliteFreshEntries } from './sqliteFresh.ts'
+import { SqliteNewEntries } from './sqliteNewEntries.ts'
 import { SqliteAnswerWriter } from './sqliteAnswers.ts'
 import { SqliteWaitingWriter } from './sqliteWaiting.ts'
 import { SqliteWebhookWriter } from './sqliteWebhooks.ts'
@@ -48,7 +48,7 @@ export class SqliteStatements {
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
   readonly #waiting: SqliteWaitingWriter
-  readonly #fresh: SqliteFreshEntries
+  readonly #entries: SqliteNewEntries
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
@@ -60,7 +60,7 @@ export class SqliteStatements {
     this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
     this.#waiting = new SqliteWaitingWriter(connection)
-    this.#fresh = new SqliteFreshEntries(connection)
+    this.#entries = new SqliteNewEntries(connection)
   }
 
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
@@ -69,9 +69,18 @@ export class SqliteStatements {
     this.#documents.clear()
   }
 
-  /** Sorts the newest rows of the log in where they have become `many`. */
-  sortFreshEntries(many: number): void {
-    this.#fresh.sortOnce(many)
+  /** Whether new rows of the log are left to be sorted in later, from now on. */
+  leaveFresh(isLeft: boolean): void {
+    this.#entries.leaveFresh(isLeft)
+  }
+
+  /** Whether rows of the log that were left wait for `sortSomeEntries`; they do once they are `many`. */
+  entriesNeedSorting(many: number): boolean {
+    return this.#entries.needSorting(many)
+  }
+
+  sortSomeEntries(): void {
+    this.#entries.sortSome()
   }
 
   run(operation: SqliteOperation): SqliteResult {
@@ -150,11 +159,13 @@ export class SqliteStatements {
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
   #append(append: AppendRow): SqliteResult | null {
     const { head, entry, checkpoint, formerClients } = append
-    if (!this.#stepHead(append)) {
-      const refusal = this.#moveHead(append)
+    const checksum = headChecksum(head)
+    if (!this.#stepHead(append, checksum)) {
+      const refusal = this.#moveHead(append, checksum)
       if (refusal !== null) return refusal
     }
-    this.#fresh.insert(this.#document(head.id), this.#principal(entry.author), entry)
+    const keys = { document: this.#document(head.id), author: this.#principal(entry.author) }
+    this.#entries.insert(head.id, entry, keys)
     if (checkpoint !== null) {
       const packed = packContent([head.id, entry.version], checkpoint)
       this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
@@ -166,19 +177,19 @@ export class SqliteStatements {
   }
 
   /** What nearly every write is: of a document without a lock only version and time change. False where it is not. */
-  #stepHead({ expected, isStep, head }: AppendRow): boolean {
+  #stepHead({ expected, isStep, head }: AppendRow, checksum: number): boolean {
     if (!isStep) return false
     const document = this.#document(head.id)
-    const { version, updated_at: at, updated_by: by, checksum } = head
+    const { version, updated_at: at, updated_by: by } = head
     return this.#sql.stepHead.run(version, at, by, checksum, document, expected).changes === 1
   }
 
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #moveHead({ expected, onto, pass, head }: AppendRow): SqliteResult | null {
+  #moveHead({ expected, onto, pass, head }: AppendRow, checksum: number): SqliteResult | null {
     const now = this.#clock()
     const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
     const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
-    if (statement.run({ ...head, ...pass, ...on, expected, now }).changes === 1) return null
+    if (statement.run({ ...head, checksum, ...pass, ...on, expected, now }).changes === 1) return null
     const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
     if (!passes) return { status: 'locked', document: head.id }
     return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }

@@ -7,17 +7,26 @@ import { openConnection } from './sqliteConnection.ts'
 import { SqliteWriter } from './sqliteWriter.ts'
 import { clockOfProcess } from './steadyClock.ts'
 import type { FromWorker, ToWorker } from './threadExecutor.ts'
+import { packBatch, unpackOperation } from './threadMessages.ts'
 
 const port = parentPort
 invariant(port !== null, 'sqliteWorker runs as a worker thread')
-const [file, clockOffsetMs, freshRows] = process.argv.slice(2)
-invariant(file !== undefined && freshRows !== undefined, 'the thread is told its file, its clock and when to sort')
-const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)), Number(freshRows))
+const [file, clockOffsetMs, batch, rows] = process.argv.slice(2)
+invariant(file !== undefined && rows !== undefined, 'the thread is told its file, its clock and when to sort')
+const writer = new SqliteWriter(() => openConnection(file), clockOfProcess(Number(clockOffsetMs)), {
+  batch: Number(batch),
+  rows: Number(rows),
+})
 const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'execute') {
-    send({ kind: 'executed', batch: writer.execute(message.operations) })
+    const batch = packBatch(writer.execute(message.operations.map(unpackOperation)))
+    const isUntidy = writer.isUntidy()
+    send({ kind: 'executed', batch, isUntidy })
+    if (!isUntidy) return
+    writer.tidy()
+    send({ kind: 'tidied' })
     return
   }
   writer.close()

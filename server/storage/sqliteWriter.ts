@@ -5,11 +5,19 @@ import { SqliteStatements } from './sqliteStatements.ts'
 import type { Clock } from './steadyClock.ts'
 import type { ExecutedBatch } from './writeQueue.ts'
 
+/** How new rows of the log are kept until they are sorted in. */
+export interface FreshLimits {
+  /** Batches of fewer operations leave none: their rows go to their places at once. */
+  readonly batch: number
+  /** So many are sorted in, by `tidy`. */
+  readonly rows: number
+}
+
 /**
- * New rows of the log before they are sorted in: fewer, and pages of documents are written for a few rows each; more, and
- * whoever writes then waits longer. 4,096 take some 20 ms.
+ * One row alone has a page to itself either way, and needs no index. Were fewer rows sorted in at once, pages of documents
+ * would be written for a few rows each; more make reading slower.
  */
-export const FRESH_ROWS = 2_048
+export const FRESH_LIMITS: FreshLimits = { batch: 2, rows: 2_048 }
 
 /** A connection with everything prepared on it. */
 interface Session {
@@ -30,17 +38,14 @@ interface Session {
 export class SqliteWriter {
   readonly #open: () => Database.Database
   readonly #clock: Clock
-  readonly #freshRows: number | null
+  readonly #fresh: FreshLimits
   #session: Session | null
 
-  /**
-   * `open` makes a configured connection; it is asked for another one after each failed batch. With a batch the new
-   * rows of the log are sorted in, where there are `freshRows`; null: never here.
-   */
-  constructor(open: () => Database.Database, clock: Clock, freshRows: number | null) {
+  /** `open` makes a configured connection; it is asked for another one after each failed batch. */
+  constructor(open: () => Database.Database, clock: Clock, fresh: FreshLimits) {
     this.#open = open
     this.#clock = clock
-    this.#freshRows = freshRows
+    this.#fresh = fresh
     this.#session = startSession(open(), clock)
   }
 
@@ -52,12 +57,36 @@ export class SqliteWriter {
   execute(operations: readonly SqliteOperation[]): ExecutedBatch {
     try {
       this.#session ??= startSession(this.#open(), this.#clock)
-      return executeBatch(this.#session, operations, this.#freshRows)
+      return executeBatch(this.#session, operations, this.#fresh)
     } catch (error) {
       // What is wrong with a connection after a failed disk is hard to tell, and a new one is cheap.
       this.close()
       const failure = toFailure(error)
       return { results: operations.map(() => ({ status: 'failed', failure })), commitMs: 0 }
+    }
+  }
+
+  /** Whether there is something to be written that nobody waits for. */
+  isUntidy(): boolean {
+    return this.#besides((session) => session.statements.entriesNeedSorting(this.#fresh.rows)) ?? false
+  }
+
+  /** Writes a piece of that: some milliseconds. Where it fails, the next call tries again. */
+  tidy(): void {
+    this.#besides((session) => {
+      session.begin.run()
+      session.statements.sortSomeEntries()
+      session.commit.run()
+    })
+  }
+
+  /** No batch is at stake, so a failure is nobody's; the next batch will tell where the disk refuses. */
+  #besides<T>(task: (session: Session) => T): T | null {
+    try {
+      return this.#session === null ? null : task(this.#session)
+    } catch {
+      this.close()
+      return null
     }
   }
 
@@ -83,15 +112,10 @@ function startSession(connection: Database.Database, clock: Clock): Session {
   }
 }
 
-function executeBatch(
-  session: Session,
-  operations: readonly SqliteOperation[],
-  freshRows: number | null,
-): ExecutedBatch {
+function executeBatch(session: Session, operations: readonly SqliteOperation[], fresh: FreshLimits): ExecutedBatch {
   session.begin.run()
+  session.statements.leaveFresh(operations.length >= fresh.batch)
   const results = executeAsOne(session, operations) ?? operations.map((operation) => executeOne(session, operation))
-  // Last, for what comes before it may be taken back.
-  if (freshRows !== null) session.statements.sortFreshEntries(freshRows)
   const began = performance.now()
   session.commit.run()
   return { results, commitMs: performance.now() - began }

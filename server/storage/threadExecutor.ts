@@ -1,12 +1,18 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { SqliteOperation } from './sqliteOperation.ts'
+import type { FreshLimits } from './sqliteWriter.ts'
+import { packOperation, unpackBatch, type PackedBatch, type PackedOperation } from './threadMessages.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
 export type ToWorker =
-  | { readonly kind: 'execute'; readonly operations: readonly SqliteOperation[] }
+  | { readonly kind: 'execute'; readonly operations: readonly PackedOperation[] }
   | { readonly kind: 'close' }
-export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'executed'; readonly batch: ExecutedBatch }
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  /** `isUntidy`: it has more to write, for itself, until it is `tidied`. */
+  | { readonly kind: 'executed'; readonly batch: PackedBatch; readonly isUntidy: boolean }
+  | { readonly kind: 'tidied' }
 
 /** Lies beside this file in the built output only: the source is TypeScript, which a plain worker cannot load. */
 const WORKER = new URL('./sqliteWorker.js', import.meta.url)
@@ -17,7 +23,12 @@ export interface ThreadWork {
   /** `processOffsetMs` of the storage's clock. */
   readonly clockOffsetMs: number
   /** As of `SqliteWriter`. */
-  readonly freshRows: number
+  readonly fresh: FreshLimits
+}
+
+/** `isWriting`: also what it writes for itself when a batch is answered. */
+export interface ThreadWriter extends BatchExecutor {
+  readonly isWriting: boolean
 }
 
 /**
@@ -25,22 +36,23 @@ export interface ThreadWork {
  * and the batch it had is never answered. Rejects when it cannot start.
  */
 export async function startThreadExecutor(
-  { file, clockOffsetMs, freshRows }: ThreadWork,
+  { file, clockOffsetMs, fresh }: ThreadWork,
   onDeath: (cause: Error) => void,
   url: URL = WORKER,
-): Promise<BatchExecutor> {
-  const argv = [file, String(clockOffsetMs), String(freshRows)]
+): Promise<ThreadWriter> {
+  const argv = [file, String(clockOffsetMs), String(fresh.batch), String(fresh.rows)]
   const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv }), onDeath)
   await executor.ready
   return executor
 }
 
-class ThreadExecutor implements BatchExecutor {
+class ThreadExecutor implements ThreadWriter {
   readonly ready: Promise<void>
   readonly #worker: Worker
   readonly #exited: Promise<void>
   #starting: { resolve(): void; reject(cause: Error): void } | null = null
   #answer: ((batch: ExecutedBatch) => void) | null = null
+  #isTidying = false
   #closing = false
 
   constructor(worker: Worker, onDeath: (cause: Error) => void) {
@@ -61,11 +73,15 @@ class ThreadExecutor implements BatchExecutor {
     })
   }
 
+  get isWriting(): boolean {
+    return this.#answer !== null || this.#isTidying
+  }
+
   execute(operations: readonly SqliteOperation[]): Promise<ExecutedBatch> {
     invariant(this.#answer === null, 'one batch at a time')
     return new Promise((resolve) => {
       this.#answer = resolve
-      this.#send({ kind: 'execute', operations })
+      this.#send({ kind: 'execute', operations: operations.map(packOperation) })
     })
   }
 
@@ -86,7 +102,11 @@ class ThreadExecutor implements BatchExecutor {
         this.#starting = null
         return
       case 'executed':
-        this.#answered(message.batch)
+        this.#isTidying = message.isUntidy
+        this.#answered(unpackBatch(message.batch))
+        return
+      case 'tidied':
+        this.#isTidying = false
         return
       default:
         assertNever(message)

@@ -11,8 +11,11 @@ export interface ExecutedBatch {
 
 /** Executes batches one after the other; the next is only handed over when the one before is answered. */
 export interface BatchExecutor {
-  /** `bytes` is about what the operations hold. Rejects only when no further batch can ever succeed. */
-  execute(operations: readonly SqliteOperation[], bytes: number): Promise<ExecutedBatch>
+  /**
+   * `bytes` is about what the operations hold. Answers at once where they are written in this thread. Throws or rejects only
+   * when no further batch can ever succeed.
+   */
+  execute(operations: readonly SqliteOperation[], bytes: number): ExecutedBatch | Promise<ExecutedBatch>
   close(): Promise<void>
 }
 
@@ -35,6 +38,9 @@ export const WRITE_QUEUE_LIMITS: WriteQueueLimits = {
   batchBytes: 8 * MEBIBYTE,
 }
 
+/** So many turns of the event loop in a row that brought one operation each, and the next is expected to bring no more. */
+const LONE_TURNS = 16
+
 interface Waiting {
   readonly operation: SqliteOperation
   readonly bytes: number
@@ -49,8 +55,9 @@ type State =
   | { readonly kind: 'dead'; readonly problem: ParleyError }
 
 /**
- * Group commit: what is asked for while a batch is on its way to the disk forms the next batch and shares
- * its fsync. Keeps the order of the calls.
+ * Group commit: what is asked for while a batch is on its way to the disk, or within one turn of the event loop, forms the
+ * next batch and shares its fsync. Where nothing has been sharing it for a while, the first operation of a turn does not
+ * wait for the turn's end. Keeps the order of the calls.
  */
 export class WriteQueue {
   readonly #executor: BatchExecutor
@@ -60,6 +67,9 @@ export class WriteQueue {
   #waitingBytes = 0
   #inFlight: readonly Waiting[] = []
   #scheduled = false
+  /** Operations of this turn of the event loop, and how many turns in a row brought one. */
+  #turn: { operations: number } | null = null
+  #loneTurns = 0
   #state: State = { kind: 'open' }
 
   /** `crash` is called when the writer is lost, unless this was being closed: a server cannot go on without one. */
@@ -80,6 +90,7 @@ export class WriteQueue {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ operation, bytes, fail: reject, settle: (result) => settle(result, read, resolve, reject) })
       this.#waitingBytes += bytes
+      this.#countTurn()
       this.#schedule()
     })
   }
@@ -118,28 +129,46 @@ export class WriteQueue {
     })
   }
 
+  #countTurn(): void {
+    if (this.#turn !== null) {
+      this.#turn.operations += 1
+      return
+    }
+    const turn = { operations: 1 }
+    this.#turn = turn
+    setImmediate(() => {
+      this.#turn = null
+      this.#loneTurns = turn.operations === 1 ? this.#loneTurns + 1 : 0
+    })
+  }
+
   /** Not at once: everything that this turn of the event loop still brings shall share the batch. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight.length > 0 || this.#waiting.length === 0) return
     this.#scheduled = true
-    setImmediate(() => {
+    const run = (): void => {
       this.#scheduled = false
-      if (this.#waiting.length > 0) void this.#executeBatch()
-    })
+      if (this.#waiting.length > 0) this.#executeBatch()
+    }
+    if (this.#loneTurns >= LONE_TURNS && this.#turn?.operations === 1) queueMicrotask(run)
+    else setImmediate(run)
   }
 
-  async #executeBatch(): Promise<void> {
+  #executeBatch(): void {
     const batch = this.#takeBatch()
     this.#inFlight = batch
-    let results: readonly SqliteResult[]
     try {
       const bytes = batch.reduce((sum, one) => sum + one.bytes, 0)
       const operations = batch.map((one) => one.operation)
-      results = (await this.#executor.execute(operations, bytes)).results
+      const executed = this.#executor.execute(operations, bytes)
+      if (!(executed instanceof Promise)) this.#executed(batch, executed)
+      else executed.then((later) => this.#executed(batch, later)).catch((error: unknown) => this.die(error))
     } catch (error) {
       this.die(error)
-      return
     }
+  }
+
+  #executed(batch: readonly Waiting[], { results }: ExecutedBatch): void {
     if (this.#inFlight !== batch) return
     this.#inFlight = []
     batch.forEach((one, index) => one.settle(results[index] ?? NO_RESULT))

@@ -58,7 +58,10 @@ export function step(state: SessionState, event: SessionEvent): SessionStep {
     case 'answer-sent':
       return answerSent(state, event.version)
     case 'brings':
-      return { state: { ...state, hasAnswered: true }, action: { do: state.access === 'write' ? 'apply' : 'nothing' } }
+      return {
+        state: state.hasAnswered ? state : { ...state, hasAnswered: true },
+        action: { do: state.access === 'write' ? 'apply' : 'nothing' },
+      }
     case 'announces':
       return { state, action: { do: 'announce' } }
     case 'queries':

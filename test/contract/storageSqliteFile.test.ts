@@ -195,7 +195,7 @@ it('a database of a newer Parley is refused, and can still be opened by that one
 
 it('[HIST-5] rows that were sorted into the log leave nothing behind where they stood before', async () => {
   const file = newFile()
-  const storage = await opened(file, 'inline', { freshRows: 3 })
+  const storage = await opened(file, 'inline', { fresh: { batch: 1, rows: 3 } })
   const secret = 'to be forgotten'
   const update = Buffer.from(secret)
   const first = newHead(newDocumentId())
@@ -216,6 +216,53 @@ it('[HIST-5] rows that were sorted into the log leave nothing behind where they 
   while (await storage.erasePurged(first.id));
   await storage.close()
   expect(readFileSync(file).includes(secret)).toBe(false)
+})
+
+it('new rows are sorted in piece by piece, and the log is whole at any moment', async () => {
+  const file = newFile()
+  const storage = await opened(file, 'inline', { fresh: { batch: 2, rows: 600 } })
+  const heads = Array.from({ length: 300 }, () => newHead(newDocumentId()))
+  const [first] = heads
+  const commitAllOf = (of: typeof heads): Promise<unknown> =>
+    commitAll(storage, ...of.map((head) => actOf(appendTo(head))))
+  const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)[0]
+  await commitAllOf(heads)
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 300 }, { rows: 0 }])
+  // The piece that the second batch brings ends within the documents; what comes next of the first one is not lost.
+  await commitAllOf(heads.map((head) => after(head)))
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 344 }, { rows: 256 }])
+  await commitAllOf(heads.map((head) => after(after(head))))
+  await commitAllOf(heads.map((head) => after(after(after(head)))))
+  for (let version = 5; version <= 9; version++) {
+    const one = { ...heads[0], version: toVersion(version) }
+    await commitAllOf([newHead(newDocumentId()), { ...newHead(first?.id ?? newDocumentId()), ...one }])
+  }
+  for (const head of heads) {
+    const read = await storage.entries(head.id, NOTHING, EVERYTHING, 20)
+    const versions = head === first ? 9 : 4
+    expect(read.map((entry) => entry.version)).toEqual(Array.from({ length: versions }, (_, n) => n + 1))
+  }
+})
+
+it('new rows that cannot be sorted in stay where they are, and nobody who writes or reads hears of it', async () => {
+  const file = newFile()
+  let refuses = true
+  const prepareWriter = (connection: Database.Database): void => {
+    connection.function('refuses', () => Number(refuses))
+    connection.exec(`CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.entries WHEN refuses()
+      BEGIN SELECT RAISE(ABORT, 'says the test'); END`)
+  }
+  const storage = await opened(file, 'inline', { fresh: { batch: 1, rows: 2 }, prepareWriter })
+  const first = newHead(newDocumentId())
+  const [second, third] = [after(first), after(after(first))]
+  for (const head of [first, second]) await commitAll(storage, actOf(appendTo(head)))
+  const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)[0]
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 2 }, { rows: 0 }])
+  expect(await storage.entries(first.id, NOTHING, EVERYTHING, 9)).toHaveLength(2)
+  refuses = false
+  await commitAll(storage, actOf(appendTo(third)))
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 0 }, { rows: 3 }])
+  expect(await storage.entries(first.id, NOTHING, EVERYTHING, 9)).toHaveLength(3)
 })
 
 function readRows(file: string, sql: string): unknown[] {

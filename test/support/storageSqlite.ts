@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { openSqlite, type SqliteInternals } from '../../server/storage/sqlite.ts'
 import { ADAPTIVE_LIMITS, type AdaptiveLimits } from '../../server/storage/adaptiveExecutor.ts'
+import { FRESH_LIMITS, type FreshLimits } from '../../server/storage/sqliteWriter.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Damage, StorageFixture } from './storageFixture.ts'
 
@@ -28,7 +29,7 @@ export function temporaryFolder(): TemporaryFolder {
 export const WRITERS = ['inline', 'adaptive', 'thread', 'turns'] as const
 export type Writer = (typeof WRITERS)[number]
 /** What sorts new rows of the log in nearly at once, and what never does in so short a test. */
-const FRESH_ROWS: Partial<Record<Writer, number>> = { thread: 2, turns: 1 }
+const FRESH: Partial<Record<Writer, FreshLimits>> = { thread: { batch: 2, rows: 2 }, turns: { batch: 1, rows: 1 } }
 const ADAPTIVE: Partial<Record<Writer, AdaptiveLimits>> = {
   thread: { ...ADAPTIVE_LIMITS, inlineBytes: 0 },
   turns: { ...ADAPTIVE_LIMITS, inlineOperations: 1 },
@@ -36,10 +37,10 @@ const ADAPTIVE: Partial<Record<Writer, AdaptiveLimits>> = {
 
 export function open(file: string, writer: Writer = 'inline', internals: SqliteInternals = {}): Promise<Storage> {
   const adaptiveLimits = ADAPTIVE[writer] ?? ADAPTIVE_LIMITS
-  const freshRows = FRESH_ROWS[writer]
+  const fresh = FRESH[writer] ?? FRESH_LIMITS
   return openSqlite(
     { file, writer: writer === 'inline' ? 'inline' : 'adaptive', environment: systemEnvironment },
-    { workerUrl: WORKER, adaptiveLimits, ...(freshRows === undefined ? {} : { freshRows }), ...internals },
+    { workerUrl: WORKER, adaptiveLimits, fresh, ...internals },
   )
 }
 

@@ -444,6 +444,25 @@ function exchange(port: number, bytes: string, manner?: 'writes all, then reads'
   })
 }
 
+it('[AUTH-1] every request on a connection is judged by its own token', async () => {
+  const { port } = await listening()
+  const line = 'GET /documents/doc:1'
+  const kept = (token: string | null): string => request(line, token, 'X: y').replace('Connection: close\r\n', '')
+  const tokens = ['reader', 'reader', 'nobody', 'writer', null, 'blindWriter']
+  const answer = await exchange(port, tokens.map(kept).join('') + request(line, 'reader', 'X: y'))
+  const answers = answer.split('HTTP/1.1 ').slice(1)
+  expect(answers.map((one) => one.slice(0, 3))).toEqual(['200', '200', '401', '200', '401', '404', '200'])
+  expect(answers.map((one) => /"by":"(\w+)"/.exec(one)?.[1])).toEqual([
+    'reader',
+    'reader',
+    undefined,
+    'writer',
+    undefined,
+    undefined,
+    'reader',
+  ])
+})
+
 describe('order of refusal', () => {
   interface Step {
     readonly status: number

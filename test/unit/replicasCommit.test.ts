@@ -209,10 +209,10 @@ describe('[OPS-6] Replicas: damage', () => {
   it.each<[string, string]>([
     [
       'a flipped byte in an update',
-      `UPDATE fresh_entries SET update_bytes = zeroblob(length(update_bytes)) WHERE version = 2 AND ${OF_DOC}`,
+      `UPDATE entries SET update_bytes = zeroblob(length(update_bytes)) WHERE version = 2 AND ${OF_DOC}`,
     ],
-    ['a changed effect', `UPDATE fresh_entries SET effect = '[1]' WHERE version = 2 AND ${OF_DOC}`],
-    ['a missing entry', `DELETE FROM fresh_entries WHERE version = 2 AND ${OF_DOC}`],
+    ['a changed effect', `UPDATE entries SET effect = '[1]' WHERE version = 2 AND ${OF_DOC}`],
+    ['a missing entry', `DELETE FROM entries WHERE version = 2 AND ${OF_DOC}`],
     ['a changed head', "UPDATE documents SET kind = 'json' WHERE id = 'doc'"],
   ])('%s is refused for that document only', async (_name, sql) => {
     await damagedBy((database) => database.exec(sql))

@@ -3,12 +3,18 @@ import { AdaptiveExecutor, type AdaptiveLimits } from '../../server/storage/adap
 import type { SqliteOperation } from '../../server/storage/sqliteOperation.ts'
 import type { ExecutedBatch } from '../../server/storage/writeQueue.ts'
 
-const LIMITS: AdaptiveLimits = { slowCommitMs: 5, fastCommits: 3, inlineBytes: 1000, inlineOperations: 4 }
+const LIMITS: AdaptiveLimits = {
+  slowCommitMs: 5,
+  fastCommits: 3,
+  inlineBatch: 3,
+  inlineBytes: 1000,
+  inlineOperations: 4,
+}
 const PROBE: SqliteOperation = { op: 'probe' }
 
 /** Two writers that note who was asked, and a disk whose commits take as long as the test says. */
 function start(limits = LIMITS) {
-  const disk = { commitMs: 1 }
+  const disk = { commitMs: 1, isTidied: false }
   const log: string[] = []
   const batch = (where: string, operations: readonly SqliteOperation[]): ExecutedBatch => {
     log.push(where)
@@ -17,6 +23,9 @@ function start(limits = LIMITS) {
   const executor = new AdaptiveExecutor(
     { execute: (operations) => batch('here', operations), close: () => void log.push('here closed') },
     {
+      get isWriting() {
+        return disk.isTidied
+      },
       execute: async (operations) => batch('thread', operations),
       close: async () => void log.push('thread closed'),
     },
@@ -87,4 +96,13 @@ it('the thread closes last', async () => {
   const { executor, log } = start()
   await executor.close()
   expect(log).toEqual(['here closed', 'thread closed'])
+})
+
+it('a large batch is written in the thread, and so is all that comes while that still writes for itself', async () => {
+  const { disk, write } = start()
+  expect([await write(10, 3), await write(10, 4), await write(10, 3)]).toEqual(['here', 'thread', 'here'])
+  disk.isTidied = true
+  expect([await write(), await write()]).toEqual(['thread', 'thread'])
+  disk.isTidied = false
+  expect(await write()).toBe('here')
 })

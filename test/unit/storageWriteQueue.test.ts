@@ -90,6 +90,29 @@ it('what one turn of the event loop brings is one batch, and what comes meanwhil
   expect(log.slice(0, 3)).toEqual(['read 1', 'read 2', 'resolved 1'])
 })
 
+it('after many turns of one operation each the next does not wait for the end of its turn, until two come in one', async () => {
+  const { executor, submit } = newQueue()
+  const turnEnd = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  let batches = 0
+  /** How many batches the turn in which the operations come has brought by its end. */
+  const turn = async (...operations: number[]): Promise<number> => {
+    const answers = operations.map(submit)
+    await Promise.resolve()
+    const atOnce = executor.batches.length - batches
+    await turnEnd()
+    while (batches < executor.batches.length) await executor.answer((batches += 1))
+    await Promise.all(answers)
+    await turnEnd()
+    return atOnce
+  }
+  const lone: number[] = []
+  for (let n = 0; n < 20; n++) lone.push(await turn(n))
+  expect(lone).toEqual([...Array.from({ length: 16 }, () => 0), 1, 1, 1, 1])
+  expect(await turn(20, 21)).toBe(1)
+  expect(await turn(22)).toBe(0)
+  expect(executor.batches.flatMap(numbers)).toEqual(Array.from({ length: 23 }, (_, n) => n))
+})
+
 it('a batch is bounded in operations and bytes; what is larger goes alone', async () => {
   const { executor, submit, large } = newQueue()
   const all: Promise<unknown>[] = [1, 2, 3, 4, 5].map(submit)

@@ -22,6 +22,8 @@ export interface EffectRow {
 export interface EntryRow extends EffectRow {
   readonly update_bytes: Uint8Array
 }
+/** Before the writer has summed it up. */
+export type NewEntryRow = Omit<EntryRow, 'checksum' | 'update_checksum'>
 
 /** How origins are kept. A number once given is never given to another origin. */
 const ORIGIN_NUMBERS: Readonly<Record<Origin, number>> = {
@@ -43,19 +45,15 @@ export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
 /** Undefined for a number that stands for none. */
 export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
 
-export function encodeEntry(document: DocumentId, entry: Entry): EntryRow {
-  const row: Omit<EntryRow, 'checksum'> & { checksum: number } = {
+export function encodeEntry(entry: Entry): NewEntryRow {
+  return {
     version: entry.version,
     author: entry.author,
     at: entry.at,
     origin: numberOfOrigin(entry.origin),
-    update_checksum: entryChecksum(entry.update),
     effect: encodeEffect(entry.effect),
     update_bytes: exactBytes(entry.update),
-    checksum: 0,
   }
-  row.checksum = checksum(document, row)
-  return row
 }
 
 /** Throws `document-damaged`. */
@@ -68,7 +66,7 @@ export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
 /** Throws `document-damaged`. */
 export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
   const origin = originOf(row.origin)
-  if (origin === undefined || checksum(document, row) !== row.checksum) {
+  if (origin === undefined || effectChecksum(document, row, row.update_checksum) !== row.checksum) {
     throw damaged(`Entry ${row.version} of ${document}`)
   }
   return {
@@ -80,7 +78,12 @@ export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEf
   }
 }
 
-function checksum(document: DocumentId, row: Omit<EffectRow, 'checksum'>): number {
-  const fields = [document, row.version, row.author, row.at, row.origin, row.update_checksum]
+/** Of `EffectRow.checksum`. */
+export function effectChecksum(
+  document: string,
+  row: Pick<EffectRow, 'version' | 'author' | 'at' | 'origin' | 'effect'>,
+  updateChecksum: number,
+): number {
+  const fields = [document, row.version, row.author, row.at, row.origin, updateChecksum]
   return rowChecksum(fields, row.effect ?? '')
 }

@@ -22,8 +22,11 @@ export interface HeadRow {
   readonly checksum: number
 }
 
-export function encodeHead(head: Head): HeadRow {
-  const row: Omit<HeadRow, 'checksum'> & { checksum: number } = {
+/** Before the writer has summed it up. */
+export type NewHeadRow = Omit<HeadRow, 'checksum'>
+
+export function encodeHead(head: Head): NewHeadRow {
+  return {
     id: head.id,
     incarnation: head.incarnation,
     kind: head.kind,
@@ -37,15 +40,12 @@ export function encodeHead(head: Head): HeadRow {
     updated_at: head.updatedAt,
     updated_by: head.updatedBy,
     deleted_at: head.deletedAt,
-    checksum: 0,
   }
-  row.checksum = checksum(row)
-  return row
 }
 
 /** Throws `document-damaged`. */
 export function decodeHead(row: HeadRow): Head {
-  if (checksum(row) !== row.checksum) throw damaged(`The head of ${row.id}`)
+  if (headChecksum(row) !== row.checksum) throw damaged(`The head of ${row.id}`)
   return {
     id: trustedDocumentId(row.id),
     incarnation: toIncarnation(row.incarnation),
@@ -63,7 +63,7 @@ export function decodeHead(row: HeadRow): Head {
   }
 }
 
-function checksum(row: Omit<HeadRow, 'checksum'>): number {
+export function headChecksum(row: NewHeadRow): number {
   const fields = [
     row.id,
     row.incarnation,

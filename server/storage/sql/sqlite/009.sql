@@ -1,6 +1,5 @@
--- The newest rows of the log, in the order in which they were written: acts that share a commit share its pages too, where
--- `entries` has one for each document. They are sorted into `entries` a few thousand at a time, all there are, so that of
--- each document the newest rows are here. Without foreign keys: those of `entries` look at each row once.
+-- New rows of the log, in the order in which they were written: acts that share a commit share its pages too, where `entries`
+-- has one for each document. Once there are some thousand they are sorted into `entries`, document by document. Without foreign keys: those of `entries` look at each row once.
 CREATE TABLE fresh_entries (
   key INTEGER PRIMARY KEY,
   document INTEGER NOT NULL,

@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest'
+import { toLockHash } from '../../server/foundation/ids.ts'
+import { encodeAct, type SqliteOperation } from '../../server/storage/sqliteOperation.ts'
+import type { Append } from '../../server/storage/storage.ts'
+import { packBatch, packOperation, unpackBatch, unpackOperation } from '../../server/storage/threadMessages.ts'
+import { after, alice, appendTo, newAct, newDocumentId, newEvent, newHead } from '../support/storageSamples.ts'
+
+const head = newHead(newDocumentId(), { schema: { type: 'string' } })
+const step: Append = {
+  ...appendTo(after(head)),
+  keepsSettings: true,
+  pass: { by: 'edit', principal: alice, tokenHash: null },
+}
+
+/** As it comes out at the other side. */
+const handedOver = (operation: SqliteOperation): SqliteOperation =>
+  unpackOperation(structuredClone(packOperation(operation)))
+
+it('a step of one document is handed over as a flat list, and says the same at the other side', () => {
+  const operation = encodeAct(newAct({ appends: [step] }))
+  expect(packOperation(operation)).toSatisfy(Array.isArray)
+  expect(handedOver(operation)).toEqual(operation)
+})
+
+const token = { by: 'edit', principal: alice, tokenHash: toLockHash('h') } as const
+const onto = { checksum: 1, author: alice, at: 2 }
+it.each<[string, SqliteOperation]>([
+  ['settings', encodeAct(newAct({ appends: [appendTo(after(head))] }))],
+  ['a lock token', encodeAct(newAct({ appends: [{ ...step, pass: token }] }))],
+  ['what was made on an entry on its way', encodeAct(newAct({ appends: [{ ...step, onto }] }))],
+  ['a checkpoint', encodeAct(newAct({ appends: [{ ...step, checkpoint: 'all of it' }] }))],
+  ['Yjs clients', encodeAct(newAct({ appends: [{ ...step, formerClients: new Map([[1, 2]]) }] }))],
+  ['two documents', encodeAct(newAct({ appends: [step, appendTo(newHead(newDocumentId()))] }))],
+  ['an event', encodeAct(newAct({ appends: [step], events: [newEvent(head.id)] }))],
+  ['waiting edits', encodeAct(newAct({ appends: [step], settles: [7] }))],
+  ['no entry', encodeAct(newAct())],
+  ['no act', { op: 'prune-events', before: 5 }],
+])('%s: all of it is handed over', (_name, operation) => {
+  expect(packOperation(operation)).toBe(operation)
+  expect(handedOver(operation)).toEqual(operation)
+})
+
+it('results are handed over as numbers where all is done, and else as they are', () => {
+  const done = { results: [0, 5].map((value) => ({ status: 'done', value }) as const), commitMs: 3 }
+  expect(packBatch(done)).toEqual({ values: [0, 5], commitMs: 3 })
+  const locked = { ...done, results: [...done.results, { status: 'done', value: 0, lockExpiresAt: 9 } as const] }
+  const stale = { ...done, results: [...done.results, { status: 'stale', document: 'doc', version: 2 } as const] }
+  for (const batch of [done, locked, stale]) expect(unpackBatch(structuredClone(packBatch(batch)))).toEqual(batch)
+})

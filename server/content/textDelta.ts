@@ -1,4 +1,4 @@
-import { align } from './align.ts'
+import { align, type Run } from './align.ts'
 import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
 
 /**
@@ -10,8 +10,21 @@ export type TextDelta = readonly (number | string)[]
 /** A changed run of lines is compared character by character up to so many deletions and insertions. */
 const MAX_CHARACTER_EDITS = 1_000
 
-/** What comparing characters may cost in all, some 25 ms; past it changed runs are replaced whole. */
-export const characterWork = (): Work => ({ left: 8_000_000 })
+/** What comparing characters may cost in all, in comparisons: some 25 ms. Past it changed runs are replaced whole. */
+export const characterWork = (): Work => ({ left: 2_000_000 })
+
+/** What it costs besides, in comparisons, to look at a run, and to begin a script. */
+const RUN_WORK = 400
+const SCRIPT_WORK = 400
+
+/**
+ * Changed runs that become changes of their own; what lies past them is one. Each costs a document the more the more there
+ * are: so many some 30 ms, four times as many half a second.
+ */
+const MAX_RUNS = 5_000
+
+/** What stays in more pieces, and is less than half, stays by chance: every fourth letter of two unlike lines. */
+const MAX_PATCHES = 4
 
 /**
  * The smallest change from one text to another (SPEC DOC-8): lines first, then characters within changed
@@ -217,11 +230,19 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
   // One line that became one line is a run by itself; most edits are of this kind.
   if (fromLines.length <= 1 && toLines.length <= 1) return compareRun(fromLines, toLines, builder, work)
   let lines = 0
-  for (const run of align(fromLines, toLines)) {
+  for (const run of atMost(MAX_RUNS, align(fromLines, toLines))) {
     builder.keep(unitsOf(fromLines.slice(lines, run.base[0])))
     compareRun(fromLines.slice(...run.base), toLines.slice(...run.side), builder, work)
     lines = run.base[1]
   }
+}
+
+/** Where there are more, the last is one with all that follow. */
+function atMost(most: number, runs: readonly Run[]): readonly Run[] {
+  const [joined, last] = [runs[most - 1], runs.at(-1)]
+  if (runs.length <= most || !joined || !last) return runs
+  const rest: Run = { base: [joined.base[0], last.base[1]], side: [joined.side[0], last.side[1]] }
+  return [...runs.slice(0, most - 1), rest]
 }
 
 const between = (text: string, { start, tail }: Ends): string => text.slice(start, text.length - tail)
@@ -249,26 +270,35 @@ function wholeLines(text: string, { start, tail }: Ends): Ends {
 
 /**
  * Characters within a changed run of lines. Past the limit a run of equally many lines is compared
- * line by line, as arrays are: then every line was changed, none moved.
+ * line by line, as arrays are: then every line was changed, none moved. What is left when the work is used up is one change.
  */
 function compareRun(from: readonly string[], to: readonly string[], builder: DeltaBuilder, work: Work): void {
+  work.left -= RUN_WORK
   const [fromText, toText] = [from.join(''), to.join('')]
   const { blocks, complete } = matchCharacters(fromText, toText, work)
   if (!complete && from.length > 1 && from.length === to.length) {
-    for (const [index, line] of from.entries()) compareRun([line], [to[index] ?? ''], builder, work)
-    return
+    let index = 0
+    for (; index < from.length - 1 && work.left > 0; index += 1) {
+      compareRun(from.slice(index, index + 1), to.slice(index, index + 1), builder, work)
+    }
+    const [rest, instead] = [from.slice(index).join(''), to.slice(index).join('')]
+    return addMatching(matchCharacters(rest, instead, work), rest, instead, builder)
   }
+  addMatching({ blocks, complete }, fromText, toText, builder)
+}
+
+function addMatching({ blocks }: Matching, from: string, to: string, builder: DeltaBuilder): void {
   let fromAt = 0
   let toAt = 0
   for (const block of blocks) {
     builder.remove(block.base - fromAt)
-    builder.insert(toText.slice(toAt, block.side))
+    builder.insert(to.slice(toAt, block.side))
     builder.keep(block.length)
     fromAt = block.base + block.length
     toAt = block.side + block.length
   }
-  builder.remove(fromText.length - fromAt)
-  builder.insert(toText.slice(toAt))
+  builder.remove(from.length - fromAt)
+  builder.insert(to.slice(toAt))
 }
 
 /** What stays of a text, in UTF-16 units: common prefix and suffix first, then a shortest edit script. */
@@ -282,15 +312,24 @@ function matchCharacters(from: string, to: string, work: Work): Matching {
   if (work.left <= 0 || Math.abs(fromMiddle.length - toMiddle.length) > 2 * MAX_CHARACTER_EDITS) {
     return { blocks: [prefix, suffix], complete: false }
   }
+  work.left -= SCRIPT_WORK + fromMiddle.length + toMiddle.length
   const base = characters(fromMiddle)
   const side = characters(toMiddle)
   const { blocks, complete } = shortestEdits(base.points, side.points, MAX_CHARACTER_EDITS, work)
+  if (isPatchwork(blocks, Math.max(base.points.length, side.points.length))) {
+    return { blocks: [prefix, suffix], complete }
+  }
   const inner = blocks.map((block) => {
     const at = base.startOf(block.base)
     const length = base.startOf(block.base + block.length) - at
     return { base: start + at, side: start + side.startOf(block.side), length }
   })
   return { blocks: [prefix, ...inner, suffix], complete }
+}
+
+/** Whether what stays of a text of that length stays by chance. */
+function isPatchwork(blocks: Matching['blocks'], length: number): boolean {
+  return blocks.length > MAX_PATCHES && 2 * blocks.reduce((sum, block) => sum + block.length, 0) < length
 }
 
 interface Ends {

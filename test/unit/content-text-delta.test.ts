@@ -72,6 +72,49 @@ describe('textDelta', () => {
     expect(applyTextDelta(base, delta)).toBe(indented)
   })
 
+  const random = (lines: number, width: number, seed: number): string => {
+    let state = seed
+    const letter = (): string => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+      return String.fromCharCode(97 + ((state >>> 16) % 26))
+    }
+    return Array.from({ length: lines }, () => Array.from({ length: width }, letter).join('')).join('\n')
+  }
+
+  // Each of them was once changed by fragments, a letter here and there: hundreds of thousands of changes of a document.
+  it.each([
+    [20_000, 50],
+    [50_000, 19],
+    [1_000, 1_000],
+    [10, 20_000],
+    [1, 200_000],
+  ])('[DOC-8] unlike texts of %i lines of %i characters are replaced in a few changes', (lines, width) => {
+    const [from, to] = [random(lines, width, 1), random(lines, width, 2)]
+    const delta = textDelta(from, to)
+    expect(delta.length).toBeLessThan(100)
+    expect(applyTextDelta(from, delta)).toBe(to)
+  })
+
+  it('[DOC-8] a line of which less than half stays, in patches, is another line; one word of it is a change', () => {
+    const [before, after] = ['one stays\n', '\nanother stays']
+    const delta = textDelta(`${before}${random(1, 60, 3)}${after}`, `${before}${random(1, 60, 4)}${after}`)
+    expect(delta).toHaveLength(3)
+    expect(textDelta('a b c d e f g h', 'a b c X e f g h')).toEqual([6, -1, 'X'])
+    expect(textDelta('ab1cd2ef3gh4ij5', 'ab9cd8ef7gh6ij0')).toHaveLength(15)
+  })
+
+  it.each([
+    ['all of them indented', (line: string) => `  ${line}`],
+    ['every second of them changed', (line: string, index: number) => (index % 2 === 0 ? line : `${line}!`)],
+  ])('[DOC-8] 30,000 lines, %s: the first thousands are changes of their own, the rest is one', (_name, change) => {
+    const base = Array.from({ length: 30_000 }, (_, i) => `line ${i}`)
+    const [from, to] = [base.join('\n'), base.map(change).join('\n')]
+    const delta = textDelta(from, to)
+    expect(delta.length).toBeGreaterThan(2_000)
+    expect(delta.length).toBeLessThan(20_000)
+    expect(applyTextDelta(from, delta)).toBe(to)
+  })
+
   it('[DOC-8] unlike texts past every limit are still turned into each other exactly, and always alike', () => {
     const unlike = (seed: number): string =>
       Array.from(

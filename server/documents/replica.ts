@@ -85,6 +85,9 @@ export interface ReplicaOptions {
   readonly limits: ContentLimits
 }
 
+/** An entry on its way to the disk. */
+type Underway = Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }
+
 interface Waiter {
   readonly version: Version
   readonly resolve: () => void
@@ -111,8 +114,8 @@ export class Replica {
   readonly #endedListeners = new Set<(problem: ParleyError) => void>()
   #applied: Head
   #committed: Head
-  /** The entry at the applied version, while it is on its way to the disk. */
-  #last: (Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }) | null = null
+  /** The entry at the applied version, until that is on disk. */
+  #last: Underway | null = null
   #ended: ParleyError | null = null
   #snapshot: { readonly version: Version; readonly bytesAfter: number }
   /** Of effects since the last checkpoint, as far as this replica knows. */
@@ -398,11 +401,7 @@ function rejected(apply: () => void): void {
 const applyWithinBudget = (doc: Y.Doc, update: Uint8Array): void =>
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
 
-const markOf = ({ update, author, at }: Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }): EntryMark => ({
-  checksum: crc32(update),
-  author,
-  at,
-})
+const markOf = ({ update, author, at }: Underway): EntryMark => ({ checksum: crc32(update), author, at })
 
 function takeMerged(captured: Uint8Array[]): Uint8Array {
   const updates = captured.splice(0)

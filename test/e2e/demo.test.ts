@@ -57,6 +57,13 @@ describe('the demo', () => {
       await expect.poll(() => person.page.locator('[data-testid=conflict-item]').count()).toBeGreaterThan(0)
     }
 
+    // On a narrow screen the list of conflicts is opened, and no news lies upon it.
+    await ada.page.setViewportSize({ width: 360, height: 740 })
+    await ada.page.locator('[data-testid=panel-open]').click()
+    await ada.page.locator('[data-testid=conflict-item]').first().waitFor()
+    expect(await ada.page.locator('[data-testid=notice]').count()).toBe(0)
+    await ada.page.setViewportSize({ width: 1280, height: 720 })
+
     await ben.page.locator('[data-testid=conflict-item]').first().click()
     await ben.page.locator('[data-testid=take-incoming]').click()
     for (const person of [ada, ben]) await expect.poll(() => textOf(person.page)).toContain('Meet on Friday')

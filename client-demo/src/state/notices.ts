@@ -41,7 +41,7 @@ export class Notices {
     this.store.update((all) => all.filter((notice) => notice.topic !== topic))
   }
 
-  /** Forgets what has a topic: the screen it was about is left. */
+  /** Takes back what has a topic: the screen it was about is left, or shows all of them. */
   leave(): void {
     this.store.update((all) => all.filter(({ topic }) => topic === undefined))
   }

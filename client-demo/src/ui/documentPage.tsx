@@ -21,6 +21,7 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
   const phase = useStore(session.phase)
   const { items } = useStore(session.conflicts.open)
   const isNarrow = useMedia(NARROW)
+  const { notices } = useParts()
   const [isPanelOpen, setPanelOpen] = useState(false)
   const [isOutsideOpen, setOutsideOpen] = useState(false)
   useTitle(items.length === 0 ? `${id} – Parley` : `(${items.length}) ${id} – Parley`)
@@ -35,6 +36,11 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
   const closeOutside = (): void => {
     setOutsideOpen(false)
     focusOn('[data-testid=outside-open]')
+  }
+  const togglePanel = (): void => {
+    // The list says all that they said, and they would lie upon it.
+    if (!isPanelOpen) notices.leave()
+    setPanelOpen(!isPanelOpen)
   }
   const closePanel = (): void => {
     setPanelOpen(false)
@@ -52,7 +58,7 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
         isNarrow={isNarrow}
         isOutsideOpen={isOutsideOpen}
         onOutside={() => setOutsideOpen((open) => !open)}
-        onPanel={() => setPanelOpen((open) => !open)}
+        onPanel={togglePanel}
         isPanelOpen={isPanelOpen}
       />
       <div class="document-body">

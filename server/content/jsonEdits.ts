@@ -1,5 +1,5 @@
 import { invariant } from '../foundation/assert.ts'
-import { alignElements, spanLength, type Span } from './align.ts'
+import { alignElements, spanLength, type Run, type Span } from './align.ts'
 import { isObject, member, type JsonObject, type JsonValue, type Path } from './content.ts'
 import { Draft } from './draft.ts'
 import { child } from './pointer.ts'
@@ -8,6 +8,12 @@ import { applyTextDelta, characterWork, composeDeltas, textDelta, type TextDelta
 
 /** Below this a string is replaced as a whole: a delta would hardly be shorter. */
 const MIN_DELTA_UNITS = 32
+
+/**
+ * Elements of arrays that are replaced one by one; past them all of an array between its first and its last change is
+ * written anew. Each costs a document the more the more there are: 90,000 took it half a minute.
+ */
+const MAX_REPLACED_ELEMENTS = 1_000
 
 /**
  * One change of a json content. Edits of a list apply in order, each to the result of the one before.
@@ -22,7 +28,7 @@ export type JsonEdit =
 
 /**
  * One change by the rules of CONF-2: the deepest place that differs, where undefined is absent; or a run of
- * elements `span` of the array at `at` that became the elements `to`, with another length.
+ * elements `span` of the array at `at` that became the elements `to`, with another length or too many to tell one by one.
  */
 type JsonChange =
   | { readonly at: Path; readonly from: JsonValue | undefined; readonly to: JsonValue | undefined }
@@ -32,16 +38,14 @@ type JsonChange =
  * The changes from one content to another, members in code unit order, elements in theirs; indices are
  * those of `from`. Subtrees that are the same object in memory cost nothing.
  */
-export function jsonChanges(from: JsonObject, to: JsonObject): JsonChange[] {
-  const changes: JsonChange[] = []
-  compare(from, to, [], changes)
-  return changes
-}
+export const jsonChanges = (from: JsonObject, to: JsonObject): JsonChange[] =>
+  new Comparison(Number.POSITIVE_INFINITY).of(from, to)
 
 /** The smallest edits from one content to another; `[]` when they are equal. */
 export function jsonEdits(from: JsonObject, to: JsonObject): JsonEdit[] {
   const work = characterWork()
-  return jsonChanges(from, to)
+  return new Comparison(MAX_REPLACED_ELEMENTS)
+    .of(from, to)
     .map((change) => toEdit(change, work))
     .reverse()
 }
@@ -84,33 +88,75 @@ function editedText(root: JsonValue, edit: { at: Path; delta: TextDelta }): stri
   return applyTextDelta(text, edit.delta)
 }
 
-function compare(from: JsonValue, to: JsonValue, at: Path, changes: JsonChange[]): void {
-  if (from === to) return
-  if (isObject(from) && isObject(to)) compareObjects(from, to, at, changes)
-  else if (Array.isArray(from) && Array.isArray(to)) compareArrays(from, to, at, changes)
-  else changes.push({ at, from, to })
-}
+/** Collects the changes from one content to another. */
+class Comparison {
+  readonly #changes: JsonChange[] = []
+  #elementsLeft: number
 
-function compareObjects(from: JsonObject, to: JsonObject, at: Path, changes: JsonChange[]): void {
-  const keys = Object.keys(from).filter((key) => from[key] !== member(to, key))
-  for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) keys.push(key)
-  for (const key of keys.sort()) {
-    const [before, after] = [member(from, key), member(to, key)]
-    if (before === undefined || after === undefined) changes.push({ at: [...at, key], from: before, to: after })
-    else compare(before, after, [...at, key], changes)
+  /** `elements` may be replaced one by one; of an array with more, all between its first and its last change is. */
+  constructor(elements: number) {
+    this.#elementsLeft = elements
+  }
+
+  of(from: JsonObject, to: JsonObject): JsonChange[] {
+    this.#compare(from, to, [])
+    return this.#changes
+  }
+
+  #compare(from: JsonValue, to: JsonValue, at: Path): void {
+    if (from === to) return
+    if (isObject(from) && isObject(to)) this.#compareObjects(from, to, at)
+    else if (Array.isArray(from) && Array.isArray(to)) this.#compareArrays(from, to, at)
+    else this.#changes.push({ at, from, to })
+  }
+
+  #compareObjects(from: JsonObject, to: JsonObject, at: Path): void {
+    const keys = Object.keys(from).filter((key) => from[key] !== member(to, key))
+    for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) keys.push(key)
+    for (const key of keys.sort()) {
+      const [before, after] = [member(from, key), member(to, key)]
+      if (before === undefined || after === undefined) {
+        this.#changes.push({ at: [...at, key], from: before, to: after })
+      } else this.#compare(before, after, [...at, key])
+    }
+  }
+
+  #compareArrays(from: JsonValue[], to: JsonValue[], at: Path): void {
+    const runs = alignElements(from, to)
+    const [first, last] = [runs[0], runs.at(-1)]
+    const replaced = replacedElements(runs, from, to)
+    if (first && last && replaced > this.#elementsLeft) {
+      const span: Span = [first.base[0], last.base[1]]
+      this.#changes.push({ at, span, from: from.slice(...span), to: to.slice(first.side[0], last.side[1]) })
+      return
+    }
+    this.#elementsLeft -= replaced
+    for (const { base, side } of runs) {
+      if (spanLength(base) !== spanLength(side)) {
+        this.#changes.push({ at, span: base, from: from.slice(...base), to: to.slice(...side) })
+        continue
+      }
+      for (let index = base[0]; index < base[1]; index += 1) {
+        this.#compare(from[index] ?? null, to[side[0] + index - base[0]] ?? null, [...at, index])
+      }
+    }
   }
 }
 
-function compareArrays(from: JsonValue[], to: JsonValue[], at: Path, changes: JsonChange[]): void {
-  for (const { base, side } of alignElements(from, to)) {
-    if (spanLength(base) !== spanLength(side)) {
-      changes.push({ at, span: base, from: from.slice(...base), to: to.slice(...side) })
-      continue
-    }
-    for (let index = base[0]; index < base[1]; index += 1) {
-      compare(from[index] ?? null, to[side[0] + index - base[0]] ?? null, [...at, index], changes)
-    }
+/** Those of which nothing stays, and runs that became longer or shorter. */
+function replacedElements(runs: readonly Run[], from: readonly JsonValue[], to: readonly JsonValue[]): number {
+  let count = 0
+  for (const { base, side } of runs) {
+    if (spanLength(base) !== spanLength(side)) count += 1
+    else for (let i = base[0]; i < base[1]; i += 1) if (!isNested(from[i], to[side[0] + i - base[0]])) count += 1
   }
+  return count
+}
+
+/** Whether both are objects or both arrays, which are changed inside. */
+function isNested(from: JsonValue | undefined, to: JsonValue | undefined): boolean {
+  if (Array.isArray(from) || Array.isArray(to)) return Array.isArray(from) && Array.isArray(to)
+  return typeof from === 'object' && from !== null && typeof to === 'object' && to !== null
 }
 
 function toEdit(change: JsonChange, work: Work): JsonEdit {

@@ -50,6 +50,23 @@ describe('jsonEdits', () => {
     expect(applyJsonEdits(from, jsonEdits(from, to))).toEqual(to)
   })
 
+  it('[DOC-8] elements are replaced one by one, but past 1,000 of a write with all that lies between them', () => {
+    const count = (length: number, offset: number): number[] => Array.from({ length }, (_, i) => i + offset)
+    const few = { a: count(2_000, 0) }
+    const some = { a: few.a.map((n) => (n % 500 === 7 ? -n : n)) }
+    expect(jsonEdits(few, some)).toEqual([1_507, 1_007, 507, 7].map((n) => ({ at: ['a', n], value: -n })))
+    expect(jsonEdits({ a: count(1_000, 0) }, { a: count(1_000, 9_000) })).toHaveLength(1_000)
+
+    const [from, to] = [{ a: ['same', ...count(50_000, 0)] }, { a: ['same', ...count(50_000, 90_000)] }]
+    expect(jsonEdits(from, to)).toEqual([{ at: ['a'], index: 1, remove: 50_000, insert: to.a.slice(1) }])
+    expect(applyJsonEdits(from, jsonEdits(from, to))).toEqual(to)
+
+    const rows = (offset: number): JsonObject => ({ a: count(300, 0).map((row) => count(300, offset + 300 * row)) })
+    const edits = jsonEdits(rows(0), rows(900_000))
+    expect(edits).toHaveLength(3 * 300 + 297)
+    expect(applyJsonEdits(rows(0), edits)).toEqual(rows(900_000))
+  })
+
   it('[DOC-8] a long string is changed by a delta, a short one or a quite different one is replaced', () => {
     const long = 'a string that is rather long and changes in one place only'
     expect(jsonEdits({ s: long }, { s: `${long}!` })).toEqual([{ at: ['s'], delta: [long.length, '!'] }])

@@ -1,4 +1,4 @@
-import { align, type Run } from './align.ts'
+import { align, type Run, type Span } from './align.ts'
 import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
 
 /**
@@ -224,17 +224,36 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
     return
   }
   const { start, tail } = wholeLines(from, ends)
-  const fromLines = linesWithEnds(from.slice(start, from.length - tail))
-  const toLines = linesWithEnds(to.slice(start, to.length - tail))
+  const base = passageOf(from.slice(start, from.length - tail))
+  const side = passageOf(to.slice(start, to.length - tail))
   builder.keep(start)
   // One line that became one line is a run by itself; most edits are of this kind.
-  if (fromLines.length <= 1 && toLines.length <= 1) return compareRun(fromLines, toLines, builder, work)
-  let lines = 0
-  for (const run of atMost(MAX_RUNS, align(fromLines, toLines))) {
-    builder.keep(unitsOf(fromLines.slice(lines, run.base[0])))
-    compareRun(fromLines.slice(...run.base), toLines.slice(...run.side), builder, work)
+  if (base.lines.length <= 1 && side.lines.length <= 1) return compareRun(base, side, builder, work)
+  let [lines, baseAt, sideAt] = [0, 0, 0]
+  for (const run of atMost(MAX_RUNS, align(base.lines, side.lines))) {
+    const kept = unitsOf(base.lines.slice(lines, run.base[0]))
+    builder.keep(kept)
+    const gone = partOf(base, run.base, baseAt + kept)
+    const come = partOf(side, run.side, sideAt + kept)
+    compareRun(gone, come, builder, work)
     lines = run.base[1]
+    baseAt += kept + gone.text.length
+    sideAt += kept + come.text.length
   }
+}
+
+/** Whole lines, as one text and one by one, each with its `\n`. */
+interface Passage {
+  readonly text: string
+  readonly lines: readonly string[]
+}
+
+const passageOf = (text: string): Passage => ({ text, lines: linesWithEnds(text) })
+
+/** These of its lines, which begin at unit `at` of its text. */
+function partOf({ text, lines }: Passage, span: Span, at: number): Passage {
+  const part = lines.slice(...span)
+  return { text: text.slice(at, at + unitsOf(part)), lines: part }
 }
 
 /** Where there are more, the last is one with all that follow. */
@@ -272,19 +291,22 @@ function wholeLines(text: string, { start, tail }: Ends): Ends {
  * Characters within a changed run of lines. Past the limit a run of equally many lines is compared
  * line by line, as arrays are: then every line was changed, none moved. What is left when the work is used up is one change.
  */
-function compareRun(from: readonly string[], to: readonly string[], builder: DeltaBuilder, work: Work): void {
+function compareRun(from: Passage, to: Passage, builder: DeltaBuilder, work: Work): void {
   work.left -= RUN_WORK
-  const [fromText, toText] = [from.join(''), to.join('')]
-  const { blocks, complete } = matchCharacters(fromText, toText, work)
-  if (!complete && from.length > 1 && from.length === to.length) {
-    let index = 0
-    for (; index < from.length - 1 && work.left > 0; index += 1) {
-      compareRun(from.slice(index, index + 1), to.slice(index, index + 1), builder, work)
-    }
-    const [rest, instead] = [from.slice(index).join(''), to.slice(index).join('')]
-    return addMatching(matchCharacters(rest, instead, work), rest, instead, builder)
+  const matching = matchCharacters(from.text, to.text, work)
+  if (matching.complete || from.lines.length === 1 || from.lines.length !== to.lines.length) {
+    return addMatching(matching, from.text, to.text, builder)
   }
-  addMatching({ blocks, complete }, fromText, toText, builder)
+  let [fromAt, toAt] = [0, 0]
+  for (const [index, line] of from.lines.entries()) {
+    if (work.left <= 0) break
+    const instead = to.lines[index] ?? ''
+    compareRun({ text: line, lines: [line] }, { text: instead, lines: [instead] }, builder, work)
+    fromAt += line.length
+    toAt += instead.length
+  }
+  const [rest, instead] = [from.text.slice(fromAt), to.text.slice(toAt)]
+  addMatching(matchCharacters(rest, instead, work), rest, instead, builder)
 }
 
 function addMatching({ blocks }: Matching, from: string, to: string, builder: DeltaBuilder): void {
@@ -313,6 +335,7 @@ function matchCharacters(from: string, to: string, work: Work): Matching {
     return { blocks: [prefix, suffix], complete: false }
   }
   work.left -= SCRIPT_WORK + fromMiddle.length + toMiddle.length
+  if (work.left <= 0) return { blocks: [prefix, suffix], complete: false }
   const base = characters(fromMiddle)
   const side = characters(toMiddle)
   const { blocks, complete } = shortestEdits(base.points, side.points, MAX_CHARACTER_EDITS, work)

@@ -1,4 +1,5 @@
 import { align, type Run, type Span } from './align.ts'
+import { areUnlike } from './unlikeLines.ts'
 import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
 
 /**
@@ -224,17 +225,18 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
     return
   }
   const { start, tail } = wholeLines(from, ends)
-  const base = passageOf(from.slice(start, from.length - tail))
-  const side = passageOf(to.slice(start, to.length - tail))
+  const [baseText, sideText] = [from.slice(start, from.length - tail), to.slice(start, to.length - tail)]
   builder.keep(start)
+  const [base, side] = [new Passage(baseText), new Passage(sideText)]
+  if (areUnlike(baseText, sideText)) return compareRun(base, side, builder, work)
   // One line that became one line is a run by itself; most edits are of this kind.
   if (base.lines.length <= 1 && side.lines.length <= 1) return compareRun(base, side, builder, work)
   let [lines, baseAt, sideAt] = [0, 0, 0]
   for (const run of atMost(MAX_RUNS, align(base.lines, side.lines))) {
     const kept = unitsOf(base.lines.slice(lines, run.base[0]))
     builder.keep(kept)
-    const gone = partOf(base, run.base, baseAt + kept)
-    const come = partOf(side, run.side, sideAt + kept)
+    const gone = base.part(run.base, baseAt + kept)
+    const come = side.part(run.side, sideAt + kept)
     compareRun(gone, come, builder, work)
     lines = run.base[1]
     baseAt += kept + gone.text.length
@@ -242,18 +244,26 @@ function compareLines(from: string, to: string, builder: DeltaBuilder, work: Wor
   }
 }
 
-/** Whole lines, as one text and one by one, each with its `\n`. */
-interface Passage {
+/** Whole lines, as one text and, where somebody asks, one by one, each with its `\n`. */
+class Passage {
   readonly text: string
-  readonly lines: readonly string[]
-}
+  #lines: readonly string[] | null
 
-const passageOf = (text: string): Passage => ({ text, lines: linesWithEnds(text) })
+  constructor(text: string, lines: readonly string[] | null = null) {
+    this.text = text
+    this.#lines = lines
+  }
 
-/** These of its lines, which begin at unit `at` of its text. */
-function partOf({ text, lines }: Passage, span: Span, at: number): Passage {
-  const part = lines.slice(...span)
-  return { text: text.slice(at, at + unitsOf(part)), lines: part }
+  get lines(): readonly string[] {
+    this.#lines ??= linesWithEnds(this.text)
+    return this.#lines
+  }
+
+  /** These of its lines, which begin at unit `at` of its text. */
+  part(span: Span, at: number): Passage {
+    const lines = this.lines.slice(...span)
+    return new Passage(this.text.slice(at, at + unitsOf(lines)), lines)
+  }
 }
 
 /** Where there are more, the last is one with all that follow. */
@@ -294,14 +304,15 @@ function wholeLines(text: string, { start, tail }: Ends): Ends {
 function compareRun(from: Passage, to: Passage, builder: DeltaBuilder, work: Work): void {
   work.left -= RUN_WORK
   const matching = matchCharacters(from.text, to.text, work)
-  if (matching.complete || from.lines.length === 1 || from.lines.length !== to.lines.length) {
+  const isOver = matching.complete || work.left <= 0
+  if (isOver || from.lines.length === 1 || from.lines.length !== to.lines.length) {
     return addMatching(matching, from.text, to.text, builder)
   }
   let [fromAt, toAt] = [0, 0]
   for (const [index, line] of from.lines.entries()) {
     if (work.left <= 0) break
     const instead = to.lines[index] ?? ''
-    compareRun({ text: line, lines: [line] }, { text: instead, lines: [instead] }, builder, work)
+    compareRun(new Passage(line, [line]), new Passage(instead, [instead]), builder, work)
     fromAt += line.length
     toAt += instead.length
   }

@@ -85,6 +85,7 @@ describe('textDelta', () => {
   it.each([
     [20_000, 50],
     [50_000, 19],
+    [140_000, 6],
     [1_000, 1_000],
     [10, 20_000],
     [1, 200_000],
@@ -93,6 +94,18 @@ describe('textDelta', () => {
     const delta = textDelta(from, to)
     expect(delta.length).toBeLessThan(100)
     expect(applyTextDelta(from, delta)).toBe(to)
+  })
+
+  it('[DOC-8] long texts that share lines keep them, be it one in twenty', () => {
+    const base = random(20_000, 30, 5).split('\n')
+    const other = random(20_000, 30, 6).split('\n')
+    const to = base.map((line, i) => (i % 20 === 0 ? line : (other[i] ?? '')))
+    const delta = textDelta(base.join('\n'), to.join('\n'))
+    const kept = delta.reduce<number>((sum, item) => sum + (typeof item === 'number' && item > 0 ? item : 0), 0)
+    expect(kept).toBeGreaterThan(900 * 30)
+    expect(applyTextDelta(base.join('\n'), delta)).toBe(to.join('\n'))
+    const few = base.map((line, i) => (i % 2_000 === 7 ? `${line}!` : line))
+    expect(textDelta(base.join('\n'), few.join('\n'))).toHaveLength(20)
   })
 
   it('[DOC-8] a line of which less than half stays, in patches, is another line; one word of it is a change', () => {

@@ -12,17 +12,20 @@ export type TextDelta = readonly (number | string)[]
 const MAX_CHARACTER_EDITS = 1_000
 
 /** What comparing characters may cost in all, in comparisons: some 25 ms. Past it changed runs are replaced whole. */
-export const characterWork = (): Work => ({ left: 2_000_000 })
+export const characterWork = (): Work => ({ left: 12_000_000 })
 
 /** What it costs besides, in comparisons, to look at a run, and to begin a script. */
-const RUN_WORK = 400
-const SCRIPT_WORK = 400
+const RUN_WORK = 1_500
+const SCRIPT_WORK = 2_500
 
 /**
  * Changed runs that become changes of their own; what lies past them is one. Each costs a document the more the more there
  * are: so many some 30 ms, four times as many half a second.
  */
 const MAX_RUNS = 5_000
+
+/** Lines that are compared before it is known whether they are others altogether. */
+const LOOKED_AT = 100
 
 /** What stays in more pieces, and is less than half, stays by chance: every fourth letter of two unlike lines. */
 const MAX_PATCHES = 4
@@ -259,6 +262,13 @@ class Passage {
     return this.#lines
   }
 
+  get lineCount(): number {
+    if (this.#lines !== null) return this.#lines.length
+    let count = 0
+    for (let at = 0; at < this.text.length; at = lineEnd(this.text, at)) count += 1
+    return count
+  }
+
   /** These of its lines, which begin at unit `at` of its text. */
   part(span: Span, at: number): Passage {
     const lines = this.lines.slice(...span)
@@ -305,19 +315,28 @@ function compareRun(from: Passage, to: Passage, builder: DeltaBuilder, work: Wor
   work.left -= RUN_WORK
   const matching = matchCharacters(from.text, to.text, work)
   const isOver = matching.complete || work.left <= 0
-  if (isOver || from.lines.length === 1 || from.lines.length !== to.lines.length) {
+  if (isOver || from.lineCount === 1 || from.lineCount !== to.lineCount) {
     return addMatching(matching, from.text, to.text, builder)
   }
-  let [fromAt, toAt] = [0, 0]
-  for (const [index, line] of from.lines.entries()) {
-    if (work.left <= 0) break
-    const instead = to.lines[index] ?? ''
-    compareRun(new Passage(line, [line]), new Passage(instead, [instead]), builder, work)
+  const [fromAt, toAt] = compareEach(from.text, to.text, builder, work)
+  const [rest, instead] = [from.text.slice(fromAt), to.text.slice(toAt)]
+  addMatching(matchCharacters(rest, instead, { left: 0 }), rest, instead, builder)
+}
+
+/** Line by line, as far as the work goes and lines are alike. Answers how many units of both it took in. */
+function compareEach(from: string, to: string, builder: DeltaBuilder, work: Work): [fromAt: number, toAt: number] {
+  let [fromAt, toAt, unlike] = [0, 0, 0]
+  for (let index = 0; fromAt < from.length && work.left > 0; index += 1) {
+    if (index === LOOKED_AT && 2 * unlike > LOOKED_AT) break
+    const [line, instead] = [from.slice(fromAt, lineEnd(from, fromAt)), to.slice(toAt, lineEnd(to, toAt))]
+    work.left -= RUN_WORK
+    const matching = matchCharacters(line, instead, work)
+    addMatching(matching, line, instead, builder)
+    if (2 * keptUnits(matching) < Math.max(line.length, instead.length)) unlike += 1
     fromAt += line.length
     toAt += instead.length
   }
-  const [rest, instead] = [from.text.slice(fromAt), to.text.slice(toAt)]
-  addMatching(matchCharacters(rest, instead, work), rest, instead, builder)
+  return [fromAt, toAt]
 }
 
 function addMatching({ blocks }: Matching, from: string, to: string, builder: DeltaBuilder): void {
@@ -363,8 +382,10 @@ function matchCharacters(from: string, to: string, work: Work): Matching {
 
 /** Whether what stays of a text of that length stays by chance. */
 function isPatchwork(blocks: Matching['blocks'], length: number): boolean {
-  return blocks.length > MAX_PATCHES && 2 * blocks.reduce((sum, block) => sum + block.length, 0) < length
+  return blocks.length > MAX_PATCHES && 2 * keptUnits({ blocks }) < length
 }
+
+const keptUnits = ({ blocks }: Pick<Matching, 'blocks'>): number => blocks.reduce((sum, block) => sum + block.length, 0)
 
 interface Ends {
   readonly start: number
@@ -447,12 +468,16 @@ function characters(text: string): Characters {
 /** Lines with their `\n`, so that joining them gives the text. */
 function linesWithEnds(text: string): string[] {
   const lines: string[] = []
-  let start = 0
-  while (start < text.length) {
-    const newline = text.indexOf('\n', start)
-    const end = newline < 0 ? text.length : newline + 1
+  for (let start = 0; start < text.length;) {
+    const end = lineEnd(text, start)
     lines.push(text.slice(start, end))
     start = end
   }
   return lines
+}
+
+/** Where the line at `start` ends, its `\n` included. */
+function lineEnd(text: string, start: number): number {
+  const newline = text.indexOf('\n', start)
+  return newline < 0 ? text.length : newline + 1
 }

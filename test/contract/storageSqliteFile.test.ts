@@ -218,6 +218,16 @@ it('[HIST-5] rows that were sorted into the log leave nothing behind where they 
   expect(readFileSync(file).includes(secret)).toBe(false)
 })
 
+it('a row alone goes to its place at once, those of a transaction wait to be sorted in', async () => {
+  const file = newFile()
+  const storage = await opened(file)
+  const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)[0]
+  await commitAll(storage, actOf(appendTo(newHead(newDocumentId()))))
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 0 }, { rows: 1 }])
+  await commitAll(storage, actOf(appendTo(newHead(newDocumentId())), appendTo(newHead(newDocumentId()))))
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 2 }, { rows: 1 }])
+})
+
 it('new rows are sorted in piece by piece, and the log is whole at any moment', async () => {
   const file = newFile()
   const storage = await opened(file, 'inline', { fresh: { batch: 2, rows: 600 } })

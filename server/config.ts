@@ -1,5 +1,5 @@
-import { isLoopbackHost } from './auth/loopback.ts'
-import { MIN_SECRET_BYTES } from './auth/tokens.ts'
+import { isLoopbackHost } from './access/loopback.ts'
+import { MIN_SECRET_BYTES } from './access/tokens.ts'
 import { LOG_LEVELS } from './http/logLevel.ts'
 
 const KIBIBYTE = 1024

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander'
-import { parseAccess, type Permission } from './auth/access.ts'
-import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SUBJECT_PATTERN, TokenIssuer } from './auth/tokens.ts'
+import { parseAccess, type Permission } from './access/access.ts'
+import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SUBJECT_PATTERN, TokenIssuer } from './access/tokens.ts'
 import { readConfig, settingRows } from './config.ts'
 import { systemEnvironment } from './foundation/environment.ts'
 import { stopOnSignals } from './operations/drain.ts'

@@ -4,11 +4,11 @@
 import type { Content } from '../content/content.ts'
 import { liveOverlaps, type LiveExpectation, type LiveSides } from '../content/liveMerge.ts'
 import type { LiveOverlap } from '../content/overlap.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import type { ConflictId, PrincipalId, Version } from '../foundation/ids.ts'
-import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from './conflict.ts'
+import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from '../model/conflict.ts'
 import { formsAt, type Forms } from './forms.ts'
-import { placesOf } from './staleWrite.ts'
+import { placesOf } from '../documents/staleWrite.ts'
 
 /** Versions of the returning client itself that are remembered with a conflict; more are taken for others' in `authors`. */
 const MAX_OWN = 1_000

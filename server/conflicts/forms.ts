@@ -5,8 +5,8 @@
 import type { Content } from '../content/content.ts'
 import { mergeJson, type FormAt } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
-import type { Returned } from '../documents/returned.ts'
-import type { LiveFacts } from './conflict.ts'
+import type { Returned } from '../model/returned.ts'
+import type { LiveFacts } from '../model/conflict.ts'
 
 /** Pointers of either form kept, together; what is past it is compared like plain values. */
 const MAX_FORM_CHARACTERS = 64 * 1024

@@ -1,6 +1,6 @@
 import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
-import type { ConflictRecord } from './conflict.ts'
+import type { ConflictRecord } from '../model/conflict.ts'
 
 /** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
 const PAGE_ENTRIES = 32

@@ -4,10 +4,10 @@ import type { Environment } from '../foundation/environment.ts'
 import { toPrincipalId, type DocumentId, type PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Turns } from '../foundation/turns.ts'
-import { conflictSuperseded } from '../notifications/events.ts'
-import type { StoredEvent } from '../notifications/event.ts'
+import { conflictSuperseded } from '../model/events.ts'
+import type { StoredEvent } from '../model/event.ts'
 import type { Committed, Storage } from '../storage/storage.ts'
-import { closed } from './staleWrite.ts'
+import { closed } from '../documents/staleWrite.ts'
 
 const COMMENT = `Its author has ${MAX_OPEN_CONFLICTS} newer open conflicts here.`
 

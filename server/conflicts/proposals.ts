@@ -3,7 +3,7 @@
  */
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { ConflictRecord, Proposal } from './conflict.ts'
+import type { ConflictRecord, Proposal } from '../model/conflict.ts'
 
 /** Pending proposals a conflict may hold: each keeps a content of up to 10 MiB. */
 const MAX_PENDING_PROPOSALS = 20

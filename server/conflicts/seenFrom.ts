@@ -3,9 +3,9 @@ import { merge, type Merge } from '../content/merge.ts'
 import type { Version } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
 import { lookedAt, overlapsOf } from './concurrentEdit.ts'
-import type { ConflictRecord, Sides } from './conflict.ts'
+import type { ConflictRecord, Sides } from '../model/conflict.ts'
 import { liveSides, sidesOf, standing } from './show.ts'
-import { refreshed } from './staleWrite.ts'
+import { refreshed } from '../documents/staleWrite.ts'
 
 /** A conflict as it looks from a newer version, with what was worked out for that (SPEC RES-1, RES-4). */
 export interface Seen {

@@ -12,9 +12,9 @@ import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../f
 import { ParleyError } from '../foundation/problems.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
-import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from './conflict.ts'
+import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
 import { readHistory, type History } from './history.ts'
-import { nameCharacters } from './staleWrite.ts'
+import { nameCharacters } from '../documents/staleWrite.ts'
 
 /** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
 const CONTENT_CAP_BYTES = 1024 * 1024

@@ -3,7 +3,7 @@
  */
 import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Head } from './document.ts'
+import type { Head } from '../model/document.ts'
 import { formatEtag, versionOfEtag } from './etag.ts'
 
 /** `If-Match` as parsed: `*`, or a list of tags without their quotes. */

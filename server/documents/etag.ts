@@ -1,5 +1,5 @@
 import { toVersion, type Version } from '../foundation/ids.ts'
-import type { Head } from './document.ts'
+import type { Head } from '../model/document.ts'
 
 /**
  * The entity tag of a version, without quotes: `<incarnation><epoch>-<version>`. The epoch of the database is

@@ -5,7 +5,7 @@ import type { Content } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
 import { merge } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
-import type { ConflictPolicy } from './document.ts'
+import type { ConflictPolicy } from '../model/document.ts'
 
 export type Judgement =
   | { readonly do: 'nothing' }

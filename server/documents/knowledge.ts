@@ -5,8 +5,8 @@ import { yieldTurn } from '../foundation/turns.ts'
 import { firstVersionOf } from './past.ts'
 import type { Storage } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
-import type { Knowledge } from './clientKnowledge.ts'
-import { clockSet, common, holds, without, type ClockSet, type ClockSpan } from './clockSet.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
+import { clockSet, common, holds, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
 import type { Replica } from './replica.ts'
 
 /** An entry after the newest prefix of the log that the client has whole. */

@@ -1,6 +1,6 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
-import { common, type ClockSet } from './clockSet.ts'
+import { common, type ClockSet } from '../model/clockSet.ts'
 
 /**
  * The part of an update that lies below the clocks, with those of its deletes that are among `deletes`: what

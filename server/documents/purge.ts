@@ -6,7 +6,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseOf } from './base.ts'
-import { DEFAULT_ROOT, type Head } from './document.ts'
+import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { staleChange, type Change, type DocumentLifecycle } from './lifecycle.ts'
 import { missing } from './write.ts'
 

@@ -1,6 +1,6 @@
 import type { DocumentId } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { DocumentState, Head } from './document.ts'
+import type { DocumentState, Head } from '../model/document.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
 import { missing } from './write.ts'

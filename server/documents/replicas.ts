@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
 import type { Kind } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
-import { documentCreated } from '../notifications/events.ts'
+import { documentCreated } from '../model/events.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
 import {
   NO_VERSION,
@@ -16,7 +16,7 @@ import {
 import { ParleyError } from '../foundation/problems.ts'
 import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
 import type { Committer, Staged } from './commit.ts'
-import { DEFAULT_ROOT, type Head } from './document.ts'
+import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'
 import { Replica } from './replica.ts'
 import { ReplicaDoc } from './replicaDoc.ts'

@@ -1,28 +1,17 @@
 import * as Y from 'yjs'
-import type { Content, Path } from '../content/content.ts'
-import type { SharedAt } from '../content/json.ts'
+import type { Content } from '../content/content.ts'
 import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Knowledge } from './clientKnowledge.ts'
-import type { Head } from './document.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
+import type { Head } from '../model/document.ts'
+import type { Returned } from '../model/returned.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import type { Divide } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
 import { partOf } from './partOf.ts'
-
-/** What a returning client started from, and what it made of that. */
-export interface Returned {
-  readonly base: Content
-  /** Base with the client's edits. */
-  readonly incoming: Content
-  /** The version that base is, null where the client had parts of the log that are no prefix of it. */
-  readonly baseVersion: Version | null
-  /** What shared type stands at a path of incoming. */
-  readonly sharedAt: (path: Path) => SharedAt | null
-}
 
 /** Rows read at a time. */
 const PAGE_ENTRIES = 32

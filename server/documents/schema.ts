@@ -5,7 +5,7 @@ import { RE2JS } from 're2js'
 import type { Content, Violation } from '../content/content.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { JsonSchema } from './document.ts'
+import type { JsonSchema } from '../model/document.ts'
 
 /** Compiled schemas kept; one takes some 10 KB, and few documents have schemas of their own. */
 const COMPILED_SCHEMAS = 500

@@ -1,5 +1,5 @@
 import { encodeEffect } from '../content/effect.ts'
-import { BLOCK_VERSIONS } from '../documents/document.ts'
+import { BLOCK_VERSIONS } from '../model/document.ts'
 import { joinEntries } from '../documents/joinEntries.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { toVersion, type DocumentId, type Version } from '../foundation/ids.ts'

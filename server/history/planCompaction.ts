@@ -1,7 +1,7 @@
 /**
  * Which rows of a log may be kept together, and which may become one (SPEC HIST-4). Pure.
  */
-import { BLOCK_VERSIONS, type Origin } from '../documents/document.ts'
+import { BLOCK_VERSIONS, type Origin } from '../model/document.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 
 /** SPEC HIST-4: what one author typed within this time may be one version. */

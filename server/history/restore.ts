@@ -1,7 +1,7 @@
 import { kindOf, type Content } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'

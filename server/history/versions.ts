@@ -1,4 +1,4 @@
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import { nearestTo } from '../documents/past.ts'
 import { isPurged } from '../documents/purge.ts'
 import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'

@@ -1,8 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { can, canEverywhere, patternsWith, type Authenticate, type Permission, type Principal } from '../auth/access.ts'
-import { tokenFromRequest, tokenMissing, tokenRefused, type SentToken } from '../auth/bearer.ts'
+import {
+  can,
+  canEverywhere,
+  patternsWith,
+  type Authenticate,
+  type Permission,
+  type Principal,
+} from '../access/access.ts'
+import { tokenFromRequest, tokenMissing, tokenRefused, type SentToken } from '../access/bearer.ts'
 import { invariant } from '../foundation/assert.ts'
 import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, documentNotFound } from '../foundation/problems.ts'

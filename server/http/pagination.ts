@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from '@fastify/type-provider-typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 import { Check } from 'typebox/value'
 import type { JsonValue } from '../content/content.ts'
 import { ParleyError } from '../foundation/problems.ts'

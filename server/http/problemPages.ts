@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { ParleyError, PROBLEMS, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { negotiate } from './accept.ts'
 import type { Routes } from './mount.ts'

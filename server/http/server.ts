@@ -5,7 +5,7 @@ import fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from 'fastify'
-import type { Authenticate } from '../auth/access.ts'
+import type { Authenticate } from '../access/access.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { authenticateRequest, decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'

@@ -8,12 +8,12 @@ import type { Keep, StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { documentLocked, documentUnlocked } from '../notifications/events.ts'
-import type { NewEvent } from '../notifications/event.ts'
+import { documentLocked, documentUnlocked } from '../model/events.ts'
+import type { NewEvent } from '../model/event.ts'
 import type { ActResult, LockWrite, Storage } from '../storage/storage.ts'
-import { decide, type HeldLock, type LockAction, type LockEvent, type LockState } from './lock.ts'
-import { lockLostProblem } from './refusal.ts'
-import { hashLockToken, newLockToken } from './token.ts'
+import { decide, type HeldLock, type LockAction, type LockEvent, type LockState } from '../model/lock.ts'
+import { lockLostProblem } from '../model/lockRefusal.ts'
+import { hashLockToken, newLockToken } from '../model/lockToken.ts'
 
 /** How often a change is tried anew because the lock moved meanwhile; each round answers to another's success. */
 const MAX_ROUNDS = 8

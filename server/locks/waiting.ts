@@ -2,9 +2,9 @@ import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { Line } from './line.ts'
-import type { HeldLock } from './lock.ts'
+import type { HeldLock } from '../model/lock.ts'
 import type { DocumentLocks, LockRequest, OwnedLock } from './locks.ts'
-import { lockedProblem } from './refusal.ts'
+import { lockedProblem } from '../model/lockRefusal.ts'
 
 /**
  * Waiters for one lock, each an open request. Most locks are held for longer than 60 ms, so who came behind so many

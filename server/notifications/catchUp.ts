@@ -5,11 +5,11 @@
  * A client may leave at any event and come back with its id, so at each event delivered everything before that
  * id must have been delivered too. Hence changes go before the stored events that were told after them.
  */
-import { CHANGED, type StoredEvent } from './event.ts'
+import { CHANGED, type StoredEvent } from '../model/event.ts'
 import type { Changes } from './changes.ts'
 import type { Cursor, Told } from './envelope.ts'
 import type { FeedEvent, Subscription } from './subscription.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import { toSequence, type DocumentId, type Pattern, type Sequence } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
 

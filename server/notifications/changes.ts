@@ -1,4 +1,4 @@
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
 import { toSequence, type DocumentId, type Sequence } from '../foundation/ids.ts'
 import { PROCESS_TAG_LENGTH, type Cursor, type Told } from './envelope.ts'

@@ -11,7 +11,7 @@
  * compared as strings. `stamp` says how far the changes that are never stored had been told, by the clock of
  * the process whose tag follows.
  */
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import {
   parseDocumentId,
   toSequence,
@@ -21,8 +21,8 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { CHANGED, type EventData, type EventType, type StoredEvent } from './event.ts'
-import { documentData } from './events.ts'
+import { CHANGED, type EventData, type EventType, type StoredEvent } from '../model/event.ts'
+import { documentData } from '../model/events.ts'
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
 export interface CloudEvent {

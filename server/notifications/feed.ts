@@ -6,14 +6,14 @@
  * Events go out in the order of their sequences, off the path of the commit: a writer neither waits for its
  * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
  */
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
 import type { Committed } from '../storage/storage.ts'
 import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
 import { Changes } from './changes.ts'
 import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
-import { CHANGED, type EventType, type StoredEvent } from './event.ts'
+import { CHANGED, type EventType, type StoredEvent } from '../model/event.ts'
 import { SubscriberIndex } from './subscriberIndex.ts'
 import { Subscription, type FeedEvent, type Interest, type Place, type Sink } from './subscription.ts'
 

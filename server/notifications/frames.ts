@@ -6,7 +6,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { isObject, type JsonValue } from '../content/content.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { EVENT_TYPES } from './event.ts'
+import { EVENT_TYPES } from '../model/event.ts'
 import { MAX_CURSOR_LENGTH, MAX_PATTERNS } from './request.ts'
 
 export const SUBPROTOCOL = 'conflict-notifications.v1'

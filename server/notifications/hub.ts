@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Authenticate, Principal } from '../auth/access.ts'
+import type { Authenticate, Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'

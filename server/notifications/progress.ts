@@ -1,6 +1,6 @@
 import { invariant } from '../foundation/assert.ts'
 import { parseCursor } from './envelope.ts'
-import { CHANGED, type EventType } from './event.ts'
+import { CHANGED, type EventType } from '../model/event.ts'
 import type { FeedEvent, Place } from './subscription.ts'
 
 /** A place of the feed and the cursor that names it. */

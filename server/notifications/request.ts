@@ -5,7 +5,7 @@
 import { parsePattern, type Pattern } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { parseCursor, type Cursor } from './envelope.ts'
-import { CHANGED, EVENT_TYPES, type EventType } from './event.ts'
+import { CHANGED, EVENT_TYPES, type EventType } from '../model/event.ts'
 import { disjointPatterns } from './subscriberIndex.ts'
 
 /** More documents than these are asked for by a prefix, or by another subscription. */

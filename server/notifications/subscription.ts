@@ -1,5 +1,5 @@
 import { matchesPattern, type DocumentId, type Pattern, type Sequence } from '../foundation/ids.ts'
-import type { EventType } from './event.ts'
+import type { EventType } from '../model/event.ts'
 
 /** How far the holder of a cursor has come: the last stored event, and the stamp of the last change told. */
 export interface Place {

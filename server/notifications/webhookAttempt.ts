@@ -1,6 +1,6 @@
 /** Standard Webhooks (https://www.standardwebhooks.com): signatures, and when a delivery is tried again. Pure. */
 import { createHmac } from 'node:crypto'
-import type { StoredDelivery, Webhook } from './webhook.ts'
+import type { StoredDelivery, Webhook } from '../model/webhook.ts'
 import type { Post, PostOutcome } from './webhooksSender.ts'
 
 export const SECRET_PREFIX = 'whsec_'

@@ -3,7 +3,7 @@
  * posted: so a restart loses and doubles none. Those of one document go one after the other, the next only when the
  * one before it was taken or given up; documents do not wait for each other.
  */
-import { can, type Principal } from '../auth/access.ts'
+import { can, type Principal } from '../access/access.ts'
 import { invariant } from '../foundation/assert.ts'
 import { randomTag, runAt, type Environment, type Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
@@ -13,7 +13,7 @@ import type { Feed } from './feed.ts'
 import { Progress } from './progress.ts'
 import { parseRequest, parseSince } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
-import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from './webhook.ts'
+import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../model/webhook.ts'
 import { afterAttempt, isGone, postOf } from './webhookAttempt.ts'
 import { principalOf } from './webhookOwner.ts'
 import type { Send } from './webhooksSender.ts'

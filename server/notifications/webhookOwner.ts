@@ -1,6 +1,6 @@
-import { parseAccess, type Principal } from '../auth/access.ts'
+import { parseAccess, type Principal } from '../access/access.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { WebhookOwner } from './webhook.ts'
+import type { WebhookOwner } from '../model/webhook.ts'
 
 /** A principal in a form that can be kept: its grants as the `access` claim of a token. */
 export function ownerOf({ grants, ...principal }: Principal): WebhookOwner {

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
-import type { ConflictRecord, ContentHash } from '../conflicts/conflict.ts'
+import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { Content } from '../content/content.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -18,16 +18,9 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
-import type { HeldLock, LapsedLock, LockState } from '../locks/lock.ts'
-import type { StoredEvent } from '../notifications/event.ts'
-import type {
-  Delivery,
-  DisabledReason,
-  StoredDelivery,
-  StoredWebhook,
-  Webhook,
-  WebhookId,
-} from '../notifications/webhook.ts'
+import type { HeldLock, LapsedLock, LockState } from '../model/lock.ts'
+import type { StoredEvent } from '../model/event.ts'
+import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook, WebhookId } from '../model/webhook.ts'
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../foundation/assert.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
-import type { HeldLock, LapsedLock, LockState } from '../locks/lock.ts'
+import type { HeldLock, LapsedLock, LockState } from '../model/lock.ts'
 import { decodeLock, type LockRow } from './rows/lock.ts'
 import type { Clock } from './steadyClock.ts'
 import type { LockWrite } from './storage.ts'

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
-import type { ConflictRecord, ContentHash } from '../conflicts/conflict.ts'
+import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { Content } from '../content/content.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import {
   toPrincipalId,
   toSequence,
@@ -13,7 +13,7 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { StoredEvent } from '../notifications/event.ts'
+import type { StoredEvent } from '../model/event.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
 import { decodeConflict, type RecordRow } from './rows/conflict.ts'
 import {

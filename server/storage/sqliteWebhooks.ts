@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../foundation/assert.ts'
-import type { StoredDelivery, StoredWebhook, WebhookId } from '../notifications/webhook.ts'
+import type { StoredDelivery, StoredWebhook, WebhookId } from '../model/webhook.ts'
 import {
   decodeDelivery,
   decodeWebhook,

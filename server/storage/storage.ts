@@ -3,11 +3,11 @@
  * contents of one act stand or fall together, and the promise of an act resolves only once it is on disk
  * (fsynced). Adapters group acts that wait at the same time into one fsync.
  */
-import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '../conflicts/conflict.ts'
+import type { ConflictRecord, ConflictStatus, ConflictKind, ContentHash } from '../model/conflict.ts'
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
-import type { Knowledge } from '../documents/clientKnowledge.ts'
-import type { Head, Origin } from '../documents/document.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
+import type { Head, Origin } from '../model/document.ts'
 import type { StoredAnswer } from '../foundation/answer.ts'
 import type {
   ConflictId,
@@ -19,16 +19,9 @@ import type {
   Sequence,
   Version,
 } from '../foundation/ids.ts'
-import type { HeldLock, LapsedLock, LockPass, LockState } from '../locks/lock.ts'
-import type { NewEvent, StoredEvent } from '../notifications/event.ts'
-import type {
-  Delivery,
-  DisabledReason,
-  StoredDelivery,
-  StoredWebhook,
-  Webhook,
-  WebhookId,
-} from '../notifications/webhook.ts'
+import type { HeldLock, LapsedLock, LockPass, LockState } from '../model/lock.ts'
+import type { NewEvent, StoredEvent } from '../model/event.ts'
+import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook, WebhookId } from '../model/webhook.ts'
 
 /** One log row. `update` is a Yjs v1 update; empty (0 bytes) where the entry changes no Yjs state. */
 export interface Entry {

@@ -1,7 +1,7 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { LockHash, PrincipalId } from '../foundation/ids.ts'
 import type { ProblemCode } from '../foundation/problems.ts'
-import type { LockPass } from '../locks/lock.ts'
+import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
 import { Outbox, type Line } from './outbox.ts'

@@ -1,5 +1,5 @@
-import type { ClockSet } from '../documents/clockSet.ts'
-import type { Knowledge } from '../documents/clientKnowledge.ts'
+import type { ClockSet } from '../model/clockSet.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { NO_VERSION, type Version } from '../foundation/ids.ts'
 import type { Earlier } from './departures.ts'

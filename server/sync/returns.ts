@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
-import type { ClockSet } from '../documents/clockSet.ts'
-import type { Knowledge } from '../documents/clientKnowledge.ts'
+import type { ClockSet } from '../model/clockSet.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
 import { bringsSomething, deletesOf, knowsAll } from '../documents/knowledge.ts'
 import type { LiveMerge } from '../documents/replica.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'

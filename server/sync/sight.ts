@@ -1,4 +1,4 @@
-import type { Knowledge } from '../documents/clientKnowledge.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Version } from '../foundation/ids.ts'
 
 /** Own entries remembered until the client has seen what came before them; the line would have to be silent for long. */

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
-import type { Principal } from '../auth/access.ts'
+import type { Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { runAt } from '../foundation/environment.ts'
 import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'

@@ -2,7 +2,7 @@ import type { Content } from '../content/content.ts'
 import type { Change } from '../documents/lifecycle.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { NewDocument } from '../documents/replicas.ts'
-import type { Head } from '../documents/document.ts'
+import type { Head } from '../model/document.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import type { ParleyError } from '../foundation/problems.ts'
 

@@ -10,7 +10,7 @@ import { WritePlanner, type WriterParts } from '../documents/planWrite.ts'
 import type { Replica } from '../documents/replica.ts'
 import type { Absent, Lease } from '../documents/replicas.ts'
 import { createsAbsent, isFinal, MAX_ROUNDS, missing } from '../documents/write.ts'
-import { lockLostProblem } from '../locks/refusal.ts'
+import { lockLostProblem } from '../model/lockRefusal.ts'
 import { gravest, isConflict } from './gravest.ts'
 import type { Done, Failure, Operation, Outcome, Verdict } from './operation.ts'
 

@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import type { Content } from '../../server/content/content.ts'
 import { ReturnJudge, type Return } from '../../server/conflicts/returns.ts'
-import { clockSet } from '../../server/documents/clockSet.ts'
+import { clockSet } from '../../server/model/clockSet.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ALICE, BOB, startCore, type DocumentCore } from '../support/documentCore.ts'

@@ -1,4 +1,4 @@
-import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { BENCH_SECRET } from './processes.ts'
 

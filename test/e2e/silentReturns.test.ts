@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
-import { newConflictId } from '../../server/conflicts/ids.ts'
+import { newConflictId } from '../../server/documents/conflictIds.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { OfflineScene } from '../support/offline.ts'
 import type { Answer } from '../support/server.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
-import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { NO_VERSION, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { Storage } from '../../server/storage/storage.ts'

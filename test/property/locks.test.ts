@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { toPrincipalId, toSequence } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { OwnedLock } from '../../server/locks/locks.ts'
-import { hashLockToken } from '../../server/locks/token.ts'
+import { hashLockToken } from '../../server/model/lockToken.ts'
 import { BOB } from '../support/documentCore.ts'
 import { DOC, quiet, startLockNodes, type LockNodes } from '../support/lockNodes.ts'
 

@@ -1,5 +1,5 @@
 import type { Storage } from '../../server/storage/storage.ts'
-import type { StoredEvent } from '../../server/notifications/event.ts'
+import type { StoredEvent } from '../../server/model/event.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { toSequence } from '../../server/foundation/ids.ts'
 import { startTestServer, type Answer, type Caller, type TestServer } from './server.ts'

@@ -1,4 +1,4 @@
-import type { Head } from '../../server/documents/document.ts'
+import type { Head } from '../../server/model/document.ts'
 import {
   matchesPattern,
   parsePattern,
@@ -10,13 +10,7 @@ import {
 } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import type { FeedStorage } from '../../server/notifications/catchUp.ts'
-import {
-  EVENT_TYPES,
-  CHANGED,
-  type EventType,
-  type NewEvent,
-  type StoredEvent,
-} from '../../server/notifications/event.ts'
+import { EVENT_TYPES, CHANGED, type EventType, type NewEvent, type StoredEvent } from '../../server/model/event.ts'
 import { disjointPatterns } from '../../server/notifications/subscriberIndex.ts'
 import type { FeedEvent, Interest, Sink, Subscription } from '../../server/notifications/subscription.ts'
 import type { Committed, HeadQuery } from '../../server/storage/storage.ts'

@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import type { Kind } from '../../server/content/content.ts'
 import type { CommittedUpdate } from '../../server/documents/replica.ts'
-import type { Head } from '../../server/documents/document.ts'
+import type { Head } from '../../server/model/document.ts'
 import {
   toIncarnation,
   toPrincipalId,
@@ -11,7 +11,7 @@ import {
   type Version,
 } from '../../server/foundation/ids.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
-import { KnownLock } from '../../server/locks/known.ts'
+import { KnownLock } from '../../server/documents/knownLock.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
 import type { LiveReplica } from '../../server/sync/room.ts'
 

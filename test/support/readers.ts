@@ -1,4 +1,4 @@
-import type { Principal } from '../../server/auth/access.ts'
+import type { Principal } from '../../server/access/access.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { parsePattern, toPrincipalId } from '../../server/foundation/ids.ts'
 

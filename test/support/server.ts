@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApp, type AppInternals } from '../../server/app.ts'
 import { readConfig } from '../../server/config.ts'
-import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 
 export const TEST_SECRET = 'a secret of the tests, 32 bytes or more'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toVersion } from '../../server/foundation/ids.ts'
-import type { WebhookId } from '../../server/notifications/webhook.ts'
+import type { WebhookId } from '../../server/model/webhook.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,

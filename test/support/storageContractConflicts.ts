@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest'
-import type { ConflictRecord } from '../../server/conflicts/conflict.ts'
+import type { ConflictRecord } from '../../server/model/conflict.ts'
 import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { ConflictQuery, Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, type DocumentId } from '../../server/foundation/ids.ts'
-import { STORED_EVENT_TYPES, type NewEvent } from '../../server/notifications/event.ts'
+import { STORED_EVENT_TYPES, type NewEvent } from '../../server/model/event.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import { commitAll, newAct, newDocumentId, newEvent, NOON } from './storageSamples.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toLockHash, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
-import type { LockPass } from '../../server/locks/lock.ts'
+import type { LockPass } from '../../server/model/lock.ts'
 import type { Act, LockWrite } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {

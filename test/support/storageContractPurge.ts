@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { nextVersion, toSequence, toVersion } from '../../server/foundation/ids.ts'
-import type { Head } from '../../server/documents/document.ts'
-import type { Delivery } from '../../server/notifications/webhook.ts'
+import type { Head } from '../../server/model/document.ts'
+import type { Delivery } from '../../server/model/webhook.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {

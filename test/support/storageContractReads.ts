@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Effect } from '../../server/content/effect.ts'
-import { ORIGINS } from '../../server/documents/document.ts'
+import { ORIGINS } from '../../server/model/document.ts'
 import { parsePattern, toPrincipalId, toVersion, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
 import type { Entry, Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Knowledge } from '../../server/documents/clientKnowledge.ts'
+import type { Knowledge } from '../../server/model/clientKnowledge.ts'
 import { toIncarnation, toLockHash, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import type { Storage, WaitingEdits } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
-import type { Delivery, Webhook, WebhookId } from '../../server/notifications/webhook.ts'
+import type { Delivery, Webhook, WebhookId } from '../../server/model/webhook.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import { newDocumentId, NOON } from './storageSamples.ts'
 

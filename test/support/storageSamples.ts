@@ -1,6 +1,6 @@
-import type { ConflictRecord, ConflictState } from '../../server/conflicts/conflict.ts'
+import type { ConflictRecord, ConflictState } from '../../server/model/conflict.ts'
 import type { Content } from '../../server/content/content.ts'
-import type { Head } from '../../server/documents/document.ts'
+import type { Head } from '../../server/model/document.ts'
 import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import {
   NO_VERSION,
@@ -13,7 +13,7 @@ import {
   type DocumentId,
   type Version,
 } from '../../server/foundation/ids.ts'
-import type { NewEvent } from '../../server/notifications/event.ts'
+import type { NewEvent } from '../../server/model/event.ts'
 import type { Act, ActResult, Append, Entry, Storage } from '../../server/storage/storage.ts'
 
 /** A moment to count from, in milliseconds. */

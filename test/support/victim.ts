@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TokenIssuer } from '../../server/auth/tokens.ts'
+import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { startProcess, type Running } from './process.ts'
 import { caller, TEST_SECRET, type Caller } from './server.ts'

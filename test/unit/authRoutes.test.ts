@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { FastifyInstance } from 'fastify'
-import { authRoutes } from '../../server/auth/routes.ts'
-import { guestRoutes } from '../../server/auth/guest.ts'
+import { authRoutes } from '../../server/api/tokens.ts'
+import { guestRoutes } from '../../server/api/guest.ts'
 import { authParts, NOW, NOW_MS, sign } from './authSupport.ts'
 import { bearer, serverWith } from './httpServer.ts'
 

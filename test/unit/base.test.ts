@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { baseOf, intentOf, type Base, type IfMatch, type Intent } from '../../server/documents/base.ts'
-import type { Head } from '../../server/documents/document.ts'
+import type { Head } from '../../server/model/document.ts'
 import { formatEtag, versionOfEtag } from '../../server/documents/etag.ts'
 import { toIncarnation, toVersion } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { contentAt } from '../../server/documents/past.ts'
-import { BLOCK_VERSIONS } from '../../server/documents/document.ts'
+import { BLOCK_VERSIONS } from '../../server/model/document.ts'
 import { toPrincipalId, toVersion, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { LogCompactor } from '../../server/history/compactor.ts'

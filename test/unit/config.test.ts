@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isLoopbackHost } from '../../server/auth/loopback.ts'
+import { isLoopbackHost } from '../../server/access/loopback.ts'
 import { readConfig, settingRows } from '../../server/config.ts'
 
 const SECRET = 'x'.repeat(32)

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { secretKeys, TokenVerifier } from '../../server/auth/verifier.ts'
+import { secretKeys, TokenVerifier } from '../../server/access/verifier.ts'
 import { settingRows } from '../../server/config.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 

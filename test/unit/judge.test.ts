@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
-import { CONFLICT_POLICIES, type ConflictPolicy } from '../../server/documents/document.ts'
+import { CONFLICT_POLICIES, type ConflictPolicy } from '../../server/model/document.ts'
 import { judgeCurrent, judgeStale, type Judgement } from '../../server/documents/judge.ts'
 
 describe('[WRITE-2] a write on the current version', () => {

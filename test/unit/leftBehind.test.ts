@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ReturnJudge } from '../../server/conflicts/returns.ts'
 import { LeftBehind, type Left, type LeftBehindParts } from '../../server/documents/leftBehind.ts'
-import type { Head } from '../../server/documents/document.ts'
+import type { Head } from '../../server/model/document.ts'
 import { toLockHash, toPrincipalId, toVersion, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { documentUnlocked } from '../../server/notifications/events.ts'
+import { documentUnlocked } from '../../server/model/events.ts'
 import { ALICE, BOB, Editor, id, startCore, type DocumentCore } from '../support/documentCore.ts'
 import { settled } from '../support/manualEnvironment.ts'
 

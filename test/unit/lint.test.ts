@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, mkdir, readdir, readFile, rm, symlink, writeFile, copyFile } from 'node:fs/promises'
+import { mkdtemp, mkdir, rm, symlink, writeFile, copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,123 +16,6 @@ interface Finding {
 
 /** By file: imports that its layer refuses, and some that it allows. */
 const LAYERS: Readonly<Record<string, { refused: string[]; allowed: string[] }>> = {
-  'server/foundation/x.ts': {
-    refused: ['../content/content.ts', 'yjs', 'node:fs'],
-    allowed: ['./ids.ts', 'node:crypto'],
-  },
-  'server/content/x.ts': {
-    refused: ['../documents/document.ts', '../storage/storage.ts', '../http/server.ts', 'fastify', 'ws', 'node:fs'],
-    allowed: ['./content.ts', '../foundation/ids.ts', 'yjs'],
-  },
-  'server/documents/document.ts': {
-    refused: ['./write.ts', '../storage/storage.ts', 'yjs'],
-    allowed: ['../foundation/ids.ts', '../content/content.ts'],
-  },
-  'server/conflicts/detect.ts': {
-    refused: ['../storage/storage.ts', '../http/mount.ts', '../documents/write.ts', 'yjs', 'ws'],
-    allowed: ['./conflict.ts', '../content/merge.ts', '../documents/document.ts'],
-  },
-  'server/conflicts/resolve.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
-    allowed: ['../storage/storage.ts', '../documents/write.ts', '../auth/access.ts'],
-  },
-  'server/history/diff.ts': {
-    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
-    allowed: ['../content/merge.ts', '../documents/document.ts'],
-  },
-  'server/history/reader.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
-    allowed: ['../storage/storage.ts', '../documents/past.ts', './diff.ts'],
-  },
-  'server/transactions/transaction.ts': {
-    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
-    allowed: ['../foundation/problems.ts'],
-  },
-  'server/transactions/transactor.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
-    allowed: ['../documents/plan.ts', '../locks/refusal.ts', './gravest.ts'],
-  },
-  'server/documents/write.ts': {
-    refused: [
-      '../storage/sqlite.ts',
-      '../http/server.ts',
-      '../conflicts/resolve.ts',
-      '../auth/verifier.ts',
-      '../app.ts',
-      'fastify',
-    ],
-    allowed: ['../storage/storage.ts', './commit.ts', '../conflicts/staleWrite.ts', '../auth/access.ts', 'yjs'],
-  },
-  'server/documents/routes.ts': {
-    refused: ['../storage/sqlite.ts', '../sync/room.ts', '../app.ts', 'yjs', 'ws', 'better-sqlite3'],
-    allowed: ['../http/mount.ts', '../storage/storage.ts', './write.ts', 'fastify'],
-  },
-  'server/locks/lock.ts': {
-    refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'fastify'],
-    allowed: ['../foundation/ids.ts'],
-  },
-  'server/locks/locks.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'fastify', 'yjs'],
-    allowed: ['../storage/storage.ts', '../documents/replicas.ts', '../notifications/events.ts', './lock.ts'],
-  },
-  'server/notifications/feed.ts': {
-    refused: ['ws', '../http/mount.ts', '../documents/write.ts'],
-    allowed: ['../storage/storage.ts', './event.ts'],
-  },
-  'server/notifications/hub.ts': {
-    refused: ['yjs', '../documents/write.ts', '../app.ts'],
-    allowed: ['ws', '../http/upgrade.ts', './feed.ts'],
-  },
-  'server/auth/verifier.ts': {
-    refused: ['fastify', '../http/mount.ts', 'ws'],
-    allowed: ['jose', '../storage/storage.ts', './tokens.ts'],
-  },
-  'server/auth/routes.ts': {
-    refused: ['../storage/sqlite.ts', '../documents/write.ts'],
-    allowed: ['../http/mount.ts', './tokens.ts'],
-  },
-  'server/http/x.ts': {
-    refused: [
-      '../documents/document.ts',
-      '../auth/verifier.ts',
-      '../storage/storage.ts',
-      '../app.ts',
-      'yjs',
-      'ws',
-      'jose',
-    ],
-    allowed: ['fastify', '../auth/access.ts', '../content/content.ts'],
-  },
-  'server/storage/storage.ts': {
-    refused: ['better-sqlite3', '../documents/write.ts'],
-    allowed: ['../documents/document.ts'],
-  },
-  'server/storage/sqlite.ts': {
-    refused: ['../documents/write.ts', '../http/mount.ts', 'yjs'],
-    allowed: ['better-sqlite3', './storage.ts'],
-  },
-  'server/storage/rows/x.ts': {
-    refused: ['../../http/mount.ts', '../../documents/write.ts', 'better-sqlite3'],
-    allowed: ['../storage.ts', '../../conflicts/conflict.ts'],
-  },
-  'server/sync/room.ts': {
-    refused: ['ws', 'fastify', '../storage/storage.ts', '../http/upgrade.ts', '../app.ts'],
-    allowed: ['yjs', '../documents/replica.ts'],
-  },
-  'server/sync/yWebsocket.ts': {
-    refused: ['fastify', '../storage/storage.ts'],
-    allowed: ['ws', '../http/upgrade.ts', './room.ts'],
-  },
-  'server/operations/x.ts': {
-    refused: ['../documents/write.ts', 'yjs', '../app.ts'],
-    allowed: ['../foundation/environment.ts'],
-  },
-  'server/config.ts': { refused: ['./app.ts', './documents/write.ts'], allowed: ['./http/logLevel.ts'] },
-  'server/main.ts': { refused: ['./storage/sqlite.ts', './documents/write.ts'], allowed: ['./app.ts', './config.ts'] },
-  'server/app.ts': {
-    refused: ['./main.ts', 'better-sqlite3', 'ws', 'yjs'],
-    allowed: ['./storage/sqlite.ts', 'fastify'],
-  },
   'client-demo/src/state/x.ts': {
     refused: ['../../../server/http/strictJson.ts'],
     allowed: ['../../../server/content/merge.ts'],
@@ -256,16 +139,5 @@ describe('the linter', () => {
 
   it('has nothing to say about sound code', () => {
     expect(findings.filter((finding) => finding.file === SOUND)).toEqual([])
-  })
-})
-
-describe('the structure', () => {
-  it('has one caller of storage.commit', async () => {
-    const files = (await readdir(join(project, 'server'), { recursive: true })).filter((file) => file.endsWith('.ts'))
-    const texts = await Promise.all(
-      files.map(async (file) => [file, await readFile(join(project, 'server', file), 'utf8')] as const),
-    )
-    const callers = texts.filter(([, text]) => /storage\.commit\(/.test(text.replaceAll(/^\s*(\*|\/\/).*$/gm, '')))
-    expect(callers.map(([file]) => file)).toEqual(['documents/commit.ts'])
   })
 })

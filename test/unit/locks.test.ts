@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { toLockHash, toPrincipalId } from '../../server/foundation/ids.ts'
-import { KnownLock } from '../../server/locks/known.ts'
+import { KnownLock } from '../../server/documents/knownLock.ts'
 import { Line } from '../../server/locks/line.ts'
-import { decide, type LockEvent, type LockPass, type LockState } from '../../server/locks/lock.ts'
-import { hashGiven, hashLockToken, newLockToken } from '../../server/locks/token.ts'
+import { decide, type LockEvent, type LockPass, type LockState } from '../../server/model/lock.ts'
+import { hashGiven, hashLockToken, newLockToken } from '../../server/model/lockToken.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
 
 const olga = toPrincipalId('olga')

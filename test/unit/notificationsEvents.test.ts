@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ConflictRecord, Proposal } from '../../server/conflicts/conflict.ts'
+import type { ConflictRecord, Proposal } from '../../server/model/conflict.ts'
 import {
   toConflictId,
   toIncarnation,
@@ -8,9 +8,9 @@ import {
   toSequence,
   toVersion,
 } from '../../server/foundation/ids.ts'
-import { hashLockToken } from '../../server/locks/token.ts'
+import { hashLockToken } from '../../server/model/lockToken.ts'
 import { toChangedEvent, toCloudEvent } from '../../server/notifications/envelope.ts'
-import { EVENT_TYPES, type NewEvent } from '../../server/notifications/event.ts'
+import { EVENT_TYPES, type NewEvent } from '../../server/model/event.ts'
 import {
   conflictDetected,
   conflictDismissed,
@@ -23,7 +23,7 @@ import {
   documentLocked,
   documentUnlocked,
   proposalRejected,
-} from '../../server/notifications/events.ts'
+} from '../../server/model/events.ts'
 import { cloudEventFaults } from '../support/cloudEvents.ts'
 import { aHead, id } from '../support/fakeFeed.ts'
 

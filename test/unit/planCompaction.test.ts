@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ORIGINS, type Origin } from '../../server/documents/document.ts'
+import { ORIGINS, type Origin } from '../../server/model/document.ts'
 import { toPrincipalId, toVersion, type Version } from '../../server/foundation/ids.ts'
 import { blockEnd, joinable, packable, type Row } from '../../server/history/planCompaction.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
-import type { JsonSchema } from '../../server/documents/document.ts'
+import type { JsonSchema } from '../../server/model/document.ts'
 import { assertUsableSchema, assertValid, violationsOf } from '../../server/documents/schema.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 

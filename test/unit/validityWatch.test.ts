@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ValidityWatch } from '../../server/conflicts/validityWatch.ts'
 import type { Content } from '../../server/content/content.ts'
-import type { JsonSchema } from '../../server/documents/document.ts'
+import type { JsonSchema } from '../../server/model/document.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import { toSequence, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'

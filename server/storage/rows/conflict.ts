@@ -1,4 +1,4 @@
-import type { ConflictRecord, ContentHash } from '../../conflicts/conflict.ts'
+import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
 import { parseStored } from './json.ts'
 

@@ -1,5 +1,5 @@
 import { decodeEffect, encodeEffect } from '../../content/effect.ts'
-import { ORIGINS, type Origin } from '../../documents/document.ts'
+import { ORIGINS, type Origin } from '../../model/document.ts'
 import { toPrincipalId, toVersion, type DocumentId } from '../../foundation/ids.ts'
 import { damaged, entryChecksum, rowChecksum } from '../checksum.ts'
 import type { Entry, EntryEffect } from '../storage.ts'

@@ -1,5 +1,5 @@
 import { toSequence, trustedDocumentId } from '../../foundation/ids.ts'
-import type { EventData, NewEvent, StoredEvent, StoredEventType } from '../../notifications/event.ts'
+import type { EventData, NewEvent, StoredEvent, StoredEventType } from '../../model/event.ts'
 import { parseStored } from './json.ts'
 
 /** A row of `events` as an act hands it in; its sequence and time are the act's. */

@@ -1,5 +1,5 @@
 import type { Kind } from '../../content/content.ts'
-import type { ConflictPolicy, Head, JsonSchema } from '../../documents/document.ts'
+import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
 import { toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
 import { parseStored } from './json.ts'

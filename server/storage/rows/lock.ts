@@ -1,5 +1,5 @@
 import { toLockHash, toPrincipalId } from '../../foundation/ids.ts'
-import type { LockPass, LockState } from '../../locks/lock.ts'
+import type { LockPass, LockState } from '../../model/lock.ts'
 
 /** A row of `locks`. All but the fence is null where nobody holds it. */
 export interface LockRow {

@@ -1,5 +1,5 @@
-import type { Knowledge } from '../../documents/clientKnowledge.ts'
-import type { ClockSpan } from '../../documents/clockSet.ts'
+import type { Knowledge } from '../../model/clientKnowledge.ts'
+import type { ClockSpan } from '../../model/clockSet.ts'
 import { toLockHash, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
 import type { WaitingEdits } from '../storage.ts'

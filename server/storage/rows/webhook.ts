@@ -1,4 +1,4 @@
-import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../../notifications/webhook.ts'
+import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../../model/webhook.ts'
 import { parseStored } from './json.ts'
 
 export interface WebhookRow {

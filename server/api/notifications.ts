@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { tokenMissing } from '../auth/bearer.ts'
+import { tokenMissing } from '../access/bearer.ts'
 import { negotiate } from '../http/accept.ts'
 import { goneSignal } from '../http/gone.ts'
 import type { Routes } from '../http/mount.ts'
 import { queryInteger } from '../http/validation.ts'
-import { parseCursor } from './envelope.ts'
-import type { Polls } from './poll.ts'
-import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from './request.ts'
-import type { EventStreams } from './sse.ts'
+import { parseCursor } from '../notifications/envelope.ts'
+import type { Polls } from './notificationPoll.ts'
+import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from '../notifications/request.ts'
+import type { EventStreams } from './notificationStream.ts'
 
 export interface NotificationRouteParts {
   /** Part of every cursor. */

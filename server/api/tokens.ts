@@ -1,13 +1,13 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { toTimestamp, type Environment } from '../foundation/environment.ts'
 import { toPrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes } from '../http/mount.ts'
-import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from './access.ts'
-import type { Revocations } from './revocations.ts'
-import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from './tokens.ts'
+import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from '../access/access.ts'
+import type { Revocations } from '../access/revocations.ts'
+import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from '../access/tokens.ts'
 
 interface Parts {
   readonly issuer: TokenIssuer

@@ -1,7 +1,7 @@
 import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Storage } from '../storage/storage.ts'
-import { outlineOf, showConflict } from './show.ts'
+import { outlineOf, showConflict } from '../conflicts/show.ts'
 
 /**
  * The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1): with or

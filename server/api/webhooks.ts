@@ -4,9 +4,9 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
-import { MAX_PATTERNS } from './request.ts'
-import type { StoredDelivery, Webhook, WebhookId } from './webhook.ts'
-import type { KnownWebhook, Webhooks } from './webhooks.ts'
+import { MAX_PATTERNS } from '../notifications/request.ts'
+import type { StoredDelivery, Webhook, WebhookId } from '../model/webhook.ts'
+import type { KnownWebhook, Webhooks } from '../notifications/webhooks.ts'
 
 const WEBHOOK_ID_PATTERN = '^whk_[0-9A-HJKMNP-TV-Z]{26}$'
 /** Patterns of full length fit in. */

@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { can, patternsWithin, type Principal } from '../auth/access.ts'
+import { can, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content, JsonValue } from '../content/content.ts'
 import type { Choice } from '../content/merge.ts'
-import { BaseVersionSchema, ContentSchema } from '../documents/represent.ts'
+import { BaseVersionSchema, ContentSchema } from './representDocument.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
   DOCUMENT_ID_PATTERN,
@@ -28,10 +28,10 @@ import {
   type ConflictKind,
   type ConflictRecord,
   type ConflictStatus,
-} from './conflict.ts'
-import type { ConflictResolver, Outcome, Request } from './resolve.ts'
-import { outlineOf, showConflict, sideContent, storedContent, type ShowOptions } from './show.ts'
-import type { Way } from './target.ts'
+} from '../model/conflict.ts'
+import type { ConflictResolver, Outcome, Request } from '../conflicts/resolve.ts'
+import { outlineOf, showConflict, sideContent, storedContent, type ShowOptions } from '../conflicts/show.ts'
+import type { Way } from '../conflicts/target.ts'
 
 export interface ConflictRouteParts {
   readonly storage: Storage

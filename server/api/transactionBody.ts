@@ -1,10 +1,10 @@
 import { Type, type Static } from 'typebox'
-import type { Principal } from '../auth/access.ts'
+import type { Principal } from '../access/access.ts'
 import { kindOf, type Content, type JsonValue } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import { intentOf, type Intent } from '../documents/base.ts'
-import { readPatch } from '../documents/contentPatch.ts'
-import { DEFAULT_ROOT } from '../documents/document.ts'
+import { readPatch } from './contentPatch.ts'
+import { DEFAULT_ROOT } from '../model/document.ts'
 import { assertKind, assertSize, type WriteRequest } from '../documents/planWrite.ts'
 import {
   BaseVersionSchema,
@@ -13,16 +13,16 @@ import {
   JsonSchemaSchema,
   KindSchema,
   RootSchema,
-} from '../documents/represent.ts'
-import { requireCreator } from '../documents/routes.ts'
+} from './representDocument.ts'
+import { requireCreator } from './documents.ts'
 import { assertUsableSchema } from '../documents/schema.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import { DOCUMENT_ID_PATTERN, parseDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { requirePermission } from '../http/access.ts'
 import { JSON_PATCH, MERGE_PATCH, TEXT_DELTA } from '../http/bodies.ts'
-import type { Operation } from './operation.ts'
-import { MAX_OPERATIONS } from './staged.ts'
+import type { Operation } from '../transactions/operation.ts'
+import { MAX_OPERATIONS } from '../transactions/staged.ts'
 
 const CLOSED = { additionalProperties: false }
 const document = Type.String({ pattern: DOCUMENT_ID_PATTERN })

@@ -1,13 +1,13 @@
 /** `/conflict-notifications` as a long poll (SPEC NOTE-4): one answer holds what came since a cursor. */
-import { can, type Principal } from '../auth/access.ts'
+import { can, type Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { MAX_MISSED_CHANGES } from './catchUp.ts'
-import type { Feed } from './feed.ts'
-import { Progress } from './progress.ts'
-import type { SubscriptionRequest } from './request.ts'
-import type { FeedEvent, Sink, Subscription } from './subscription.ts'
+import { MAX_MISSED_CHANGES } from '../notifications/catchUp.ts'
+import type { Feed } from '../notifications/feed.ts'
+import { Progress } from '../notifications/progress.ts'
+import type { SubscriptionRequest } from '../notifications/request.ts'
+import type { FeedEvent, Sink, Subscription } from '../notifications/subscription.ts'
 
 /**
  * Events of one answer, some 500 kB. More than the changes found by a sweep of the documents, which share one

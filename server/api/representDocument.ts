@@ -1,8 +1,14 @@
 import { Type, type Static } from 'typebox'
 import type { Content } from '../content/content.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { CONFLICT_POLICIES, type ConflictPolicy, type DocumentState, type Head, type JsonSchema } from './document.ts'
-import { formatEtag } from './etag.ts'
+import {
+  CONFLICT_POLICIES,
+  type ConflictPolicy,
+  type DocumentState,
+  type Head,
+  type JsonSchema,
+} from '../model/document.ts'
+import { formatEtag } from '../documents/etag.ts'
 
 export const ContentSchema = Type.Unsafe<Content>({
   anyOf: [{ type: 'string' }, { type: 'object' }],

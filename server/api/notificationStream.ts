@@ -4,15 +4,15 @@
  * A stream that ends, for whatever reason, is resumed by the client itself with the last `id` it has read.
  */
 import type { ServerResponse } from 'node:http'
-import { can, type Principal } from '../auth/access.ts'
+import { can, type Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Feed } from './feed.ts'
-import { Outflow } from './outflow.ts'
-import { Progress } from './progress.ts'
-import type { SubscriptionRequest } from './request.ts'
-import type { FeedEvent, Sink, Subscription } from './subscription.ts'
+import type { Feed } from '../notifications/feed.ts'
+import { Outflow } from '../notifications/outflow.ts'
+import { Progress } from '../notifications/progress.ts'
+import type { SubscriptionRequest } from '../notifications/request.ts'
+import type { FeedEvent, Sink, Subscription } from '../notifications/subscription.ts'
 
 /** Deadlines are looked at this often; what is due is at most so late. */
 const TICK_MS = 1_000

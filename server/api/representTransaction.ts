@@ -1,13 +1,13 @@
 import type { Content } from '../content/content.ts'
 import { contentBytes } from '../content/equal.ts'
-import { refusalOf } from '../conflicts/refused.ts'
+import { refusalOf } from './representRefusal.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Reply } from '../http/idempotency.ts'
 import { problemDocument, type ProblemDocument } from '../http/problem.ts'
 import type { Storage } from '../storage/storage.ts'
-import { gravest, isConflict } from './gravest.ts'
-import type { Done, Failure, Outcome, Verdict } from './operation.ts'
+import { gravest, isConflict } from '../transactions/gravest.ts'
+import type { Done, Failure, Outcome, Verdict } from '../transactions/operation.ts'
 
 /** Contents and conflicts in one answer: a hundred operations could have gigabytes. What is left out has its href. */
 const ROOM_BYTES = 8 * 1024 * 1024

@@ -8,10 +8,10 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
 import { queryBoolean } from '../http/validation.ts'
-import type { DocumentLocks, OwnedLock } from './locks.ts'
-import { lockedProblem } from './refusal.ts'
-import { lockOf } from './represent.ts'
-import type { LockLines } from './waiting.ts'
+import type { DocumentLocks, OwnedLock } from '../locks/locks.ts'
+import { lockedProblem } from '../model/lockRefusal.ts'
+import { lockOf } from './representLock.ts'
+import type { LockLines } from '../locks/waiting.ts'
 
 export interface LockRouteParts {
   readonly locks: DocumentLocks

@@ -4,7 +4,7 @@
 import type { Kind } from '../content/content.ts'
 import type { Merge, Overlap } from '../content/merge.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
-import type { ConflictRecord, ConflictState, ContentHash, Place } from './conflict.ts'
+import type { ConflictRecord, ConflictState, ContentHash, Place } from '../model/conflict.ts'
 
 /** More places than these are shown only by the conflict itself; lists of many conflicts have them too. */
 const MAX_PLACES = 1_000

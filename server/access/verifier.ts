@@ -1,6 +1,6 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import type { Environment } from '../foundation/environment.ts'
 import { toPrincipalId } from '../foundation/ids.ts'

@@ -1,5 +1,5 @@
 import { toTimestamp } from '../foundation/environment.ts'
-import type { LockState } from './lock.ts'
+import type { LockState } from '../model/lock.ts'
 
 /** SPEC `Lock`. */
 export interface Lock {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ulid } from 'ulid'
-import { can, canEverywhere, patternsWithin, type Principal } from '../auth/access.ts'
+import { can, canEverywhere, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content } from '../content/content.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
@@ -19,16 +19,16 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import { requirePermission } from '../http/access.ts'
 import type { Routes } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
-import { lockOf } from '../locks/represent.ts'
+import { lockOf } from './representLock.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
 import { queryBoolean } from '../http/validation.ts'
 import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
-import { DEFAULT_ROOT, type Head } from './document.ts'
-import { formatEtag } from './etag.ts'
-import type { DocumentLifecycle } from './lifecycle.ts'
-import type { DocumentPurger } from './purge.ts'
-import type { DocumentReader } from './read.ts'
+import { DEFAULT_ROOT, type Head } from '../model/document.ts'
+import { formatEtag } from '../documents/etag.ts'
+import type { DocumentLifecycle } from '../documents/lifecycle.ts'
+import type { DocumentPurger } from '../documents/purge.ts'
+import type { DocumentReader } from '../documents/read.ts'
 import {
   BaseVersionSchema,
   ConflictPolicySchema,
@@ -38,10 +38,10 @@ import {
   KindSchema,
   RootSchema,
   summaryOf,
-} from './represent.ts'
-import { assertUsableSchema } from './schema.ts'
-import type { WriteResult } from './planWrite.ts'
-import type { DocumentWriter } from './write.ts'
+} from './representDocument.ts'
+import { assertUsableSchema } from '../documents/schema.ts'
+import type { WriteResult } from '../documents/planWrite.ts'
+import type { DocumentWriter } from '../documents/write.ts'
 
 export interface DocumentRouteParts {
   readonly storage: Storage

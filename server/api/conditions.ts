@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { ParleyError } from '../foundation/problems.ts'
 import { parseIfMatch, parseIfNoneMatch, type Precondition as HeaderCondition } from '../http/preconditions.ts'
 import { queryInteger } from '../http/validation.ts'
-import { intentOf, type IfMatch, type Intent } from './base.ts'
+import { intentOf, type IfMatch, type Intent } from '../documents/base.ts'
 
 /** Who may write the document in the path; `If-Match: *` takes `overwrite` besides (SPEC WRITE-1). */
 export const WRITE_ACCESS = { document: 'id', needs: 'write', unconditional: 'overwrite' } as const

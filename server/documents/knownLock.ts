@@ -1,6 +1,6 @@
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { LockState } from './lock.ts'
+import type { LockState } from '../model/lock.ts'
 
 /**
  * A lock as this process last saw it, for what must be decided at once: a live edit, and a write right before it is

@@ -1,11 +1,11 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { FastifyRequest } from 'fastify'
 import { randomTag, toTimestamp, type Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes } from '../http/mount.ts'
-import { isLoopbackHost } from './loopback.ts'
-import type { TokenIssuer } from './tokens.ts'
+import { isLoopbackHost } from '../access/loopback.ts'
+import type { TokenIssuer } from '../access/tokens.ts'
 
 interface Parts {
   readonly issuer: TokenIssuer

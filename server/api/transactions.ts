@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { Principal } from '../auth/access.ts'
+import type { Principal } from '../access/access.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -9,12 +9,17 @@ import { ParleyError, problemKind } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Routes } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
-import { OperationsSchema, readOperation, type OperationBody } from './body.ts'
-import { gravest } from './gravest.ts'
-import type { Operation, Outcome, Verdict } from './operation.ts'
-import { answerTo, refusalOrNull, Room, showVerdict, type RepresentParts } from './represent.ts'
-import { assertDistinct, TRANSACTION_ID_PATTERN, type StagedTransaction, type StagedTransactions } from './staged.ts'
-import { codeOf, type Transactor } from './transactor.ts'
+import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
+import { gravest } from '../transactions/gravest.ts'
+import type { Operation, Outcome, Verdict } from '../transactions/operation.ts'
+import { answerTo, refusalOrNull, Room, showVerdict, type RepresentParts } from './representTransaction.ts'
+import {
+  assertDistinct,
+  TRANSACTION_ID_PATTERN,
+  type StagedTransaction,
+  type StagedTransactions,
+} from '../transactions/staged.ts'
+import { codeOf, type Transactor } from '../transactions/transactor.ts'
 
 export interface TransactionRouteParts extends RepresentParts {
   readonly transactor: Transactor

@@ -21,11 +21,11 @@
  *
  * `href` leads to the conflict where the event tells of one, else to the document. Pure.
  */
-import type { ConflictRecord, Place, Proposal } from '../conflicts/conflict.ts'
-import type { Head } from '../documents/document.ts'
+import type { ConflictRecord, Place, Proposal } from './conflict.ts'
+import type { Head } from './document.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
-import type { EndReason, HeldLock, LapsedLock } from '../locks/lock.ts'
+import type { EndReason, HeldLock, LapsedLock } from './lock.ts'
 import type { EventData, NewEvent, StoredEventType } from './event.ts'
 
 /** An event names so many overlaps; `overlapCount` and the conflict itself tell of the others. */

@@ -1,9 +1,9 @@
-import type { Authenticate } from '../auth/access.ts'
-import { tokenFromRequest, tokenRefused } from '../auth/bearer.ts'
+import type { Authenticate } from '../access/access.ts'
+import { tokenFromRequest, tokenRefused } from '../access/bearer.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
-import { SUBPROTOCOL } from './frames.ts'
-import { DEFAULT_HUB_LIMITS, parseHubQuery, type NotificationHub } from './hub.ts'
+import { SUBPROTOCOL } from '../notifications/frames.ts'
+import { DEFAULT_HUB_LIMITS, parseHubQuery, type NotificationHub } from '../notifications/hub.ts'
 
 export interface HubEndpointParts {
   readonly authenticate: Authenticate

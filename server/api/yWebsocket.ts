@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Authenticate, Principal } from '../access/access.ts'
 import { tokenFromRequest, tokenMissing } from '../access/bearer.ts'
@@ -11,7 +10,7 @@ import type { SocketEndpoint } from '../http/upgrade.ts'
 import { DEFAULT_SYNC_LIMITS, frameLimitBytes, type SyncLimits } from '../sync/limits.ts'
 import { assertDecodersStopAtTheEnd } from '../sync/protocol.ts'
 import type { Rooms } from '../sync/rooms.ts'
-import { YSocket } from '../sync/ySocket.ts'
+import { YSocket, type SocketStream } from '../sync/ySocket.ts'
 
 const PREFIX = '/sync/'
 /** A token among the subprotocols has the form of a JWT; none of our names has. */
@@ -51,7 +50,7 @@ export class YWebsocketEndpoint {
   }
 
   /** Takes an accepted socket and the stream it writes to. What is wrong with the request is told over it, for a stock client hears nothing else. */
-  accept(socket: WebSocket, stream: Writable, request: SyncRequest): void {
+  accept(socket: WebSocket, stream: SocketStream, request: SyncRequest): void {
     const ySocket = new YSocket(socket, stream, this.#options.environment, this.#limits)
     this.#sockets.add(ySocket)
     void ySocket.gone.then(() => this.#sockets.delete(ySocket))

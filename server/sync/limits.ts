@@ -1,7 +1,13 @@
 /** Bounds of live sessions that an operator or a test may set; other bounds stand beside what they bound. */
 export interface SyncLimits {
-  /** Live messages that wait for a slow reader, besides the answer it is being sent; past it: 1013. */
+  /**
+   * Entries that wait for a slow reader, besides the answer it is being sent; past it they are dropped, and it is sent
+   * what it lacks as one difference later. More than the largest entry, which many readers share; a difference is made
+   * for one. Who is here waits by the same bound.
+   */
   readonly readerBufferBytes: number
+  /** A line that took nothing for so long of what waits for it is closed: 1013. */
+  readonly stalledMs: number
   /** Updates of one session that are applied and not yet on disk; past either, reading from it pauses. */
   readonly unsavedBytes: number
   readonly unsavedUpdates: number
@@ -32,7 +38,8 @@ export interface SyncLimits {
 const MEBIBYTE = 1024 * 1024
 
 export const DEFAULT_SYNC_LIMITS: SyncLimits = {
-  readerBufferBytes: 4 * MEBIBYTE,
+  readerBufferBytes: 16 * MEBIBYTE,
+  stalledMs: 60_000,
   unsavedBytes: 4 * MEBIBYTE,
   unsavedUpdates: 256,
   heartbeatMs: 15_000,

@@ -4,7 +4,7 @@ import type { ProblemCode } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
-import { Outbox, type Line } from './outbox.ts'
+import { Outbox, type Answer, type Again, type Line } from './outbox.ts'
 import { EMPTY_AWARENESS, type ServerMessage } from './protocol.ts'
 import { Presence } from './presence.ts'
 import { openSession, step, type SessionAction, type SessionEvent, type SessionState } from './session.ts'
@@ -26,7 +26,10 @@ export interface MemberOptions {
   readonly tokenHash: LockHash | null
   readonly limits: SyncLimits
   readonly environment: Environment
-  readonly onTooSlow: (member: Member) => void
+  /** Makes anew what was dropped because its line is slow. */
+  readonly again: (member: Member) => Again
+  /** Its line takes nothing any more. */
+  readonly onStalled: (member: Member) => void
 }
 
 const HEARTBEAT: ServerMessage = { type: 'awareness', body: EMPTY_AWARENESS }
@@ -49,11 +52,13 @@ export class Member implements AwarenessMember {
   #unsavedUpdates = 0
   #unsavedBytes = 0
   #isPaused = false
+  readonly #onStalled: (member: Member) => void
   #lastSentMs: number
+  #lastTakenMs: number
   #heartbeat: Timer
 
   constructor(options: MemberOptions) {
-    const { channel, principal, access, tokenHash, limits, environment, onTooSlow } = options
+    const { channel, principal, access, tokenHash, limits, environment, again, onStalled } = options
     this.principal = principal
     this.pass = { by: 'edit', principal, tokenHash }
     this.mayWrite = access === 'write'
@@ -66,12 +71,17 @@ export class Member implements AwarenessMember {
       frameOf: (message) => channel.frameOf(message),
       write: (frame, taken) => {
         this.#lastSentMs = environment.monotonicMs()
-        channel.write(frame, taken)
+        channel.write(frame, () => {
+          this.#lastTakenMs = environment.monotonicMs()
+          taken()
+        })
       },
       ping: (mark) => channel.ping(mark),
     }
-    this.#outbox = new Outbox(line, limits.readerBufferBytes, () => onTooSlow(this))
+    this.#outbox = new Outbox(line, limits.readerBufferBytes, again(this))
+    this.#onStalled = onStalled
     this.#lastSentMs = environment.monotonicMs()
+    this.#lastTakenMs = this.#lastSentMs
     this.#heartbeat = this.#beatLater(limits.heartbeatMs)
   }
 
@@ -90,9 +100,14 @@ export class Member implements AwarenessMember {
     return action
   }
 
-  /** Sends an update, or our SyncStep1, after what was sent before. */
+  /** Sends our SyncStep1 after what was sent before. */
   send(message: ServerMessage): void {
     this.#outbox.push(message)
+  }
+
+  /** Sends what an entry brings after what was sent before. */
+  show(entry: Extract<ServerMessage, { readonly type: 'update' }>): void {
+    this.#outbox.pushEntry(entry)
   }
 
   /** Sends a ping after what was sent before. */
@@ -105,9 +120,9 @@ export class Member implements AwarenessMember {
     this.#outbox.pushAside(message)
   }
 
-  /** Sends the answer once `ready` resolves; later messages wait behind it. */
-  answer(messages: readonly ServerMessage[], ready: Promise<void>, sent: () => void): void {
-    this.#outbox.pushAnswer(messages, ready, sent)
+  /** Sends the answer once it is ready; later messages wait behind it. */
+  answer(answer: Answer): void {
+    this.#outbox.pushAnswer(answer)
   }
 
   /** Counts an update as applied until `saved` is called with the same bytes. */
@@ -141,7 +156,9 @@ export class Member implements AwarenessMember {
   }
 
   #beat(): void {
-    const { heartbeatMs } = this.#limits
+    const { heartbeatMs, stalledMs } = this.#limits
+    const movedMs = Math.max(this.#lastSentMs, this.#lastTakenMs)
+    if (this.#outbox.isBlocked && this.#environment.monotonicMs() - movedMs >= stalledMs) return this.#onStalled(this)
     const silentMs = this.#environment.monotonicMs() - this.#lastSentMs
     const isDue = silentMs >= heartbeatMs
     if (isDue) this.sendAside(HEARTBEAT)

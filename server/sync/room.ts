@@ -14,6 +14,7 @@ import { admit } from './guard.ts'
 import type { SyncLimits } from './limits.ts'
 import { Member, type Channel } from './member.ts'
 import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
+import type { Again, Answer } from './outbox.ts'
 import { Returns, type Change, type ReturnJudge } from './returns.ts'
 import type { Return } from './presence.ts'
 import type { SessionEvent } from './session.ts'
@@ -150,8 +151,9 @@ export class Room<R extends LiveReplica = LiveReplica> {
   /** Opens a session: our SyncStep1 goes out first (WIRE), then who is here. */
   join(channel: Channel, principal: PrincipalId, access: 'read' | 'write', tokenHash: LockHash | null = null): Seat {
     const { limits, environment } = this.#options
-    const onTooSlow = (slow: Member): void => this.#close(slow, 'too-slow', 'reads too slowly')
-    const member = new Member({ channel, principal, access, tokenHash, limits, environment, onTooSlow })
+    const onStalled = (stalled: Member): void => this.#close(stalled, 'too-slow', 'takes nothing any more')
+    const again = (slow: Member): Again => this.#again(slow)
+    const member = new Member({ channel, principal, access, tokenHash, limits, environment, again, onStalled })
     this.#members.add(member)
     member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.replica.doc) })
     for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
@@ -201,12 +203,14 @@ export class Room<R extends LiveReplica = LiveReplica> {
     const action = member.step(event)
     if (action.do !== 'answer') return
     const { appliedVersion } = this.replica
-    member.answer(this.#answerTo(action.stateVector), this.replica.whenCommitted(appliedVersion), () => {
+    const sent = (): void => {
       this.#guarded(member, () => {
         this.#returns.answered(member)
         this.#stepToAnswer(member, { type: 'answer-sent', version: this.replica.appliedVersion })
       })
-    })
+    }
+    const messages = this.#answerTo(action.stateVector)
+    member.answer({ messages, ready: this.replica.whenCommitted(appliedVersion), sent })
   }
 
   #answerTo(stateVector: StateVector): readonly ServerMessage[] {
@@ -298,13 +302,13 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #show({ version, update }: CommittedUpdate): void {
-    const messages = slices(update).map((slice): ServerMessage => ({ type: 'update', update: slice }))
+    const entries = slices(update).map((slice) => ({ type: 'update', update: slice }) as const)
     // The author last: to it this is only the confirmation, and each write to a socket keeps the others waiting.
     const isAuthor = (member: Member): boolean => member.presence?.writing.has(version) === true
     const members = [...this.#members]
     for (const member of [...members.filter((one) => !isAuthor(one)), ...members.filter(isAuthor)]) {
       if (member.step({ type: 'committed', version }).do !== 'show' || isSilent(member, version)) continue
-      for (const message of messages) member.send(message)
+      for (const entry of entries) member.show(entry)
       this.#returns.sent(member, version)
     }
   }
@@ -354,8 +358,26 @@ export class Room<R extends LiveReplica = LiveReplica> {
   /** What a session missed while it waited for a lock. */
   #catchUp(member: Member, stateVector: StateVector): void {
     const version = this.replica.appliedVersion
+    member.answer(this.#difference(stateVector, () => this.#returns.sent(member, version)))
+  }
+
+  /** What a session lacks for which entries were dropped. */
+  #again(member: Member): Again {
+    return {
+      entries: (lacking) => {
+        // It may not see what there is now, and what there was then is not kept.
+        if (member.presence?.silence) this.#close(member, 'too-slow', 'reads too slowly to wait for a lock')
+        const clocks = new Map(Y.decodeStateVector(Y.encodeStateVector(this.replica.doc)))
+        for (const [client, clock] of lacking) clocks.set(client, Math.min(clock, clocks.get(client) ?? 0))
+        return this.#difference(clocks, () => undefined)
+      },
+      aside: () => awarenessMessages(this.#awareness.states(member)),
+    }
+  }
+
+  #difference(stateVector: StateVector, sent: () => void): Answer {
     const messages = slices(this.#encode(stateVector)).map((update): ServerMessage => ({ type: 'update', update }))
-    member.answer(messages, this.replica.whenCommitted(version), () => this.#returns.sent(member, version))
+    return { messages, ready: this.replica.whenCommitted(this.replica.appliedVersion), sent }
   }
 
   #shut(): void {

@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { RawData, WebSocket } from 'ws'
 import type { Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
@@ -20,8 +20,13 @@ const INTERNAL_ERROR = 1011
  */
 const MAX_HELD_BYTES = 256 * 1024
 const MAX_HELD_FRAMES = 100
-/** A peer that left this many pings without any sign of life is gone. */
+/** A peer that left this many pings without any sign of life is gone … */
 const UNANSWERED_PINGS = 2
+/** … and one more for each so many bytes that were sent since, for its answer comes behind them: 32 KiB/s (SYNC-9). */
+const BYTES_PER_PING = 1024 * 1024
+
+/** What the socket writes to, and its counts of bytes. */
+export type SocketStream = Pick<Socket, 'write' | 'bytesRead' | 'bytesWritten'>
 
 /**
  * | state        | frame            | joined      | refused               | closed by us | socket closes |
@@ -42,16 +47,18 @@ export class YSocket implements Channel {
   /** Resolves once the socket is closed. */
   readonly gone: Promise<void>
   readonly #socket: WebSocket
-  readonly #stream: Writable
+  readonly #stream: SocketStream
   readonly #environment: Environment
   readonly #limits: SyncLimits
   readonly #timers = new Set<Timer>()
   #state: State = { name: 'connecting', held: [], heldBytes: 0 }
   #unansweredPings = 0
+  /** As they were at the last sign of life. */
+  #bytes = { read: 0, written: 0 }
   #ping: Timer
 
   /** `stream` is what the socket writes to. */
-  constructor(socket: WebSocket, stream: Writable, environment: Environment, limits: SyncLimits) {
+  constructor(socket: WebSocket, stream: SocketStream, environment: Environment, limits: SyncLimits) {
     this.#socket = socket
     this.#stream = stream
     this.#environment = environment
@@ -65,7 +72,7 @@ export class YSocket implements Channel {
     })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('pong', (data) => {
-      this.#unansweredPings = 0
+      this.#isAlive()
       if (this.#state.name === 'open' && data.length > 0) this.#state.seat.answered(Number(data.toString()))
     })
     // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
@@ -118,7 +125,11 @@ export class YSocket implements Channel {
   write(frame: Uint8Array, taken: () => void): void {
     // After the close frame nothing may follow, and nobody would read it.
     if (this.#socket.readyState !== this.#socket.OPEN) queueMicrotask(taken)
-    else this.#stream.write(frame, () => taken())
+    else
+      this.#stream.write(frame, () => {
+        this.#isAlive()
+        taken()
+      })
   }
 
   ping(mark: number): void {
@@ -138,7 +149,7 @@ export class YSocket implements Channel {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    this.#unansweredPings = 0
+    this.#isAlive()
     if (this.#state.name === 'refused' || this.#state.name === 'closing') return
     if (!isBinary) {
       this.#end('invalid-request', 'a text frame')
@@ -179,9 +190,17 @@ export class YSocket implements Channel {
     if (state.name === 'open') state.seat.leave()
   }
 
+  #isAlive(): void {
+    this.#unansweredPings = 0
+    this.#bytes = { read: this.#stream.bytesRead, written: this.#stream.bytesWritten }
+  }
+
   #pingLater(): Timer {
     return this.#environment.after(this.#limits.pingMs, () => {
-      if (this.#unansweredPings >= UNANSWERED_PINGS) {
+      // A long message takes its time, and every answer comes behind it.
+      if (this.#stream.bytesRead > this.#bytes.read) this.#isAlive()
+      const sent = this.#stream.bytesWritten - this.#bytes.written
+      if (this.#unansweredPings >= UNANSWERED_PINGS + Math.floor(sent / BYTES_PER_PING)) {
         this.#socket.terminate()
         return
       }

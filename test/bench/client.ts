@@ -12,8 +12,12 @@ export interface BenchClient {
 }
 
 /** Connects a stock y-websocket client; await `synced` before use. */
-export function connectClient(url: string, room: string, params: Record<string, string>): BenchClient {
-  const doc = new Y.Doc()
+export function connectClient(
+  url: string,
+  room: string,
+  params: Record<string, string>,
+  doc = new Y.Doc(),
+): BenchClient {
   const provider = new WebsocketProvider(url, room, doc, {
     params,
     disableBc: true,

@@ -167,6 +167,25 @@ describe('stock clients', () => {
   })
 })
 
+describe('what somebody else writes that is large', () => {
+  it('[SYNC-9] closes no editor, whether it comes by REST or as a paste', async () => {
+    const id = newId()
+    const rest = await server.as('rest')
+    expect((await rest.post('/documents', { id, kind: 'text', content: '' })).status).toBe(201)
+    const [alice, bob] = [await stock(id, 'alice'), await stock(id, 'bob')]
+    await Promise.all([alice.synced(), bob.synced()])
+    const lines = 'a line of a large act\n'.repeat(250_000)
+    expect((await rest.put(`/documents/${id}`, { content: lines, baseVersion: 1 })).status).toBe(200)
+    await vi.waitFor(() => expect([alice.text.length, bob.text.length]).toEqual([lines.length, lines.length]), {
+      timeout: 40_000,
+    })
+    bob.text.delete(0, lines.length)
+    bob.text.insert(0, `pasted ${lines}`)
+    await vi.waitFor(() => expect(alice.text.length).toBe(lines.length + 7), { timeout: 40_000 })
+    expect([alice.closeCodes, bob.closeCodes]).toEqual([[], []])
+  }, 90_000)
+})
+
 describe('a document that does not exist', () => {
   it('[SYNC-3] is created by whoever may write it', async () => {
     const id = newId()

@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import { EventEmitter } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
@@ -8,6 +7,7 @@ import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { DEFAULT_SYNC_LIMITS } from '../../server/sync/limits.ts'
 import { Rooms, type LiveReplicas } from '../../server/sync/rooms.ts'
+import type { SocketStream } from '../../server/sync/ySocket.ts'
 import { readSyncRequest, syncEndpoint, YWebsocketEndpoint } from '../../server/api/yWebsocket.ts'
 import { deferred } from '../support/deferred.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
@@ -28,9 +28,11 @@ class FakeSocket extends EventEmitter {
   readonly OPEN = 1
   /** What goes past ws: whole frames. */
   readonly stream = {
+    bytesRead: 0,
+    bytesWritten: 0,
     write: (frame: Buffer, taken: () => void): void => {
       this.sent.push(payloadOf(frame))
-      taken()
+      if (!this.isDeaf) taken()
     },
   }
 
@@ -95,7 +97,7 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   const connect = (path = 'doc', token: string | null = 'token') => {
     const socket = new FakeSocket()
-    endpoint.accept(socket as unknown as WebSocket, socket.stream as unknown as Writable, {
+    endpoint.accept(socket as unknown as WebSocket, socket.stream as unknown as SocketStream, {
       path,
       query: new URLSearchParams(),
       token,
@@ -191,6 +193,32 @@ describe('a connection', () => {
     await environment.advance(1)
     expect([deaf.isTerminated, alive.isTerminated]).toEqual([true, false])
     expect(alive.pings).toBe(3)
+  })
+
+  it('[SYNC-9] is not cut while a message of its peer is on its way, however long that takes', async () => {
+    const { connect, environment } = setUp()
+    const socket = connect()
+    await settled()
+    socket.isDeaf = true
+    for (let second = 0; second < 600; second += 20) {
+      socket.stream.bytesRead += 20 * 1024
+      await environment.advance(20_000)
+    }
+    expect(socket.isTerminated).toBe(false)
+    await environment.advance(120_000)
+    expect(socket.isTerminated).toBe(true)
+  })
+
+  it('[SYNC-9] is given the time that a line of 32 KiB/s needs for what was sent before a ping', async () => {
+    const { connect, environment } = setUp()
+    const socket = connect()
+    await settled()
+    socket.isDeaf = true
+    socket.stream.bytesWritten += 4 * 1024 * 1024
+    await environment.advance(6 * 30_000)
+    expect(socket.isTerminated).toBe(false)
+    await environment.advance(30_000)
+    expect(socket.isTerminated).toBe(true)
   })
 
   it('is not cut while it is not read', async () => {

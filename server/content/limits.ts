@@ -1,4 +1,5 @@
 import { isObject, type Content, type JsonValue } from './content.ts'
+import { stepUnits } from './pointer.ts'
 
 /** SPEC DOC-10. `maxDepth` counts nested objects and arrays, `maxNodes` every value; the root is 1 of each. */
 export interface ContentLimits {
@@ -18,44 +19,52 @@ export interface LimitBreach {
   readonly detail: string
 }
 
+/** How large a content is, in what the limits count. `pointerUnits`: of its longest pointer. */
+export interface ContentSize {
+  readonly bytes: number
+  readonly depth: number
+  readonly nodes: number
+  readonly pointerUnits: number
+}
+
+/** What every content is larger than. */
+export const NO_SIZE: ContentSize = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
+
 /**
- * The limit a content breaks, or null (SPEC DOC-10; bytes are those of the text, or of its JSON without white
- * space). Any depth: it keeps its own stack. The walk ends as soon as the content is known to be too large.
+ * The limit that a content breaks which is to take the place of one of size `before`, or null (SPEC DOC-10; bytes are
+ * those of the text, or of its JSON without white space). Any depth: it keeps its own stack. The walk ends as soon as
+ * the content is known to be too large.
  */
-export function checkContent(content: Content, limits: ContentLimits): LimitBreach | null {
-  if (typeof content === 'string') return Buffer.byteLength(content) > limits.maxBytes ? tooLarge(limits) : null
-  const size = measure(content, limits.maxBytes)
-  if (size.bytes > limits.maxBytes) return tooLarge(limits)
-  if (size.depth > limits.maxDepth) {
-    return { code: 'content-too-complex', detail: `Content nests at most ${limits.maxDepth} levels deep.` }
-  }
-  if (size.pointerUnits > MAX_POINTER_UNITS) {
-    const detail = `The keys on the way to a value are at most ${MAX_POINTER_UNITS} characters long together.`
-    return { code: 'content-too-complex', detail }
-  }
-  if (size.nodes > limits.maxNodes) {
-    return { code: 'content-too-complex', detail: `Content holds at most ${limits.maxNodes} values.` }
-  }
-  return null
+export function checkContent(
+  content: Content,
+  limits: ContentLimits,
+  before: ContentSize = NO_SIZE,
+): LimitBreach | null {
+  return checkSize(measureContent(content, Math.max(limits.maxBytes, before.bytes)), limits, before)
 }
 
-/** How large a content is, in what the limits count. */
-export function measureContent(content: Content): { bytes: number; depth: number; nodes: number } {
-  if (typeof content === 'string') return { bytes: Buffer.byteLength(content), depth: 1, nodes: 1 }
-  return measure(content, Number.POSITIVE_INFINITY)
+/** The limit that a size is past, and further than `before` was: what leaves or lessens a breach is no breach. */
+export function checkSize(size: ContentSize, limits: ContentLimits, before: ContentSize = NO_SIZE): LimitBreach | null {
+  const isPast = (part: keyof ContentSize, most: number): boolean => size[part] > most && size[part] > before[part]
+  if (isPast('bytes', limits.maxBytes)) {
+    return { code: 'content-too-large', detail: `Content is at most ${limits.maxBytes} bytes of UTF-8.` }
+  }
+  if (isPast('depth', limits.maxDepth)) return tooComplex(`Content nests at most ${limits.maxDepth} levels deep.`)
+  if (isPast('pointerUnits', MAX_POINTER_UNITS)) {
+    return tooComplex(`The pointer to a value has at most ${MAX_POINTER_UNITS} characters.`)
+  }
+  return isPast('nodes', limits.maxNodes) ? tooComplex(`Content holds at most ${limits.maxNodes} values.`) : null
 }
 
-const tooLarge = (limits: ContentLimits): LimitBreach => ({
-  code: 'content-too-large',
-  detail: `Content is at most ${limits.maxBytes} bytes of UTF-8.`,
-})
+const tooComplex = (detail: string): LimitBreach => ({ code: 'content-too-complex', detail })
 
-interface Size {
-  bytes: number
-  depth: number
-  nodes: number
-  pointerUnits: number
+/** How large a content is; no further than to the end of the level in which it has more than `enoughBytes`. */
+export function measureContent(content: JsonValue, enoughBytes = Number.POSITIVE_INFINITY): ContentSize {
+  if (typeof content === 'string') return textSize(Buffer.byteLength(content))
+  return measure(content, enoughBytes)
 }
+
+export const textSize = (bytes: number): ContentSize => ({ bytes, depth: 1, nodes: 1, pointerUnits: 0 })
 
 /** A value with the length of the pointer that leads to it. */
 interface Place {
@@ -64,8 +73,8 @@ interface Place {
 }
 
 /** Walks level by level; stops once `bytes` is past `enoughBytes`. */
-function measure(root: JsonValue, enoughBytes: number): Size {
-  const size: Size = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
+function measure(root: JsonValue, enoughBytes: number): ContentSize {
+  const size = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
   let level: Place[] = [{ value: root, pointerUnits: 0 }]
   while (level.length > 0) {
     const next: Place[] = []
@@ -87,7 +96,7 @@ function measure(root: JsonValue, enoughBytes: number): Size {
 function ownBytes({ value, pointerUnits }: Place, children: Place[]): number {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
-      children.push({ value: item, pointerUnits: pointerUnits + 1 + String(index).length })
+      children.push({ value: item, pointerUnits: pointerUnits + stepUnits(index) })
     }
     return bracketBytes(value.length)
   }
@@ -95,12 +104,15 @@ function ownBytes({ value, pointerUnits }: Place, children: Place[]): number {
   let bytes = 0
   let count = 0
   for (const [key, item] of Object.entries(value)) {
-    bytes += scalarBytes(key) + 1
+    bytes += memberBytes(key)
     count += 1
-    children.push({ value: item, pointerUnits: pointerUnits + 1 + key.length })
+    children.push({ value: item, pointerUnits: pointerUnits + stepUnits(key) })
   }
   return bytes + bracketBytes(count)
 }
+
+/** Bytes of a key and its colon. */
+export const memberBytes = (key: string): number => scalarBytes(key) + 1
 
 /** Bytes of two brackets and the commas between `count` items. */
 export const bracketBytes = (count: number): number => 2 + Math.max(0, count - 1)

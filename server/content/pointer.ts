@@ -11,6 +11,10 @@ export function toPointer(path: Path): string {
 const escaped = (key: string): string =>
   key.includes('~') || key.includes('/') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key
 
+/** Characters by which a step makes a pointer longer. */
+export const stepUnits = (step: string | number): number =>
+  1 + (typeof step === 'number' ? String(step) : escaped(step)).length
+
 /** The reference tokens of a JSON Pointer, unescaped; null where it breaks the syntax of RFC 6901 section 3. */
 export function parsePointer(text: string): string[] | null {
   if (text === '') return []

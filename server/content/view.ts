@@ -3,7 +3,8 @@ import { invariant } from '../foundation/assert.ts'
 import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind, type Path } from './content.ts'
 import { effectBetween, type Effect } from './effect.ts'
 import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from './json.ts'
-import { bracketBytes, scalarBytes } from './limits.ts'
+import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
+import { child, stepUnits } from './pointer.ts'
 import { readText, writeText } from './text.ts'
 
 /**
@@ -63,10 +64,15 @@ export class ContentView {
     return isWritten ? written.effect : effectBetween(before, this.#taken)
   }
 
-  /** UTF-8 bytes of the content as `contentBytes` counts them; of a json content only what changed is counted. */
+  /** UTF-8 bytes of the content as `contentBytes` counts them. */
   bytes(): number {
+    return this.size().bytes
+  }
+
+  /** How large the content is; of a json content only what changed is measured. */
+  size(): ContentSize {
     const content = this.content()
-    return typeof content === 'string' ? Buffer.byteLength(content) : jsonBytes(content, this.#sizes)
+    return typeof content === 'string' ? textSize(Buffer.byteLength(content)) : jsonSize(content, this.#sizes)
   }
 
   /** Stops following the document. */
@@ -93,17 +99,24 @@ export class ContentView {
 
 type Root = { readonly kind: 'text'; readonly type: Y.Text } | { readonly kind: 'json'; readonly type: Y.Map<unknown> }
 
-type Sizes = WeakMap<JsonObject | JsonValue[], number>
+type Sizes = WeakMap<JsonObject | JsonValue[], ContentSize>
 
-/** Bytes of the JSON without white space; sizes of objects and arrays are kept, which never change. */
-function jsonBytes(value: JsonValue, sizes: Sizes): number {
-  if (!Array.isArray(value) && !isObject(value)) return scalarBytes(value)
+const SCALAR = { depth: 0, nodes: 1, pointerUnits: 0 }
+
+/** Sizes of objects and arrays are kept, which never change. */
+function jsonSize(value: JsonValue, sizes: Sizes): ContentSize {
+  if (!Array.isArray(value) && !isObject(value)) return { bytes: scalarBytes(value), ...SCALAR }
   const known = sizes.get(value)
-  if (known !== undefined) return known
-  const items = Array.isArray(value) ? value : Object.values(value)
-  const keys = Array.isArray(value) ? [] : Object.keys(value)
-  const inside = items.reduce<number>((sum, item) => sum + jsonBytes(item, sizes), bracketBytes(items.length))
-  const bytes = keys.reduce((sum, key) => sum + scalarBytes(key) + 1, inside)
-  sizes.set(value, bytes)
-  return bytes
+  if (known) return known
+  const steps: (string | number)[] = Array.isArray(value) ? [...value.keys()] : Object.keys(value)
+  const size = { bytes: bracketBytes(steps.length), depth: 1, nodes: 1, pointerUnits: 0 }
+  for (const step of steps) {
+    const inside = jsonSize(child(value, step) ?? null, sizes)
+    size.bytes += inside.bytes + (typeof step === 'string' ? memberBytes(step) : 0)
+    size.nodes += inside.nodes
+    size.depth = Math.max(size.depth, inside.depth + 1)
+    size.pointerUnits = Math.max(size.pointerUnits, inside.pointerUnits + stepUnits(step))
+  }
+  sizes.set(value, size)
+  return size
 }

@@ -77,13 +77,22 @@ const OPTIONS: Options = {
 let schemaOfSchemas: Ajv2020 | null = null
 
 function compile(schema: JsonSchema): ValidateFunction {
-  const text = JSON.stringify(schema)
+  const text = textOf(schema)
   const known = compiled.get(text)
   if (known) return known
   if (text.length > MAX_SCHEMA_CHARACTERS) throw unusable(`it has more than ${MAX_SCHEMA_CHARACTERS} characters`)
   const validate = compileAnew(schema)
   compiled.set(text, validate)
   return validate
+}
+
+/** What nests some thousand levels deep overflows the stack already when it is written. */
+function textOf(schema: JsonSchema): string {
+  try {
+    return JSON.stringify(schema)
+  } catch (cause) {
+    throw unusable('it is too deep', cause)
+  }
 }
 
 function compileAnew(schema: JsonSchema): ValidateFunction {

@@ -6,6 +6,9 @@
  * A state is a JSON object, or `null` for somebody who left. A peer takes an entry whose clock is newer than
  * the one it knows, and a `null` on the same clock. The stock protocol lets anyone speak for anyone; here an id
  * belongs to the connection that announced it, and entries for other ids are ignored: honest clients echo them.
+ *
+ * Clocks that are told are Parley's own: those of the connection as long as these are newer than what was told of
+ * the id before. So whoever comes after somebody who used the id with a huge clock is seen all the same.
  */
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
@@ -20,6 +23,8 @@ const MESSAGE_BYTES = 128 * 1024
 const MAX_MESSAGE_BYTES = 1024 * 1024
 /** A stock client's clock grows by one with each cursor movement and each 15 s. */
 const MAX_CLOCK = 2 ** 31 - 1
+/** What is told of an id begins at most here, so that clocks that clients echo stay below MAX_CLOCK. */
+const MAX_FIRST_TOLD = 2 ** 30
 /** Ids remembered after their connection ended, so that late echoes cannot bring them back. */
 const MAX_DEPARTED = 1024
 
@@ -35,18 +40,22 @@ const LEFT = 'null'
 /** A connection as awareness knows it; identity is what counts. */
 export interface AwarenessMember {
   readonly principal: PrincipalId
+  /** Who only reads gives way to whoever writes under the id. */
+  readonly mayWrite: boolean
   /** Whether it has answered our SyncStep1. What it announces before that it cannot have heard from us. */
   readonly hasAnswered: boolean
 }
 
 interface Presence extends AwarenessEntry {
   readonly member: AwarenessMember
+  /** The newest clock that was told of the id. */
+  readonly told: number
 }
 
 /** What is kept of a presence whose connection ended. */
 interface Departed {
-  readonly clock: number
-  readonly principal: PrincipalId
+  readonly told: number
+  readonly by: Pick<AwarenessMember, 'principal' | 'mayWrite'>
 }
 
 /** Null unless every entry is well formed: one bad entry refuses all. */
@@ -118,7 +127,7 @@ export class Awareness {
   /** The states of everyone present, without one's own. */
   states(except: AwarenessMember): readonly AwarenessEntry[] {
     const shown = [...this.#present.values()].filter((one) => one.member !== except && one.state !== LEFT)
-    return shown.map(({ client, clock, state }) => ({ client, clock, state }))
+    return shown.map(asTold)
   }
 
   /** Whether the connection has announced an id of its own. */
@@ -128,7 +137,10 @@ export class Awareness {
 
   /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
   announce(member: AwarenessMember, entries: readonly AwarenessEntry[]): readonly AwarenessEntry[] {
-    return entries.filter((entry) => this.#take(member, entry))
+    return entries.flatMap((entry) => {
+      const presence = this.#take(member, entry)
+      return presence ? [asTold(presence)] : []
+    })
   }
 
   /** Ends the connection's presence; answers what the others are to be told. */
@@ -139,46 +151,56 @@ export class Awareness {
     if (presence?.member !== member) return []
     this.#present.delete(presence.client)
     this.#rememberDeparted(presence)
-    return presence.state === LEFT ? [] : [{ client: presence.client, clock: presence.clock, state: LEFT }]
+    return presence.state === LEFT ? [] : [asTold({ ...presence, state: LEFT })]
   }
 
-  #take(member: AwarenessMember, entry: AwarenessEntry): boolean {
-    if (Buffer.byteLength(entry.state) > MAX_STATE_BYTES) return false
+  /** What is known of the id from now on; null where nothing of it changes. */
+  #take(member: AwarenessMember, entry: AwarenessEntry): Presence | null {
+    if (Buffer.byteLength(entry.state) > MAX_STATE_BYTES) return null
     const known = this.#present.get(entry.client)
-    if (known?.member === member) return this.#update(known, entry)
-    if (!this.#mayIntroduce(member, entry, known)) return false
+    const presence = known?.member === member ? updated(known, entry) : this.#introduced(member, entry, known)
+    if (presence) this.#present.set(entry.client, presence)
+    return presence
+  }
+
+  #introduced(member: AwarenessMember, entry: AwarenessEntry, present: Presence | undefined): Presence | null {
+    const last = present ?? this.#departed.get(entry.client)
+    if (!this.#mayIntroduce(member, entry, present)) return null
     this.#departed.delete(entry.client)
     this.#ids.set(member, entry.client)
-    this.#present.set(entry.client, { ...entry, member })
-    return true
-  }
-
-  #update(known: Presence, entry: AwarenessEntry): boolean {
-    const leaves = entry.state === LEFT && known.state !== LEFT
-    if (entry.clock < known.clock || (entry.clock === known.clock && !leaves)) return false
-    this.#present.set(entry.client, { ...entry, member: known.member })
-    return true
+    // Others take another state on a newer clock only.
+    const least = last === undefined ? 0 : last.told + (present?.state === entry.state ? 0 : 1)
+    return { ...entry, member, told: Math.max(least, Math.min(entry.clock, MAX_FIRST_TOLD)) }
   }
 
   /**
-   * Whether the connection may make this id its own. An echo of what we told it must not: it has no newer
-   * clock than ours, and it comes after the connection's answer to our SyncStep1, for clients answer in order.
+   * Whether the connection may make this id its own. An echo of what we told it must not: it has no newer clock than
+   * we told, and it comes after the connection's answer to our SyncStep1, for clients answer in order.
    */
   #mayIntroduce(member: AwarenessMember, entry: AwarenessEntry, present: Presence | undefined): boolean {
     if (entry.state === LEFT || this.#ids.has(member)) return false
-    const last = present
-      ? { clock: present.clock, principal: present.member.principal }
-      : this.#departed.get(entry.client)
+    const last = present ? { told: present.told, by: present.member } : this.#departed.get(entry.client)
     if (!last) return true
-    const isSamePrincipal = last.principal === member.principal
-    if (isSamePrincipal && !member.hasAnswered && entry.clock >= last.clock) return true
-    return entry.clock > last.clock && (isSamePrincipal || present === undefined)
+    const hasTheId = last.by.principal === member.principal || (member.mayWrite && !last.by.mayWrite)
+    if (hasTheId && !member.hasAnswered) return true
+    return entry.clock > last.told && (hasTheId || (present === undefined && member.mayWrite))
   }
 
-  #rememberDeparted({ client, clock, member }: Presence): void {
+  #rememberDeparted({ client, told, member }: Presence): void {
     this.#departed.delete(client)
-    this.#departed.set(client, { clock, principal: member.principal })
+    this.#departed.set(client, { told, by: member })
     const [oldest] = this.#departed.keys()
     if (this.#departed.size > MAX_DEPARTED && oldest !== undefined) this.#departed.delete(oldest)
   }
 }
+
+/** What the connection that has the id says anew; null for what is not newer. */
+function updated(known: Presence, entry: AwarenessEntry): Presence | null {
+  const leaves = entry.state === LEFT && known.state !== LEFT
+  if (entry.clock < known.clock || (entry.clock === known.clock && !leaves)) return null
+  const told =
+    entry.clock === known.clock ? known.told : Math.max(known.told + 1, Math.min(entry.clock, MAX_FIRST_TOLD))
+  return { ...entry, member: known.member, told }
+}
+
+const asTold = ({ client, told, state }: Presence): AwarenessEntry => ({ client, clock: told, state })

@@ -1,4 +1,6 @@
 import { ulid } from 'ulid'
+import type { JsonObject } from '../content/content.ts'
+import { measureContent } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
@@ -44,7 +46,7 @@ interface Entry<Operation> {
  * Transactions that are put together by several requests (SPEC TX-2). They wait in the memory of this process, hold no
  * lock and bar nobody: whether they can be committed shows when they are. A restart forgets them.
  */
-export class StagedTransactions<Operation extends { readonly document: string }> {
+export class StagedTransactions<Operation extends JsonObject & { readonly document: string }> {
   readonly #environment: Environment
   readonly #idleMs: number
   readonly #entries = new Map<string, Entry<Operation>>()
@@ -134,7 +136,7 @@ export class StagedTransactions<Operation extends { readonly document: string }>
       throw new ParleyError('invalid-request', `A transaction has at most ${MAX_OPERATIONS} operations.`)
     }
     assertDistinct(operations)
-    const bytes = added.reduce((sum, operation) => sum + Buffer.byteLength(JSON.stringify(operation)), 0)
+    const bytes = added.reduce((sum, operation) => sum + measureContent(operation).bytes, 0)
     let [all, own] = [bytes, bytes]
     for (const other of this.#entries.values()) {
       all += other.bytes

@@ -12,7 +12,11 @@ import { awarenessBody, fromHex, readAwareness } from '../support/rawClient.ts'
 
 const LAST_CLOCK = 2 ** 31 - 1
 
-const member = (name: string, hasAnswered = true): AwarenessMember => ({ principal: toPrincipalId(name), hasAnswered })
+const member = (name: string, hasAnswered = true, mayWrite = true): AwarenessMember => ({
+  principal: toPrincipalId(name),
+  hasAnswered,
+  mayWrite,
+})
 const entry = (client: number, clock: number, state: unknown = { name: `user ${client}` }) => ({
   client,
   clock,
@@ -157,13 +161,39 @@ describe('awareness of a room', () => {
     expect(awareness.announce(viewer, [entry(9, 1)]), 'its own id').toEqual([entry(9, 1)])
   })
 
-  it('[SYNC-5] lets someone come back under the id, on the same clock if nobody else can mean it', () => {
+  it('[SYNC-5] lets someone come back under the id, if nobody else can mean it on the same clock, and tells a newer one', () => {
     const awareness = new Awareness()
     const before = member('alice')
     awareness.announce(before, [entry(1, 5)])
     awareness.leave(before)
     expect(awareness.announce(member('bob', false), [entry(1, 5)])).toEqual([])
-    expect(awareness.announce(member('alice', false), [entry(1, 5)])).toEqual([entry(1, 5)])
+    expect(awareness.announce(member('alice', false), [entry(1, 5)]), 'clients take no old clock').toEqual([
+      entry(1, 6),
+    ])
+  })
+
+  it('[SYNC-5] shows a writer whose id a reader has announced with the largest clock, or had', () => {
+    for (const isThere of [true, false]) {
+      const awareness = new Awareness()
+      const reader = member('mallory', true, false)
+      const told = awareness.announce(reader, [entry(1, LAST_CLOCK)])[0]?.clock ?? 0
+      if (!isThere) awareness.leave(reader)
+      const alice = member('alice', false)
+      const shown = awareness.announce(alice, [entry(1, 6, { name: 'alice' })])
+      expect(shown).toEqual([entry(1, told + 1, { name: 'alice' })])
+      expect(awareness.announce(reader, [entry(1, LAST_CLOCK, { name: 'not alice' })])).toEqual([])
+      expect(awareness.announce(alice, [entry(1, 7)])[0]?.clock).toBeGreaterThan(told + 1)
+      expect(awareness.leave(reader), 'its end removes nobody').toEqual([])
+    }
+  })
+
+  it('[SYNC-5] does not let a reader take the id of somebody else who left', () => {
+    const awareness = new Awareness()
+    const alice = member('alice')
+    awareness.announce(alice, [entry(1, 5)])
+    awareness.leave(alice)
+    expect(awareness.announce(member('mallory', false, false), [entry(1, LAST_CLOCK)])).toEqual([])
+    expect(awareness.announce(member('alice', false), [entry(1, 5)])).toEqual([entry(1, 6)])
   })
 
   it('[SYNC-5] frees an id for its owner after somebody else had taken it', () => {

@@ -2,8 +2,10 @@ import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { can, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content, JsonValue } from '../content/content.ts'
+import type { ContentLimits } from '../content/limits.ts'
 import type { Choice } from '../content/merge.ts'
 import { BaseVersionSchema, ContentSchema } from './representDocument.ts'
+import { contentMember, sizeFirst } from './contentSize.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
   DOCUMENT_ID_PATTERN,
@@ -37,6 +39,7 @@ export interface ConflictRouteParts {
   readonly storage: Storage
   readonly resolver: ConflictResolver
   readonly idempotency: Idempotency
+  readonly limits: ContentLimits
 }
 
 const CONFLICT_ID_PATTERN = '^cfl_[0-9A-HJKMNP-TV-Z]{26}$'
@@ -156,8 +159,12 @@ function sendContent(reply: FastifyReply, content: Content): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(content))
 }
 
-function addResolve(app: TypedApp, { storage, resolver, idempotency }: ConflictRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { body: ResolveBody } } as const
+function addResolve(app: TypedApp, { storage, resolver, idempotency, limits }: ConflictRouteParts): void {
+  const options = {
+    config: { access: 'authenticated' },
+    schema: { body: ResolveBody },
+    preValidation: sizeFirst(limits, contentMember),
+  } as const
   app.post('/resolve-conflict', options, async (request, reply) => {
     const { body, principal } = request
     const asked = readRequest(body)

@@ -18,8 +18,9 @@ import { isJson, readPatch } from './contentPatch.ts'
 import type { ConflictPolicy } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './representDocument.ts'
-import { assertSize, type WriteRequest, type WriteResult } from '../documents/planWrite.ts'
+import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
+import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface ContentRouteParts {
   readonly storage: Storage
@@ -54,10 +55,13 @@ export function contentRoutes(parts: ContentRouteParts): Routes {
 }
 
 function addPut(app: TypedApp, parts: ContentRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { body: PutBody } }
+  const options = {
+    config: { access: WRITE_ACCESS },
+    schema: { body: PutBody },
+    preValidation: sizeFirst(parts.limits, contentMember),
+  }
   app.put('/documents/:id', options, async (request, reply) => {
     const { content, baseVersion, onConflict, kind } = request.body
-    assertSize(content, parts.limits)
     return perform(parts, request, reply, {
       baseVersion,
       onConflict: onConflict ?? null,
@@ -76,10 +80,10 @@ function addPutContent(app: TypedApp, parts: ContentRouteParts): void {
   const options = {
     config: { access: WRITE_ACCESS, consumes: [TEXT_BODY, JSON_BODY] },
     schema: { querystring: WriteQuery },
+    preValidation: sizeFirst(parts.limits, ({ body }) => body),
   } as const
   app.put('/documents/:id/content', options, async (request, reply) => {
     const content = bareContent(request)
-    assertSize(content, parts.limits)
     return perform(parts, request, reply, {
       baseVersion: baseVersionOf(request.query.baseVersion),
       onConflict: request.query.onConflict ?? null,

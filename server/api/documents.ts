@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { ulid } from 'ulid'
 import { can, canEverywhere, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content } from '../content/content.ts'
+import type { ContentLimits } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -42,6 +43,7 @@ import {
 import { assertUsableSchema } from '../documents/schema.ts'
 import type { WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
+import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface DocumentRouteParts {
   readonly storage: Storage
@@ -51,6 +53,7 @@ export interface DocumentRouteParts {
   readonly purger: DocumentPurger
   readonly idempotency: Idempotency
   readonly environment: Environment
+  readonly limits: ContentLimits
 }
 
 const CreateBody = Type.Object(
@@ -97,8 +100,13 @@ export function documentRoutes(parts: DocumentRouteParts): Routes {
   }
 }
 
-function addCreate(app: TypedApp, { storage, writer, idempotency, environment }: DocumentRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { body: CreateBody } } as const
+function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
+  const { storage, writer, idempotency, environment, limits } = parts
+  const options = {
+    config: { access: 'authenticated' },
+    schema: { body: CreateBody },
+    preValidation: sizeFirst(limits, contentMember),
+  } as const
   app.post('/documents', options, async (request, reply) => {
     const { body, principal } = request
     const id = body.id === undefined ? drawId(principal, environment) : checkedId(body.id, principal)

@@ -32,6 +32,15 @@ export class Committer {
   }
 
   /**
+   * Throws what refuses any act now (`overloaded`, `shutting-down`, `storage-unavailable`). To be asked in the tick in
+   * which something is applied, before that: an act that is refused costs the replica that is ahead of its log then.
+   */
+  assertRoom(): void {
+    const refusal = this.#storage.refusal()
+    if (refusal !== null) throw refusal
+  }
+
+  /**
    * Makes the staged entries durable together with the parts. Must be called in the same tick as the
    * staging, so that acts reach storage in the order in which replicas applied them.
    * Rejects with `storage-unavailable`, or with `request-in-progress` where the same request was answered already
@@ -52,10 +61,10 @@ export class Committer {
   }
 
   async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
-    const result = this.#storage.commit(actOf(staged, parts))
-    for (const one of staged) this.#storeSnapshot(one)
     let settled: ActResult
     try {
+      const result = this.#storage.commit(actOf(staged, parts))
+      for (const one of staged) this.#storeSnapshot(one)
       settled = await result
     } catch (cause) {
       const problem =
@@ -68,15 +77,16 @@ export class Committer {
     return settled
   }
 
-  /** Acts end in the order in which they were handed over, so the last one stands for all before it. */
+  /** One that is refused at once ends before those that are on their way, so each stands for all before it. */
   #remember(staged: readonly Staged[], parts: ActParts, ended: Promise<unknown>): void {
     const documents = staged.map((one) => one.append.head.id)
     for (const write of parts.conflicts) documents.push(write.record.document)
     for (const write of parts.locks ?? []) documents.push(write.document)
+    const before = new Set(documents.map((document) => this.#last.get(document)))
     const forget = (): void => {
       for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)
     }
-    const last: Promise<void> = ended.then(forget, forget)
+    const last: Promise<void> = Promise.allSettled([...before, ended]).then(forget)
     for (const document of documents) this.#last.set(document, last)
   }
 

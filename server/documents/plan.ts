@@ -59,7 +59,9 @@ export async function commitPlans(
   answer: StoredAnswer | null,
 ): Promise<'done' | 'again'> {
   if (plans.some(isOutdated)) return 'again'
-  const result = await committer.commit(stageAll(plans), partsOf(plans, at, answer))
+  committer.assertRoom()
+  const parts = partsOf(plans, at, answer)
+  const result = await committer.commit(stageAll(plans), parts)
   return result.status === 'committed' ? 'done' : 'again'
 }
 

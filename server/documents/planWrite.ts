@@ -259,7 +259,7 @@ export function assertKind(content: Content, kind: Kind): void {
   throw new ParleyError('kind-mismatch', `The content of a ${kind} document is ${wanted}.`)
 }
 
-/** Throws `content-too-large`, which comes before all that depends on the document (SPEC API-4). */
+/** Throws `content-too-large`, which comes before all else that is wrong with a request (SPEC API-4). */
 export function assertSize(content: Content, limits: ContentLimits): void {
   const breach = checkContent(content, limits)
   if (breach?.code === 'content-too-large') throw new ParleyError(breach.code, breach.detail)

@@ -180,27 +180,31 @@ export class Replica {
   /** Turns the content into `content` by the smallest change. Null when it is equal already. */
   stageContent(content: Content, authorship: Authorship): Staged | null {
     this.#assertLive()
-    this.#apply(() => this.doc.transact(() => this.#view.write(content)))
-    return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, true)
+    return this.#orEnd(() => {
+      this.doc.transact(() => this.#view.write(content))
+      return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, true)
+    })
   }
 
   /** An entry that changes settings only. */
   stageSettings(settings: Settings, authorship: Authorship): Staged {
     this.#assertLive()
-    return this.#stage({ ...this.headAfter(authorship), ...settings }, authorship)
+    return this.#orEnd(() => this.#stage({ ...this.headAfter(authorship), ...settings }, authorship))
   }
 
   /** The entry that ends this incarnation. */
   stageDelete(authorship: Authorship): Staged {
     this.#assertLive()
-    return this.#stage({ ...this.headAfter(authorship), deletedAt: authorship.at }, authorship)
+    return this.#orEnd(() => this.#stage({ ...this.headAfter(authorship), deletedAt: authorship.at }, authorship))
   }
 
   /** The first entry of an incarnation: the options' head is what it creates, its version included. */
   stageCreate(content: Content, authorship: Authorship): Staged {
     invariant(this.#applied.version === this.#applied.firstVersion, 'only a new replica stages its creation')
-    this.#apply(() => this.doc.transact(() => this.#view.write(content)))
-    return this.#stage(this.#applied, authorship)
+    return this.#orEnd(() => {
+      this.doc.transact(() => this.#view.write(content))
+      return this.#stage(this.#applied, authorship)
+    })
   }
 
   /**
@@ -217,16 +221,20 @@ export class Replica {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
     this.#assertRoomFor(update)
+    this.#committer.assertRoom()
     const pass: LockPass = { by: 'edit', principal: author, tokenHash }
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
-    rejected(() => this.#apply(() => applyWithinBudget(this.doc, update)))
-    if (this.#captured.length === 0) return this.#keepBesides(merge, settles, authorship.at)
-    const staged = this.#stage(this.headAfter(authorship), authorship, true)
-    const besides = merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES
-    const result = await this.#committer.commit([staged], { at: authorship.at, ...besides, settles })
+    const made = this.#orEnd(() => {
+      rejected(() => applyWithinBudget(this.doc, update))
+      if (this.#captured.length === 0) return null
+      const staged = this.#stage(this.headAfter(authorship), authorship, true)
+      return { staged, besides: merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES }
+    })
+    if (made === null) return this.#keepBesides(merge, settles, authorship.at)
+    const result = await this.#committer.commit([made.staged], { at: authorship.at, ...made.besides, settles })
     if (result.status !== 'committed') throw this.#ended ?? new ParleyError('overloaded', 'Try again.')
-    return staged.append.entry.version
+    return made.staged.append.entry.version
   }
 
   /** What is to be kept of an update that changed nothing: a delete of what was replaced meanwhile. */
@@ -283,11 +291,14 @@ export class Replica {
     invariant(this.#captured.length === 0, 'every applied change was staged')
   }
 
-  #apply(change: () => void): void {
+  /**
+   * Everything between the first change of the document and the hand-over of its entry. Where it throws, the document may
+   * hold what is in no log: Yjs may have changed it before it threw.
+   */
+  #orEnd<T>(change: () => T): T {
     try {
-      change()
+      return change()
     } catch (cause) {
-      // Yjs may have changed the document before it threw: what it holds now is in no log.
       this.end(new ParleyError('overloaded', 'The document is loaded anew; try again.', { cause }))
       throw cause
     }

@@ -120,7 +120,8 @@ function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
       if (hasBodies) idempotencyKey(request)
     })
     route.onRequest = [beforeBody, ...[route.onRequest ?? []].flat()]
-    if (openQuery !== true) route.preValidation = [afterBody, ...[route.preValidation ?? []].flat()]
+    // What a route looks at before all else that is 400 is how large a content is.
+    if (openQuery !== true) route.preValidation = [...[route.preValidation ?? []].flat(), afterBody]
     route.schema = completeSchema(route, takesBody)
   })
 }

@@ -51,6 +51,11 @@ export class Changes {
     this.#rememberedFrom = this.#stamp
   }
 
+  /** How many are to be told now. */
+  get due(): number {
+    return this.#due.size
+  }
+
   /** How far changes have been told now. */
   get told(): Told {
     return { stamp: this.#stamp, process: this.#process }

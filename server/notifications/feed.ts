@@ -50,7 +50,9 @@ export class Feed {
   readonly #liveEnd: LiveEnd
   readonly #stopListening: () => void
   readonly #queue: StoredEvent[] = []
-  /** The newest event heard of. */
+  /** Changes told. */
+  #changesTold = 0
+  /** The newest event that was queued. */
   #newest: Sequence
   /** The event that was, or is being, told last. */
   #last: Sequence
@@ -61,6 +63,10 @@ export class Feed {
   #filling = false
   /** Storage could not be read, and is to be tried again then. */
   #retry: Timer | null = null
+  /** The newest event that storage has told of, also where it is still to be read from there. */
+  #heard: Sequence
+  /** Who waits until all that was heard of by then is told. Bounded by the polls that there may be. */
+  #waiters: { readonly sequence: Sequence; readonly changes: number; readonly resolve: () => void }[] = []
   /** The telling under way; null while there is nothing to tell. */
   #telling: Generator<void> | null = null
   #closed = false
@@ -76,6 +82,7 @@ export class Feed {
     this.#environment = parts.environment
     this.#source = parts.source
     this.#newest = last
+    this.#heard = last
     this.#last = last
     this.#changes = new Changes(parts.environment, () => this.#wake())
     this.#settled = { sequence: last, told: this.#changes.told }
@@ -120,11 +127,21 @@ export class Feed {
     return this.#format(this.#now())
   }
 
+  /** Resolves once all that has been heard of by now was told: whoever asks after a write has its event then. */
+  toldAll(): Promise<void> {
+    const changes = this.#changesTold + this.#changes.due
+    return new Promise((resolve) => {
+      this.#waiters.push({ sequence: this.#heard, changes, resolve })
+      this.#releaseWaiters(this.#telling === null)
+    })
+  }
+
   /** Nothing is told any more. Subscriptions are for their owners to end. */
   close(): void {
     this.#closed = true
     this.#stopListening()
     this.#retry?.cancel()
+    for (const { resolve } of this.#waiters.splice(0)) resolve()
   }
 
   #format(cursor: Cursor): string {
@@ -174,6 +191,7 @@ export class Feed {
 
   #take(committed: Committed): void {
     for (const event of committed.events) {
+      if (event.sequence > this.#heard) this.#heard = event.sequence
       const isNext = event.sequence === this.#newest + 1
       if (isNext && this.#queue.length < MAX_QUEUED) this.#enqueue(event)
       else if (event.sequence > this.#newest) this.#refresh()
@@ -236,7 +254,7 @@ export class Feed {
   *#tell(): Generator<void> {
     for (;;) {
       const telling = this.#nextTelling()
-      if (telling === null) return
+      if (telling === null) return this.#releaseWaiters(true)
       const { document } = telling
       let event: FeedEvent | null = null
       for (const [sink, subscriptions] of this.#targetsOf(telling)) {
@@ -246,6 +264,17 @@ export class Feed {
         yield
       }
       this.#settled = { sequence: this.#last, told: this.#changes.told }
+      if (telling.sequence === null) this.#changesTold += 1
+      if (this.#waiters.length > 0) this.#releaseWaiters(false)
+    }
+  }
+
+  /** `isIdle`: nothing is being told, and what was due and is not told was taken back. */
+  #releaseWaiters(isIdle: boolean): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      const isTold = waiter.sequence <= this.#settled.sequence && (isIdle || waiter.changes <= this.#changesTold)
+      if (isTold) waiter.resolve()
+      else this.#waiters.push(waiter)
     }
   }
 

@@ -168,9 +168,13 @@ class SqliteStorage implements Storage {
     this.#lock = lock
   }
 
+  refusal(): ParleyError | null {
+    return this.#queue.refusal()
+  }
+
   commit(act: Act): Promise<ActResult> {
     try {
-      return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result))
+      return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result), true)
     } catch (error) {
       return Promise.reject(error)
     }

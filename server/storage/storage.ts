@@ -9,6 +9,7 @@ import type { Effect } from '../content/effect.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head, Origin } from '../model/document.ts'
 import type { StoredAnswer } from '../foundation/answer.ts'
+import type { ParleyError } from '../foundation/problems.ts'
 import type {
   ConflictId,
   DocumentId,
@@ -252,7 +253,13 @@ export interface Storage {
   readonly shared: boolean
 
   /**
-   * Makes the act durable. Acts of one process commit in the order of the calls.
+   * What would refuse any act that is handed over in this very tick, null where nothing would: to be asked before
+   * something is applied that would then be in no log.
+   */
+  refusal(): ParleyError | null
+  /**
+   * Makes the act durable. Acts of one process commit in the order of the calls. An act that is refused at once, as
+   * `refusal` says, ends before those that were handed over earlier.
    * Throws `ParleyError('storage-unavailable')` when the disk or database refuses: nothing was written then.
    */
   commit(act: Act): Promise<ActResult>

@@ -80,12 +80,21 @@ export class WriteQueue {
   }
 
   /**
-   * Queues an operation. `read` turns its result into the answer; it runs in the order of the calls, before any of
-   * the promises of its batch resolves. Rejects with `overloaded`, `shutting-down`, or as the writer failed.
+   * What refuses an operation that is submitted in this very tick, of whatever size: `overloaded`, `shutting-down`, or as
+   * the writer failed. Null where there is room; one operation more than the bytes that may wait does not matter.
    */
-  submit<T>(operation: SqliteOperation, read: (result: SqliteResult) => T): Promise<T> {
+  refusal(): ParleyError | null {
+    return this.#refusal(0)
+  }
+
+  /**
+   * Queues an operation. `read` turns its result into the answer; it runs in the order of the calls, before any of
+   * the promises of its batch resolves. Rejects with `overloaded`, `shutting-down`, or as the writer failed; where
+   * `isAdmitted`, only as `refusal` does, which was asked before the operation was made.
+   */
+  submit<T>(operation: SqliteOperation, read: (result: SqliteResult) => T, isAdmitted = false): Promise<T> {
     const bytes = operationBytes(operation)
-    const refusal = this.#refusal(bytes)
+    const refusal = this.#refusal(isAdmitted ? 0 : bytes)
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ operation, bytes, fail: reject, settle: (result) => settle(result, read, resolve, reject) })

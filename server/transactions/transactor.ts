@@ -42,14 +42,17 @@ export class Transactor {
     return this.#rounds(operations, author, (round) => this.#inTurns(documents, () => this.#conclude(round, keep)))
   }
 
-  /** What would become of each operation now. Writes nothing, opens no conflict, and keeps nobody waiting. */
+  /** What would become of each operation now. Writes nothing and opens no conflict. */
   preview(operations: readonly Operation[], author: PrincipalId): Promise<readonly Verdict[]> {
-    return this.#rounds(operations, author, async (round) => {
-      const planned = await this.#plan(round)
-      if (planned === 'again') return 'again'
-      await settled(plansOf(planned))
-      return planned.map(verdictOf)
-    })
+    const documents = operations.map(({ document }) => document).toSorted()
+    return this.#rounds(operations, author, (round) =>
+      this.#inTurns(documents, async () => {
+        const planned = await this.#plan(round)
+        if (planned === 'again') return 'again'
+        await settled(plansOf(planned))
+        return planned.map(verdictOf)
+      }),
+    )
   }
 
   /** Ends one round of a transaction in the turns of all its documents. */

@@ -116,6 +116,13 @@ describe('[API-4] the order of refusals', () => {
       await alice.put(`/documents/${id}/content`, json),
       await alice.post('/documents', { id, kind: 'text', content: TOO_LARGE }),
       await alice.post('/documents', { id, kind: 'text', content: json }),
+      await alice.put(`/documents/${id}`, { content: TOO_LARGE, baseVersion: 1, unknown: 1 }),
+      await alice.put(`/documents/${id}`, { content: json, kind: 'nonsense' }),
+      await alice.put(`/documents/${id}/content?x=1`, TOO_LARGE, { 'content-type': TEXT }),
+      await alice.put(`/documents/${id}/content?x=1`, json),
+      await alice.put(`/documents/${id}/content?x=%zz`, json),
+      await alice.post('/documents', { id, kind: 'text', content: TOO_LARGE, unknown: 1 }),
+      await alice.post('/resolve-conflict', { conflictId: 'nonsense', content: TOO_LARGE }),
     ]) {
       outcomes.push(verdict(answer))
     }

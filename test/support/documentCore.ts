@@ -19,6 +19,7 @@ import { toPrincipalId, trustedDocumentId, type DocumentId, type PrincipalId } f
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { Turns } from '../../server/foundation/turns.ts'
 import { openSqlite } from '../../server/storage/sqlite.ts'
+import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
 import { ManualEnvironment } from './manualEnvironment.ts'
 
@@ -46,6 +47,7 @@ export interface DocumentCore {
   readonly reader: DocumentReader
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
+  readonly transactor: Transactor
   readonly turns: Turns<DocumentId>
   create(document: string, content: Content): Promise<WriteResult>
   write(document: string, content: Content, base: WriteBase, by?: PrincipalId): Promise<WriteResult>
@@ -91,6 +93,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     reader: new DocumentReader(storage, replicas),
     writer,
     lifecycle,
+    transactor: new Transactor(parts, turns),
     turns,
     create: (document, content) =>
       writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, {

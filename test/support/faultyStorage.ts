@@ -9,6 +9,10 @@ export interface FaultyStorage extends Storage {
   hold(): () => void
   /** So many of the next acts fail as on a full disk, and nothing of them is written. */
   failNext(count: number): void
+  /** The next act makes storage throw, as a bug does. */
+  breakNext(): void
+  /** The queue of acts takes no more. Answers how to make room again. */
+  fill(): () => void
   /** How often a method of the port was called. */
   calls(method: keyof Storage): number
 }
@@ -18,7 +22,17 @@ export function faultyStorage(inner: Storage): FaultyStorage {
   const counts = new Map<PropertyKey, number>()
   let gate: Promise<void> | null = null
   let failures = 0
-  const commit = async (act: Act): Promise<ActResult> => {
+  let isFull = false
+  let isBroken = false
+  const full = (): ParleyError => new ParleyError('overloaded', 'The queue is full, says the test.')
+  const refusal = (): ParleyError | null => (isFull ? full() : inner.refusal())
+  const commit = (act: Act): Promise<ActResult> => {
+    if (!isBroken) return perform(act)
+    isBroken = false
+    throw new Error('A bug, says the test.')
+  }
+  const perform = async (act: Act): Promise<ActResult> => {
+    if (isFull) throw full()
     acts.push(act)
     if (gate) await gate
     if (failures === 0) return inner.commit(act)
@@ -32,7 +46,13 @@ export function faultyStorage(inner: Storage): FaultyStorage {
   const own = {
     acts,
     commit,
+    refusal,
     storeSnapshot,
+    breakNext: () => void (isBroken = true),
+    fill: () => {
+      isFull = true
+      return () => void (isFull = false)
+    },
     hold: () => {
       const { promise, resolve } = withResolvers()
       gate = promise

@@ -7,7 +7,7 @@ import { Feed } from '../../server/notifications/feed.ts'
 import { Polls, type PollAnswer } from '../../server/api/notificationPoll.ts'
 import { parseQuery, parseRequest } from '../../server/notifications/request.ts'
 import { aHead, anEvent, FakeFeedStorage } from '../support/fakeFeed.ts'
-import { ManualEnvironment } from '../support/manualEnvironment.ts'
+import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
 import { readerOf } from '../support/readers.ts'
 
 let environment: ManualEnvironment
@@ -72,6 +72,26 @@ async function pollAll(start: string, more = ''): Promise<{ documents: string[];
 }
 
 describe('a long poll', () => {
+  it('[NOTE-4] right after a commit holds its events and its change, although nobody was told yet', async () => {
+    const { cursor } = await ask().done
+    storage.commit([anEvent('a')], [aHead('b', 2, environment.now())])
+    const asked = ask(since(cursor, `&events=${CHANGED},parley.conflict.detected`))
+    await settled()
+    expect(asked.answer).toBeNull()
+    await environment.advance(0)
+    expect(documentsOf(await asked.done)).toEqual(['a', 'b'])
+  })
+
+  it('[NOTE-4] right after a commit does not wait for what is committed later', async () => {
+    const { cursor } = await ask().done
+    storage.commit([anEvent('a')])
+    const asked = ask(since(cursor))
+    await settled()
+    storage.commit([anEvent('b')])
+    await environment.advance(0)
+    expect(documentsOf(await asked.done)[0]).toBe('a')
+  })
+
   it('[NOTE-4] answers what came since the cursor at once, and then nothing until something happens', async () => {
     storage.commit([anEvent('a'), anEvent('b')])
     await environment.advance(0)

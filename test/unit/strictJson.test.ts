@@ -85,8 +85,70 @@ describe('parseStrictJson', () => {
     },
   )
 
-  it('keeps the largest double and numbers too small to see', () => {
-    expect(parse('[1.7976931348623157e308, 1e-400, -0]')).toStrictEqual([Number.MAX_VALUE, 0, -0])
+  it('keeps the largest double, the smallest, and every zero', () => {
+    expect(parse('[1.7976931348623157e308, 5e-324, -0, 0e-400, 0.000]')).toStrictEqual([
+      Number.MAX_VALUE,
+      Number.MIN_VALUE,
+      -0,
+      0,
+      0,
+    ])
+  })
+
+  it.each([
+    ['{"id":369553424691494913}', '/id'],
+    ['9007199254740993', ''],
+    ['[0,[],{"a":"b, [","c/d":[{"~":1},-9007199254740993]}]', '/2/c~1d/1'],
+    ['{"\\u0061\\"":[1,2,100000000000000000000000]}', '/a"/2'],
+    ['{"9007199254740993":"9007199254740993","x": 9007199254740993 }', '/x'],
+    [`[${'9'.repeat(300)}]`, '/0'],
+  ])('[DOC-9] refuses an integer that no double is, and names its place: %.60s', (text, pointer) => {
+    expect(() => parse(text)).toThrowError(expect.objectContaining({ code: 'invalid-json', extras: { pointer } }))
+    expect(refusal(text)).toContain(`at "${pointer}" is an integer`)
+  })
+
+  it.each([
+    ['{"a":{"b":1e-400}}', '/a/b'],
+    ['[1,-1E-0400]', '/1'],
+    ['[0.0005e-325]', '/0'],
+    [`[0.${'0'.repeat(330)}1]`, '/0'],
+    [`[1,2,0.${'0'.repeat(250)}1e-99]`, '/2'],
+  ])('[DOC-9] refuses a number that would become zero, and names its place: %.60s', (text, pointer) => {
+    expect(() => parse(text)).toThrowError(expect.objectContaining({ code: 'invalid-json', extras: { pointer } }))
+    expect(refusal(text)).toContain('would become zero')
+  })
+
+  it('[DOC-9] takes integers that are doubles, what JSON.stringify makes of any, and rounds fractions', () => {
+    const exact = `[9007199254740992,1152921504606846976,-73786976294838206464,1${'0'.repeat(22)}]`
+    expect(parse(exact)).toStrictEqual([2 ** 53, 2 ** 60, -(2 ** 66), 1e22])
+    expect(parse('[0.1234567890123456789,1.5e-323,369553424691494913.0,1e23]')).toStrictEqual(
+      JSON.parse('[0.1234567890123456789,1.5e-323,369553424691494913.0,1e23]'),
+    )
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        expect(parse(JSON.stringify([number, Math.round(number)]))).toStrictEqual([number + 0, Math.round(number) + 0])
+      }),
+    )
+  })
+
+  it('[DOC-9] judges every integer as exact arithmetic does (property)', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 90n), max: 2n ** 90n }), (integer) => {
+        const text = String(integer)
+        const isKept = BigInt(Number(text)) === integer || String(Number(text)) === text
+        expect(refusal(`{"a":${text}}`) === null).toBe(isKept)
+      }),
+    )
+  })
+
+  it('shows a long number and a long pointer cut', () => {
+    const text = `{"${'k'.repeat(5_000)}":${'9'.repeat(300)}}`
+    expect(refusal(text)?.length).toBeLessThan(600)
+  })
+
+  it('finds the place of a number at the bottom of 100,000 levels', () => {
+    const depth = 100_000
+    expect(refusal('['.repeat(depth) + '1e-400' + ']'.repeat(depth))).toContain('/0/0/0')
   })
 
   it.each([

@@ -2,6 +2,7 @@ import type { Content } from '../content/content.ts'
 import { contentEquals, contentHash } from '../content/equal.ts'
 import { checkContent } from '../content/limits.ts'
 import { merge } from '../content/merge.ts'
+import { inOrder } from '../content/order.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
 import type { Head } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
@@ -168,7 +169,7 @@ export class ConflictResolver {
     const { use } = request.way
     return {
       use,
-      content: target,
+      content: inOrder(target),
       baseVersion: request.baseVersion,
       lookedAt,
       comment: request.comment,

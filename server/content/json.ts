@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
 import { isObject, setMember, type JsonObject, type JsonValue, type Path } from './content.ts'
 import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
+import { membersInOrder } from './order.ts'
 import { readText, writeText } from './text.ts'
 import { applyTextDelta, textDelta } from './textDelta.ts'
 
@@ -75,7 +76,8 @@ function containerToPlain(value: object, known: PlainValues): JsonValue {
   if (value instanceof Y.XmlHook) return null
   if (value instanceof Y.Map) {
     const plain: JsonObject = {}
-    value.forEach((item, key) => setMember(plain, key, toPlain(item, known)))
+    // The map's own order is that in which its items came in, and another after it was loaded.
+    for (const key of [...value.keys()].sort()) setMember(plain, key, toPlain(value.get(key), known))
     return plain
   }
   if (value instanceof Y.Array) return value.toArray().map((item) => toPlain(item, known))
@@ -83,7 +85,7 @@ function containerToPlain(value: object, known: PlainValues): JsonValue {
   if (Array.isArray(value)) return Array.from(value, (item) => toPlain(item, known))
   const plain: JsonObject = {}
   for (const [key, item] of Object.entries(value)) setMember(plain, key, toPlain(item, known))
-  return plain
+  return membersInOrder(plain)
 }
 
 const isText = (value: unknown): value is Y.Text => value instanceof Y.Text && !(value instanceof Y.XmlText)

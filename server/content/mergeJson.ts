@@ -12,6 +12,7 @@ import {
 import { contentEquals } from './equal.ts'
 import { jsonChanges } from './jsonEdits.ts'
 import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
+import { membersInOrder } from './order.ts'
 import { toPointer } from './pointer.ts'
 import { mergeText } from './mergeText.ts'
 import { weave, type Stretch } from './weave.ts'
@@ -117,7 +118,7 @@ function mergeObjects(sides: Sides<JsonObject>, at: Places, by: SettleJson): Jso
     if (value === undefined) delete merged[key]
     else setMember(merged, key, value)
   }
-  return merged
+  return membersInOrder(merged)
 }
 
 function mergeArrays(sides: Sides<JsonValue[]>, at: Places, by: SettleJson): JsonValue[] {

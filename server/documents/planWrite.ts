@@ -1,6 +1,7 @@
 import { kindOf, type Content, type Kind } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
 import { checkContent, type ContentLimits } from '../content/limits.ts'
+import { inOrder } from '../content/order.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { nextVersion, type ConflictId, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
@@ -93,11 +94,11 @@ export class WritePlanner {
   }
 
   /** A document that does not exist yet; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
-  async creation(wanted: NewDocument, content: Content, authorship: Authorship): Promise<Plan<WriteResult>> {
-    assertSize(content, this.#parts.limits)
+  async creation(wanted: NewDocument, sent: Content, authorship: Authorship): Promise<Plan<WriteResult>> {
+    assertSize(sent, this.#parts.limits)
     const replica = await this.#parts.replicas.prepare(wanted, authorship.author, authorship.at)
     const head = replica.appliedHead
-    this.#assertKeepable(content, head)
+    const content = this.#keepable(sent, head)
     assertValid(head.schema, content)
     return {
       replica,
@@ -135,8 +136,7 @@ export class WritePlanner {
     const stale = this.#staleBase(request, head)
     const past = stale ? await this.#readPast(replica, stale.version) : null
     const own = await openConflictsOf(this.#parts.storage, replica, request.author)
-    const incoming = request.incoming(past?.content ?? current)
-    this.#assertKeepable(incoming, head)
+    const incoming = this.#keepable(request.incoming(past?.content ?? current), head)
     const judgement =
       past && stale
         ? judgeStale({
@@ -245,10 +245,12 @@ export class WritePlanner {
     return checkContent(content, this.#parts.limits) === null && violationsOf(head.schema, content).length === 0
   }
 
-  #assertKeepable(content: Content, head: Head): void {
+  /** What was sent as it is kept; throws `kind-mismatch` or a limit. */
+  #keepable(content: Content, head: Head): Content {
     assertKind(content, head.kind)
     const breach = checkContent(content, this.#parts.limits)
     if (breach) throw new ParleyError(breach.code, breach.detail)
+    return inOrder(content)
   }
 }
 

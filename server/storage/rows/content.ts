@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Content } from '../../content/content.ts'
+import { inOrder } from '../../content/order.ts'
 import { toVersion, type DocumentId } from '../../foundation/ids.ts'
 import { damaged, rowChecksum } from '../checksum.ts'
 import type { Checkpoint, Snapshot } from '../storage.ts'
@@ -24,7 +25,8 @@ export function packContent(name: readonly (string | number)[], json: string): P
 /** Throws `document-damaged`; `what` says of what. */
 export function unpackContent(name: readonly (string | number)[], packed: PackedContent, what: string): Content {
   if (rowChecksum(name, packed.content) !== packed.checksum) throw damaged(what)
-  return parseStored<Content>(inflateRawSync(packed.content).toString())
+  // Those of before the order of members was fixed have another.
+  return inOrder(parseStored<Content>(inflateRawSync(packed.content).toString()))
 }
 
 /** A row of `checkpoints`. */

@@ -18,8 +18,7 @@ const EVENTS_AN_ANSWER = MAX_MISSED_CHANGES + 1
 const MAX_WAITING = 20_000
 
 export interface PollParts {
-  /** Throws `overloaded` while the server starts. */
-  readonly feed: () => Feed
+  readonly feed: Feed
   readonly environment: Environment
   /** Whether a token that was verified once still counts: not expired, not revoked. */
   readonly isValid: (principal: Principal) => boolean
@@ -60,7 +59,7 @@ export class Polls {
     if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
     if (this.#waiting.size >= MAX_WAITING) throw new ParleyError('overloaded', 'There are too many polls.')
     const { environment, isValid } = this.#parts
-    const poll = new Poll(this.#parts.feed(), environment)
+    const poll = new Poll(this.#parts.feed, environment)
     this.#waiting.set(poll, principal)
     const leave = (): void => poll.finish()
     gone.addEventListener('abort', leave)

@@ -37,8 +37,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
 }
 
 export interface StreamParts {
-  /** Throws `overloaded` while the server starts. */
-  readonly feed: () => Feed
+  readonly feed: Feed
   readonly environment: Environment
   /** Whether a token that was verified once still counts: not expired, not revoked. */
   readonly isValid: (principal: Principal) => boolean
@@ -71,7 +70,6 @@ export class EventStreams {
   assertRoom(): void {
     if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
     if (this.#streams.size >= this.#limits.streams) throw new ParleyError('overloaded', 'There are too many streams.')
-    this.#parts.feed()
   }
 
   /** Answers with a stream of what the request asks for. `headers` go on the answer besides those of every stream. */
@@ -88,7 +86,6 @@ export class EventStreams {
     response.writeHead(200, STREAM_HEADERS)
     const stream = new EventStream(response, principal, {
       ...this.#parts,
-      feed: this.#parts.feed(),
       limits: this.#limits,
       frameOf: (event) => this.#frameOf(event),
     })

@@ -28,8 +28,8 @@ const RETRY_MS = 1_000
 export interface FeedParts {
   readonly storage: FeedStorage
   readonly environment: Environment
-  /** `source` of every event: the URI of this service. */
-  readonly source: string
+  /** `source` of every event: the URI of this service, known once it listens. */
+  readonly source: () => string
 }
 
 /** What is to be told next. */
@@ -44,7 +44,7 @@ interface Telling {
 export class Feed {
   readonly #storage: FeedStorage
   readonly #environment: Environment
-  readonly #source: string
+  readonly #source: () => string
   readonly #index = new SubscriberIndex<Subscription>()
   readonly #changes: Changes
   readonly #liveEnd: LiveEnd
@@ -310,7 +310,7 @@ export class Feed {
   }
 
   #storedEvent(event: StoredEvent): FeedEvent {
-    const cloudEvent = toCloudEvent(event, this.#source, this.#storage.epoch)
+    const cloudEvent = toCloudEvent(event, this.#source(), this.#storage.epoch)
     return {
       id: cloudEvent.id,
       type: event.type,
@@ -326,7 +326,7 @@ export class Feed {
       id,
       type: CHANGED,
       document: head.id,
-      json: JSON.stringify(toChangedEvent(head, this.#source, id)),
+      json: JSON.stringify(toChangedEvent(head, this.#source(), id)),
       place: { sequence, stamp: told.stamp },
     }
   }

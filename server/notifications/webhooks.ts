@@ -37,8 +37,7 @@ type WebhookStorage = Pick<
 export interface WebhooksParts {
   readonly storage: WebhookStorage
   readonly environment: Environment
-  /** Throws `overloaded` while the server starts. */
-  readonly feed: () => Feed
+  readonly feed: Feed
   readonly send: Send
   /** Whether receivers may be on private addresses (`PARLEY_WEBHOOK_PRIVATE`). */
   readonly allowPrivate: boolean
@@ -101,7 +100,7 @@ export class Webhooks {
   ): Promise<Webhook> {
     this.#assertRunning()
     const { environment, storage } = this.#parts
-    const feed = this.#parts.feed()
+    const feed = this.#parts.feed
     const url = parseUrl(registration.url)
     const { patterns, types } = parseRequest(registration, feed.epoch)
     for (const pattern of patterns) {
@@ -186,7 +185,7 @@ export class Webhooks {
     const { id } = stored.webhook
     const line = new WebhookLine(stored, pending, {
       ...this.#parts,
-      feed: this.#parts.feed(),
+      feed: this.#parts.feed,
       onDisabled: (reason) => this.#disable(id, reason),
     })
     this.#lines.set(id, line)

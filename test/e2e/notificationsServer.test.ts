@@ -22,7 +22,7 @@ describe.each(['inline', 'thread'] as const)('the feed over a SQLite file, write
 
   const openAll = async (): Promise<void> => {
     storage = await open(`${folder.path}/parley.db`, writer)
-    feed = await Feed.open({ storage, environment: systemEnvironment, source: '/' })
+    feed = await Feed.open({ storage, environment: systemEnvironment, source: () => '/' })
   }
   const closeAll = async (): Promise<void> => {
     feed.close()

@@ -48,7 +48,7 @@ export async function startHub(
   environment: Environment,
   limits: Partial<HubLimits> = {},
 ): Promise<HubServer> {
-  const feed = await Feed.open({ storage, environment, source: 'https://parley.test' })
+  const feed = await Feed.open({ storage, environment, source: () => 'https://parley.test' })
   const unexpected: unknown[] = []
   let held = Promise.resolve()
   const revoked = new Set<string>()

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 
 /**
  * The floors of `server/`, from the ground up. A file imports from its own folder and from folders of lower floors, never
- * from another folder of its own floor. `.` are the files at the top: main.ts, app.ts, config.ts.
+ * from another folder of its own floor. `.` are the files at the top: main.ts and app.ts.
  */
 export const FLOORS: readonly (readonly string[])[] = [
   ['foundation'],
@@ -13,6 +13,8 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['documents', 'http'],
   ['conflicts', 'history', 'locks', 'notifications', 'operations', 'sync', 'transactions'],
   ['api'],
+  ['config'],
+  ['modules'],
   ['.'],
 ]
 
@@ -46,11 +48,11 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
   { names: /^yjs$/, users: /^(content|documents|sync)\// },
   { names: /^better-sqlite3$/, users: /^storage\/(sqlite|migrate|instanceLock)/ },
   { names: /^jose$/, users: /^access\// },
-  { names: /^(fastify|@fastify\/.*)$/, users: /^(api\/|http\/|app\.ts$)/ },
+  { names: /^(fastify|@fastify\/.*)$/, users: /^(api|http|modules)\// },
   { names: /^ws$/, users: /^(http\/upgrade|api\/(notificationSocket|yWebsocket)|notifications\/hub|sync\/ySocket)/ },
   {
     names: new RegExp(`^node:(${FILES_AND_LINES.join('|')})$`),
-    users: /^(storage|access|http|api|notifications\/(hub|webhooks))|^(app|main|config)\.ts$/,
+    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|(app|main|config)\.ts$)/,
   },
 ]
 
@@ -65,7 +67,9 @@ const PURE: readonly RegExp[] = [
   /^transactions\/(gravest|transaction)\.ts$/,
 ]
 
-const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '.')
+/** `config.ts` stands below what it configures. */
+const folderOf = (file: string): string =>
+  file.includes('/') ? file.slice(0, file.indexOf('/')) : file === 'config.ts' ? 'config' : '.'
 const floorOf = (file: string): number => FLOORS.findIndex((floor) => floor.includes(folderOf(file)))
 const isPure = (file: string): boolean => PURE.some((pure) => pure.test(file))
 

@@ -117,7 +117,14 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
   },
   'config.ts': { refused: ['./app.ts', './documents/write.ts'], allowed: ['./http/logLevel.ts'] },
   'main.ts': { refused: ['./storage/sqlite.ts', './documents/write.ts'], allowed: ['./app.ts', './config.ts'] },
-  'app.ts': { refused: ['better-sqlite3', 'ws', 'yjs'], allowed: ['./storage/sqlite.ts', 'fastify'] },
+  'modules/x.ts': {
+    refused: ['../app.ts', '../storage/sqlite.ts', 'better-sqlite3', 'ws', 'yjs'],
+    allowed: ['../config.ts', '../api/documents.ts', '../documents/replicas.ts', 'fastify'],
+  },
+  'app.ts': {
+    refused: ['better-sqlite3', 'ws', 'yjs', 'fastify'],
+    allowed: ['./storage/sqlite.ts', './modules/http.ts'],
+  },
   'cellar/x.ts': { refused: ['../foundation/ids.ts'], allowed: [] },
 }
 

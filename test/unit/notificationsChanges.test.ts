@@ -22,7 +22,7 @@ async function start(): Promise<void> {
   versions = new Map()
 }
 
-const openFeed = (): Promise<Feed> => Feed.open({ storage, environment, source: 'https://parley.test' })
+const openFeed = (): Promise<Feed> => Feed.open({ storage, environment, source: () => 'https://parley.test' })
 const changes = (patterns: readonly string[] = ['*'], mayRead?: Interest['mayRead']): Interest =>
   interest(patterns, { types: [CHANGED], ...(mayRead ? { mayRead } : {}) })
 const everything = (): Interest => interest(['*'], { types: EVENT_TYPES })

@@ -17,7 +17,7 @@ beforeEach(async () => {
   feed = await openFeed()
 })
 
-const openFeed = (): Promise<Feed> => Feed.open({ storage, environment, source: 'https://parley.test' })
+const openFeed = (): Promise<Feed> => Feed.open({ storage, environment, source: () => 'https://parley.test' })
 
 /** Lets the feed tell what it has to tell; no clock moves. */
 const told = (): Promise<void> => environment.advance(0)

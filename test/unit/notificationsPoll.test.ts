@@ -23,9 +23,9 @@ beforeEach(async () => {
 })
 
 async function openFeed(): Promise<void> {
-  feed = await Feed.open({ storage, environment, source: 'https://parley.test' })
+  feed = await Feed.open({ storage, environment, source: () => 'https://parley.test' })
   const isValid = ({ expiresAt }: Principal): boolean => !revoked && environment.now() < expiresAt * 1_000
-  polls = new Polls({ feed: () => feed, environment, isValid })
+  polls = new Polls({ feed, environment, isValid })
 }
 
 interface Asked {

@@ -64,7 +64,7 @@ let hub: NotificationHub
 beforeEach(async () => {
   environment = new ManualEnvironment()
   storage = new FakeFeedStorage(() => environment.now())
-  feed = await Feed.open({ storage, environment, source: '/' })
+  feed = await Feed.open({ storage, environment, source: () => '/' })
   hub = new NotificationHub({
     feed,
     environment,

@@ -62,14 +62,14 @@ let unexpected: unknown[]
 beforeEach(async () => {
   environment = new ManualEnvironment()
   storage = new FakeFeedStorage(() => environment.now())
-  feed = await Feed.open({ storage, environment, source: 'https://parley.test' })
+  feed = await Feed.open({ storage, environment, source: () => 'https://parley.test' })
   revoked = false
   unexpected = []
 })
 
 function makeStreams(limits: Partial<StreamLimits> = {}): EventStreams {
   return new EventStreams({
-    feed: () => feed,
+    feed,
     environment,
     isValid: (principal) => !revoked && environment.now() < principal.expiresAt * 1_000,
     onUnexpected: (error) => unexpected.push(error),

@@ -61,7 +61,7 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   storage = await open(`${folder.path}/parley.db`)
-  feed = await Feed.open({ storage, environment, source: 'https://parley.test' })
+  feed = await Feed.open({ storage, environment, source: () => 'https://parley.test' })
   const failing = <T>(write: () => Promise<T>): Promise<T> => {
     if (failures === 0) return write()
     failures -= 1
@@ -73,7 +73,7 @@ async function start(): Promise<void> {
   webhooks = new Webhooks({
     storage,
     environment,
-    feed: () => feed,
+    feed,
     send: async (post, signal) => {
       const body = JSON.parse(post.body)
       const { document = '', note = '' } = body.data ?? {}

@@ -1,0 +1,47 @@
+import type { Principal } from '../access/access.ts'
+import { Revocations } from '../access/revocations.ts'
+import { TokenIssuer } from '../access/tokens.ts'
+import { secretKeys, TokenVerifier } from '../access/verifier.ts'
+import { guestRoutes } from '../api/guest.ts'
+import { authRoutes } from '../api/tokens.ts'
+import type { Config } from '../config.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { Idempotency } from '../http/idempotency.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Module } from './module.ts'
+
+/** 48 random bytes: more than HS256 can use. */
+const DRAWN_SECRET_BYTES = 48
+
+export type Access = Awaited<ReturnType<typeof createAccess>>
+
+/** Who may. Rejects with `storage-unavailable` where the revocations cannot be read. */
+export async function createAccess(config: Config, environment: Environment, storage: Storage) {
+  const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
+  const { audience } = config
+  const revocations = await Revocations.load(storage)
+  const following = storage.shared ? revocations.follow(environment) : null
+  const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
+  return {
+    revocations,
+    stopFollowing: () => following?.stop(),
+    issuer: new TokenIssuer({ secret, audience, environment }),
+    authenticate: (token: string) => verifier.verify(token),
+    /** Whether a token that was verified once still counts: not expired, not revoked. */
+    isValid: (principal: Principal) =>
+      environment.now() < principal.expiresAt * 1_000 && !revocations.isRevoked(principal),
+  }
+}
+
+/** Tokens, revocations, and guests of a development server. */
+export function accessModule(
+  { issuer, revocations, stopFollowing }: Access,
+  { config, environment, idempotency }: { config: Config; environment: Environment; idempotency: Idempotency },
+): Module {
+  const guests = config.development ? [guestRoutes({ issuer, environment })] : []
+  return {
+    name: 'access',
+    routes: [authRoutes({ issuer, revocations, idempotency, environment }), ...guests],
+    stop: { deadlineMs: 100, run: async () => stopFollowing() },
+  }
+}

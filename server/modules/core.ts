@@ -1,0 +1,67 @@
+import type { OperationBody } from '../api/transactionBody.ts'
+import type { Config } from '../config.ts'
+import { ConflictResolver } from '../conflicts/resolve.ts'
+import { ReturnJudge } from '../conflicts/returns.ts'
+import { Committer } from '../documents/commit.ts'
+import { DocumentLifecycle } from '../documents/lifecycle.ts'
+import { DocumentPurger } from '../documents/purge.ts'
+import { DocumentReader } from '../documents/read.ts'
+import { Replicas } from '../documents/replicas.ts'
+import { DocumentWriter } from '../documents/write.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import { Turns } from '../foundation/turns.ts'
+import { HistoryReader } from '../history/reader.ts'
+import { Restorer } from '../history/restore.ts'
+import { DocumentLocks } from '../locks/locks.ts'
+import { LockLines } from '../locks/waiting.ts'
+import type { Storage } from '../storage/storage.ts'
+import { StagedTransactions } from '../transactions/staged.ts'
+import { Transactor } from '../transactions/transactor.ts'
+
+export type Core = ReturnType<typeof createCore>
+
+/** What acts on documents, whoever asks. Nothing here runs by itself. */
+export function createCore(config: Config, environment: Environment, storage: Storage) {
+  const limits = {
+    maxBytes: config.maxContentBytes,
+    maxDepth: config.maxContentDepth,
+    maxNodes: config.maxContentNodes,
+  }
+  const committer = new Committer(storage)
+  const replicas = new Replicas({
+    storage,
+    committer,
+    environment,
+    limits,
+    idleMs: config.replicaIdleMs,
+    budgetBytes: config.replicaBudgetBytes,
+  })
+  const reader = new DocumentReader(storage, replicas)
+  const locks = new DocumentLocks({ storage, committer, replicas, reader, environment })
+  const lines = new LockLines(locks, environment)
+  const lineLength = (document: DocumentId): number => lines.length(document)
+  const parts = { storage, replicas, committer, environment, limits, lineLength }
+  const turns = new Turns<DocumentId>()
+  const writer = new DocumentWriter(parts, turns)
+  const lifecycle = new DocumentLifecycle(parts, turns)
+  const history = new HistoryReader(storage)
+  return {
+    limits,
+    committer,
+    replicas,
+    turns,
+    reader,
+    locks,
+    lines,
+    writer,
+    lifecycle,
+    purger: new DocumentPurger(parts, lifecycle),
+    resolver: new ConflictResolver(parts, turns),
+    history,
+    restorer: new Restorer(storage, writer, history),
+    judge: new ReturnJudge(storage, environment),
+    transactor: new Transactor(parts, turns),
+    transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),
+  }
+}

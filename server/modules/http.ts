@@ -1,0 +1,80 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Authenticate } from '../access/access.ts'
+import type { Config } from '../config.ts'
+import type { Environment } from '../foundation/environment.ts'
+import { createHttpServer } from '../http/server.ts'
+import { Upgrades } from '../http/upgrade.ts'
+import type { Module } from './module.ts'
+
+export interface Http {
+  readonly app: FastifyInstance
+  readonly upgrades: Upgrades
+  /** Under which others reach this server; known once it listens. */
+  readonly publicUrl: () => string
+  /** Where it listens; the port may have been drawn. */
+  readonly localUrl: () => string
+  /** Tells the operator's log of an error nobody expected. */
+  readonly report: (what: string) => (error: unknown) => void
+}
+
+export interface HttpParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly authenticate: Authenticate
+  readonly logStream: { write(line: string): void } | undefined
+}
+
+/** The HTTP server, with neither routes nor sockets yet; it does not listen. */
+export function createHttp({ config, environment, authenticate, logStream }: HttpParts): Http {
+  const localUrl = (): string => addressOf(app)
+  const publicUrl = (): string => config.publicUrl ?? localUrl()
+  const app: FastifyInstance = createHttpServer({
+    authenticate,
+    maxContentBytes: config.maxContentBytes,
+    publicUrl,
+    randomBytes: (length) => environment.randomBytes(length),
+    logLevel: config.logLevel,
+    ...(logStream ? { logStream } : {}),
+  })
+  const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
+  const report = (what: string) => (error: unknown) => app.log.error({ err: error }, what)
+  return { app, upgrades, publicUrl, localUrl, report }
+}
+
+/**
+ * The door: what comes after it in the list may be called from outside at once. It closes early, before live sessions
+ * end, while `requests` waits for those that are inside, which only end when their sessions have.
+ */
+export function httpModules({ host, port }: Config, { app, upgrades }: Http): { door: Module; requests: Module } {
+  let closed: Promise<void> | null = null
+  const close = (): Promise<void> => (closed ??= app.close().then(() => undefined))
+  return {
+    requests: { name: 'requests', stop: { deadlineMs: 3_000, run: close } },
+    door: {
+      name: 'door',
+      start: async () => {
+        await app.listen({ host, port, listenTextResolver: (address) => `bound to ${address}` })
+      },
+      stop: {
+        deadlineMs: 100,
+        run: async () => {
+          upgrades.close()
+          void close()
+        },
+      },
+    },
+  }
+}
+
+/** SPEC AUTH-4: pages of this server only. */
+function isSameOrigin(origin: string, host: string): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+function addressOf(app: FastifyInstance): string {
+  const address: AddressInfo | string | null = app.server.address()
+  if (address === null || typeof address === 'string') return 'http://localhost'
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}

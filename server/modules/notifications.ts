@@ -1,0 +1,77 @@
+import { Polls } from '../api/notificationPoll.ts'
+import { hubEndpoint } from '../api/notificationSocket.ts'
+import { EventStreams } from '../api/notificationStream.ts'
+import { notificationRoutes } from '../api/notifications.ts'
+import { webhookRoutes } from '../api/webhooks.ts'
+import type { Config } from '../config.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { Idempotency } from '../http/idempotency.ts'
+import { problemDocument } from '../http/problem.ts'
+import { parseStrictJson } from '../http/strictJson.ts'
+import { Feed } from '../notifications/feed.ts'
+import { NotificationHub } from '../notifications/hub.ts'
+import { Webhooks } from '../notifications/webhooks.ts'
+import { httpSender } from '../notifications/webhooksSender.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Access } from './access.ts'
+import type { Http } from './http.ts'
+import type { Module } from './module.ts'
+
+export interface NotificationParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly storage: Storage
+  readonly access: Access
+  readonly http: Http
+  readonly idempotency: Idempotency
+}
+
+/** The one feed of events and all who read it. Webhooks start after the door, for their messages name this server. */
+export async function notificationModules(parts: NotificationParts): Promise<{ readers: Module; webhooks: Module }> {
+  const { config, environment, storage, access, http, idempotency } = parts
+  const { authenticate, isValid, revocations } = access
+  const onUnexpected = http.report('a notification failed unexpectedly')
+  const feed = await Feed.open({ storage, environment, source: http.publicUrl })
+  const allowPrivate = config.webhookPrivate
+  const webhooks = new Webhooks({
+    storage,
+    environment,
+    feed,
+    send: httpSender({ environment, allowPrivate }),
+    allowPrivate,
+    isRevoked: (principal) => revocations.isRevoked(principal),
+    onUnexpected,
+  })
+  const streams = new EventStreams({ feed, environment, isValid, onUnexpected })
+  const polls = new Polls({ feed, environment, isValid })
+  const hub = new NotificationHub({
+    feed,
+    authenticate,
+    isValid,
+    environment,
+    parseJson: parseStrictJson,
+    problemOf: (problem) => problemDocument(problem, http.publicUrl()),
+    onUnexpected,
+  })
+  for (const readers of [webhooks, streams, polls, hub]) revocations.onRevoked(() => readers.revalidate())
+  return {
+    readers: {
+      name: 'notifications',
+      routes: [notificationRoutes({ epoch: storage.epoch, streams, polls }), webhookRoutes(webhooks, idempotency)],
+      sockets: [hubEndpoint(hub, { authenticate, epoch: storage.epoch })],
+      stop: {
+        deadlineMs: 3_000,
+        run: async () => {
+          feed.close()
+          polls.close()
+          await Promise.all([hub.close(), streams.close()])
+        },
+      },
+    },
+    webhooks: {
+      name: 'webhooks',
+      start: () => webhooks.start(),
+      stop: { deadlineMs: 100, run: async () => webhooks.stop() },
+    },
+  }
+}

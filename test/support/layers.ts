@@ -52,7 +52,7 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
   { names: /^ws$/, users: /^(http\/upgrade|api\/(notificationSocket|yWebsocket)|notifications\/hub|sync\/ySocket)/ },
   {
     names: new RegExp(`^node:(${FILES_AND_LINES.join('|')})$`),
-    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|(app|main|config)\.ts$)/,
+    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|sync\/ySocket|(app|main|config)\.ts$)/,
   },
 ]
 

@@ -19,7 +19,7 @@ import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -82,8 +82,6 @@ const ListQuery = Type.Object(
 )
 /** A position in a list of conflicts: the last id shown. */
 const ListCursor = Type.Tuple([ConflictIdSchema])
-
-type TypedApp = Parameters<Routes>[0]
 
 /** Conflicts as resources, and their resolution (SPEC CONF-4, CONF-5, RES-1 to RES-7). */
 export function conflictRoutes(parts: ConflictRouteParts): Routes {

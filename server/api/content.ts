@@ -9,7 +9,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -42,8 +42,6 @@ const WriteQuery = Type.Object(
   { baseVersion: Type.Optional(Type.String()), onConflict: Type.Optional(ConflictPolicySchema) },
   { additionalProperties: false },
 )
-
-type TypedApp = Parameters<Routes>[0]
 
 /** Writes of content: PUT of the document or the bare content, and the patches (SPEC DOC-4, DOC-5). */
 export function contentRoutes(parts: ContentRouteParts): Routes {
@@ -117,7 +115,7 @@ function bareContent(request: FastifyRequest): Content {
   throw new ParleyError('invalid-request', 'The content of a json document is an object.')
 }
 
-interface Wanted {
+interface WantedContent {
   readonly baseVersion: number | undefined
   readonly onConflict: ConflictPolicy | null
   readonly createsKind: Kind | null
@@ -128,7 +126,7 @@ async function perform(
   parts: ContentRouteParts,
   request: FastifyRequest,
   reply: FastifyReply,
-  wanted: Wanted,
+  wanted: WantedContent,
 ): Promise<FastifyReply> {
   const { documentId, principal } = request
   const intent = readIntent(request.headers, wanted.baseVersion)

@@ -18,7 +18,7 @@ import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import { requirePermission } from '../http/access.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { lockOf } from './representLock.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
@@ -86,8 +86,6 @@ const DeleteQuery = Type.Object(
 
 /** A position in a list of documents: the last id shown. */
 const ListCursor = Type.Tuple([Type.String({ pattern: DOCUMENT_ID_PATTERN })])
-
-type TypedApp = Parameters<Routes>[0]
 
 /** Documents as resources: create, list, read, settings, delete. Writing of content is in `contentRoutes`. */
 export function documentRoutes(parts: DocumentRouteParts): Routes {

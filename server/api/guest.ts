@@ -7,7 +7,7 @@ import type { Routes } from '../http/mount.ts'
 import { isLoopbackHost } from '../access/loopback.ts'
 import type { TokenIssuer } from '../access/tokens.ts'
 
-interface Parts {
+interface GuestRouteParts {
   readonly issuer: TokenIssuer
   readonly environment: Environment
 }
@@ -34,7 +34,7 @@ const GuestBody = Type.Union([
  * and need not: all guests may do the same.
  */
 export const guestRoutes =
-  ({ issuer, environment }: Parts): Routes =>
+  ({ issuer, environment }: GuestRouteParts): Routes =>
   async (app) => {
     const config = { access: 'public' } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {

@@ -9,7 +9,7 @@ import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { queryInteger } from '../http/validation.ts'
 import type { Storage, VersionFacts } from '../storage/storage.ts'
@@ -46,8 +46,6 @@ const RevertBody = Type.Object(
 )
 
 const READ = { config: { access: { document: 'id', needs: 'read' } } } as const
-
-type TypedApp = Parameters<Routes>[0]
 
 /** The history of documents: versions, differences, who wrote what, and writes that bring back what was (SPEC HIST). */
 export function historyRoutes(parts: HistoryRouteParts): Routes {

@@ -6,7 +6,7 @@ import { requirePermission } from '../http/access.ts'
 import { goneSignal } from '../http/gone.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Idempotency } from '../http/idempotency.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { queryBoolean } from '../http/validation.ts'
 import type { DocumentLocks, OwnedLock } from '../locks/locks.ts'
 import { lockedProblem } from '../model/lockRefusal.ts'
@@ -31,8 +31,6 @@ const ReleaseQuery = Type.Object({ break: Type.Optional(Type.String()) }, CLOSED
 const PATH = '/documents/:id/lock'
 const READ = { document: 'id', needs: 'read' } as const
 const WRITE = { document: 'id', needs: 'write' } as const
-
-type TypedApp = Parameters<Routes>[0]
 
 /** `/documents/{id}/lock` (SPEC LOCK-1 to LOCK-3, DOC-7). */
 export function lockRoutes(parts: LockRouteParts): Routes {

@@ -9,7 +9,7 @@ import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from '../access
 import type { Revocations } from '../access/revocations.ts'
 import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from '../access/tokens.ts'
 
-interface Parts {
+interface TokenRouteParts {
   readonly issuer: TokenIssuer
   readonly revocations: Revocations
   readonly idempotency: Idempotency
@@ -37,7 +37,7 @@ const RevocationBody = Type.Union([
 
 /** `POST /tokens` and `POST /revocations` (SPEC AUTH-3). */
 export const authRoutes =
-  ({ issuer, revocations, idempotency, environment }: Parts): Routes =>
+  ({ issuer, revocations, idempotency, environment }: TokenRouteParts): Routes =>
   async (app) => {
     const tokens = {
       config: { access: { anywhere: 'admin' } },

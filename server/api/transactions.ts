@@ -7,7 +7,7 @@ import { toTimestamp } from '../foundation/environment.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
 import { gravest } from '../transactions/gravest.ts'
@@ -36,8 +36,6 @@ const BeginBody = Type.Object(
 const AddBody = Type.Object({ operations: OperationsSchema }, CLOSED)
 const PATH = '/transactions/:transaction'
 
-type TypedApp = Parameters<Routes>[0]
-
 /** Several documents written as one: at once, or staged first (SPEC TX-1 to TX-4). */
 export function transactionRoutes(parts: TransactionRouteParts): Routes {
   return async (app) => {
@@ -61,7 +59,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
       return idempotency.answer(request, reply, {
         documents: [],
         perform: async () => transactions.begin(principal.sub, operations),
-        answer: (begun: Staged) => ({
+        answer: (begun: StagedBody) => ({
           status: 201,
           headers: { location: `/transactions/${begun.id}` },
           body: outline(begun),
@@ -87,7 +85,7 @@ function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
     return parts.idempotency.answer(request, reply, {
       documents: [],
       perform: async () => parts.transactions.add(id, principal.sub, body.operations),
-      answer: (transaction: Staged) => ({ status: 200, body: outline(transaction) }),
+      answer: (transaction: StagedBody) => ({ status: 200, body: outline(transaction) }),
     })
   })
 }
@@ -131,7 +129,7 @@ function addRollBack(app: TypedApp, { transactions, idempotency }: TransactionRo
   })
 }
 
-type Staged = StagedTransaction<OperationBody>
+type StagedBody = StagedTransaction<OperationBody>
 
 /** A lock may be released: the transaction can be committed later as it is. All else needs another one. */
 function endOf(outcome: Outcome): 'succeeds' | 'is-refused' | 'fails' {
@@ -188,7 +186,7 @@ async function preview(
   })
 }
 
-const outline = ({ id, state, expiresAt, operations }: Staged) => ({
+const outline = ({ id, state, expiresAt, operations }: StagedBody) => ({
   id,
   status: state,
   expiresAt: toTimestamp(expiresAt),

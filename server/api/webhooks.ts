@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
-import type { Routes } from '../http/mount.ts'
+import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { MAX_PATTERNS } from '../notifications/request.ts'
 import type { StoredDelivery, Webhook, WebhookId } from '../model/webhook.ts'
@@ -25,8 +25,6 @@ const ListQuery = Type.Object(PAGE_QUERY, { additionalProperties: false })
 /** Positions in the lists: the last one shown. */
 const WebhookCursor = Type.Tuple([Type.String({ pattern: WEBHOOK_ID_PATTERN })])
 const DeliveryCursor = Type.Tuple([Type.Integer({ minimum: 1 })])
-
-type TypedApp = Parameters<Routes>[0]
 
 /** Webhooks as resources (SPEC NOTE-5). */
 export function webhookRoutes(webhooks: Webhooks, idempotency: Idempotency): Routes {

@@ -38,7 +38,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** What the access check found; null on public routes. Read `principal` and `documentId` instead. */
-    identity: Identity | null
+    identity: RequestIdentity | null
     /** Who acts. Asking for it on a public route is a bug. */
     readonly principal: Principal
     /** The document in the path. Asking for it where `access` names none is a bug. */
@@ -46,7 +46,7 @@ declare module 'fastify' {
   }
 }
 
-interface Identity {
+interface RequestIdentity {
   readonly principal: Principal
   readonly documentId: DocumentId | null
 }

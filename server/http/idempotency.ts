@@ -115,7 +115,7 @@ export class Idempotency {
   }
 }
 
-interface Identity {
+interface KeyedRequest {
   readonly principal: PrincipalId
   readonly key: string
   readonly fingerprint: string
@@ -123,7 +123,7 @@ interface Identity {
 
 /** Performs one request that has a key, and sees to it that its answer is stored. */
 async function performOnce<Outcome>(
-  identity: Identity,
+  identity: KeyedRequest,
   path: string,
   performance: Performance<Outcome>,
   { store, environment, publicUrl }: IdempotencyParts,

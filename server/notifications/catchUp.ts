@@ -46,13 +46,13 @@ export interface LiveEnd {
   join(subscription: Subscription, position: Sequence): void
 }
 
-type Outcome = 'joined' | 'closed' | 'resync'
+type CaughtUp = 'joined' | 'closed' | 'resync'
 
 /**
  * Resolves once the subscription is live or closed; `resync` where what it missed can no longer be told.
  * Delivers nothing before it has returned its promise.
  */
-export async function catchUp(subscription: Subscription, since: Cursor | 'foreign', feed: LiveEnd): Promise<Outcome> {
+export async function catchUp(subscription: Subscription, since: Cursor | 'foreign', feed: LiveEnd): Promise<CaughtUp> {
   const range = await feed.storage.eventRange()
   if (subscription.closed) return 'closed'
   if (since === 'foreign' || since.sequence < range.first - 1) return 'resync'
@@ -74,7 +74,7 @@ async function followStored(
   from: Sequence,
   fromStamp: number,
   feed: LiveEnd,
-): Promise<Outcome> {
+): Promise<CaughtUp> {
   let position = from
   let stamp = fromStamp
   for (;;) {

@@ -60,7 +60,7 @@ export interface SessionParts {
  * | `open`    | new rights, or 4401 | done, or error frame   | pong | 4401 → `ended`         | → `ended`     |
  * | `ended`   | ignored             | ignored                | –    | –                      | –             |
  */
-type State =
+type HubState =
   | { readonly phase: 'waiting'; readonly deadlineMs: number; readonly request: SubscriptionRequest | null }
   | { readonly phase: 'open'; readonly principal: Principal }
   | { readonly phase: 'ended' }
@@ -73,7 +73,7 @@ export class HubSession implements Sink {
   readonly #parts: SessionParts
   readonly #limits: SessionLimits
   readonly #environment: Environment
-  #state: State
+  #state: HubState
   /** The subscriptions' ids as the client knows them, and as JSON, which every event names. */
   readonly #ids = new Map<Subscription, { readonly id: string; readonly json: string }>()
   readonly #inbox: Inbox

@@ -32,7 +32,7 @@ export interface StagedTransaction<Operation> {
   readonly expiresAt: number
 }
 
-interface Entry<Operation> {
+interface StagedEntry<Operation> {
   readonly id: string
   readonly owner: PrincipalId
   operations: readonly Operation[]
@@ -49,7 +49,7 @@ interface Entry<Operation> {
 export class StagedTransactions<Operation extends JsonObject & { readonly document: string }> {
   readonly #environment: Environment
   readonly #idleMs: number
-  readonly #entries = new Map<string, Entry<Operation>>()
+  readonly #entries = new Map<string, StagedEntry<Operation>>()
 
   constructor(options: { readonly environment: Environment; readonly idleMs: number }) {
     this.#environment = options.environment
@@ -65,7 +65,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     if (alive.length >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
     const id = `txn_${ulid(this.#environment.now(), () => (this.#environment.randomBytes(1)[0] ?? 0) / 256)}`
     const timer = { cancel: () => undefined }
-    const entry: Entry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
+    const entry: StagedEntry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
     this.#extend(entry, operations)
     this.#entries.set(id, entry)
     this.#touch(entry)
@@ -124,13 +124,13 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
   }
 
   /** Someone else's is as one that is not there. */
-  #find(id: string, owner: PrincipalId): Entry<Operation> {
+  #find(id: string, owner: PrincipalId): StagedEntry<Operation> {
     const entry = this.#entries.get(id)
     if (entry?.owner === owner) return entry
     throw new ParleyError('not-found', 'There is no such transaction of yours; idle ones expire.')
   }
 
-  #extend(entry: Entry<Operation>, added: readonly Operation[]): void {
+  #extend(entry: StagedEntry<Operation>, added: readonly Operation[]): void {
     const operations = [...entry.operations, ...added]
     if (operations.length > MAX_OPERATIONS) {
       throw new ParleyError('invalid-request', `A transaction has at most ${MAX_OPERATIONS} operations.`)
@@ -149,7 +149,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     Object.assign(entry, { operations, bytes: entry.bytes + bytes })
   }
 
-  #go(entry: Entry<Operation>, event: TransactionEvent): StagedTransaction<Operation> {
+  #go(entry: StagedEntry<Operation>, event: TransactionEvent): StagedTransaction<Operation> {
     const wasAlive = isAlive(entry)
     entry.state = assertAllowed(entry, event)
     this.#touch(entry)
@@ -157,7 +157,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     return show(entry)
   }
 
-  #rememberClosed(entry: Entry<Operation>): void {
+  #rememberClosed(entry: StagedEntry<Operation>): void {
     Object.assign(entry, { operations: [], bytes: 0 })
     // The map holds closed ones in the order in which they closed.
     this.#entries.delete(entry.id)
@@ -167,18 +167,18 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     if (oldest !== undefined && closed.length > MAX_CLOSED) this.#forget(oldest)
   }
 
-  #forget(entry: Entry<Operation>): void {
+  #forget(entry: StagedEntry<Operation>): void {
     entry.timer.cancel()
     this.#entries.delete(entry.id)
   }
 
-  #touch(entry: Entry<Operation>): void {
+  #touch(entry: StagedEntry<Operation>): void {
     entry.timer.cancel()
     entry.expiresAt = this.#environment.now() + this.#idleMs
     entry.timer = this.#environment.after(this.#idleMs, () => this.#idle(entry))
   }
 
-  #idle(entry: Entry<Operation>): void {
+  #idle(entry: StagedEntry<Operation>): void {
     const action = decide(entry.state, 'idles')
     if (action.do === 'forget') this.#forget(entry)
     else this.#touch(entry)
@@ -187,7 +187,12 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
 
 const isAlive = ({ state }: { readonly state: TransactionState }): boolean => state === 'open' || state === 'committing'
 
-const show = <Operation>({ id, state, operations, expiresAt }: Entry<Operation>): StagedTransaction<Operation> => ({
+const show = <Operation>({
+  id,
+  state,
+  operations,
+  expiresAt,
+}: StagedEntry<Operation>): StagedTransaction<Operation> => ({
   id,
   state,
   operations,

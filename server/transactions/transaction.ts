@@ -32,10 +32,10 @@ const REFUSE: TransactionAction = { do: 'refuse' }
 const FORGET: TransactionAction = { do: 'forget' }
 const NEVER: TransactionAction = { do: 'never' }
 
-type Row = Readonly<Record<TransactionEvent, TransactionAction>>
+type TransactionRow = Readonly<Record<TransactionEvent, TransactionAction>>
 
 /** A closed one is remembered for as long as an idle one, so that whoever repeats a request learns how it ended. */
-const closed = (state: TransactionState): Row => ({
+const closed = (state: TransactionState): TransactionRow => ({
   adds: REFUSE,
   shows: to(state),
   commits: REFUSE,
@@ -46,7 +46,7 @@ const closed = (state: TransactionState): Row => ({
   idles: FORGET,
 })
 
-const TABLE: Readonly<Record<TransactionState, Row>> = {
+const TABLE: Readonly<Record<TransactionState, TransactionRow>> = {
   open: {
     adds: to('open'),
     shows: to('open'),

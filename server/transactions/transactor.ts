@@ -56,7 +56,7 @@ export class Transactor {
   }
 
   /** Ends one round of a transaction in the turns of all its documents. */
-  async #conclude(round: Round, keep: Keep<Outcome> | null): Promise<Outcome | 'again'> {
+  async #conclude(round: TransactionRound, keep: Keep<Outcome> | null): Promise<Outcome | 'again'> {
     const planned = await this.#plan(round)
     if (planned === 'again') return 'again'
     const outcome = outcomeOf(planned.map(verdictOf))
@@ -79,7 +79,7 @@ export class Transactor {
   async #rounds<T>(
     operations: readonly Operation[],
     author: PrincipalId,
-    perform: (round: Round) => Promise<T | 'again'>,
+    perform: (round: TransactionRound) => Promise<T | 'again'>,
   ): Promise<T> {
     const { replicas, environment } = this.#parts
     for (let count = 0; count < MAX_ROUNDS; count++) {
@@ -102,7 +102,7 @@ export class Transactor {
     return first === undefined ? task() : this.#turns.take(first, () => this.#inTurns(rest, task))
   }
 
-  async #plan({ steps, author, at }: Round): Promise<readonly Planned[] | 'again'> {
+  async #plan({ steps, author, at }: TransactionRound): Promise<readonly Planned[] | 'again'> {
     const planned: Planned[] = []
     for (const { operation, lease } of steps) {
       const one =
@@ -161,7 +161,7 @@ export class Transactor {
 }
 
 /** What one round works on: each operation with the document that it found. */
-interface Round {
+interface TransactionRound {
   readonly steps: readonly { readonly operation: Operation; readonly lease: Lease | Absent }[]
   readonly author: PrincipalId
   readonly at: number

@@ -255,6 +255,7 @@ function addDelete(app: TypedApp, { lifecycle, purger, idempotency }: DocumentRo
         else await lifecycle.remove(change, keep && (() => keep()))
       },
       answer: () => ({ status: 204 }),
+      ended: () => (isPurge ? purger.ended(change.document) : Promise.resolve()),
     })
   })
 }

@@ -112,7 +112,8 @@ export class Committer {
 
 /** Field by field, for it is made with every write. */
 function actOf(staged: readonly Staged[], parts: ActParts): Act {
-  const { at, conflicts, contents, events, locks = [], settles = [], answer } = parts
-  const act = { at, appends: staged.map((one) => one.append), conflicts, contents, events, locks, settles }
+  const { at, conflicts, contents, events, locks = [], settles = [], purges = [], answer } = parts
+  const appends = staged.map((one) => one.append)
+  const act = { at, appends, conflicts, contents, events, locks, settles, purges }
   return answer === undefined ? act : { ...act, answer }
 }

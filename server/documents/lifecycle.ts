@@ -12,7 +12,7 @@ import type { NewEvent } from '../model/event.ts'
 import type { LockWrite, Storage } from '../storage/storage.ts'
 import { baseOf, type Intent } from './base.ts'
 import type { Committer } from './commit.ts'
-import type { Head, Settings } from '../model/document.ts'
+import { purgedHead, type Head, type Settings } from '../model/document.ts'
 import { formatEtag } from './etag.ts'
 import { assertPassesLock, passOf, type LineLength } from './lockGuard.ts'
 import { openInvalidMerge, validAgain } from './openConflicts.ts'
@@ -88,7 +88,29 @@ export class LifecyclePlanner {
   }
 
   /** A deletion, with which the document's open conflicts expire (SPEC DOC-6, CONF-4). The outcome is the last head. */
-  async removal({ author, intent, lockToken }: Change, replica: Replica, at: number): Promise<Plan<Head>> {
+  async removal(change: Change, replica: Replica, at: number): Promise<Plan<Head>> {
+    const { author } = change
+    const head = replica.appliedHead
+    await this.#assertRemovable(change, replica)
+    const state = { status: 'expired', closedAt: at, closedBy: author, comment: null } as const
+    const expired = (await this.#openConflicts(head.id)).map((record) => closed(record, state))
+    const deletion = await this.#deletion(change, replica, at)
+    return {
+      ...deletion,
+      conflicts: expired.map((record) => ({ op: 'update', record })),
+      events: [...expired.map((record) => conflictExpired(record)), ...deletion.events],
+    }
+  }
+
+  /** A deletion after which nothing is left but that it was: of its conflicts nothing is told any more (SPEC HIST-5). */
+  async purge(change: Change, replica: Replica, at: number): Promise<Plan<void>> {
+    await this.#assertRemovable(change, replica)
+    const { outcome: deleted, ...deletion } = await this.#deletion(change, replica, at)
+    return { ...deletion, outcome: undefined, purge: purgedHead(deleted, change.author) }
+  }
+
+  /** Throws `version-conflict` where the base of a deletion is not the current version, or its content is not. */
+  async #assertRemovable({ intent }: Change, replica: Replica): Promise<void> {
     const head = replica.appliedHead
     const base = baseOf(intent, head, this.#storage.epoch)
     const current = replica.content()
@@ -99,21 +121,23 @@ export class LifecyclePlanner {
         throw staleChange(head, this.#storage.epoch, 'The document')
       }
     }
-    const state = { status: 'expired', closedAt: at, closedBy: author, comment: null } as const
-    const expired = (await this.#openConflicts(head.id)).map((record) => closed(record, state))
-    const unlocking = await this.#unlocking(head.id, author)
+  }
+
+  async #deletion({ author, lockToken }: Change, replica: Replica, at: number): Promise<Plan<Head>> {
+    const { id, version } = replica.appliedHead
+    const unlocking = await this.#unlocking(id, author)
     const pass = passOf(lockToken)
     const outcome: Head = { ...replica.headAfter({ author, at }), deletedAt: at }
     return {
       replica,
-      version: head.version,
+      version,
       outcome,
       stage: () => replica.stageDelete({ author, at, origin: 'delete', pass }),
       pass,
       ...unlocking.write,
-      conflicts: expired.map((record) => ({ op: 'update', record })),
+      conflicts: [],
       contents: new Map(),
-      events: [...expired.map((record) => conflictExpired(record)), ...unlocking.events, documentDeleted(outcome)],
+      events: [...unlocking.events, documentDeleted(outcome)],
     }
   }
 
@@ -177,11 +201,16 @@ export class DocumentLifecycle {
     return this.#perform(change, keep, (replica, at) => this.#planner.removal(change, replica, at))
   }
 
-  async #perform(
+  /** Deletes the document, and begins to erase it. */
+  purge(change: Change, keep: Keep<void> | null = null): Promise<void> {
+    return this.#perform(change, keep, (replica, at) => this.#planner.purge(change, replica, at))
+  }
+
+  async #perform<Outcome>(
     change: Change,
-    keep: Keep<Head> | null,
-    plan: (replica: Replica, at: number) => Plan<Head> | Promise<Plan<Head>>,
-  ): Promise<Head> {
+    keep: Keep<Outcome> | null,
+    plan: (replica: Replica, at: number) => Promise<Plan<Outcome>>,
+  ): Promise<Outcome> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const lease = await this.#parts.replicas.lease(change.document)
       if ('absent' in lease) throw missing(change.document, lease)

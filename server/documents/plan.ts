@@ -8,6 +8,7 @@ import type { NewEvent } from '../model/event.ts'
 import type { ConflictWrite, LockWrite } from '../storage/storage.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
 import { passesLock } from './lockGuard.ts'
+import type { Head } from '../model/document.ts'
 import type { Replica } from './replica.ts'
 
 /** What shall become of one document: worked out, and not done yet. */
@@ -26,6 +27,8 @@ export interface Plan<Outcome> {
   readonly conflicts: readonly ConflictWrite[]
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
+  /** What is left of the document, where the act purges it. */
+  readonly purge?: Head
 }
 
 /**
@@ -70,7 +73,7 @@ function partsOf(plans: readonly Plan<unknown>[], at: number, answer: StoredAnsw
   const [only] = plans
   const parts =
     plans.length === 1 && only
-      ? { at, conflicts: only.conflicts, contents: only.contents, events: only.events, locks: locksOf(only) }
+      ? partsOfOne(only, at)
       : {
           at,
           conflicts: plans.flatMap((plan) => plan.conflicts),
@@ -80,6 +83,16 @@ function partsOf(plans: readonly Plan<unknown>[], at: number, answer: StoredAnsw
         }
   return answer === null ? parts : { ...parts, answer }
 }
+
+const partsOfOne = ({ conflicts, contents, events, lock, purge }: Plan<unknown>, at: number): ActParts => ({
+  at,
+  conflicts,
+  contents,
+  events,
+  locks: lock === undefined ? NO_LOCKS : [lock],
+  purges: purge === undefined ? NO_PURGES : [purge],
+})
+const NO_PURGES: readonly Head[] = []
 
 const locksOf = ({ lock }: Plan<unknown>): readonly LockWrite[] => (lock === undefined ? NO_LOCKS : [lock])
 const NO_LOCKS: readonly LockWrite[] = []

@@ -1,6 +1,5 @@
-import type { Head } from '../model/document.ts'
+import { isPurged, type Head } from '../model/document.ts'
 import { nearestTo } from '../documents/past.ts'
-import { isPurged } from '../documents/purge.ts'
 import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Storage, VersionFacts } from '../storage/storage.ts'

@@ -39,6 +39,8 @@ export interface Performance<Outcome> {
   readonly perform: (keep: Keep<Outcome> | null) => Promise<Outcome>
   /** A problem is answered like one that `perform` throws. The same outcome gives the same answer. */
   readonly answer: (outcome: Outcome) => Reply | ParleyError | Promise<Reply | ParleyError>
+  /** Resolves when what a stored answer tells has come about, where that goes on after the answer was stored. */
+  readonly ended?: () => Promise<void>
 }
 
 export interface IdempotencyParts {
@@ -104,6 +106,7 @@ export class Idempotency {
         if (known.fingerprint !== fingerprint) throw reused()
         // It may speak of documents that the request does not name.
         for (const document of known.documents) requirePermission(request.principal, 'read', document)
+        await performance.ended?.()
         return { answer: known, isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')

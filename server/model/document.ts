@@ -62,6 +62,25 @@ export const headAfter = (head: Head, { author, at }: { readonly author: Princip
   deletedAt: head.deletedAt,
 })
 
+/** Whether nothing is left of a document but its id and its last version. */
+export const isPurged = (head: Head): boolean => head.firstVersion > head.version
+
+/** The head of a purged document: no version of it is left, and nobody's name but who purged it. */
+export function purgedHead(head: Head, by: PrincipalId): Head {
+  const at = head.deletedAt ?? head.updatedAt
+  return {
+    ...head,
+    root: DEFAULT_ROOT,
+    conflictPolicy: 'manual',
+    schema: null,
+    firstVersion: nextVersion(head.version),
+    createdAt: at,
+    createdBy: by,
+    updatedAt: at,
+    updatedBy: by,
+  }
+}
+
 /** A document at one version: what a GET shows. */
 export interface DocumentState {
   readonly head: Head

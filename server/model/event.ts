@@ -16,6 +16,8 @@ export const STORED_EVENT_TYPES = [
 ] as const
 export type StoredEventType = (typeof STORED_EVENT_TYPES)[number]
 
+/** The one event that outlives a purge of its document (SPEC HIST-5). */
+export const DELETED: StoredEventType = 'parley.document.deleted'
 /** Made at delivery, never stored; sent only to those who ask for it. */
 export const CHANGED = 'parley.document.changed'
 export const EVENT_TYPES = [...STORED_EVENT_TYPES, CHANGED] as const

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import { OpenBound } from '../conflicts/openBound.ts'
 import { ValidityWatch } from '../conflicts/validityWatch.ts'
 import type { Environment } from '../foundation/environment.ts'
+import { Jobs } from '../foundation/jobs.ts'
 import { LogCompactor } from '../history/compactor.ts'
 import { LockKeeper } from '../locks/keeper.ts'
 import { startPruning } from '../notifications/pruning.ts'
@@ -46,17 +47,16 @@ export function upkeepModule({ config, storage, environment, core, http }: Upkee
     intervalMs: config.compactionIntervalSeconds * 1_000,
     onUnexpected: http.report('a log was not compacted'),
   })
+  const jobs = new Jobs(environment, (job, error) => http.report(`the job ${job} failed and is tried again`)(error))
   const prunings = startPrunings(config, environment, storage)
   return {
     name: 'upkeep',
-    start: async () => {
-      void core.purger.resume().catch(http.report('a purge was not finished'))
-    },
+    start: async () => core.purger.start(jobs),
     stop: {
       deadlineMs: 1_000,
       run: async () => {
         for (const pruning of prunings) pruning.stop()
-        await compactor.stop()
+        await Promise.all([compactor.stop(), jobs.stop()])
       },
     },
   }

@@ -38,6 +38,8 @@ export interface LiveEnd {
   last(): Sequence
   /** Whether `sequence` is known to have been given to an event. */
   isKnown(sequence: Sequence): boolean
+  /** How many documents were purged so far: what was read before may hold what nobody may be shown any more. */
+  readonly purges: number
   /** Looks for events of other nodes that this one has not heard of. */
   refresh(): void
   storedEvent(event: StoredEvent): FeedEvent
@@ -88,16 +90,35 @@ async function followStored(
       feed.join(subscription, position)
       return 'joined'
     }
+    const { purges } = feed
     const page = await readPage(position, feed)
     if (subscription.closed) return 'closed'
     if (page === 'pruned') return 'resync'
     const due = page.filter((event) => event.sequence <= upTo)
-    for (const event of due) {
-      if (!(await deliverStored(subscription, event, feed))) return 'closed'
-    }
     const isLastPage = due.length < EVENTS_A_PAGE
-    position = isLastPage ? upTo : (due.at(-1)?.sequence ?? upTo)
+    const end = isLastPage ? upTo : (due.at(-1)?.sequence ?? upTo)
+    const reached = await deliverPage(subscription, due, feed, purges)
+    if (reached === 'closed') return 'closed'
+    position = reached === 'all' ? end : (reached ?? position)
   }
+}
+
+/** Delivers a page. Where a document is purged meanwhile, answers the last event before; null for none. */
+async function deliverPage(
+  subscription: Subscription,
+  page: readonly StoredEvent[],
+  feed: LiveEnd,
+  purges: number,
+): Promise<'all' | 'closed' | Sequence | null> {
+  let last: Sequence | null = null
+  for (const event of page) {
+    const room = subscription.sink.room()
+    if (room !== null) await room
+    if (feed.purges !== purges) return last
+    if (!(await deliverStored(subscription, event, feed))) return 'closed'
+    last = event.sequence
+  }
+  return 'all'
 }
 
 /** The next events, or that some of them are kept no longer. */
@@ -125,7 +146,7 @@ async function deliverChanges(
   const { process } = feed.changes.told
   for (const change of feed.changes.after(stamp)) {
     const { head } = change
-    if (!subscription.asksFor(CHANGED, head.id)) continue
+    if (!subscription.asksFor(CHANGED, head.id) || !feed.changes.isLast(change)) continue
     const told = { stamp: change.stamp, process }
     if (!(await hand(subscription, head.id, () => feed.changedEvent(head, position, told)))) return false
   }

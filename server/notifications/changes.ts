@@ -105,6 +105,11 @@ export class Changes {
     return [...this.#told.values()].filter((change) => change.stamp > stamp)
   }
 
+  /** Whether a change is still the last that was told of its document, which lives. */
+  isLast({ stamp, head }: Change): boolean {
+    return this.#told.get(head.id)?.stamp === stamp
+  }
+
   #ownStamp(told: Told): number | null {
     return told.process === this.#process ? told.stamp : null
   }

@@ -6,14 +6,14 @@
  * Events go out in the order of their sequences, off the path of the commit: a writer neither waits for its
  * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
  */
-import type { Head } from '../model/document.ts'
+import { isPurged, type Head } from '../model/document.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
 import type { Committed } from '../storage/storage.ts'
 import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
 import { Changes } from './changes.ts'
 import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
-import { CHANGED, type EventType, type StoredEvent } from '../model/event.ts'
+import { CHANGED, DELETED, type EventType, type StoredEvent } from '../model/event.ts'
 import { SubscriberIndex } from './subscriberIndex.ts'
 import { Subscription, type FeedEvent, type Interest, type Place, type Sink } from './subscription.ts'
 
@@ -49,7 +49,7 @@ export class Feed {
   readonly #changes: Changes
   readonly #liveEnd: LiveEnd
   readonly #stopListening: () => void
-  readonly #queue: StoredEvent[] = []
+  #queue: StoredEvent[] = []
   /** Changes told. */
   #changesTold = 0
   /** The newest event that was queued. */
@@ -70,6 +70,7 @@ export class Feed {
   /** The telling under way; null while there is nothing to tell. */
   #telling: Generator<void> | null = null
   #closed = false
+  #purges = 0
 
   /** Opens the feed at its present end. Throws `storage-unavailable`. */
   static async open(parts: FeedParts): Promise<Feed> {
@@ -174,9 +175,13 @@ export class Feed {
   }
 
   #makeLiveEnd(): LiveEnd {
+    const purges = (): number => this.#purges
     return {
       storage: this.#storage,
       changes: this.#changes,
+      get purges() {
+        return purges()
+      },
       last: () => this.#last,
       isKnown: (sequence) => sequence <= this.#newest,
       refresh: () => this.#refresh(),
@@ -190,6 +195,7 @@ export class Feed {
   }
 
   #take(committed: Committed): void {
+    for (const head of committed.heads) if (isPurged(head)) this.#forget(head.id)
     for (const event of committed.events) {
       if (event.sequence > this.#heard) this.#heard = event.sequence
       const isNext = event.sequence === this.#newest + 1
@@ -197,6 +203,13 @@ export class Feed {
       else if (event.sequence > this.#newest) this.#refresh()
     }
     for (const head of committed.heads) this.#changes.observe(head)
+  }
+
+  /** Of a purged document nothing is told any more but that it was deleted (SPEC HIST-5). */
+  #forget(document: DocumentId): void {
+    this.#purges += 1
+    const isTold = ({ type, document: of }: StoredEvent): boolean => of !== document || type === DELETED
+    this.#queue = this.#queue.filter(isTold)
   }
 
   #enqueue(event: StoredEvent): void {

@@ -13,6 +13,7 @@ import type { Feed } from './feed.ts'
 import { Progress } from './progress.ts'
 import { parseRequest, parseSince } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
+import { DELETED } from '../model/event.ts'
 import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../model/webhook.ts'
 import { afterAttempt, isGone, postOf } from './webhookAttempt.ts'
 import { principalOf } from './webhookOwner.ts'
@@ -45,6 +46,18 @@ export interface LineParts {
 interface Incoming {
   readonly delivery: Delivery
   readonly cursor: string
+  /** Its document was purged meanwhile. */
+  isPurged: boolean
+}
+
+/** What is to be posted of one document, the first next. */
+interface Lane {
+  readonly document: string
+  waiting: StoredDelivery[]
+  /** Until the first is due. */
+  timer: Timer | null
+  /** The first, while it is being posted. */
+  posting: StoredDelivery | null
 }
 
 export class WebhookLine implements Sink {
@@ -57,15 +70,16 @@ export class WebhookLine implements Sink {
   #cursor: string
   #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
   #incoming: Incoming[] = []
-  /** How many of them are on their way to storage. */
-  #queuing = 0
-  /** What is to be posted, by document; `''` for what is of none. */
-  readonly #lanes = new Map<string, StoredDelivery[]>()
+  /** Those on their way to storage. */
+  #queuing: readonly Incoming[] = []
+  /** By document; `''` for what is of none. */
+  readonly #lanes = new Map<string, Lane>()
+  /** In all of them. */
   #waiting = 0
   /** What storage held at the start. */
   readonly #pending: StoredDelivery[]
   /** Lanes whose first delivery is due, and that no post is under way for. */
-  readonly #due: string[] = []
+  readonly #due: Lane[] = []
   #posts = 0
   readonly #roomWaiters: (() => void)[] = []
 
@@ -98,6 +112,22 @@ export class WebhookLine implements Sink {
   /** Ends it for good where its owner's rights have ended. */
   revalidate(): void {
     if (!this.#stopped && this.#parts.isRevoked(this.#owner)) this.#disable('revoked')
+  }
+
+  /** Tells nothing more of a document that was purged but that it was deleted (SPEC HIST-5). */
+  forget(document: DocumentId): void {
+    const isTold = (delivery: Delivery): boolean => delivery.document !== document || delivery.type === DELETED
+    this.#incoming = this.#incoming.filter(({ delivery }) => isTold(delivery))
+    for (const one of this.#queuing) one.isPurged ||= !isTold(one.delivery)
+    const lane = this.#lanes.get(document)
+    if (!lane) return
+    const [first] = lane.waiting
+    this.#waiting -= lane.waiting.length
+    lane.waiting = lane.waiting.filter(isTold)
+    this.#waiting += lane.waiting.length
+    // What is being posted cannot be taken back; no retry follows it.
+    if (lane.posting === null && first !== lane.waiting[0]) this.#schedule(lane)
+    this.#goOn()
   }
 
   // What the feed calls
@@ -158,9 +188,9 @@ export class WebhookLine implements Sink {
       state: { status: 'pending', nextAttemptAt: now },
     }
     this.#cursor = cursor
-    this.#incoming.push({ delivery, cursor })
+    this.#incoming.push({ delivery, cursor, isPurged: false })
     if (this.#load >= MAX_WAITING) this.#pause()
-    if (this.#queuing === 0) void this.#queue()
+    if (this.#queuing.length === 0) void this.#queue()
   }
 
   /** What comes from now on waits in the feed. */
@@ -173,13 +203,15 @@ export class WebhookLine implements Sink {
     while (this.#incoming.length > 0 && !this.#stopped) {
       const batch = this.#incoming
       this.#incoming = []
-      this.#queuing = batch.length
+      this.#queuing = batch
       const cursor = batch.at(-1)?.cursor ?? this.#cursor
-      const deliveries = batch.map(({ delivery }) => delivery)
-      const stored = await this.#persist(() =>
-        this.#parts.storage.queueDeliveries(this.#webhook.id, cursor, deliveries),
-      )
-      this.#queuing = 0
+      const stored = await this.#persist(async () => {
+        const told = batch.filter(({ isPurged }) => !isPurged)
+        const deliveries = told.map(({ delivery }) => delivery)
+        const queued = await this.#parts.storage.queueDeliveries(this.#webhook.id, cursor, deliveries)
+        return queued.filter((_, index) => told[index]?.isPurged === false)
+      })
+      this.#queuing = []
       for (const delivery of stored ?? []) this.#enqueue(delivery)
     }
     this.#goOn()
@@ -209,7 +241,7 @@ export class WebhookLine implements Sink {
   #moveOn(): void {
     if (this.#reading === null || this.#reading.subscription.joinedAfter === null) return
     const { progress } = this.#reading
-    if (this.#incoming.length + this.#queuing > 0 || !progress.moveTo(this.#parts.feed.settled())) return
+    if (this.#incoming.length + this.#queuing.length > 0 || !progress.moveTo(this.#parts.feed.settled())) return
     this.#cursor = progress.cursor
     // Not tried again: by then another write may have moved the cursor further.
     this.#parts.storage
@@ -221,32 +253,53 @@ export class WebhookLine implements Sink {
 
   #enqueue(delivery: StoredDelivery): void {
     this.#waiting++
-    const lane = delivery.document ?? ''
-    const waiting = this.#lanes.get(lane)
-    if (waiting) {
-      waiting.push(delivery)
+    const document = delivery.document ?? ''
+    const known = this.#lanes.get(document)
+    if (known) {
+      known.waiting.push(delivery)
       return
     }
-    this.#lanes.set(lane, [delivery])
-    this.#schedule(lane, delivery)
+    const lane: Lane = { document, waiting: [delivery], timer: null, posting: null }
+    this.#lanes.set(document, lane)
+    this.#schedule(lane)
   }
 
-  #schedule(lane: string, { state }: StoredDelivery): void {
+  /** Posts the first of a lane when it is due; a lane that holds nothing more goes. */
+  #schedule(lane: Lane): void {
+    this.#cancel(lane)
+    const [first] = lane.waiting
+    if (first === undefined) {
+      this.#lanes.delete(lane.document)
+      return
+    }
+    const { state } = first
     invariant(state.status === 'pending', 'only what is pending is posted')
     const { environment } = this.#parts
-    const makeDue = (): void => {
-      this.#due.push(lane)
-      this.#pump()
-    }
     if (state.nextAttemptAt <= environment.now()) {
-      makeDue()
+      this.#makeDue(lane)
       return
     }
     const timer = runAt(environment, state.nextAttemptAt, () => {
       this.#timers.delete(timer)
-      makeDue()
+      lane.timer = null
+      this.#makeDue(lane)
     })
+    lane.timer = timer
     this.#timers.add(timer)
+  }
+
+  #cancel(lane: Lane): void {
+    const at = this.#due.indexOf(lane)
+    if (at !== -1) this.#due.splice(at, 1)
+    if (lane.timer === null) return
+    lane.timer.cancel()
+    this.#timers.delete(lane.timer)
+    lane.timer = null
+  }
+
+  #makeDue(lane: Lane): void {
+    this.#due.push(lane)
+    this.#pump()
   }
 
   #pump(): void {
@@ -259,37 +312,36 @@ export class WebhookLine implements Sink {
   }
 
   /** Makes one attempt for the first delivery of a lane. */
-  async #post(lane: string): Promise<void> {
-    const delivery = this.#lanes.get(lane)?.[0]
+  async #post(lane: Lane): Promise<void> {
+    const [delivery] = lane.waiting
     invariant(delivery !== undefined, 'a lane that is due holds something')
     const { environment, send, storage } = this.#parts
     this.revalidate()
     if (this.#stopped) return
+    lane.posting = delivery
     const outcome = await send(postOf(this.#webhook, delivery, environment.now()), this.#stopping.signal)
     if (this.#stopped) return
     const random = (environment.randomBytes(1)[0] ?? 0) / 256
     const tried = afterAttempt(delivery, outcome, environment.now(), random)
     await this.#persist(() => storage.updateDelivery(this.#webhook.id, tried, KEPT_DELIVERIES))
     if (this.#stopped) return
+    lane.posting = null
     this.#posts--
     if (isGone(outcome)) this.#disable('gone')
-    else this.#settle(lane, tried)
+    else this.#settle(lane, delivery, tried)
     this.#pump()
   }
 
-  #settle(lane: string, tried: StoredDelivery): void {
-    const waiting = this.#lanes.get(lane)
-    invariant(waiting !== undefined, 'the lane still holds what was tried')
-    if (tried.state.status === 'pending') {
-      waiting[0] = tried
-      this.#schedule(lane, tried)
-      return
+  /** What was purged while it was posted is in its lane no more. */
+  #settle(lane: Lane, delivery: StoredDelivery, tried: StoredDelivery): void {
+    if (lane.waiting[0] === delivery) {
+      if (tried.state.status === 'pending') lane.waiting[0] = tried
+      else {
+        lane.waiting.shift()
+        this.#waiting--
+      }
     }
-    waiting.shift()
-    this.#waiting--
-    const [next] = waiting
-    if (next === undefined) this.#lanes.delete(lane)
-    else this.#schedule(lane, next)
+    this.#schedule(lane)
     this.#goOn()
   }
 
@@ -301,7 +353,7 @@ export class WebhookLine implements Sink {
   // How much waits
 
   get #load(): number {
-    return this.#waiting + this.#queuing + this.#incoming.length
+    return this.#waiting + this.#queuing.length + this.#incoming.length
   }
 
   #hasRoom(): boolean {

@@ -1,6 +1,7 @@
 /** Registered webhooks (SPEC NOTE-5): who has which, and what is on its way to each. */
 import { ulid } from 'ulid'
 import { can, canEverywhere, type Principal } from '../access/access.ts'
+import { isPurged } from '../model/document.ts'
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
@@ -32,6 +33,7 @@ type WebhookStorage = Pick<
   | 'updateDelivery'
   | 'pendingDeliveries'
   | 'deliveries'
+  | 'onCommitted'
 >
 
 export interface WebhooksParts {
@@ -59,6 +61,7 @@ export class Webhooks {
   readonly #parts: WebhooksParts
   readonly #known = new Map<WebhookId, KnownWebhook>()
   readonly #lines = new Map<WebhookId, WebhookLine>()
+  #stopListening: () => void = () => undefined
   #phase: 'starting' | 'running' | 'stopped' = 'starting'
 
   constructor(parts: WebhooksParts) {
@@ -74,12 +77,16 @@ export class Webhooks {
       }
     }
     this.#phase = 'running'
+    this.#stopListening = this.#parts.storage.onCommitted(({ heads }) => {
+      for (const head of heads) if (isPurged(head)) for (const line of this.#lines.values()) line.forget(head.id)
+    })
     this.revalidate()
   }
 
   /** Ends every delivery that is under way; what is pending stays in storage. */
   stop(): void {
     this.#phase = 'stopped'
+    this.#stopListening()
     for (const line of this.#lines.values()) line.stop()
     this.#lines.clear()
   }

@@ -32,8 +32,9 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
 /** A page of the WAL: what is larger counts for as many operations as fill its pages. */
 const OPERATION_BYTES = 4 * 1024
 
-/** Nobody waits for these, and each is some milliseconds of work: they are done where that holds nobody up. */
-const isBackground = ({ op }: SqliteOperation): boolean => op === 'rewrite' || op === 'erase-purged'
+/** Each is some milliseconds of work or more, and can wait: they are done where that holds nobody up. */
+const BACKGROUND: ReadonlySet<SqliteOperation['op']> = new Set(['rewrite', 'erase-purged', 'empty-wal'])
+const isBackground = ({ op }: SqliteOperation): boolean => BACKGROUND.has(op)
 
 /** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
 export interface InlineWriter {

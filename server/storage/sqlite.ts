@@ -24,14 +24,14 @@ import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook, 
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { acquireInstanceLock, type InstanceLock } from './instanceLock.ts'
 import { encodeSnapshot } from './rows/content.ts'
-import { encodeHead } from './rows/head.ts'
 import { encodePack } from './rows/pack.ts'
 import { encodeWaiting } from './rows/waiting.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
-import { toStorageError } from './sqliteErrors.ts'
+import { toStorageError, unavailable } from './sqliteErrors.ts'
 import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { shortenLocks } from './sqliteLocks.ts'
+import { PURGE } from './sqlitePurge.ts'
 import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './sqliteOperation.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { FRESH_LIMITS, SqliteWriter, type FreshLimits } from './sqliteWriter.ts'
@@ -193,7 +193,8 @@ class SqliteStorage implements Storage {
           at: act.at,
           sequence: toSequence(result.value + index),
         }))
-        this.#tell({ heads: act.appends.map((append) => append.head), events })
+        const heads = act.appends.map((append) => append.head)
+        this.#tell({ heads: act.purges === undefined ? heads : [...heads, ...act.purges], events })
         const { lockExpiresAt } = result
         return { status: 'committed', events, ...(lockExpiresAt === undefined ? {} : { lockExpiresAt }) }
       }
@@ -301,13 +302,13 @@ class SqliteStorage implements Storage {
     return this.#read((reader) => reader.history.logStart(document))
   }
 
-  async purge(head: Head, clients: ReadonlyMap<number, number>, answer?: StoredAnswer): Promise<boolean> {
-    const operation = { op: 'purge', head: encodeHead(head), clients: [...clients], ...withAnswer(answer) } as const
-    return (await this.#write(operation)) === 1
-  }
-
   async erasePurged(document: DocumentId): Promise<boolean> {
-    return (await this.#write({ op: 'erase-purged', document })) === 1
+    const state = await this.#write({ op: 'erase-purged', document })
+    if (state !== PURGE.rowsGone) return state === PURGE.rowsLeft
+    const isEmpty = (await this.#write({ op: 'empty-wal' })) === 1
+    if (!isEmpty) throw unavailable('somebody reads an older state of it')
+    await this.#write({ op: 'end-purge', document })
+    return false
   }
 
   async unfinishedPurges(): Promise<readonly DocumentId[]> {

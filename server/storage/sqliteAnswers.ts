@@ -13,9 +13,10 @@ export class SqliteAnswerWriter {
     this.#sql = prepareWrites(connection)
   }
 
-  /** Whether it was kept: not where its key has an answer that has not expired. */
+  /** False where its key has an answer that has not expired. What speaks of a document that was purged is not kept. */
   insert(row: NewAnswerRow): boolean {
     this.#sql.deleteExpired.run(row.principal, row.key, row.at)
+    if (row.documents.some((document) => this.#sql.isPurged.get(document) !== undefined)) return true
     const { changes, lastInsertRowid } = this.#sql.insert.run(packAnswer(row))
     if (changes === 0) return false
     for (const document of row.documents) this.#sql.insertDocument.run(document, Number(lastInsertRowid))
@@ -35,9 +36,7 @@ export class SqliteAnswerReader {
     this.#select = connection.prepare(
       `SELECT principal, key, at, expires_at, checksum, record, body FROM answers WHERE principal = ? AND key = ?
          AND NOT EXISTS (
-           SELECT 1 FROM answer_documents
-           JOIN documents ON documents.id = answer_documents.document
-           JOIN purges ON purges.document = documents.key
+           SELECT 1 FROM answer_documents JOIN purges ON purges.id = answer_documents.document
            WHERE answer_documents.answer = answers.id AND answers.id <= purges.answer)`,
     )
   }
@@ -52,6 +51,9 @@ function prepareWrites(connection: Database.Database) {
   return {
     deleteExpired: connection.prepare<[principal: string, key: string, now: number]>(
       'DELETE FROM answers WHERE principal = ? AND key = ? AND expires_at <= ?',
+    ),
+    isPurged: connection.prepare<[document: string]>(
+      'SELECT 1 FROM documents WHERE id = ? AND first_version > version',
     ),
     insert: connection.prepare<[AnswerRow]>(
       `INSERT INTO answers (principal, key, at, expires_at, checksum, record, body)

@@ -3,7 +3,7 @@ import { toPrincipalId, toVersion, trustedDocumentId, type DocumentId, type Vers
 import { damaged } from './checksum.ts'
 import { originOf } from './rows/entry.ts'
 import type { PackedEffect } from './rows/pack.ts'
-import type { SqliteLogReader } from './sqliteLog.ts'
+import { STORED_LOG, type SqliteLogReader, type StoredLog } from './sqliteLog.ts'
 import type { LogState, VersionFacts } from './storage.ts'
 
 interface FactsRow {
@@ -40,26 +40,27 @@ export class SqliteHistoryReader {
     if (stored === undefined) return []
     const found: Facts[] = []
     let at = Math.min(upTo, stored.version)
-    while (at > after && found.length < limit) {
+    const start = Math.max(after, stored.erased)
+    while (at > start && found.length < limit) {
       const pack = this.#log.packAt(stored.key, at)
       if (pack) {
         for (const row of this.#log.packed(document, pack).toReversed()) {
-          if (row.version <= at && row.version > after && found.length < limit) found.push(packedFacts(row))
+          if (row.version <= at && row.version > start && found.length < limit) found.push(packedFacts(row))
         }
         at = pack.first_version - 1
         continue
       }
-      const start = Math.max(after, this.#sql.packedUpTo.get(stored.key, at) ?? 0)
-      const range = { document: stored.key, after: start, upTo: at, limit: limit - found.length }
+      const end = Math.max(start, this.#sql.packedUpTo.get(stored.key, at) ?? 0)
+      const range = { document: stored.key, after: end, upTo: at, limit: limit - found.length }
       for (const row of this.#sql.facts.all(range)) found.push(decodeFacts(document, row))
-      at = start
+      at = end
     }
     return this.#labelled(stored.key, found)
   }
 
   versionAt(document: DocumentId, version: Version): VersionFacts | null {
     const stored = this.#sql.key.get(document)
-    if (stored === undefined) return null
+    if (stored === undefined || version <= stored.erased) return null
     const pack = this.#log.packAt(stored.key, version)
     const packed = pack && this.#log.packed(document, pack).find((row) => row.version >= version)
     if (packed) return this.#labelled(stored.key, [packedFacts(packed)])[0] ?? null
@@ -69,7 +70,8 @@ export class SqliteHistoryReader {
   }
 
   logStart(document: DocumentId): Version {
-    return toVersion((this.#sql.firstVersion.get({ id: document }) ?? 1) - 1)
+    const first = this.#sql.firstVersion.get({ id: document }) ?? 1
+    return toVersion(Math.max(first - 1, this.#sql.key.get(document)?.erased ?? 0))
   }
 
   pinned(document: DocumentId, after: Version, upTo: Version): Set<Version> {
@@ -126,9 +128,7 @@ const STATES = `SELECT id, version, due_at, coalesce(packed, 0) AS packed, coale
 
 function prepare(connection: Database.Database) {
   return {
-    key: connection.prepare<[id: string], { key: number; version: number }>(
-      'SELECT key, version FROM documents WHERE id = ?',
-    ),
+    key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
     // The length of a blob stands in the head of its row, so that none is read.
     facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], FactsRow>(
       `SELECT version, sub AS author, at, origin, length(update_bytes) AS bytes

@@ -77,7 +77,7 @@ export class SqliteLogReader {
     if (stored === undefined) return []
     const last = Math.min(page.upTo, stored.version)
     const rows: Row[] = []
-    let at: number = page.after
+    let at = Math.max(page.after, stored.erased)
     while (at < last && rows.length < page.limit) {
       const pack = this.#sql.pack.get(stored.key, at)
       const end = Math.min(last, (pack?.first_version ?? Number.POSITIVE_INFINITY) - 1)
@@ -103,6 +103,15 @@ export class SqliteLogReader {
   }
 }
 
+/** Whose log it is, its newest version, and the one up to which a purge is to erase it: 0 where none is. */
+export interface StoredLog {
+  readonly key: number
+  readonly version: number
+  readonly erased: number
+}
+export const STORED_LOG = `SELECT key, documents.version, coalesce(purges.version, 0) AS erased
+  FROM documents LEFT JOIN purges ON purges.document = documents.key WHERE documents.id = ?`
+
 const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
 const LOG_RANGE = `FROM single_entries JOIN principals ON principals.key = author
   WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
@@ -110,9 +119,7 @@ export const PACK_COLUMNS = 'last_version, first_version, checksum, updates_chec
 
 function prepare(connection: Database.Database) {
   return {
-    key: connection.prepare<[id: string], { key: number; version: number }>(
-      'SELECT key, version FROM documents WHERE id = ?',
-    ),
+    key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
     entries: connection.prepare<[LogRange], EntryRow>(`SELECT ${EFFECT_COLUMNS}, update_bytes ${LOG_RANGE}`),
     effects: connection.prepare<[LogRange], EffectRow>(`SELECT ${EFFECT_COLUMNS} ${LOG_RANGE}`),
     /** The first pack with something after a version. */

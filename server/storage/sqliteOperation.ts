@@ -53,6 +53,8 @@ export interface ActOperation {
   readonly events: readonly NewEventRow[]
   readonly locks: readonly LockWrite[]
   readonly settles: readonly number[]
+  /** Heads of documents that are purged. */
+  readonly purges: readonly NewHeadRow[]
 }
 
 export interface AppendRow {
@@ -84,8 +86,8 @@ export interface ContentJson {
 export type SqliteResult =
   /**
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
-   * pruned, the position of waiting edits, or whether a label was set, rows were rewritten or a purge has more to do;
-   * else 0.
+   * pruned, the position of waiting edits, how far a purge is, or whether a label was set, rows were rewritten or the WAL is
+   * empty; else 0.
    */
   | { readonly status: 'done'; readonly value: number; readonly lockExpiresAt?: number }
   | { readonly status: 'stale'; readonly document: string; readonly version: number }
@@ -113,6 +115,7 @@ export function encodeAct(act: Act): SqliteOperation {
     events: act.events.map(encodeEvent),
     locks: act.locks ?? [],
     settles: act.settles ?? [],
+    purges: (act.purges ?? []).map(encodeHead),
   }
   return act.answer === undefined ? operation : { ...operation, ...withAnswer(act.answer) }
 }

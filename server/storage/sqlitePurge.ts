@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3'
-import { assertNever } from '../foundation/assert.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { headChecksum, type HeadRow, type NewHeadRow } from './rows/head.ts'
 
@@ -11,14 +10,24 @@ const ERASED_CONFLICTS = 50
 /** Each is as large as many rows. */
 const ERASED_PACKS = 32
 
-/** What a purge asks of the writer. */
+/**
+ * What a purge asks of the writer once it has begun: to erase some of the rows, to empty the WAL, which holds what they held,
+ * and to end.
+ */
 export type PurgeOperation =
-  | {
-      readonly op: 'purge'
-      readonly head: NewHeadRow
-      readonly clients: readonly (readonly [client: number, clock: number])[]
-    }
-  | { readonly op: 'erase-purged'; readonly document: string }
+  | { readonly op: 'erase-purged' | 'end-purge'; readonly document: string }
+  | { readonly op: 'empty-wal' }
+
+/** How far a purge is: rows are left, the files may still hold some, or there is none. */
+export const PURGE = { none: 0, rowsLeft: 1, rowsGone: 2 } as const
+
+/** What is to be erased of a document does not count as being there: a condition on a table with a `document`. */
+export const notPurged = (
+  table: string,
+  column: string,
+  mark: 'conflict' | 'event' | 'delivery',
+  id = `${table}.document`,
+): string => `NOT EXISTS (SELECT 1 FROM purges WHERE purges.id = ${id} AND ${table}.${column} <= purges.${mark})`
 
 interface Purge {
   readonly document: number
@@ -41,32 +50,24 @@ export class SqlitePurgeWriter {
     this.#forgetConflict = forgetConflict
   }
 
-  /** 1: the purge has begun, or something is left to erase; 0: it was refused, or nothing is left. */
-  run(operation: PurgeOperation): number {
-    switch (operation.op) {
-      case 'purge':
-        return this.#begin(operation)
-      case 'erase-purged':
-        return this.#erase(operation.document)
-      default:
-        return assertNever(operation)
-    }
-  }
-
-  #begin({ head, clients }: PurgeOperation & { op: 'purge' }): number {
+  /**
+   * Begins: from now on nothing of the document is there but this head. False where the stored one is not deleted at that
+   * very version and time.
+   */
+  begin(head: NewHeadRow): boolean {
     const document = this.#sql.markHead.get({ ...head, checksum: headChecksum(head) })
-    if (document === undefined) return 0
+    if (document === undefined) return false
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)
     this.#sql.deleteProgress.run(document)
     this.#sql.clearLock.run(head.id)
-    for (const [client, clock] of clients) this.#sql.upsertClient.run(document, client, clock)
-    return 1
+    return true
   }
 
-  #erase(id: string): number {
+  /** Erases some rows; answers one of `PURGE`. */
+  erase(id: string): number {
     const purge = this.#sql.selectPurge.get(id)
-    if (purge === undefined) return 0
+    if (purge === undefined) return PURGE.none
     const steps = [
       this.#sql.deletePacks,
       this.#sql.deleteEntries,
@@ -76,13 +77,16 @@ export class SqlitePurgeWriter {
       this.#sql.deleteEvents,
     ]
     for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers]) {
-      if (step.run(purge).changes > 0) return 1
+      if (step.run(purge).changes > 0) return PURGE.rowsLeft
     }
     const conflicts = this.#sql.selectConflicts.all(purge)
     for (const conflict of conflicts) this.#forgetConflict(conflict)
-    if (conflicts.length > 0) return 1
-    this.#sql.deletePurge.run(purge.document)
-    return 0
+    return conflicts.length > 0 ? PURGE.rowsLeft : PURGE.rowsGone
+  }
+
+  /** Nothing is left to be erased. */
+  end(id: string): void {
+    this.#sql.deletePurge.run(id)
   }
 }
 
@@ -118,7 +122,7 @@ function preparePurges(connection: Database.Database) {
       )
       .pluck(),
     insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
-      `INSERT INTO purges (document, version, conflict, event, delivery, answer) VALUES (@document, @version,
+      `INSERT INTO purges (document, id, version, conflict, event, delivery, answer) VALUES (@document, @id, @version,
          (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
          (SELECT coalesce(max(sequence), 0) FROM events WHERE document = @id),
          (SELECT coalesce(max(position), 0) FROM webhook_deliveries),
@@ -127,20 +131,15 @@ function preparePurges(connection: Database.Database) {
          event = excluded.event, delivery = excluded.delivery, answer = excluded.answer`,
     ),
     selectPurge: connection.prepare<[id: string], Purge>(
-      `SELECT document, id, purges.version, conflict, event, delivery, answer
-       FROM purges JOIN documents ON documents.key = purges.document WHERE id = ?`,
+      'SELECT document, id, version, conflict, event, delivery, answer FROM purges WHERE id = ?',
     ),
-    deletePurge: connection.prepare<[document: number]>('DELETE FROM purges WHERE document = ?'),
+    deletePurge: connection.prepare<[id: string]>('DELETE FROM purges WHERE id = ?'),
     // Its fence stays, for it only grows (LOCK-2).
     clearLock: connection.prepare<[id: string]>(
       'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
     ),
     deleteProgress: connection.prepare<[document: number]>('DELETE FROM log_progress WHERE document = ?'),
     deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),
-    upsertClient: connection.prepare<[document: number, client: number, clock: number]>(
-      `INSERT INTO former_clients (document, client, clock) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
-    ),
   }
 }
 
@@ -185,9 +184,7 @@ function prepareErasing(connection: Database.Database) {
 
 function prepareReader(connection: Database.Database) {
   return {
-    unfinished: connection
-      .prepare<[], string>('SELECT id FROM purges JOIN documents ON documents.key = purges.document ORDER BY id')
-      .pluck(),
+    unfinished: connection.prepare<[], string>('SELECT id FROM purges ORDER BY id').pluck(),
     clients: connection.prepare<[id: string], { client: number; clock: number }>(
       `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
        WHERE id = ? ORDER BY client`,

@@ -29,7 +29,7 @@ import { decodeHead, type HeadRow } from './rows/head.ts'
 import { SqliteHistoryReader } from './sqliteHistory.ts'
 import { SqliteLogReader } from './sqliteLog.ts'
 import { SqliteLockReader } from './sqliteLocks.ts'
-import { SqlitePurgeReader } from './sqlitePurge.ts'
+import { notPurged, SqlitePurgeReader } from './sqlitePurge.ts'
 import { SqliteAnswerReader } from './sqliteAnswers.ts'
 import { SqliteWaitingReader } from './sqliteWaiting.ts'
 import { SqliteWebhookReader } from './sqliteWebhooks.ts'
@@ -147,7 +147,7 @@ function pushUndamaged<T>(list: T[], decode: () => T): void {
 
 /** Newest first. Every value is a parameter; only the shape of the condition depends on the query. */
 function conflictsQuery(query: ConflictQuery): { sql: string; parameters: unknown[] } {
-  const conditions = [matching(query.patterns)]
+  const conditions = [matching(query.patterns), { sql: notPurged('conflicts', 'key', 'conflict'), parameters: [] }]
   if (query.before !== null) conditions.push({ sql: 'id < ?', parameters: [query.before] })
   if (query.statuses !== undefined) conditions.push(oneOf('status', query.statuses))
   if (query.kinds !== undefined) conditions.push(oneOf('kind', query.kinds))
@@ -204,23 +204,29 @@ function prepareDocuments(connection: Database.Database) {
     checkpoint: connection.prepare<[id: string, version: number], CheckpointRow>(
       `SELECT checkpoints.version, checkpoints.checksum, content
        FROM checkpoints JOIN documents ON documents.key = checkpoints.document
-       WHERE documents.id = ? AND checkpoints.version <= ? ORDER BY checkpoints.version DESC LIMIT 1`,
+         LEFT JOIN purges ON purges.document = checkpoints.document
+       WHERE documents.id = ? AND checkpoints.version <= ? AND checkpoints.version > coalesce(purges.version, 0) ORDER BY checkpoints.version DESC LIMIT 1`,
     ),
   }
 }
 
 function prepareRest(connection: Database.Database) {
   return {
-    conflict: connection.prepare<[id: string], RecordRow>('SELECT id, checksum, record FROM conflicts WHERE id = ?'),
+    conflict: connection.prepare<[id: string], RecordRow>(
+      `SELECT id, checksum, record FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
+    ),
     openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
       `SELECT conflicts.document, count(*) AS count
        FROM conflicts JOIN documents ON documents.id = conflicts.document
        WHERE status = 'open' AND deleted_at IS NULL AND conflicts.document IN (SELECT value FROM json_each(?))
+         AND ${notPurged('conflicts', 'key', 'conflict')}
        GROUP BY conflicts.document`,
     ),
     content: connection.prepare<[hash: string], PackedContent>('SELECT checksum, content FROM contents WHERE hash = ?'),
     events: connection.prepare<[after: number, limit: number], EventRow>(
-      'SELECT sequence, at, type, document, data FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
+      `SELECT sequence, at, type, document, data FROM events
+       WHERE sequence > ? AND (type = 'parley.document.deleted' OR ${notPurged('events', 'sequence', 'event')})
+       ORDER BY sequence LIMIT ?`,
     ),
     // The ledger of AUTOINCREMENT knows the last sequence even when its event was forgotten.
     eventRange: connection.prepare<[], { first: number | null; last: number | null }>(

@@ -123,10 +123,14 @@ export class SqliteStatements {
       case 'rewrite':
       case 'log-progress':
         return { status: 'done', value: this.#rewriter.run(operation) }
-      case 'purge':
-        return this.#purges.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'erase-purged':
-        return { status: 'done', value: this.#purges.run(operation) }
+        return { status: 'done', value: this.#purges.erase(operation.document) }
+      case 'end-purge':
+        this.#purges.end(operation.document)
+        return DONE
+      // Not while a transaction is open: by the writer, after the commit.
+      case 'empty-wal':
+        return DONE
       default:
         return assertNever(operation)
     }
@@ -153,6 +157,8 @@ export class SqliteStatements {
       if (expiresAt === null) return { status: 'lock-moved', document: write.document }
       lockExpiresAt = expiresAt
     }
+    const refused = act.purges.find((head) => !this.#purges.begin(head))
+    if (refused !== undefined) return this.#stale(refused.id)
     return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
   }
 
@@ -192,7 +198,11 @@ export class SqliteStatements {
     if (statement.run({ ...head, checksum, ...pass, ...on, expected, now }).changes === 1) return null
     const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
     if (!passes) return { status: 'locked', document: head.id }
-    return { status: 'stale', document: head.id, version: this.#sql.selectVersion.get(head.id) ?? 0 }
+    return this.#stale(head.id)
+  }
+
+  #stale(document: string): SqliteResult {
+    return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
   }
 
   #principal(sub: string): number {

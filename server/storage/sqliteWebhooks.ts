@@ -9,6 +9,7 @@ import {
   type StoredWebhookRow,
   type WebhookRow,
 } from './rows/webhook.ts'
+import { notPurged } from './sqlitePurge.ts'
 import type { DeliveryQuery } from './storage.ts'
 
 /** What the writer is asked to do about webhooks. */
@@ -69,7 +70,10 @@ export class SqliteWebhookWriter {
     if (this.#sql.move.run(cursor, id).changes === 0) return 0
     let last = 0
     for (const row of rows) last = Number(this.#sql.queue.run(id, row.pending, row.record).lastInsertRowid)
-    return rows.length === 0 ? 0 : last - rows.length + 1
+    if (rows.length === 0) return 0
+    const first = last - rows.length + 1
+    this.#sql.dropPurged.run(first)
+    return first
   }
 }
 
@@ -109,6 +113,12 @@ function prepareWrites(connection: Database.Database) {
     queue: connection.prepare<[id: string, pending: number, record: string]>(
       'INSERT INTO webhook_deliveries (webhook, pending, record) VALUES (?, ?, ?)',
     ),
+    /** What was on its way here when its document was purged. Of a new life nothing can be on its way yet. */
+    dropPurged: connection.prepare<[first: number]>(
+      `DELETE FROM webhook_deliveries WHERE position >= ? AND record ->> 'type' <> 'parley.document.deleted'
+         AND EXISTS (SELECT 1 FROM purges JOIN documents ON documents.key = purges.document
+                     WHERE purges.id = record ->> 'document' AND deleted_at IS NOT NULL)`,
+    ),
     update: connection.prepare<[pending: number, record: string, position: number]>(
       'UPDATE webhook_deliveries SET pending = ?, record = ? WHERE position = ?',
     ),
@@ -122,16 +132,22 @@ function prepareWrites(connection: Database.Database) {
   }
 }
 
+const TELLS_OF = "webhook_deliveries.record ->> 'document'"
+/** That a document was deleted is told even where nothing else of it is (SPEC HIST-5). */
+const IS_SHOWN = `(record ->> 'type' = 'parley.document.deleted'
+  OR ${notPurged('webhook_deliveries', 'position', 'delivery', TELLS_OF)})`
+
 function prepareReads(connection: Database.Database) {
   return {
     webhooks: connection.prepare<[], StoredWebhookRow>(
       'SELECT id, record, cursor, disabled_at, disabled_reason FROM webhooks ORDER BY id',
     ),
     pending: connection.prepare<[id: string], StoredDeliveryRow>(
-      'SELECT position, pending, record FROM webhook_deliveries WHERE webhook = ? AND pending = 1 ORDER BY position',
+      `SELECT position, pending, record FROM webhook_deliveries
+       WHERE webhook = ? AND pending = 1 AND ${IS_SHOWN} ORDER BY position`,
     ),
     deliveries: connection.prepare<[id: string, before: number, limit: number], StoredDeliveryRow>(
-      `SELECT position, pending, record FROM webhook_deliveries WHERE webhook = ? AND position < ?
+      `SELECT position, pending, record FROM webhook_deliveries WHERE webhook = ? AND position < ? AND ${IS_SHOWN}
        ORDER BY position DESC LIMIT ?`,
     ),
   }

@@ -118,7 +118,30 @@ function executeBatch(session: Session, operations: readonly SqliteOperation[], 
   const results = executeAsOne(session, operations) ?? operations.map((operation) => executeOne(session, operation))
   const began = performance.now()
   session.commit.run()
-  return { results, commitMs: performance.now() - began }
+  const commitMs = performance.now() - began
+  return { results: operations.some(emptiesWal) ? withEmptyWal(session, operations, results) : results, commitMs }
+}
+
+const emptiesWal = ({ op }: SqliteOperation): boolean => op === 'empty-wal'
+
+/** Moves all of the WAL into the file and cuts it to nothing, which no transaction can; says whether it could. */
+function withEmptyWal(
+  { connection }: Session,
+  operations: readonly SqliteOperation[],
+  results: readonly SqliteResult[],
+): SqliteResult[] {
+  const emptied = emptyWal(connection)
+  return results.map((result, index) => (operations[index]?.op === 'empty-wal' ? emptied : result))
+}
+
+/** Whatever goes wrong here takes nothing back of what was committed before. */
+function emptyWal(connection: Database.Database): SqliteResult {
+  try {
+    const isBusy = connection.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) !== 0
+    return { status: 'done', value: isBusy ? 0 : 1 }
+  } catch (error) {
+    return { status: 'failed', failure: toFailure(error) }
+  }
 }
 
 /** A transaction is one operation with a row for each of its documents. */

@@ -187,6 +187,12 @@ export interface Act {
   readonly locks?: readonly LockWrite[]
   /** Positions of waiting edits that the act takes in, or gives up; from then on they wait no more. */
   readonly settles?: readonly number[]
+  /**
+   * Purges documents, last of all (SPEC HIST-5): the stored head becomes this one, and from then on nothing else of the
+   * document is there for anyone; it goes by `erasePurged`. Stands if the stored head is deleted at that very version and
+   * time; else the act is stale.
+   */
+  readonly purges?: readonly Head[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
   readonly answer?: StoredAnswer
 }
@@ -213,6 +219,7 @@ export type ActResult =
 
 /** What every committed act tells its process, in commit order. */
 export interface Committed {
+  /** As they are now; of a purged document first the deleted one, then what is left. */
   readonly heads: readonly Head[]
   readonly events: readonly StoredEvent[]
 }
@@ -310,17 +317,12 @@ export interface Storage {
   logStart(document: DocumentId): Promise<Version>
 
   /**
-   * Begins to erase a deleted document (SPEC HIST-5): the stored head becomes this one, the snapshot goes, and the Yjs
-   * clients (with the clock after their last struct) are kept for SYNC-7. False where the stored head is not deleted
-   * at that very version and time. What is left goes by `erasePurged`. `answer` as of `revoke`; it stays.
-   */
-  purge(head: Head, clients: ReadonlyMap<number, number>, answer?: StoredAnswer): Promise<boolean>
-  /**
    * Erases a bounded part of what the log, checkpoints, labels, conflicts with their contents, events, webhook
-   * deliveries and stored answers held of a purged document up to its purge, but for the events of its deletion. True while some is left.
+   * deliveries and stored answers held of a purged document up to its purge, but for the events of its deletion. True while
+   * something may be left; once it answers false, no file of the database holds any of it.
    */
   erasePurged(document: DocumentId): Promise<boolean>
-  /** Documents that were purged and of which something is still to be erased. */
+  /** Documents that were purged and of which something may still be left. */
   unfinishedPurges(): Promise<readonly DocumentId[]>
   /** Yjs clients of ended incarnations of this id, erased ones too, with the clock after their last struct. */
   formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>>
@@ -362,7 +364,7 @@ export interface Storage {
   /** Forgets closed conflicts whose `closedAt` is before `before` (milliseconds), likewise. */
   pruneConflicts(before: number): Promise<number>
 
-  /** The answer kept under this key, expired or not, but for what a purge is to erase. Throws `ParleyError('document-damaged')` as above. */
+  /** The answer kept under this key, expired or not. Throws `ParleyError('document-damaged')` as above. */
   answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null>
   /** Forgets answers whose `expiresAt` is before `before` (milliseconds). At most a bounded number; answers how many. */
   pruneAnswers(before: number): Promise<number>

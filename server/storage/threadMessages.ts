@@ -67,8 +67,8 @@ export function packOperation(operation: SqliteOperation): PackedOperation {
   ]
 }
 
-const isBare = ({ conflicts, contents, events, locks, settles }: ActOperation): boolean =>
-  conflicts.length + contents.length + events.length + locks.length + settles.length === 0
+const isBare = ({ conflicts, contents, events, locks, settles, purges }: ActOperation): boolean =>
+  conflicts.length + contents.length + events.length + locks.length + settles.length + purges.length === 0
 
 export function unpackOperation(packed: PackedOperation): SqliteOperation {
   if ('op' in packed) return packed
@@ -119,7 +119,8 @@ export function unpackOperation(packed: PackedOperation): SqliteOperation {
     checkpoint: null,
     formerClients: [],
   }
-  return { op: 'act', at, appends: [append], conflicts: [], contents: [], events: [], locks: [], settles: [] }
+  const appends = [append]
+  return { op: 'act', at, appends, conflicts: [], contents: [], events: [], locks: [], settles: [], purges: [] }
 }
 
 export function packBatch(batch: ExecutedBatch): PackedBatch {

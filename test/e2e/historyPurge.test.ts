@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { ParleyError } from '../../server/foundation/problems.ts'
@@ -13,6 +13,10 @@ const ann = server.caller('ann')
 const olga = server.caller('olga', { '*': ['admin'] })
 
 const SECRET = 'to be forgotten'
+
+/** All that SQLite keeps of a database. */
+const filesOf = (file: string): Buffer[] =>
+  [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path)).map((path) => readFileSync(path))
 
 /** A document with versions, a label, an open conflict and a live session's edits, all of which hold the secret. */
 async function secretDocument(): Promise<{ id: string; version: number; conflict: string }> {
@@ -78,15 +82,7 @@ describe('purge', () => {
 
   it('[HIST-5] [OPS-6] that is interrupted shows nothing, and is finished by the next start', async () => {
     const { id, version } = await secretDocument()
-    const erase = server.storage.erasePurged.bind(server.storage)
-    let steps = 0
-    // The disk fails after the first step.
-    Object.assign(server.storage, {
-      erasePurged: async (document: DocumentId) => {
-        if (++steps > 1) throw new ParleyError('storage-unavailable', 'The disk is full, says the test.')
-        return erase(document)
-      },
-    })
+    breakErasing(Infinity)
     expect(verdict(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`))).toBe(
       '503 storage-unavailable',
     )
@@ -95,6 +91,108 @@ describe('purge', () => {
     await expect.poll(() => server.storage.unfinishedPurges()).toEqual([])
     expect((await server.eventsOf(id)).map(([type]) => type)).toEqual(['document.deleted'])
   })
+
+  it('[HIST-5] [OPS-6] that a full disk interrupts ends by itself, without a restart', async () => {
+    const { id, version } = await secretDocument()
+    const erasing = breakErasing(2)
+    expect(verdict(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`))).toBe(
+      '503 storage-unavailable',
+    )
+    await expect.poll(() => server.storage.unfinishedPurges(), { timeout: 20_000 }).toEqual([])
+    expect(erasing.refused).toBe(2)
+    expect(filesOf(server.file).filter((bytes) => bytes.includes(SECRET))).toEqual([])
+  })
+
+  it('[HIST-5] shows nothing to anybody while it erases, nor when the id was created anew by then', async () => {
+    const { cursor } = (await olga.get('/conflict-notifications')).body
+    const { id, version, conflict } = await secretDocument()
+    const poll = async (since: string): Promise<{ id: string; type: string }[]> =>
+      (await olga.get(`/conflict-notifications?documents=${id}&since=${encodeURIComponent(since)}`)).body.events
+    const [first, ...more] = await poll(cursor)
+    expect([first?.type, more.length > 0]).toEqual(['parley.document.created', true])
+    const erasing = breakErasing(Infinity)
+    expect(verdict(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`))).toBe(
+      '503 storage-unavailable',
+    )
+    for (const since of [cursor, first?.id ?? '']) {
+      expect((await poll(since)).map(({ type }) => type)).toEqual(['parley.document.deleted'])
+    }
+    expect(verdict(await olga.get(`/conflicts/${conflict}`))).toBe('404 not-found')
+    expect((await olga.get(`/conflicts?document=${id}`)).body.items).toEqual([])
+    expectStatus(await ann.put(`/documents/${id}`, { content: 'anew', baseVersion: 0 }), 201)
+    for (const old of [1, 2, 3, 4]) {
+      expect(verdict(await olga.get(`/documents/${id}/versions/${old}`))).toBe('404 not-found')
+    }
+    expect((await olga.get(`/documents/${id}/versions`)).body.items).toMatchObject([{ version: 5 }])
+    expect(verdict(await olga.get(`/documents/${id}/diff?from=1&to=5`))).toBe('404 not-found')
+    expect(verdict(await olga.get(`/conflicts/${conflict}`))).toBe('404 not-found')
+    erasing.mend()
+    await expect.poll(() => server.storage.unfinishedPurges(), { timeout: 20_000 }).toEqual([])
+    expect(await read(ann, id)).toEqual({ content: 'anew', version: 5 })
+  })
+
+  it('[HIST-5] [WRITE-8] its key can be repeated until it has ended: the first step is one act with the answer', async () => {
+    const { id, version } = await secretDocument()
+    const purge = () =>
+      olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`, { 'idempotency-key': `k-${id}` })
+    server.storage.failNext(1)
+    expect(verdict(await purge())).toBe('503 storage-unavailable')
+    // Nothing of it happened, so that a repeat finds what the first try found.
+    expect((await read(ann, id)).version).toBe(version)
+    const erasing = breakErasing(Infinity)
+    expect(verdict(await purge())).toBe('503 storage-unavailable')
+    expect(verdict(await purge())).toBe('503 storage-unavailable')
+    // Whoever repeats it without a key waits for the same end.
+    const unkeyed = () => olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`)
+    expect(verdict(await unkeyed())).toBe('503 storage-unavailable')
+    erasing.mend()
+    const repeated = await purge()
+    expect([repeated.status, repeated.headers.get('idempotency-replayed')]).toEqual([204, 'true'])
+    expect(await server.storage.unfinishedPurges()).toEqual([])
+    expect(filesOf(server.file).filter((bytes) => bytes.includes(SECRET))).toEqual([])
+    expect(verdict(await purge())).toBe('204')
+    expect(verdict(await unkeyed())).toBe('410 document-deleted')
+  })
+
+  it('[HIST-5] leaves its text in no file of the database once it is answered', async () => {
+    const { id, version } = await secretDocument()
+    expect(filesOf(server.file).some((bytes) => bytes.includes(SECRET))).toBe(true)
+    expectStatus(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`), 204)
+    expect(filesOf(server.file).filter((bytes) => bytes.includes(SECRET))).toEqual([])
+  })
+
+  it('[HIST-5] tells of its deletion, and of no conflict that ends with it', async () => {
+    const { id, version } = await secretDocument()
+    const told: unknown[] = []
+    const stop = server.storage.onCommitted(({ events }) => told.push(...events.map(({ type }) => type)))
+    expectStatus(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`), 204)
+    stop()
+    expect(told).toEqual(['parley.document.deleted'])
+  })
+
+  /** So many steps of erasing fail as on a full disk, after the first one, and until it is mended. */
+  function breakErasing(failures: number): { readonly refused: number; mend(): void } {
+    const erase = server.storage.erasePurged.bind(server.storage)
+    let steps = 0
+    let refused = 0
+    let left = failures
+    Object.assign(server.storage, {
+      erasePurged: async (document: DocumentId) => {
+        if (++steps > 1 && left > 0) {
+          left -= 1
+          refused += 1
+          throw new ParleyError('storage-unavailable', 'The disk is full, says the test.')
+        }
+        return erase(document)
+      },
+    })
+    return {
+      get refused() {
+        return refused
+      },
+      mend: () => void (left = 0),
+    }
+  }
 
   async function updatesOf(id: DocumentId): Promise<{ updates: Uint8Array[] }> {
     const head = await server.storage.head(id)

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { toSequence, type DocumentId } from '../../server/foundation/ids.ts'
+import { toSequence, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { formatCursor, parseCursor, type Cursor } from '../../server/notifications/envelope.ts'
+import { DELETED } from '../../server/model/event.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import { aHead, anEvent, FakeFeedStorage, id, interest, RecordingSink } from '../support/fakeFeed.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
@@ -350,6 +351,28 @@ describe('resuming', () => {
     storage.commit([anEvent('kept')])
     await told()
     expect(sink.sequences.at(-1)).toBe(401)
+  })
+
+  it('[HIST-5] a document that is purged while they are caught up with, or before they are told, is told no more', async () => {
+    commitMany(60, (n) => (n % 2 === 0 ? 'kept' : 'purged'))
+    await told()
+    const late = new RecordingSink()
+    late.onDeliver = (event) => event.place.sequence === 5 && late.fill()
+    feed.subscribe(interest(), at(0), late)
+    await told()
+    const live = new RecordingSink()
+    feed.subscribe(interest(), null, live)
+    storage.commit([anEvent('purged'), anEvent('kept')])
+    storage.purge(id('purged'))
+    const left = aHead('purged', 9, 0, { deletedAt: 1, firstVersion: toVersion(10) })
+    storage.tell(storage.commitUnheard([{ ...anEvent('purged'), type: DELETED }], [left]))
+    await told()
+    expect(live.sequences).toEqual([62, 63])
+    expect(late.sequences).toEqual(range(1, 5))
+    late.onDeliver = () => undefined
+    late.drain()
+    await told()
+    expect(late.sequences).toEqual([...range(1, 5), ...range(7, 59).filter((n) => n % 2 === 1), 62, 63])
   })
 
   it('storage that cannot be read ends the subscription with its problem, and nothing else', async () => {

@@ -1,10 +1,10 @@
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Principal } from '../../server/access/access.ts'
-import { parsePattern } from '../../server/foundation/ids.ts'
+import { nextVersion, parsePattern, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { CHANGED } from '../../server/model/event.ts'
+import { CHANGED, DELETED } from '../../server/model/event.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import type { StoredDelivery, Webhook, WebhookId } from '../../server/model/webhook.ts'
 import { afterAttempt } from '../../server/notifications/webhookAttempt.ts'
@@ -14,7 +14,7 @@ import type { Post, PostOutcome } from '../../server/notifications/webhooksSende
 import type { Storage } from '../../server/storage/storage.ts'
 import { anEvent } from '../support/fakeFeed.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
-import { newAct } from '../support/storageSamples.ts'
+import { actOf, after, appendTo, commitAll, newAct, newHead } from '../support/storageSamples.ts'
 import { open, temporaryFolder, type TemporaryFolder } from '../support/storageSqlite.ts'
 import { readerOf } from '../support/readers.ts'
 
@@ -291,6 +291,70 @@ describe('deliveries of a webhook', () => {
     await pass(HOUR_MS)
     expect(posts).toEqual([])
     expect(webhooks.find(id, alice).disabled?.reason).toBe('revoked')
+  })
+
+  describe('of a document that is purged', () => {
+    const notesAfter = async (ms: number): Promise<string[]> => {
+      posts = []
+      await pass(ms)
+      return notes()
+    }
+    /** Its deletion is told by an event of the same act. */
+    async function purge(name: string): Promise<void> {
+      const head = newHead(trustedDocumentId(name))
+      const deleted = after(head, { deletedAt: environment.now() })
+      const event = { ...anEvent(name, 'deleted'), type: DELETED }
+      await commitAll(
+        storage,
+        actOf(appendTo(head)),
+        newAct({
+          appends: [appendTo(deleted, { origin: 'delete' })],
+          events: [event],
+          purges: [{ ...deleted, firstVersion: nextVersion(deleted.version) }],
+        }),
+      )
+    }
+
+    it('[HIST-5] no retry tells of it, and its deletion need not wait for one', async () => {
+      const { id } = await register()
+      answer = ({ document }) => ({ status: document === 'a' ? 500 : 200 })
+      await commit(['a', 'a1'], ['a', 'a2'], ['b', 'b1'])
+      await pass(60 * SECOND_MS)
+      expect(notes()).toContain('a1')
+      answer = () => ({ status: 200 })
+      await purge('a')
+      expect(await notesAfter(DAY_MS)).toEqual(['deleted'])
+      expect((await logOf(id)).map(({ document, type }) => `${document} ${type}`)).toEqual([
+        `a ${DELETED}`,
+        'b parley.conflict.detected',
+      ])
+      await commit(['a', 'anew'])
+      expect(await notesAfter(SECOND_MS)).toEqual(['anew'])
+    })
+
+    it('[HIST-5] what is being posted at that moment is not posted again', async () => {
+      await register()
+      let fail: (outcome: PostOutcome) => void = () => undefined
+      answer = ({ note }) => (note === 'a1' ? new Promise((resolve) => (fail = resolve)) : { status: 200 })
+      await commit(['a', 'a1'], ['a', 'a2'])
+      await until(() => posts.length === 1)
+      await purge('a')
+      await pass(SECOND_MS)
+      expect(notes()).toEqual(['a1'])
+      fail({ status: 500 })
+      expect(await notesAfter(DAY_MS)).toEqual(['deleted'])
+    })
+
+    it('[HIST-5] what waits for a disk that is full is never queued', async () => {
+      const { id } = await register()
+      await pass(SECOND_MS)
+      failures = 3
+      await commit(['a', 'a1'])
+      await pass(SECOND_MS / 2)
+      await purge('a')
+      expect(await notesAfter(60 * SECOND_MS)).toEqual(['deleted'])
+      expect(await logOf(id)).toHaveLength(1)
+    })
   })
 
   it('[NOTE-6] more than may wait stays in the feed, and comes whole and in order', async () => {

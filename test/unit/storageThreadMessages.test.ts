@@ -33,6 +33,7 @@ it.each<[string, SqliteOperation]>([
   ['two documents', encodeAct(newAct({ appends: [step, appendTo(newHead(newDocumentId()))] }))],
   ['an event', encodeAct(newAct({ appends: [step], events: [newEvent(head.id)] }))],
   ['waiting edits', encodeAct(newAct({ appends: [step], settles: [7] }))],
+  ['a purge', encodeAct(newAct({ appends: [step], purges: [step.head] }))],
   ['no entry', encodeAct(newAct())],
   ['no act', { op: 'prune-events', before: 5 }],
 ])('%s: all of it is handed over', (_name, operation) => {

@@ -62,6 +62,7 @@ function newQueue() {
         events: [],
         locks: [],
         settles: [],
+        purges: [],
         contents: [{ hash: 'h', json: 'x'.repeat(bytes) }],
       },
       (result) => result,

@@ -1,12 +1,9 @@
-import * as Y from 'yjs'
-import { joinEffects } from '../content/effect.ts'
+import { joinEffects, type Effect } from '../content/effect.ts'
 import { invariant } from '../foundation/assert.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Entry } from '../storage/storage.ts'
+import { joinInSteps } from './joinUpdates.ts'
 import { firstVersionOf } from './past.ts'
-
-/** Merging takes time by the square of how many are merged at once. */
-const MERGED_AT_ONCE = 16
 
 /** Effects joined in one go; some 1.5 ms. */
 const JOINED_AT_ONCE = 64
@@ -30,18 +27,18 @@ export async function joinEntries(entries: readonly Entry[]): Promise<Entry> {
     author: last.author,
     at: last.at,
     origin: last.origin,
-    update: await inParts(updates, MERGED_AT_ONCE, new Uint8Array(0), (some) => Y.mergeUpdates([...some])),
-    effect: await inParts(effects, JOINED_AT_ONCE, null, joinEffects),
+    update: await joinInSteps(updates),
+    effect: await joinedEffect(effects),
   }
 }
 
 /** Joins a part at a time, and then what came of the parts. */
-async function inParts<T>(all: readonly T[], atOnce: number, none: T, join: (some: readonly T[]) => T): Promise<T> {
-  if (all.length <= 1) return all[0] ?? none
-  const joined: T[] = []
-  for (let start = 0; start < all.length; start += atOnce) {
-    joined.push(join(all.slice(start, start + atOnce)))
+async function joinedEffect(effects: readonly Effect[]): Promise<Effect> {
+  if (effects.length <= 1) return effects[0] ?? null
+  const joined: Effect[] = []
+  for (let start = 0; start < effects.length; start += JOINED_AT_ONCE) {
+    joined.push(joinEffects(effects.slice(start, start + JOINED_AT_ONCE)))
     await yieldTurn()
   }
-  return inParts(joined, atOnce, none, join)
+  return joinedEffect(joined)
 }

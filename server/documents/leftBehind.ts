@@ -7,6 +7,7 @@ import type { Committed, Storage, WaitingEdits, WaitingFacts } from '../storage/
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Committer } from './commit.ts'
 import type { Head } from '../model/document.ts'
+import { joinInSteps } from './joinUpdates.ts'
 import { bringsSomething } from './knowledge.ts'
 import type { LiveMerge, Replica } from './replica.ts'
 import type { Replicas } from './replicas.ts'
@@ -15,13 +16,23 @@ import type { Replicas } from './replicas.ts'
 const RETRY_MS = 1_000
 /** Rows listed at a time; each is read alone, for it may be as large as what one session may leave. */
 const PAGE = 100
-/** Nothing that comes later makes these edits fit: a session would be closed with the same code. */
-const FINAL: ReadonlySet<ProblemCode> = new Set([
+/** Until what only waits for something other than a lock is looked at again; twice as long each time, up to the longest. */
+const STUCK_RETRY_MS = { shortest: 1_000, longest: 600_000 }
+/** What may wait of one author and document for something other than a lock; past either the oldest is given up. */
+const MAX_STUCK = { rows: 100, bytes: 16 * 1024 * 1024 }
+/**
+ * The document as it is now has no place for the edits. That may pass: what they build on may be among what waits as well,
+ * who uses their Yjs client id may leave, the document may become smaller.
+ */
+const STUCK: ReadonlySet<ProblemCode> = new Set([
   'invalid-request',
   'missing-dependencies',
   'content-too-large',
   'content-too-complex',
 ])
+
+/** What came of an attempt to take edits in. `stuck`: something other than a lock keeps them out. */
+type Outcome = 'gone' | 'barred' | 'stuck' | 'damaged'
 
 /** Edits of a session that ended while somebody else's lock barred them. */
 export interface Left {
@@ -29,7 +40,7 @@ export interface Left {
   /** Of the lock token that it showed, if it did. */
   readonly tokenHash: LockHash | null
   readonly knowledge: Knowledge
-  readonly update: Uint8Array
+  readonly updates: readonly Uint8Array[]
 }
 
 export interface LeftBehindParts {
@@ -38,10 +49,12 @@ export interface LeftBehindParts {
   readonly replicas: Pick<Replicas, 'lease'>
   readonly environment: Environment
   /** Works out the judgement of a return (CONF-6). */
-  readonly prepare: (replica: Replica, left: Left) => Promise<LiveMerge | null>
+  readonly prepare: (replica: Replica, left: WaitingEdits) => Promise<LiveMerge | null>
+  /** What rules the bytes of an update out, whatever there is; null where nothing does. */
+  readonly malformed: (update: Uint8Array) => ParleyError | null
   /** What refuses the update as the document is now (SYNC-6), null where nothing does. */
-  readonly refusal: (replica: Replica, left: Left) => ParleyError | null
-  /** Told of edits that can never be taken in and are given up, and of those that are damaged in storage and stay. */
+  readonly refusal: (replica: Replica, left: WaitingEdits) => ParleyError | null
+  /** Told of edits that are given up, and of those that are damaged in storage and stay. */
   readonly onRefused: (facts: WaitingFacts, problem: ParleyError) => void
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
@@ -54,11 +67,13 @@ export interface LeftBehindParts {
  */
 export class LeftBehind {
   readonly #parts: LeftBehindParts
-  /** Bytes that wait in storage, as far as this process knows, and bytes on their way there. */
+  /** Bytes that wait for locks in storage, as far as this process knows, and bytes on their way there. */
   readonly #stored = new Map<DocumentId, number>()
   readonly #keeping = new Map<DocumentId, number>()
   readonly #jobs = new Set<Promise<void>>()
   readonly #timers = new Set<Timer>()
+  /** Documents with edits that something other than a lock keeps out: how long until they are looked at again. */
+  readonly #stuckMs = new Map<DocumentId, number>()
   /** Documents to be looked at. */
   readonly #due = new Set<DocumentId>()
   #isWorking = false
@@ -91,10 +106,10 @@ export class LeftBehind {
 
   /** Keeps what a session left of this incarnation of the document. */
   keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left): void {
-    add(this.#keeping, head.id, left.update.length)
-    const { author, tokenHash, knowledge, update } = left
+    const bytes = left.updates.reduce((sum, { length }) => sum + length, 0)
+    add(this.#keeping, head.id, bytes)
     const at = this.#parts.environment.now()
-    this.#track(this.#keep(head, { document: head.id, author, tokenHash, knowledge, update, at }))
+    this.#track(this.#keep(head, left, at).finally(() => add(this.#keeping, head.id, -bytes)))
   }
 
   /** Takes nothing in from now on; resolves once everything that was left is on disk. */
@@ -106,21 +121,18 @@ export class LeftBehind {
   }
 
   /** Storage may refuse for a while; until it takes the edits they are only here. */
-  async #keep(head: Pick<Head, 'id' | 'incarnation'>, edits: WaitingEdits): Promise<void> {
-    const { storage } = this.#parts
-    const bytes = edits.update.length
-    try {
-      for (;;) {
-        const position = await this.#unlessRefused(() => storage.keepWaiting(edits, head.incarnation))
-        if (position === 'refused') {
-          await this.#pause()
-          continue
-        }
-        if (position !== null) add(this.#stored, head.id, bytes)
-        return this.#look(head.id)
+  async #keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left, at: number): Promise<void> {
+    const { author, tokenHash, knowledge, updates } = left
+    const update = await joinInSteps(updates)
+    const edits = { document: head.id, author, tokenHash, knowledge, update, at }
+    for (;;) {
+      const position = await this.#unlessRefused(() => this.#parts.storage.keepWaiting(edits, head.incarnation))
+      if (position === 'refused') {
+        await this.#pause()
+        continue
       }
-    } finally {
-      add(this.#keeping, head.id, -bytes)
+      if (position !== null) add(this.#stored, head.id, update.length)
+      return this.#look(head.id)
     }
   }
 
@@ -134,10 +146,13 @@ export class LeftBehind {
   }
 
   #notice({ heads, events }: Committed): void {
-    for (const { id, deletedAt } of heads) if (deletedAt !== null) this.#stored.delete(id)
+    for (const { id, deletedAt } of heads)
+      if (deletedAt !== null) for (const map of [this.#stored, this.#stuckMs]) map.delete(id)
     for (const { type, document } of events) {
       // A lock that is taken may be taken by the author of what waits.
-      if (type === 'parley.document.unlocked' || type === 'parley.document.locked') this.#look(document)
+      if (type !== 'parley.document.unlocked' && type !== 'parley.document.locked') continue
+      this.#stuckMs.delete(document)
+      this.#look(document)
     }
   }
 
@@ -164,52 +179,97 @@ export class LeftBehind {
     this.#isWorking = false
   }
 
-  /** In the order in which it was left, for what came later may build on what came before. */
+  /** Again as long as something goes in, for what was left first may build on what was left later. */
   async #takeInAll(document: DocumentId): Promise<void> {
-    const { storage } = this.#parts
-    let left = 0
-    for (let after = 0; ;) {
-      const page = await storage.waiting({ document, after, limit: PAGE })
-      for (const facts of page) {
-        if (this.#isClosed) return
-        const isWaiting = bars(await storage.lock(document), facts) || !(await this.#takeIn(facts))
-        if (isWaiting) left += facts.bytes
+    for (;;) {
+      const { barredBytes, stuck, hasMoved } = await this.#takeInOnce(document)
+      if (this.#isClosed) return
+      if (stuck.length > 0 && hasMoved) continue
+      if (barredBytes === 0) this.#stored.delete(document)
+      else this.#stored.set(document, barredBytes)
+      if (stuck.length === 0) this.#stuckMs.delete(document)
+      else {
+        await this.#giveUpOldest(stuck)
+        this.#lookLater(document)
       }
-      const last = page.at(-1)
-      if (!last) break
-      after = last.position
+      return
     }
-    if (left === 0) this.#stored.delete(document)
-    else this.#stored.set(document, left)
   }
 
-  /** Whether it waits no more. */
-  async #takeIn(facts: WaitingFacts): Promise<boolean> {
-    const { committer, environment, onRefused } = this.#parts
+  /** In the order in which it was left, for what came later may build on what came before. */
+  async #takeInOnce(document: DocumentId) {
+    const stuck: WaitingFacts[] = []
+    let barredBytes = 0
+    let hasMoved = false
+    for (let after = 0; ;) {
+      const page = await this.#parts.storage.waiting({ document, after, limit: PAGE })
+      for (const facts of page) {
+        if (this.#isClosed) break
+        const outcome = bars(await this.#parts.storage.lock(document), facts) ? 'barred' : await this.#takeIn(facts)
+        if (outcome === 'barred') barredBytes += facts.bytes
+        if (outcome === 'stuck') stuck.push(facts)
+        if (outcome === 'gone') hasMoved = true
+      }
+      const last = page.at(-1)
+      if (!last || this.#isClosed) return { barredBytes, stuck, hasMoved }
+      after = last.position
+    }
+  }
+
+  async #takeIn(facts: WaitingFacts): Promise<Outcome> {
     try {
       return await this.#apply(facts)
     } catch (problem) {
       if (!(problem instanceof ParleyError)) throw problem
       // With the document it is gone.
-      if (problem.code === 'document-deleted') return true
+      if (problem.code === 'document-deleted') return 'gone'
       if (problem.code === 'document-damaged') {
-        onRefused(facts, problem)
-        return false
+        this.#parts.onRefused(facts, problem)
+        return 'damaged'
       }
-      if (!FINAL.has(problem.code)) throw problem
-      onRefused(facts, problem)
-      const nothing = { conflicts: [], contents: new Map(), events: [] }
-      await committer.commit([], { at: environment.now(), ...nothing, settles: [facts.position] })
-      return true
+      if (STUCK.has(problem.code)) return 'stuck'
+      throw problem
     }
   }
 
-  async #apply(facts: WaitingFacts): Promise<boolean> {
-    const { storage, replicas, prepare, refusal } = this.#parts
+  async #giveUp(facts: WaitingFacts, problem: ParleyError): Promise<void> {
+    const { committer, environment, onRefused } = this.#parts
+    onRefused(facts, problem)
+    const nothing = { conflicts: [], contents: new Map(), events: [] }
+    await committer.commit([], { at: environment.now(), ...nothing, settles: [facts.position] })
+  }
+
+  async #giveUpOldest(stuck: readonly WaitingFacts[]): Promise<void> {
+    const kept = new Map<PrincipalId, { rows: number; bytes: number }>()
+    for (const facts of stuck.toReversed()) {
+      const sum = kept.get(facts.author) ?? { rows: 0, bytes: 0 }
+      sum.rows += 1
+      sum.bytes += facts.bytes
+      kept.set(facts.author, sum)
+      if (sum.rows > MAX_STUCK.rows || sum.bytes > MAX_STUCK.bytes)
+        await this.#giveUp(facts, new ParleyError('overloaded', 'Too much of this author waits for other edits.'))
+    }
+  }
+
+  /** What is stuck may fit once somebody has left or written. */
+  #lookLater(document: DocumentId): void {
+    const { shortest, longest } = STUCK_RETRY_MS
+    const delayMs = Math.min(longest, (this.#stuckMs.get(document) ?? shortest / 2) * 2)
+    this.#stuckMs.set(document, delayMs)
+    this.#after(() => this.#stuckMs.get(document) === delayMs && this.#look(document), delayMs)
+  }
+
+  async #apply(facts: WaitingFacts): Promise<Outcome> {
+    const { storage, replicas, prepare, refusal, malformed } = this.#parts
     const edits = await storage.waitingEdits(facts.position)
-    if (!edits) return true
+    if (!edits) return 'gone'
+    const problem = malformed(edits.update)
+    if (problem) {
+      await this.#giveUp(facts, problem)
+      return 'gone'
+    }
     const lease = await replicas.lease(facts.document)
-    if ('absent' in lease) return true
+    if ('absent' in lease) return 'gone'
     const { replica } = lease
     try {
       replica.lock.see(await storage.lock(facts.document))
@@ -218,14 +278,20 @@ export class LeftBehind {
       const merge = isKnown(replica, edits.update) ? null : await prepare(replica, edits)
       if (replica.ended) throw replica.ended
       // The next lock was faster.
-      if (bars(replica.lock.state, facts)) return false
+      if (bars(replica.lock.state, facts)) return 'barred'
       // Others have written while it was judged.
       const refusedNow = refusal(replica, edits)
       if (refusedNow) throw refusedNow
       const { author, tokenHash, update } = edits
       const judged = isKnown(replica, update) ? null : merge
       await replica.applyLive(update, author, { merge: judged, tokenHash, settles: [facts.position] })
-      return true
+      return 'gone'
+    } catch (refused) {
+      // To try it costs everybody their session (SYNC-6), so it is tried once.
+      const isTooCostly = refused instanceof ParleyError && refused.code === 'content-too-complex' && replica.ended
+      if (!isTooCostly) throw refused
+      await this.#giveUp(facts, refused)
+      return 'gone'
     } finally {
       lease.release()
     }
@@ -235,8 +301,8 @@ export class LeftBehind {
     return new Promise((resolve) => this.#after(resolve))
   }
 
-  #after(task: () => void): void {
-    const timer = this.#parts.environment.after(RETRY_MS, () => {
+  #after(task: () => void, delayMs = RETRY_MS): void {
+    const timer = this.#parts.environment.after(delayMs, () => {
       this.#timers.delete(timer)
       task()
     })

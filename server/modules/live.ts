@@ -5,6 +5,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { Storage } from '../storage/storage.ts'
 import { DEFAULT_SYNC_LIMITS } from '../sync/limits.ts'
 import { Rooms } from '../sync/rooms.ts'
+import { malformed } from '../sync/updateReader.ts'
 import type { Access } from './access.ts'
 import type { Core } from './core.ts'
 import type { Http } from './http.ts'
@@ -31,6 +32,7 @@ export function liveModule({ config, environment, storage, core, access, http }:
     replicas,
     environment,
     prepare: (replica, left) => judge.prepare(replica, left),
+    malformed,
     refusal: (replica, left) => rooms.refusal(replica, left),
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
     onUnexpected,

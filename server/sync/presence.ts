@@ -1,4 +1,5 @@
 import type { ClockSet } from '../model/clockSet.ts'
+import { UpdatePile } from '../documents/joinUpdates.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { NO_VERSION, type Version } from '../foundation/ids.ts'
@@ -64,8 +65,7 @@ export class Presence {
   readonly writing = new Set<Version>()
   #state: State = { name: 'unasked' }
   #asked: Asked[] = [{ mark: null }]
-  #held: Uint8Array[] = []
-  #heldBytes = 0
+  readonly #held = new UpdatePile()
   readonly #heldClocks = new Map<number, number>()
   /** Yjs clients whose edits it has brought that no session used. */
   readonly #handedOn = new Set<number>()
@@ -79,10 +79,10 @@ export class Presence {
     return this.#state.name
   }
   get held(): readonly Uint8Array[] {
-    return this.#held
+    return this.#held.updates
   }
   get heldBytes(): number {
-    return this.#heldBytes
+    return this.#held.bytes
   }
   get silence(): Silence | null {
     return 'silence' in this.#state ? this.#state.silence : null
@@ -175,8 +175,7 @@ export class Presence {
     this.#state = { name: 'away', knowledge, silence: this.silence ? { ...this.silence, isOver: false } : silence }
     this.confirmation = null
     if (!returned) return
-    this.#held.unshift(...returned.updates)
-    for (const update of returned.updates) this.#heldBytes += update.length
+    for (const update of returned.updates) this.#held.add(update)
   }
 
   /** Forgets what is held: the session is about to be closed, and its client keeps its edits. */
@@ -191,8 +190,7 @@ export class Presence {
 
   /** `clocks`: the next clock of each client that writes in it. */
   hold(update: Uint8Array, clocks: Iterable<readonly [client: number, clock: number]>): void {
-    this.#held.push(update)
-    this.#heldBytes += update.length
+    this.#held.add(update)
     for (const [client, clock] of clocks) {
       this.#heldClocks.set(client, Math.max(clock, this.#heldClocks.get(client) ?? 0))
     }
@@ -223,9 +221,8 @@ export class Presence {
   }
 
   #release(): readonly Uint8Array[] {
-    const updates = this.#held
-    this.#held = []
-    this.#heldBytes = 0
+    const { updates } = this.#held
+    this.#held.clear()
     this.#heldClocks.clear()
     this.confirmation = null
     return updates

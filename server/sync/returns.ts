@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { ClockSet } from '../model/clockSet.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
+import { joinInSteps } from '../documents/joinUpdates.ts'
 import { bringsSomething, deletesOf, knowsAll } from '../documents/knowledge.ts'
 import type { LiveMerge } from '../documents/replica.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
@@ -356,7 +357,7 @@ export class Returns {
     const { silence } = presence
     const { updates, knowledge } = returned
     if (updates.length > 0) {
-      const update = Y.mergeUpdates([...updates])
+      const update = await joinInSteps(updates)
       if (!this.#options.admits(member, update)) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
       // Who says only what it has changes nothing, and waits for nobody.

@@ -130,8 +130,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #leaveBehind({ principal, pass }: Member, { knowledge, updates }: Return): void {
-    const left = { author: principal, tokenHash: pass.tokenHash, knowledge, update: Y.mergeUpdates([...updates]) }
-    this.#options.keeper.keep(this.replica.head, left)
+    this.#options.keeper.keep(this.replica.head, { author: principal, tokenHash: pass.tokenHash, knowledge, updates })
   }
 
   /** The principal of the open session that uses the Yjs client id, if any does. */

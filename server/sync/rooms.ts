@@ -1,12 +1,12 @@
 import { can, type Principal } from '../access/access.ts'
 import type { Kind } from '../content/content.ts'
 import type { Head } from '../model/document.ts'
-import type { Left } from '../documents/leftBehind.ts'
 import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { hashGiven } from '../model/lockToken.ts'
+import type { WaitingEdits } from '../storage/storage.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
 import { admit } from './guard.ts'
@@ -106,7 +106,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   }
 
   /** What refuses an update by someone who has no session open, null where nothing does (SYNC-6). */
-  refusal({ id, head, doc }: R, { author, update }: Pick<Left, 'author' | 'update'>): ParleyError | null {
+  refusal({ id, head, doc }: R, { author, update }: Pick<WaitingEdits, 'author' | 'update'>): ParleyError | null {
     const admission = admit(update, {
       doc,
       kind: head.kind,

@@ -1,5 +1,7 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { UpdateWriter } from '../documents/updateWriter.ts'
+import { parentId } from './integration.ts'
 import type { Struct } from './updateReader.ts'
 
 /**
@@ -12,73 +14,76 @@ const PIECE_UNITS = 24 * 1024
 const PIECE_BYTES = 72 * 1024
 /** … and a slice ends once it holds so much, so that one more piece still fits below SLICE_BYTES. */
 const FULL_BYTES = 160 * 1024
-/** Delete ranges of one slice: at most 22 bytes each. */
-const SLICE_DELETE_RANGES = 8 * 1024
 
 /**
  * Cuts an update into updates of at most SLICE_BYTES that give the same document in any order (a single
- * value larger than that stays whole). Meant for the server's own updates: throws on malformed ones.
+ * value larger than that stays whole). In the order they are answered, none builds on a later one: what a client has to
+ * keep until then costs it time by the square. Meant for the server's own updates: throws on malformed ones.
  */
 export function slices(update: Uint8Array): Uint8Array[] {
   if (update.length <= SLICE_BYTES) return [update]
   const { structs, ds } = Y.decodeUpdate(update)
-  return [...structSlices(structs), ...deleteSlices(ds.clients)]
-}
-
-function structSlices(structs: readonly Struct[]): Uint8Array[] {
   const done: Uint8Array[] = []
-  let slice = new Slice()
-  for (const struct of structs) {
+  let slice = new UpdateWriter()
+  const endFull = (): void => {
+    if (slice.bytes < FULL_BYTES) return
+    done.push(slice.finish())
+    slice = new UpdateWriter()
+  }
+  for (const struct of inOrder(structs)) {
     for (const piece of pieces(struct)) {
-      if (slice.bytes >= FULL_BYTES) {
-        done.push(slice.finish())
-        slice = new Slice()
-      }
+      endFull()
       slice.add(piece)
     }
   }
-  done.push(slice.finish())
-  return done
+  for (const [client, ranges] of ds.clients) {
+    for (const range of ranges) {
+      endFull()
+      slice.delete(client, range)
+    }
+  }
+  return [...done, slice.finish()]
 }
 
-/** The structs of one slice, grouped as an update wants them: by client, in clock order. */
-class Slice {
-  readonly #sections: { client: number; clock: number; count: number; encoder: Y.UpdateEncoderV1 }[] = []
-  #doneBytes = 0
+/** The structs of one client, as far as they have been gone through. */
+interface Progress {
+  readonly structs: Struct[]
+  next: number
+}
 
-  get bytes(): number {
-    const open = this.#sections.at(-1)
-    return this.#doneBytes + (open ? encoding.length(open.encoder.restEncoder) : 0)
+/** The structs, each after all in the update that it builds on. */
+function* inOrder(structs: readonly Struct[]): Generator<Struct> {
+  const clients = new Map<number, Progress>()
+  for (const struct of structs) {
+    const progress = clients.get(struct.id.client)
+    if (progress) progress.structs.push(struct)
+    else clients.set(struct.id.client, { structs: [struct], next: 0 })
   }
-
-  add(struct: Struct): void {
-    struct.write(this.#section(struct).encoder, 0)
-  }
-
-  finish(): Uint8Array {
-    const encoder = encoding.createEncoder()
-    encoding.writeVarUint(encoder, this.#sections.length)
-    for (const section of this.#sections) {
-      encoding.writeVarUint(encoder, section.count)
-      encoding.writeVarUint(encoder, section.client)
-      encoding.writeVarUint(encoder, section.clock)
-      encoding.writeUint8Array(encoder, encoding.toUint8Array(section.encoder.restEncoder))
+  for (const progress of clients.values()) {
+    // What waits, and up to which clock what is above it has to go on.
+    const waits = [{ progress, clock: Number.POSITIVE_INFINITY }]
+    for (let wait = waits.at(-1); wait; wait = waits.at(-1)) {
+      const struct = wait.progress.structs[wait.progress.next]
+      const missing = struct && struct.id.clock <= wait.clock ? firstMissing(struct, clients) : null
+      if (!struct || struct.id.clock > wait.clock) waits.pop()
+      else if (missing) waits.push(missing)
+      else {
+        yield struct
+        wait.progress.next += 1
+      }
     }
-    encoding.writeVarUint(encoder, 0)
-    return encoding.toUint8Array(encoder)
   }
+}
 
-  #section({ id: { client, clock } }: Struct): { count: number; encoder: Y.UpdateEncoderV1 } {
-    const open = this.#sections.at(-1)
-    if (open?.client === client) {
-      open.count += 1
-      return open
-    }
-    this.#doneBytes = this.bytes
-    const section = { client, clock, count: 1, encoder: new Y.UpdateEncoderV1() }
-    this.#sections.push(section)
-    return section
+/** What the struct builds on that has not been gone through. */
+function firstMissing(struct: Struct, clients: ReadonlyMap<number, Progress>) {
+  if (!(struct instanceof Y.Item)) return null
+  for (const id of [struct.origin, struct.rightOrigin, parentId(struct)]) {
+    const progress = id && id.client !== struct.id.client ? clients.get(id.client) : undefined
+    const next = progress?.structs[progress.next]
+    if (id && progress && next && next.id.clock <= id.clock) return { progress, clock: id.clock }
   }
+  return null
 }
 
 /** The struct, or what it is when its long string or list was inserted piece after piece. */
@@ -120,27 +125,4 @@ function encodedBytes(item: Y.Item): number {
   const encoder = new Y.UpdateEncoderV1()
   item.write(encoder, 0)
   return encoding.length(encoder.restEncoder)
-}
-
-function deleteSlices(clients: ReadonlyMap<number, readonly { clock: number; len: number }[]>): Uint8Array[] {
-  const done: Uint8Array[] = []
-  for (const [client, ranges] of clients) {
-    for (let start = 0; start < ranges.length; start += SLICE_DELETE_RANGES) {
-      done.push(encodeDeletes(client, ranges.slice(start, start + SLICE_DELETE_RANGES)))
-    }
-  }
-  return done
-}
-
-function encodeDeletes(client: number, ranges: readonly { clock: number; len: number }[]): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, 0)
-  encoding.writeVarUint(encoder, 1)
-  encoding.writeVarUint(encoder, client)
-  encoding.writeVarUint(encoder, ranges.length)
-  for (const { clock, len } of ranges) {
-    encoding.writeVarUint(encoder, clock)
-    encoding.writeVarUint(encoder, len)
-  }
-  return encoding.toUint8Array(encoder)
 }

@@ -76,6 +76,17 @@ export function readUpdate(update: Uint8Array): ReadUpdate {
   return read
 }
 
+/** What rules an update out by its bytes alone; null where nothing does. */
+export function malformed(update: Uint8Array): ParleyError | null {
+  try {
+    readUpdate(update)
+    return null
+  } catch (problem) {
+    if (problem instanceof ParleyError) return problem
+    throw problem
+  }
+}
+
 /** Of keystrokes, which several look at one after the other; what a large update says takes a hundred times its bytes. */
 const REMEMBERED_BYTES = 4 * 1024
 let newest: { readonly update: Uint8Array; readonly read: ReadUpdate } | null = null

@@ -1,3 +1,4 @@
+import * as Y from 'yjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import { startDocumentServer, type DocumentServer } from '../support/documents.ts'
@@ -25,10 +26,20 @@ const syncUrl = (): string => `${server.url.replace(/^http/, 'ws')}/sync`
 async function edit(
   id: string,
   sub: string,
-  { lockToken, access = ['read', 'write'] }: { lockToken?: string; access?: string[] } = {},
+  {
+    lockToken,
+    access = ['read', 'write'],
+    isTab = false,
+  }: { lockToken?: string; access?: string[]; isTab?: boolean } = {},
 ): Promise<StockClient> {
   const token = await server.token(sub, { '*': access })
-  const client = new StockClient(syncUrl(), id, { token, ...(lockToken === undefined ? {} : { lockToken }) })
+  const client = new StockClient(
+    syncUrl(),
+    id,
+    { token, ...(lockToken === undefined ? {} : { lockToken }) },
+    new Y.Doc(),
+    isTab,
+  )
   cleanUps.push(() => client.destroy())
   return client.synced()
 }
@@ -122,6 +133,24 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await settles(async () => expect((await read(olga, id)).content).toContain(' by bob'))
     const { items } = (await olga.get(`/documents/${id}/versions`)).body
     expect(items[0]).toMatchObject({ authors: ['bob'], origin: 'live' })
+  })
+
+  it('[LOCK-4] loses nothing where it went on in a second tab and closed that one first', async () => {
+    const id = await server.create('a')
+    const [first, second] = [await edit(id, 'bob', { isTab: true }), await edit(id, 'bob', { isTab: true })]
+    const held = await lock(id)
+    first.text.insert(1, ' one')
+    await second.shows('a one')
+    second.text.insert(5, ' two')
+    await first.shows('a one two')
+    await aWhile()
+    second.destroy()
+    await aWhile()
+    first.destroy()
+    await aWhile()
+    expect((await read(olga, id)).content).toBe('a')
+    await unlock(id, held)
+    await settles(async () => expect((await read(olga, id)).content).toBe('a one two'))
   })
 
   it('[LOCK-4] who comes with edits made offline waits with them, whether it stays or goes', async () => {

@@ -13,12 +13,12 @@ export class StockClient {
   readonly closeCodes: number[] = []
   readonly terminal: number[] = []
 
-  /** `server` ends in `/sync`. */
-  constructor(server: string, id: string, params: Record<string, string>, doc = new Y.Doc()) {
+  /** `server` ends in `/sync`. `isTab`: it tells others of this process what it does, as tabs of one browser do. */
+  constructor(server: string, id: string, params: Record<string, string>, doc = new Y.Doc(), isTab = false) {
     this.doc = doc
     this.provider = new WebsocketProvider(server, id, doc, {
       params,
-      disableBc: true,
+      disableBc: !isTab,
       // The provider's types know the browser's WebSocket only.
       WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     })

@@ -1,3 +1,4 @@
+import * as Y from 'yjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ReturnJudge } from '../../server/conflicts/returns.ts'
 import { LeftBehind, type Left, type LeftBehindParts } from '../../server/documents/leftBehind.ts'
@@ -29,6 +30,7 @@ function open(changes: Partial<LeftBehindParts> = {}) {
     replicas,
     environment,
     prepare: (replica, one) => judge.prepare(replica, one),
+    malformed: () => null,
     refusal: () => null,
     onRefused,
     onUnexpected: (error) => {
@@ -43,13 +45,20 @@ async function quiet(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await settled()
 }
 
+interface Leaving {
+  readonly head: Head
+  readonly one: Left
+  readonly update: Uint8Array
+}
+
 /** What one leaves that knew the document as it is now and inserted this. */
-async function leaving(text: string, author: PrincipalId = BOB, at = 0): Promise<{ head: Head; one: Left }> {
+async function leaving(text: string, author: PrincipalId = BOB, at = 0): Promise<Leaving> {
   const lease = await core.lease('doc')
   const { head } = lease.replica
   const update = new Editor(lease.replica).insert(at, text)
   lease.release()
-  return { head, one: { author, tokenHash: null, knowledge: { by: 'versions', seen: head.version, own: [] }, update } }
+  const knowledge = { by: 'versions', seen: head.version, own: [] } as const
+  return { head, one: { author, tokenHash: null, knowledge, updates: [update] }, update }
 }
 
 async function lock(owner = ALICE): Promise<void> {
@@ -79,6 +88,8 @@ const content = async (): Promise<unknown> => {
   }
 }
 const waiting = async (): Promise<number> => (await core.storage.waiting({ document: DOC, after: 0, limit: 99 })).length
+const storedRows = async (): Promise<number> =>
+  (await core.storage.waiting({ document: DOC, after: 0, limit: 500 })).length
 const conflicts = async (): Promise<number> =>
   (await core.storage.conflicts({ patterns: [{ exact: DOC }], before: null, limit: 99 })).length
 
@@ -89,7 +100,7 @@ describe('[LOCK-4] what a session left behind a lock', () => {
     const first = await leaving('1')
     const second = await leaving('2', BOB, 1)
     for (const { head, one } of [first, second]) left.keep(head, one)
-    const bytes = first.one.update.length + second.one.update.length
+    const bytes = first.update.length + second.update.length
     expect(left.bytes(DOC)).toBe(bytes)
     await quiet()
     expect([await waiting(), left.bytes(DOC), await content()]).toEqual([2, bytes, 'a'])
@@ -113,7 +124,7 @@ describe('[LOCK-4] what a session left behind a lock', () => {
     await lock(BOB)
     await quiet()
     expect([await waiting(), String(await content()).includes('b')]).toEqual([1, true])
-    expect(left.bytes(DOC)).toBe(carols.one.update.length)
+    expect(left.bytes(DOC)).toBe(carols.update.length)
   })
 
   it('[LOCK-4] is kept as soon as storage takes it; closing waits for that', async () => {
@@ -128,10 +139,10 @@ describe('[LOCK-4] what a session left behind a lock', () => {
       }),
     })
     await lock()
-    const { head, one } = await leaving('x')
+    const { head, one, update } = await leaving('x')
     left.keep(head, one)
     await quiet()
-    expect([await waiting(), left.bytes(DOC)]).toEqual([0, one.update.length])
+    expect([await waiting(), left.bytes(DOC)]).toEqual([0, update.length])
     let isClosed = false
     const closing = left.close().then(() => (isClosed = true))
     await core.environment.advance(RETRY_MS)
@@ -145,7 +156,7 @@ describe('[LOCK-4] what a session left behind a lock', () => {
   it('[LOCK-4] [CONF-6] goes in once with its conflict, however often storage refuses, also after a restart', async () => {
     const { left } = open()
     await lock()
-    const { head, one } = await leaving('x')
+    const { head, one, update } = await leaving('x')
     left.keep(head, one)
     await quiet()
     const lease = await core.lease('doc')
@@ -160,7 +171,7 @@ describe('[LOCK-4] what a session left behind a lock', () => {
     core = await core.restart()
     const next = open()
     await next.left.start()
-    expect(next.left.bytes(DOC)).toBe(one.update.length)
+    expect(next.left.bytes(DOC)).toBe(update.length)
     await quiet()
     expect([await waiting(), await conflicts()]).toEqual([0, 1])
     const after = await content()
@@ -195,22 +206,68 @@ describe('[LOCK-4] what a session left behind a lock', () => {
 
   it('[LOCK-4] brings nothing where its author brought the same before, and waits no more', async () => {
     const { left } = open()
-    const { head, one } = await leaving('x')
+    const { head, one, update } = await leaving('x')
     const lease = await core.lease('doc')
-    await lease.replica.applyLive(one.update, BOB)
+    await lease.replica.applyLive(update, BOB)
     lease.release()
     left.keep(head, one)
     await quiet()
     expect([await waiting(), await content(), (await core.storage.head(DOC))?.version]).toEqual([0, 'xa', 2])
   })
 
-  it('[LOCK-4] [SYNC-6] is given up where it can never be taken in, and that is told', async () => {
-    const { left, onRefused } = open({ refusal: () => new ParleyError('missing-dependencies', 'says the test') })
+  it('[LOCK-4] [SYNC-6] is given up where its own bytes rule it out, and that is told', async () => {
+    const { left, onRefused } = open({ malformed: () => new ParleyError('invalid-request', 'says the test') })
     const { head, one } = await leaving('x')
     left.keep(head, one)
     await quiet()
     expect([await waiting(), left.bytes(DOC), await content()]).toEqual([0, 0, 'a'])
-    expect(onRefused.mock.calls).toMatchObject([[{ document: DOC, author: BOB }, { code: 'missing-dependencies' }]])
+    expect(onRefused.mock.calls).toMatchObject([[{ document: DOC, author: BOB }, { code: 'invalid-request' }]])
+  })
+
+  it('[LOCK-4] waits for what it builds on, which was left behind it', async () => {
+    const { left, onRefused } = open({ refusal: (replica, { update }) => gapIn(replica.doc, update) })
+    await lock()
+    const lease = await core.lease('doc')
+    const { head } = lease.replica
+    const editor = new Editor(lease.replica)
+    const [first, second] = [editor.insert(0, 'one '), editor.insert(4, 'two ')]
+    lease.release()
+    const { one } = await leaving('')
+    for (const update of [second, first]) left.keep(head, { ...one, updates: [update] })
+    await quiet()
+    await unlock()
+    await quiet()
+    expect([await waiting(), await content(), onRefused.mock.calls]).toEqual([0, 'one two a', []])
+  })
+
+  it('[LOCK-4] waits until who keeps it out is gone, and until then takes no room from others', async () => {
+    let isUsed = true
+    const used = new ParleyError('invalid-request', 'a Yjs client id that somebody else uses')
+    const { left, onRefused } = open({ refusal: () => (isUsed ? used : null) })
+    const { head, one } = await leaving('x')
+    left.keep(head, one)
+    await quiet()
+    await core.environment.advance(3_600_000)
+    await quiet()
+    expect([await waiting(), left.bytes(DOC), await content()]).toEqual([1, 0, 'a'])
+    isUsed = false
+    await core.environment.advance(600_000)
+    await quiet()
+    expect([await waiting(), await content(), onRefused.mock.calls]).toEqual([0, 'xa', []])
+  })
+
+  it('[LOCK-4] may wait so for long, but of one author not without end: the oldest is given up', async () => {
+    const { left, onRefused } = open({ refusal: () => new ParleyError('missing-dependencies', 'says the test') })
+    const { head, one } = await leaving('x')
+    left.keep(head, { ...one, author: toPrincipalId('carol') })
+    for (let n = 0; n < 102; n++) left.keep(head, one)
+    await quiet()
+    await quiet()
+    expect(onRefused.mock.calls.map(([{ author, position }]) => [author, position])).toEqual([
+      [BOB, 3],
+      [BOB, 2],
+    ])
+    expect(await storedRows()).toBe(101)
   })
 
   it('[LOCK-4] [DOC-6] goes with the document, kept or on its way', async () => {
@@ -227,3 +284,8 @@ describe('[LOCK-4] what a session left behind a lock', () => {
     expect([await waiting(), left.bytes(DOC), onRefused.mock.calls]).toEqual([0, 0, []])
   })
 })
+
+function gapIn(doc: Y.Doc, update: Uint8Array): ParleyError | null {
+  const isGap = Y.decodeUpdate(update).structs.some(({ id }) => id.clock > Y.getState(doc.store, id.client))
+  return isGap ? new ParleyError('missing-dependencies', 'a gap') : null
+}

@@ -115,7 +115,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
     },
     keeper: {
       keep: (_: unknown, one: Left) => void left.push(one),
-      bytes: () => left.reduce((sum, { update }) => sum + update.length, 0),
+      bytes: () => left.flatMap(({ updates }) => updates).reduce((sum, { length }) => sum + length, 0),
     },
     departures: new Departures(),
     formerClients: new Map<number, number>(),
@@ -255,7 +255,7 @@ describe('[LOCK-4] waiting for a lock', () => {
       answer()
       await quiet()
       expect(replica.text).toBe('')
-      expect(left.map(({ update }) => textOf(update))).toEqual(how === 'has gone' ? ['x'] : [])
+      expect(left.map(({ updates }) => textOf(Y.mergeUpdates([...updates])))).toEqual(how === 'has gone' ? ['x'] : [])
       unlock()
       await quiet()
       expect(replica.text).toBe(how === 'has gone' ? '' : 'xy')
@@ -312,7 +312,7 @@ describe('[LOCK-4] a session that ends while it waits', () => {
     expect(left).toMatchObject([
       { author: 'bob', tokenHash: 'another', knowledge: { by: 'versions', seen: 1, own: [] } },
     ])
-    expect(textOf(left[0]?.update)).toBe('one two')
+    expect(textOf(Y.mergeUpdates([...(left[0]?.updates ?? [])]))).toBe('one two')
     expect([room.size, release.mock.calls.length, onClosed.mock.calls]).toEqual([0, 1, [[]]])
     unlock()
     await quiet()
@@ -340,7 +340,7 @@ describe('[LOCK-4] a session that ends while it waits', () => {
     await quiet()
     replica.end(new ParleyError('overloaded', 'The test throws it away.'))
     expect(bob.closed).toBe('overloaded')
-    expect(left.map(({ update }) => textOf(update))).toEqual(['x'])
+    expect(left.map(({ updates }) => textOf(Y.mergeUpdates([...updates])))).toEqual(['x'])
   })
 
   it('after the lock and before it has answered, is taken in without it', async () => {
@@ -386,6 +386,6 @@ describe('[LOCK-4] what waits is bounded', () => {
     unlock()
     await quiet()
     expect(replica.text).toHaveLength(2_000)
-    expect(textOf(left[0]?.update)).toHaveLength(1_000)
+    expect(textOf(Y.mergeUpdates([...(left[0]?.updates ?? [])]))).toHaveLength(1_000)
   })
 })

@@ -1,6 +1,7 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { describe, expect, it } from 'vitest'
+import { rawUpdate } from '../support/rawUpdate.ts'
 import { SLICE_BYTES, slices } from '../../server/sync/slices.ts'
 
 function docWith(change: (doc: Y.Doc) => void): Y.Doc {
@@ -82,6 +83,29 @@ describe('slices', () => {
     const copy = assembled(cut)
     expect(copy.getArray('list').toJSON()).toEqual(values)
     expect(copy.getMap('content').get('huge')).toBe(huge)
+  })
+
+  it('[SYNC-9] leaves a client nothing to keep until a later slice', () => {
+    const doc = new Y.Doc()
+    for (const slice of slices(Y.encodeStateAsUpdate(busyDoc()))) {
+      Y.applyUpdate(doc, slice)
+      expect([doc.store.pendingStructs, doc.store.pendingDs]).toEqual([null, null])
+    }
+  })
+
+  it('[SYNC-9] takes what very many clients deleted together, not each by itself', () => {
+    const word = 'a word and some more of them, said once.'
+    const clients = Array.from({ length: 8_000 }, (_, n) => n + 1)
+    const update = rawUpdate(
+      clients.map((client) => ({
+        client,
+        structs: [{ text: word, ...(client > 1 ? { origin: [client - 1, word.length - 1] as const } : {}) }],
+      })),
+      clients.map((client) => [client, 3, 1] as const),
+    )
+    const cut = slices(update)
+    expect([update.length > SLICE_BYTES, cut.length <= 6]).toEqual([true, true])
+    expect(assembled(cut).getText('content').length).toBe(8_000 * (word.length - 1))
   })
 
   it('[SYNC-9] cuts a large delete set', () => {

@@ -1,0 +1,114 @@
+import * as Y from 'yjs'
+import { yieldTurn } from '../foundation/turns.ts'
+import { UpdateWriter } from './updateWriter.ts'
+
+/** Yjs merges in time by the square of how many are merged at once. */
+const JOINED_AT_ONCE = 16
+/** A larger one is joined with others at the end only, for to join it takes some milliseconds. */
+const LARGE_BYTES = 64 * 1024
+
+/** Updates that come one by one and are joined as they come, so that they stay few whatever their number. */
+export class UpdatePile {
+  /** Of each level fewer than are joined at once. One of the next is joined of so many of the level before. */
+  #levels: Uint8Array[][] = []
+  #large: Uint8Array[] = []
+  #bytes = 0
+
+  /** Of what they are by now. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0
+  }
+
+  add(update: Uint8Array): void {
+    this.#bytes += update.length
+    this.#put(update, 0)
+  }
+
+  /** What they are by now, in no order. */
+  get updates(): readonly Uint8Array[] {
+    return [...this.#large, ...this.#levels.flat()]
+  }
+
+  clear(): void {
+    this.#levels = []
+    this.#large = []
+    this.#bytes = 0
+  }
+
+  #put(update: Uint8Array, level: number): void {
+    if (update.length > LARGE_BYTES) return void this.#large.push(update)
+    const updates = (this.#levels[level] ??= [])
+    updates.push(update)
+    if (updates.length < JOINED_AT_ONCE) return
+    this.#levels[level] = []
+    const joined = joinUpdates(updates)
+    this.#bytes += joined.length - updates.reduce((sum, { length }) => sum + length, 0)
+    this.#put(joined, level + 1)
+  }
+}
+
+/** One update that does what all do, in steps: in between everything else that is ready goes first. */
+export async function joinInSteps(updates: readonly Uint8Array[]): Promise<Uint8Array> {
+  if (updates.length <= 1) return updates[0] ?? new Uint8Array(0)
+  const joined: Uint8Array[] = []
+  for (let start = 0; start < updates.length; start += JOINED_AT_ONCE) {
+    joined.push(joinUpdates(updates.slice(start, start + JOINED_AT_ONCE)))
+    await yieldTurn()
+  }
+  return joinInSteps(joined)
+}
+
+/** One update that does what these few do. What was typed in a row, key by key, is one piece of text in it. */
+function joinUpdates(updates: readonly Uint8Array[]): Uint8Array {
+  const [only] = updates
+  if (only && updates.length === 1) return only
+  const { structs, ds } = Y.decodeUpdate(Y.mergeUpdates([...updates]))
+  const writer = new UpdateWriter()
+  for (const struct of runsOf(structs)) writer.add(struct)
+  for (const [client, ranges] of ds.clients) for (const range of ranges) writer.delete(client, range)
+  return writer.finish()
+}
+
+type Struct = ReturnType<typeof Y.decodeUpdate>['structs'][number]
+
+/** The structs, where pieces of text that continue each other are one: so Yjs itself has them once they are applied. */
+function* runsOf(structs: readonly Struct[]): Generator<Struct> {
+  let run: { first: Y.Item; text: string[]; length: number } | null = null
+  for (const struct of structs) {
+    const text = textOf(struct)
+    if (run && text !== null && struct instanceof Y.Item && continues(struct, run)) {
+      run.text.push(text)
+      run.length += struct.length
+      continue
+    }
+    if (run) yield textItem(run)
+    run = text !== null && struct instanceof Y.Item ? { first: struct, text: [text], length: struct.length } : null
+    if (!run) yield struct
+  }
+  if (run) yield textItem(run)
+}
+
+const textOf = (struct: Struct): string | null =>
+  struct instanceof Y.Item && struct.content instanceof Y.ContentString ? struct.content.str : null
+
+/** Whether the item was put right behind the run, between what this stands between. */
+function continues(item: Y.Item, { first, length }: { readonly first: Y.Item; readonly length: number }): boolean {
+  const { client, clock } = first.id
+  const end = Y.createID(client, clock + length)
+  return (
+    Y.compareIDs(item.id, end) &&
+    Y.compareIDs(item.origin, Y.createID(client, end.clock - 1)) &&
+    Y.compareIDs(item.rightOrigin, first.rightOrigin)
+  )
+}
+
+function textItem({ first, text }: { readonly first: Y.Item; readonly text: readonly string[] }): Y.Item {
+  const { id, origin, rightOrigin, parent, parentSub } = first
+  return text.length === 1
+    ? first
+    : new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, new Y.ContentString(text.join('')))
+}

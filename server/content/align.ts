@@ -33,9 +33,21 @@ export function align<T extends string | number>(base: readonly T[], side: reado
   )
 }
 
-/** `align` for the elements of two JSON arrays, compared as JSON. Elements shared in memory are not walked. */
-export function alignElements(base: readonly JsonValue[], side: readonly JsonValue[]): Run[] {
-  return alignMiddle(base, side, contentEquals, elementKey)
+/**
+ * `align` for the elements of two JSON arrays, compared as JSON. Elements shared in memory are not walked. An element of
+ * the base that `isApart` equals nothing.
+ */
+export function alignElements(
+  base: readonly JsonValue[],
+  side: readonly JsonValue[],
+  isApart: (element: JsonValue) => boolean = () => false,
+): Run[] {
+  return alignMiddle(
+    base,
+    side,
+    (a, b) => !isApart(a) && contentEquals(a, b),
+    (element) => (isApart(element) ? element : elementKey(element)),
+  )
 }
 
 /** Lines of a text (CONF-2: a `\r` belongs to its line); the empty text is one empty line. */

@@ -15,6 +15,40 @@ export interface JsonSides {
   readonly seen: JsonObject
 }
 
+/**
+ * Values that stand in a content for what is to be found in another one, numbered from 0. Each is known by its identity, so
+ * that nothing a document may hold is ever taken for one.
+ */
+class Marks {
+  readonly #numbers = new Map<JsonValue, number>()
+  /** By object or array: the marks in it. A content never changes once it was looked through. */
+  readonly #within = new Map<JsonValue, readonly number[]>()
+
+  next(): JsonObject {
+    const mark: JsonObject = {}
+    this.#numbers.set(mark, this.#numbers.size)
+    return mark
+  }
+
+  isMark(value: JsonValue | undefined): boolean {
+    return value !== undefined && this.#numbers.has(value)
+  }
+
+  /** The numbers of the marks that a value is or holds. */
+  within(value: JsonValue | undefined): readonly number[] {
+    if (typeof value !== 'object' || value === null) return NO_MARKS
+    const number = this.#numbers.get(value)
+    if (number !== undefined) return [number]
+    const known = this.#within.get(value)
+    if (known !== undefined) return known
+    const found = (Array.isArray(value) ? value : Object.values(value)).flatMap((item) => this.within(item))
+    this.#within.set(value, found.length === 0 ? NO_MARKS : found)
+    return found
+  }
+}
+
+const NO_MARKS: readonly number[] = []
+
 /** A place in a content: a member or element at a path, or with `span` elements of the array there. */
 interface Target {
   readonly at: Path
@@ -30,13 +64,14 @@ interface Found {
 /** What the three-way merge of CONF-2 makes of two sides, with a mark in the place of each overlap. */
 export class JsonExpectation {
   readonly content: JsonObject
+  readonly marks = new Marks()
   /** By the number of their mark. */
   readonly overlaps: JsonOverlap[] = []
 
   constructor({ base, current, incoming }: Pick<JsonSides, 'base' | 'current' | 'incoming'>, formAt: FormAt) {
     const settle = (overlap: JsonOverlap): JsonChoice => {
       this.overlaps.push(overlap)
-      const mark = markOf(this.overlaps.length - 1)
+      const mark = this.marks.next()
       return { value: overlap.elements ? [mark] : mark }
     }
     this.content = mergeJson(base, current, incoming, settle, formAt)
@@ -80,8 +115,8 @@ function editOf({ at, span }: Target, value: Value, elements: true | undefined):
 }
 
 function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): Found[] {
-  const { content: expected, overlaps } = known ?? new JsonExpectation(sides, formAt)
-  const { places, strays } = compare(expected, sides.merged)
+  const { content: expected, marks, overlaps } = known ?? new JsonExpectation(sides, formAt)
+  const { places, strays } = new MarkedComparison(expected, sides.merged, marks)
   const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, formAt)]).map((place) =>
     foundAt(place, overlaps, sides),
   )
@@ -90,82 +125,65 @@ function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation |
     .filter(({ overlap }) => !isEqual(overlap) && !isThreeWay(overlap))
 }
 
-/** What stands in the expected content for the overlap of this number: a value no document has. */
-const markOf = (n: number): JsonObject => ({ [MARK]: n })
-const MARK = '\u0000overlap'
-
-const markIn = (value: JsonValue | undefined): number | null => {
-  const mark = isObject(value) ? member(value, MARK) : undefined
-  return typeof mark === 'number' ? mark : null
-}
-
 /** Marks that were found at one place of the other content; at their own place, or (`depth`) around it. */
 interface Place {
   readonly marks: readonly number[]
   readonly target: Target
 }
 
-interface Comparison {
-  readonly places: Place[]
-  /** Where the contents differ and no mark is; in the other content. */
-  readonly strays: Path[]
-}
-
 /** Finds the marks of one content in another, and where the two differ besides. */
-function compare(marked: JsonObject, other: JsonObject): Comparison {
-  const found: Comparison = { places: [], strays: [] }
-  compareValues(marked, other, [], found)
-  return found
-}
+class MarkedComparison {
+  readonly places: Place[] = []
+  /** Where the contents differ and no mark is; in the other content. */
+  readonly strays: Path[] = []
+  readonly #marks: Marks
 
-function compareValues(marked: JsonValue | undefined, other: JsonValue | undefined, at: Path, found: Comparison): void {
-  if (marked === other) return
-  if (markIn(marked) === null) {
-    if (isObject(marked) && isObject(other)) return compareObjects(marked, other, at, found)
-    if (Array.isArray(marked) && Array.isArray(other)) return compareArrays(marked, other, at, found)
+  constructor(marked: JsonObject, other: JsonObject, marks: Marks) {
+    this.#marks = marks
+    this.#compare(marked, other, [])
   }
-  const marks = marksWithin(marked)
-  if (marks.length > 0) found.places.push({ marks, target: { at, span: null } })
-  else if (marked === undefined || other === undefined || !contentEquals(marked, other)) found.strays.push(at)
-}
 
-function compareObjects(marked: JsonObject, other: JsonObject, at: Path, found: Comparison): void {
-  for (const key of [...new Set([...Object.keys(marked), ...Object.keys(other)])].sort()) {
-    compareValues(member(marked, key), member(other, key), [...at, key], found)
+  #compare(marked: JsonValue | undefined, other: JsonValue | undefined, at: Path): void {
+    if (marked === other) return
+    if (!this.#marks.isMark(marked)) {
+      if (isObject(marked) && isObject(other)) return this.#compareObjects(marked, other, at)
+      if (Array.isArray(marked) && Array.isArray(other)) return this.#compareArrays(marked, other, at)
+    }
+    const marks = this.#marks.within(marked)
+    if (marks.length > 0) this.places.push({ marks, target: { at, span: null } })
+    else if (marked === undefined || other === undefined || !contentEquals(marked, other)) this.strays.push(at)
   }
-}
 
-function compareArrays(marked: JsonValue[], other: JsonValue[], at: Path, found: Comparison): void {
-  const runs = alignElements(marked, other)
-  const isClear = runs.every(
-    ({ base, side }) => isPaired(base, side) || isOneMark(marked, base) || !hasMark(marked, base),
-  )
-  if (!isClear) {
-    found.places.push({ marks: marksWithin(marked), target: { at, span: null } })
-    return
+  #compareObjects(marked: JsonObject, other: JsonObject, at: Path): void {
+    for (const key of [...new Set([...Object.keys(marked), ...Object.keys(other)])].sort()) {
+      this.#compare(member(marked, key), member(other, key), [...at, key])
+    }
   }
-  for (const { base, side } of runs) {
-    if (isOneMark(marked, base)) found.places.push({ marks: marksWithin(marked[base[0]]), target: { at, span: side } })
-    else if (!isPaired(base, side)) found.strays.push(at)
-    else {
-      for (let i = 0; i < spanLength(base); i += 1) {
-        compareValues(marked[base[0] + i], other[side[0] + i], [...at, side[0] + i], found)
+
+  #compareArrays(marked: JsonValue[], other: JsonValue[], at: Path): void {
+    const hasMark = (element: JsonValue): boolean => this.#marks.within(element).length > 0
+    const isOneMark = (base: Span): boolean => spanLength(base) === 1 && this.#marks.isMark(marked[base[0]])
+    const runs = alignElements(marked, other, hasMark)
+    const isClear = runs.every(
+      ({ base, side }) => isPaired(base, side) || isOneMark(base) || !marked.slice(...base).some(hasMark),
+    )
+    if (!isClear) {
+      this.places.push({ marks: this.#marks.within(marked), target: { at, span: null } })
+      return
+    }
+    for (const { base, side } of runs) {
+      if (isOneMark(base)) this.places.push({ marks: this.#marks.within(marked[base[0]]), target: { at, span: side } })
+      else if (!isPaired(base, side)) this.strays.push(at)
+      else {
+        for (let i = 0; i < spanLength(base); i += 1) {
+          this.#compare(marked[base[0] + i], other[side[0] + i], [...at, side[0] + i])
+        }
       }
     }
   }
 }
 
 const isPaired = (base: Span, side: Span): boolean => spanLength(base) === spanLength(side)
-const isOneMark = (marked: JsonValue[], base: Span): boolean =>
-  spanLength(base) === 1 && markIn(marked[base[0]]) !== null
-const hasMark = (marked: JsonValue[], base: Span): boolean => marksWithin(marked.slice(...base)).length > 0
-
-function marksWithin(value: JsonValue | undefined): number[] {
-  const mark = markIn(value)
-  if (mark !== null) return [mark]
-  if (Array.isArray(value)) return value.flatMap(marksWithin)
-  return isObject(value) ? Object.values(value).flatMap(marksWithin) : []
-}
 
 /**
  * Places where the merge is not what was expected although the sides did not meet there: an edit under a parent that
@@ -247,11 +265,12 @@ const pointerOf = ({ at, span }: Target): string => toPointer(span === null ? at
 function relocated(found: readonly Found[], sides: JsonSides): Found[] {
   const { merged, seen } = sides
   if (seen === merged) return [...found]
-  const marks = found.map(({ target }, n): JsonEdit => {
-    if (target.span === null) return { at: target.at, value: markOf(n) }
-    return { at: target.at, index: target.span[0], remove: spanLength(target.span), insert: [markOf(n)] }
+  const marks = new Marks()
+  const edits = found.map(({ target: { at, span } }): JsonEdit => {
+    if (span === null) return { at, value: marks.next() }
+    return { at, index: span[0], remove: spanLength(span), insert: [marks.next()] }
   })
-  const { places } = compare(applyJsonEdits(merged, marks.toReversed()), seen)
+  const { places } = new MarkedComparison(applyJsonEdits(merged, edits.toReversed()), seen, marks)
   const overlaps = found.map(({ overlap }) => overlap)
   return outermost(places).map((place) => foundAt(place, overlaps, sides))
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '../../server/content/content.ts'
-import { liveOverlaps } from '../../server/content/liveMerge.ts'
+import { liveOverlaps, rewriteOverlaps } from '../../server/content/liveMerge.ts'
 
 /** One side put another map in the place of `/m`, the other wrote into the map that was there. */
 function overlapsAt(m: Record<'base' | 'current' | 'incoming' | 'merged', JsonValue>): unknown[] {
@@ -23,5 +23,45 @@ describe('a value that one side replaced as a whole', () => {
     ['a member that came back', { x: 'a' }, { x: 'a', y: 2 }, { x: 'a', y: 2 }],
   ])('[CONF-6] is an overlap for %s', (_name, current, incoming, merged) => {
     expect(overlapsAt({ base: { x: 1, y: 2 }, current, incoming, merged })).toEqual(['P/m'])
+  })
+})
+
+describe('a content that looks like what the comparison works with', () => {
+  const lookalikes: [string, JsonValue][] = [
+    ['a key that once was a mark', { '\u0000overlap': 0 }],
+    ['an empty object', {}],
+    ['an array of empty objects', [{}, {}]],
+  ]
+  const copy = (content: JsonObject): JsonObject => structuredClone(content)
+
+  it.each(lookalikes)('[CONF-6] is found and resolved at its own places only: %s', (_name, value) => {
+    const base: JsonObject = { a: 'base', list: [value, 1, value], other: value }
+    const sides = {
+      base,
+      current: { ...copy(base), a: 'current' },
+      incoming: { ...copy(base), a: 'incoming' },
+      merged: { ...copy(base), a: 'incoming' },
+      seen: { ...copy(base), a: 'incoming', new: value },
+    }
+    expect(liveOverlaps(sides, () => 'parts').map(({ id }) => id)).toEqual(['P/a'])
+    const { content, errors } = rewriteOverlaps(sides, () => 'parts', new Map([['P/a', 'current']]))
+    expect(errors).toEqual([])
+    expect(content).toEqual({ ...base, a: 'current', new: value })
+  })
+
+  it.each(lookalikes)('[CONF-6] an element that both sides changed is not taken for one beside it: %s', (_name, value) => {
+    const list = (second: JsonValue): JsonObject => ({ list: [structuredClone(value), second, structuredClone(value)] })
+    const sides = {
+      base: list('base'),
+      current: list('current'),
+      incoming: list('incoming'),
+      merged: { list: [value, 'current', 'incoming', value] },
+      seen: { list: ['new', value, 'current', 'incoming', value] },
+    }
+    const [overlap, ...others] = liveOverlaps(sides, () => 'parts')
+    expect(others).toEqual([])
+    expect(overlap).toMatchObject({ id: 'P/list/1', pointers: { merged: '/list/2' }, merged: { value: ['current', 'incoming'] } })
+    const { content } = rewriteOverlaps(sides, () => 'parts', 'incoming')
+    expect(content).toEqual({ list: ['new', value, 'incoming', value] })
   })
 })

@@ -2,7 +2,8 @@ import { invariant } from '../foundation/assert.ts'
 import type { Content, JsonValue, Path } from './content.ts'
 import { applyJsonEdits, joinEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { toPointer } from './pointer.ts'
-import { applyTextDelta, joinDeltas, textDelta, type TextDelta } from './textDelta.ts'
+import { textDelta } from './compareText.ts'
+import { applyTextDelta, joinDeltas, type TextDelta } from './textDelta.ts'
 
 /**
  * What one log entry did to the content: enough to go from the content before it to the content after.

@@ -4,7 +4,8 @@ import { isObject, setMember, type JsonObject, type JsonValue, type Path } from 
 import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { membersInOrder } from './order.ts'
 import { readText, writeText } from './text.ts'
-import { applyTextDelta, textDelta } from './textDelta.ts'
+import { textDelta } from './compareText.ts'
+import { applyTextDelta } from './textDelta.ts'
 
 /**
  * Plain values of what a shared type holds, by shared type or by the plain object a client put there.

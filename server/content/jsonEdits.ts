@@ -4,7 +4,8 @@ import { isObject, member, type JsonObject, type JsonValue, type Path } from './
 import { Draft } from './draft.ts'
 import { child } from './pointer.ts'
 import type { Work } from './shortestEdits.ts'
-import { applyTextDelta, characterWork, composeDeltas, textDelta, type TextDelta } from './textDelta.ts'
+import { characterWork, textDelta } from './compareText.ts'
+import { applyTextDelta, composeDeltas, type TextDelta } from './textDelta.ts'
 
 /** Below this a string is replaced as a whole: a delta would hardly be shorter. */
 const MIN_DELTA_UNITS = 32

@@ -4,7 +4,8 @@ import { isObject, setMember, type JsonObject, type JsonValue } from './content.
 import { Draft } from './draft.ts'
 import { contentEquals } from './equal.ts'
 import { child, parseIndex, parsePointer } from './pointer.ts'
-import { applyTextDelta, DeltaBuilder, isWithinPair, type TextDelta } from './textDelta.ts'
+import { isWithinPair } from './commonEnds.ts'
+import { applyTextDelta, DeltaBuilder, type TextDelta } from './textDelta.ts'
 
 /** RFC 6901 section 3. No document has a member `__proto__`, so no pointer may lead to one. */
 const PointerSchema = Type.String({ pattern: '^(/(?!__proto__(/|$))[^~/]*(~[01][^~/]*)*)*$' })

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
-import { isWithinPair, type TextDelta } from './textDelta.ts'
+import { isWithinPair } from './commonEnds.ts'
+import type { TextDelta } from './textDelta.ts'
 
 /** A longer insertion is written in pieces of so many UTF-16 units, so that a first sync can be cut (SPEC SYNC-9). */
 const MAX_PIECE_UNITS = 128 * 1024

@@ -8,7 +8,8 @@ import { applyJsonEdits, jsonEdits } from '../../server/content/jsonEdits.ts'
 import { measureContent } from '../../server/content/limits.ts'
 import { parsePointer, toPointer, valueAt } from '../../server/content/pointer.ts'
 import { shortestEdits } from '../../server/content/shortestEdits.ts'
-import { applyTextDelta, composeDeltas, textDelta, type TextDelta } from '../../server/content/textDelta.ts'
+import { textDelta } from '../../server/content/compareText.ts'
+import { applyTextDelta, composeDeltas, type TextDelta } from '../../server/content/textDelta.ts'
 import { jsonObject, jsonValue, text, unicodeText } from '../support/contentArbitraries.ts'
 
 const RUNS = { numRuns: 300 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { attributeLines, attributePointers, type AttributedEffect } from '../../server/content/attribution.ts'
 import type { Content, JsonObject, Range } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
-import { textDelta } from '../../server/content/textDelta.ts'
+import { textDelta } from '../../server/content/compareText.ts'
 
 /** The effects that lead from content to content, each by its author. */
 function historyOf(base: Content, steps: [author: string, content: Content][]): AttributedEffect[] {

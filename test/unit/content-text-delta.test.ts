@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { applyTextDelta, composeDeltas, textDelta, type TextDelta } from '../../server/content/textDelta.ts'
+import { textDelta } from '../../server/content/compareText.ts'
+import { applyTextDelta, composeDeltas, type TextDelta } from '../../server/content/textDelta.ts'
 
 const changed = (delta: TextDelta): number =>
   delta.reduce<number>((sum, item) => sum + (typeof item === 'string' ? item.length : Math.max(0, -item)), 0)

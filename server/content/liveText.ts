@@ -1,7 +1,8 @@
 import { align, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
+import { alignLines, alikeUnits } from './alignLines.ts'
 import type { Range } from './content.ts'
 import { linesOf } from './mergeText.ts'
-import type { LiveTextOverlap, TextOverlap } from './overlap.ts'
+import { nameOfLines, type LiveTextOverlap, type TextOverlap } from './overlap.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /**
@@ -77,7 +78,7 @@ export class TextExpectation {
   #fill(): void {
     const { base, current, incoming } = this.lines
     const kept = { base: 0, current: 0, incoming: 0 }
-    for (const stretch of weave(align(base, current), align(base, incoming))) {
+    for (const stretch of weave(alignLines(base, current), alignLines(base, incoming))) {
       this.#keep(kept, stretch.base[0])
       this.#change(stretch)
       for (const side of ['base', 'current', 'incoming'] as const) kept[side] = stretch[side][1]
@@ -245,7 +246,7 @@ class TextMerge {
       merged: toRange(at),
     }
     return {
-      id: `L${lines.base.start}-${lines.base.end}`,
+      id: nameOfLines(lines.base),
       lines,
       base: this.#lines.base.slice(...spans.base).join('\n'),
       current: this.#lines.current.slice(...spans.current).join('\n'),

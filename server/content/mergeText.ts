@@ -1,6 +1,7 @@
 import { align, spansOverlap, splitLines, type Span } from './align.ts'
+import { alignLines } from './alignLines.ts'
 import type { Range } from './content.ts'
-import type { Choice, LineChange, TextOverlap } from './overlap.ts'
+import { nameOfLines, type Choice, type LineChange, type TextOverlap } from './overlap.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. */
@@ -12,7 +13,7 @@ export function mergeText(base: string, current: string, incoming: string, settl
   const sides: Lines = { base: splitLines(base), current: splitLines(current), incoming: splitLines(incoming) }
   const merged: string[] = []
   let kept = 0
-  for (const stretch of weave(align(sides.base, sides.current), align(sides.base, sides.incoming))) {
+  for (const stretch of weave(alignLines(sides.base, sides.current), alignLines(sides.base, sides.incoming))) {
     append(merged, sides.base, [kept, stretch.base[0]])
     append(merged, ...settled(sides, stretch, settle))
     kept = stretch.base[1]
@@ -21,7 +22,7 @@ export function mergeText(base: string, current: string, incoming: string, settl
   return merged.join('\n')
 }
 
-/** The runs of lines in which a side differs from the base. */
+/** The runs of lines in which a side differs from the base, each of one change or of several side by side. */
 export function lineChanges(base: string, side: string): LineChange[] {
   const [baseLines, sideLines] = [splitLines(base), splitLines(side)]
   return align(baseLines, sideLines).map((run) => ({
@@ -33,7 +34,7 @@ export function lineChanges(base: string, side: string): LineChange[] {
 
 /** Whether the lines that differ between two texts overlap (CONF-2) any of these lines of the first. */
 export function changesLines(before: string, after: string, ranges: readonly Range[]): boolean {
-  const runs = align(splitLines(before), splitLines(after))
+  const runs = alignLines(splitLines(before), splitLines(after))
   const spans = ranges.map((range): Span => [range.start - 1, range.end - 1])
   return runs.some((run) => spans.some((span) => spansOverlap(run.base, span)))
 }
@@ -81,7 +82,7 @@ function readsAsEmptyLine(overlap: TextOverlap): boolean {
 function overlapAt(sides: Lines, stretch: Stretch): TextOverlap {
   const lines = { base: toRange(stretch.base), current: toRange(stretch.current), incoming: toRange(stretch.incoming) }
   return {
-    id: `L${lines.base.start}-${lines.base.end}`,
+    id: nameOfLines(lines.base),
     lines,
     base: textOf(sides.base, stretch.base),
     current: textOf(sides.current, stretch.current),

@@ -2,7 +2,7 @@ import type { Content, JsonValue, Range, Value } from './content.ts'
 
 /** Lines that both sides changed differently. Each string is its lines joined by `\n`, without a final newline. */
 export interface TextOverlap {
-  /** `L<start>-<end>` of the base lines: the same while the base is, however current moves elsewhere. */
+  /** See `nameOfLines`, of the base: the same while the base is, however current moves elsewhere. */
   readonly id: string
   readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range }
   readonly base: string
@@ -75,3 +75,12 @@ export interface ValueChange {
 }
 
 export type Change = LineChange | ValueChange
+
+/**
+ * The name of lines as people count them: `L2` is line 2, `L2-4` lines 2 to 4, `L2+` the place after line 2, and `L0+` that
+ * before the first.
+ */
+export function nameOfLines({ start, end }: Range): string {
+  if (start === end) return `L${start - 1}+`
+  return start + 1 === end ? `L${start}` : `L${start}-${end - 1}`
+}

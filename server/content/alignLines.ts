@@ -1,7 +1,7 @@
 import { align, spanLength, type Run, type Span } from './align.ts'
-import { commonEnds } from './commonEnds.ts'
+import { commonEnds, type Ends } from './commonEnds.ts'
 import type { Work } from './shortestEdits.ts'
-import { commonWords } from './words.ts'
+import { eachWord } from './words.ts'
 
 /**
  * A run of up to so many lines times lines is looked at in every way in which its lines could correspond. In a larger one lines
@@ -12,11 +12,9 @@ const MAX_CELLS = 4_096
 const MAX_PAIRS = 5_000
 /** What finding lines that correspond may cost in all, in comparisons: some 10 ms. Past it the lines of a run are one change. */
 const PAIR_COMPARISONS = 5_000_000
-/** What it costs besides to compare two lines, in comparisons: some 0.5 us, and more for each unit. */
-const LINE_COMPARISONS = 200
-const UNIT_COMPARISONS = 4
-/** Words of a line are compared up to so many deletions and insertions; lines with more are not alike. */
-const MAX_WORD_EDITS = 500
+/** What it costs to compare two lines, in comparisons, and more for each of their units. */
+const LINE_COMPARISONS = 100
+const UNIT_COMPARISONS = 5
 
 /**
  * The changes of CONF-2 between two texts, as lines. What `align` finds is a run of lines that became other lines; in it, lines
@@ -28,29 +26,21 @@ export function alignLines(base: readonly string[], side: readonly string[]): Ru
     // One line that became one line is one change, however it is called.
     if (spanLength(run.base) === 0 || spanLength(run.side) === 0) return [run]
     if (spanLength(run.base) === 1 && spanLength(run.side) === 1) return [run]
-    const lines: Lines = { base: base.slice(...run.base), side: side.slice(...run.side) }
-    return split(run, lines, pairsOf(lines, likeness))
+    if (likeness.pairsLeft === 0) return [run]
+    const lines = { base: base.slice(...run.base), side: side.slice(...run.side) }
+    return split(run, lines, pairsOf({ base: lines.base.map(bare), side: lines.side.map(bare) }, likeness))
   })
 }
 
-/**
- * How many characters two lines have in common, if that is at least half of those of both; else null. In common are their
- * beginning and end, and whole words between. Blanks around a line do not count. `work` as far as it is left.
- */
-export function alikeUnits(a: string, b: string, work: Work): number | null {
-  const [one, other] = [a.trim(), b.trim()]
-  const all = one.length + other.length
-  // A third of the other cannot be half of both.
-  if (4 * Math.min(one.length, other.length) < all) return null
-  work.left -= LINE_COMPARISONS + UNIT_COMPARISONS * all
-  if (work.left <= 0) return null
-  const { start, tail } = commonEnds(one, other)
-  const [middle, instead] = [one.slice(start, one.length - tail), other.slice(start, other.length - tail)]
-  const { blocks } = commonWords(middle, instead, MAX_WORD_EDITS, work)
-  const alike = blocks.reduce((sum, block) => sum + block.wordUnits, start + tail)
-  return 4 * alike >= all ? alike : null
+/** Whether lines are alike by the rule of CONF-2, as far as the work of one text goes. */
+export function likenessOfLines(): (a: string, b: string) => boolean {
+  const likeness = new Likeness()
+  return (a, b) => likeness.of(a.trim(), b.trim()) !== null
 }
 
+const bare = (line: string): string => line.trim()
+
+/** The lines of a run, without the blanks around them, which do not count. */
 interface Lines {
   readonly base: readonly string[]
   readonly side: readonly string[]
@@ -59,15 +49,43 @@ interface Lines {
 /** A line of the base and the one that corresponds to it; places within their run. */
 type Pair = readonly [base: number, side: number]
 
-/** Counts what comparing lines has cost in one text, and the pairs found. */
+/** Compares lines of one text; counts what that has cost, and the pairs found. */
 class Likeness {
   readonly #work: Work = { left: PAIR_COMPARISONS }
   pairsLeft = MAX_PAIRS
 
-  /** See `alikeUnits`; null as well where all work is used up. */
-  of(base: string | undefined, side: string | undefined): number | null {
-    return base === undefined || side === undefined ? null : alikeUnits(base, side, this.#work)
+  /**
+   * How many characters two lines have in common, if that is at least half of those of both; else null, as where all work is
+   * used up. In common are their beginning and end, and of what lies between the words that stand in both.
+   */
+  of(a: string | undefined, b: string | undefined): number | null {
+    if (a === undefined || b === undefined) return null
+    const all = a.length + b.length
+    // What is shorter than a third of the other cannot be half of both.
+    if (4 * Math.min(a.length, b.length) < all) return null
+    this.#work.left -= LINE_COMPARISONS + UNIT_COMPARISONS * all
+    if (this.#work.left <= 0) return null
+    const ends = commonEnds(a, b)
+    const alike = ends.start + ends.tail + sharedWordUnits(a, b, ends)
+    return 4 * alike >= all ? alike : null
   }
+}
+
+/** How often each word stands in a line; kept for the next line, for to make a map anew takes longer than to fill it. */
+const counts = new Map<number, number>()
+
+/** Units of the words that two lines share apart from their common ends, each counted as often as it stands in both. */
+function sharedWordUnits(a: string, b: string, { start, tail }: Ends): number {
+  counts.clear()
+  eachWord(b, start, b.length - tail, (number) => counts.set(number, (counts.get(number) ?? 0) + 1))
+  let shared = 0
+  eachWord(a, start, a.length - tail, (number, units) => {
+    const count = counts.get(number) ?? 0
+    if (count === 0) return
+    counts.set(number, count - 1)
+    shared += units
+  })
+  return shared
 }
 
 function pairsOf(lines: Lines, likeness: Likeness): readonly Pair[] {

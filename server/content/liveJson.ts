@@ -19,35 +19,35 @@ export interface JsonSides {
  * Values that stand in a content for what is to be found in another one, numbered from 0. Each is known by its identity, so
  * that nothing a document may hold is ever taken for one.
  */
-class Marks {
+class Placeholders {
   readonly #numbers = new Map<JsonValue, number>()
-  /** By object or array: the marks in it. A content never changes once it was looked through. */
+  /** By object or array: the placeholders in it. A content never changes once it was looked through. */
   readonly #within = new Map<JsonValue, readonly number[]>()
 
   next(): JsonObject {
-    const mark: JsonObject = {}
-    this.#numbers.set(mark, this.#numbers.size)
-    return mark
+    const placeholder: JsonObject = {}
+    this.#numbers.set(placeholder, this.#numbers.size)
+    return placeholder
   }
 
-  isMark(value: JsonValue | undefined): boolean {
+  isOne(value: JsonValue | undefined): boolean {
     return value !== undefined && this.#numbers.has(value)
   }
 
-  /** The numbers of the marks that a value is or holds. */
+  /** The numbers of the placeholders that a value is or holds. */
   within(value: JsonValue | undefined): readonly number[] {
-    if (typeof value !== 'object' || value === null) return NO_MARKS
+    if (typeof value !== 'object' || value === null) return NONE
     const number = this.#numbers.get(value)
     if (number !== undefined) return [number]
     const known = this.#within.get(value)
     if (known !== undefined) return known
     const found = (Array.isArray(value) ? value : Object.values(value)).flatMap((item) => this.within(item))
-    this.#within.set(value, found.length === 0 ? NO_MARKS : found)
+    this.#within.set(value, found.length === 0 ? NONE : found)
     return found
   }
 }
 
-const NO_MARKS: readonly number[] = []
+const NONE: readonly number[] = []
 
 /** A place in a content: a member or element at a path, or with `span` elements of the array there. */
 interface Target {
@@ -61,18 +61,18 @@ interface Found {
   readonly target: Target
 }
 
-/** What the three-way merge of CONF-2 makes of two sides, with a mark in the place of each overlap. */
+/** What the three-way merge of CONF-2 makes of two sides, with a placeholder in the place of each overlap. */
 export class JsonExpectation {
   readonly content: JsonObject
-  readonly marks = new Marks()
-  /** By the number of their mark. */
+  readonly placeholders = new Placeholders()
+  /** By the number of their placeholder. */
   readonly overlaps: JsonOverlap[] = []
 
   constructor({ base, current, incoming }: Pick<JsonSides, 'base' | 'current' | 'incoming'>, formAt: FormAt) {
     const settle = (overlap: JsonOverlap): JsonChoice => {
       this.overlaps.push(overlap)
-      const mark = this.marks.next()
-      return { value: overlap.elements ? [mark] : mark }
+      const placeholder = this.placeholders.next()
+      return { value: overlap.elements ? [placeholder] : placeholder }
     }
     this.content = mergeJson(base, current, incoming, settle, formAt)
   }
@@ -115,8 +115,8 @@ function editOf({ at, span }: Target, value: Value, elements: true | undefined):
 }
 
 function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): Found[] {
-  const { content: expected, marks, overlaps } = known ?? new JsonExpectation(sides, formAt)
-  const { places, strays } = new MarkedComparison(expected, sides.merged, marks)
+  const { content: expected, placeholders, overlaps } = known ?? new JsonExpectation(sides, formAt)
+  const { places, strays } = new PlaceholderSearch(expected, sides.merged, placeholders)
   const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, formAt)]).map((place) =>
     foundAt(place, overlaps, sides),
   )
@@ -127,30 +127,30 @@ function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation |
 
 /** Marks that were found at one place of the other content; at their own place, or (`depth`) around it. */
 interface Place {
-  readonly marks: readonly number[]
+  readonly placeholders: readonly number[]
   readonly target: Target
 }
 
-/** Finds the marks of one content in another, and where the two differ besides. */
-class MarkedComparison {
+/** Finds the placeholders of one content in another, and where the two differ besides. */
+class PlaceholderSearch {
   readonly places: Place[] = []
-  /** Where the contents differ and no mark is; in the other content. */
+  /** Where the contents differ and no placeholder is; in the other content. */
   readonly strays: Path[] = []
-  readonly #marks: Marks
+  readonly #placeholders: Placeholders
 
-  constructor(marked: JsonObject, other: JsonObject, marks: Marks) {
-    this.#marks = marks
+  constructor(marked: JsonObject, other: JsonObject, placeholders: Placeholders) {
+    this.#placeholders = placeholders
     this.#compare(marked, other, [])
   }
 
   #compare(marked: JsonValue | undefined, other: JsonValue | undefined, at: Path): void {
     if (marked === other) return
-    if (!this.#marks.isMark(marked)) {
+    if (!this.#placeholders.isOne(marked)) {
       if (isObject(marked) && isObject(other)) return this.#compareObjects(marked, other, at)
       if (Array.isArray(marked) && Array.isArray(other)) return this.#compareArrays(marked, other, at)
     }
-    const marks = this.#marks.within(marked)
-    if (marks.length > 0) this.places.push({ marks, target: { at, span: null } })
+    const placeholders = this.#placeholders.within(marked)
+    if (placeholders.length > 0) this.places.push({ placeholders, target: { at, span: null } })
     else if (marked === undefined || other === undefined || !contentEquals(marked, other)) this.strays.push(at)
   }
 
@@ -161,18 +161,20 @@ class MarkedComparison {
   }
 
   #compareArrays(marked: JsonValue[], other: JsonValue[], at: Path): void {
-    const hasMark = (element: JsonValue): boolean => this.#marks.within(element).length > 0
-    const isOneMark = (base: Span): boolean => spanLength(base) === 1 && this.#marks.isMark(marked[base[0]])
-    const runs = alignElements(marked, other, hasMark)
+    const holdsOne = (element: JsonValue): boolean => this.#placeholders.within(element).length > 0
+    const isOnePlaceholder = (base: Span): boolean =>
+      spanLength(base) === 1 && this.#placeholders.isOne(marked[base[0]])
+    const runs = alignElements(marked, other, holdsOne)
     const isClear = runs.every(
-      ({ base, side }) => isPaired(base, side) || isOneMark(base) || !marked.slice(...base).some(hasMark),
+      ({ base, side }) => isPaired(base, side) || isOnePlaceholder(base) || !marked.slice(...base).some(holdsOne),
     )
     if (!isClear) {
-      this.places.push({ marks: this.#marks.within(marked), target: { at, span: null } })
+      this.places.push({ placeholders: this.#placeholders.within(marked), target: { at, span: null } })
       return
     }
     for (const { base, side } of runs) {
-      if (isOneMark(base)) this.places.push({ marks: this.#marks.within(marked[base[0]]), target: { at, span: side } })
+      if (isOnePlaceholder(base))
+        this.places.push({ placeholders: this.#placeholders.within(marked[base[0]]), target: { at, span: side } })
       else if (!isPaired(base, side)) this.strays.push(at)
       else {
         for (let i = 0; i < spanLength(base); i += 1) {
@@ -195,7 +197,7 @@ function strayPlaces(strays: readonly Path[], expected: JsonObject, merged: Json
     const [wanted, made] = [valueAt(expected, pointer), valueAt(merged, pointer)]
     const isText = (): boolean => formAt(at, at) === 'lines'
     if (wanted.present && made.present && isReordered(wanted.value, made.value, isText)) return []
-    return [{ marks: [], target: { at, span: null } }]
+    return [{ placeholders: [], target: { at, span: null } }]
   })
 }
 
@@ -233,12 +235,12 @@ function outermost(places: readonly Place[]): Place[] {
   return [...outer.values()]
 }
 
-/** The overlap of a mark, or for wider places the values of all sides around it. */
-function foundAt({ marks, target }: Place, overlaps: readonly JsonOverlap[], sides: JsonSides): Found {
-  const [mark] = marks
-  const first = mark === undefined ? null : (overlaps[mark] ?? null)
+/** The overlap of a placeholder, or for wider places the values of all sides around it. */
+function foundAt({ placeholders, target }: Place, overlaps: readonly JsonOverlap[], sides: JsonSides): Found {
+  const [placeholder] = placeholders
+  const first = placeholder === undefined ? null : (overlaps[placeholder] ?? null)
   const depth = target.at.length + (target.span === null ? 0 : 1)
-  const own = first && parsePointer(first.pointer)?.length === depth && marks.length === 1 ? first : null
+  const own = first && parsePointer(first.pointer)?.length === depth && placeholders.length === 1 ? first : null
   const overlap = own ?? around(first, target.at, sides)
   const pointers = { ...overlap.pointers, merged: pointerOf(target) }
   return { overlap: { ...overlap, pointers, merged: { present: false } }, target }
@@ -265,12 +267,12 @@ const pointerOf = ({ at, span }: Target): string => toPointer(span === null ? at
 function relocated(found: readonly Found[], sides: JsonSides): Found[] {
   const { merged, seen } = sides
   if (seen === merged) return [...found]
-  const marks = new Marks()
+  const placeholders = new Placeholders()
   const edits = found.map(({ target: { at, span } }): JsonEdit => {
-    if (span === null) return { at, value: marks.next() }
-    return { at, index: span[0], remove: spanLength(span), insert: [marks.next()] }
+    if (span === null) return { at, value: placeholders.next() }
+    return { at, index: span[0], remove: spanLength(span), insert: [placeholders.next()] }
   })
-  const { places } = new MarkedComparison(applyJsonEdits(merged, edits.toReversed()), seen, marks)
+  const { places } = new PlaceholderSearch(applyJsonEdits(merged, edits.toReversed()), seen, placeholders)
   const overlaps = found.map(({ overlap }) => overlap)
   return outermost(places).map((place) => foundAt(place, overlaps, sides))
 }

@@ -1,5 +1,5 @@
 import { align, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
-import { alignLines, alikeUnits } from './alignLines.ts'
+import { alignLines, likenessOfLines } from './alignLines.ts'
 import type { Range } from './content.ts'
 import { linesOf } from './mergeText.ts'
 import { nameOfLines, type LiveTextOverlap, type TextOverlap } from './overlap.ts'
@@ -135,7 +135,8 @@ class TextMerge {
     this.#atoms = expectation.atoms
     this.#expected = expectation.expected
     this.#atomOfLine = expectation.atomOfLine
-    this.#runs = align(this.#expected, merged)
+    const isAlike = likenessOfLines()
+    this.#runs = align(this.#expected, merged).flatMap((run) => this.#lineByLine(run, isAlike))
   }
 
   overlaps(): { overlap: LiveTextOverlap; at: Span }[] {
@@ -160,6 +161,30 @@ class TextMerge {
     }
     if (!this.#isReordered(strays)) regions.push(...strays.map((run) => this.#widened(run)))
     return regions
+  }
+
+  /** A run in which each line is alike what was expected in its place is as many changes; else it stays one. */
+  #lineByLine(run: Run, isAlike: (a: string, b: string) => boolean): Run[] {
+    const { base, side } = run
+    if (spanLength(base) !== spanLength(side) || spanLength(base) === 1) return [run]
+    const singles = Array.from({ length: spanLength(base) }, (_, i): Run => ({
+      base: lineAt(base[0] + i),
+      side: lineAt(side[0] + i),
+    }))
+    const isOwn = singles.every(({ base: [expected], side: [found] }) =>
+      this.#textsExpectedAt(expected).some((text) => isAlike(text, this.#lines.merged[found] ?? '')),
+    )
+    return isOwn ? singles : [run]
+  }
+
+  /** What a line of the merged text may be made of: of an overlap the line of either side. */
+  #textsExpectedAt(line: number): readonly string[] {
+    const atom = this.#atoms[this.#atomOfLine[line] ?? -1]
+    if (!atom?.isOverlap) return this.#expected.slice(line, line + 1)
+    const isOneLine = spanLength(atom.current) === 1 && spanLength(atom.incoming) === 1
+    return isOneLine
+      ? [...linesIn(this.#lines.current, atom.current), ...linesIn(this.#lines.incoming, atom.incoming)]
+      : []
   }
 
   #atomsOf([start, end]: Span): Span {

@@ -1,82 +1,43 @@
-import { shortestEdits, type Work } from './shortestEdits.ts'
-
 /**
- * Texts as people read them: words, and each sign between them. A word is a run of letters, digits and marks; of Chinese and
- * Japanese, which put no spaces between words, every character is one.
+ * The whole words within these units of a text, each with a number, which is the same where the words are the same and hardly
+ * ever where not, and its length. A word is a run of letters, digits and marks; of Chinese and Japanese, which put no spaces
+ * between words, every character is one.
  */
-export interface Words {
-  readonly count: number
-  /** A number for each, the same where the words are the same, and hardly ever where not. */
-  readonly numbers: Int32Array
-  /** Where each begins in the text, in UTF-16 units, and after the last where the text ends. */
-  readonly starts: Int32Array
-  /** 1 for a word, 0 for a sign. */
-  readonly isWord: Uint8Array
-}
-
-/** A stretch of words that two texts have in common, in UTF-16 units. */
-export interface CommonWords {
-  readonly base: number
-  readonly side: number
-  readonly length: number
-  /** Units of it that belong to words rather than to signs. */
-  readonly wordUnits: number
-}
-
-export function wordsOf(text: string): Words {
-  const numbers = new Int32Array(text.length)
-  const starts = new Int32Array(text.length + 1)
-  const isWord = new Uint8Array(text.length)
-  let count = 0
-  for (let at = 0; at < text.length;) {
-    const end = tokenEnd(text, at)
-    isWord[count] = kindAt(text, at) === SIGN ? 0 : 1
-    numbers[count] = hashOf(text, at, end)
-    count += 1
-    starts[count] = end
-    at = end
-  }
-  return { count, numbers: numbers.subarray(0, count), starts, isWord }
-}
-
-/** The words that two texts have in common by a shortest edit script, in order; signs only beside such a word. */
-export function commonWords(
-  from: string,
-  to: string,
-  maxEdits: number,
-  work: Work,
-): { blocks: CommonWords[]; complete: boolean } {
-  const [base, side] = [wordsOf(from), wordsOf(to)]
-  const { blocks, complete } = shortestEdits(base.numbers, side.numbers, maxEdits, work)
-  const common: CommonWords[] = []
-  for (const block of blocks) {
-    const [start, end] = [startOf(base, block.base), startOf(base, block.base + block.length)]
-    const sideStart = startOf(side, block.side)
-    let wordUnits = 0
-    for (let token = block.base; token < block.base + block.length; token += 1) {
-      if (base.isWord[token] === 1) wordUnits += startOf(base, token + 1) - startOf(base, token)
+export function eachWord(
+  text: string,
+  start: number,
+  end: number,
+  take: (number: number, units: number) => void,
+): void {
+  let at = isWithinWord(text, start) ? wordEnd(text, start) : start
+  while (at < end) {
+    if (kindAt(text, at) === SIGN) {
+      at += unitsAt(text, at)
+      continue
     }
-    // Two words may have one number.
-    if (wordUnits === 0 || from.slice(start, end) !== to.slice(sideStart, sideStart + end - start)) continue
-    common.push({ base: start, side: sideStart, length: end - start, wordUnits })
+    const next = tokenEnd(text, at)
+    if (next <= end) take(hashOf(text, at, next), next - at)
+    at = next
   }
-  return { blocks: common, complete }
 }
 
 /** Whether a word goes on from the unit before `at` to the one at it. */
-export const isWithinWord = (text: string, at: number): boolean =>
+const isWithinWord = (text: string, at: number): boolean =>
   at > 0 && at < text.length && kindBefore(text, at) === LETTER && kindAt(text, at) === LETTER
 
-const startOf = ({ starts }: Words, token: number): number => starts[token] ?? 0
-
 function tokenEnd(text: string, at: number): number {
-  const kind = kindAt(text, at)
-  let end = at + unitsAt(text, at)
-  if (kind === LETTER) while (end < text.length && kindAt(text, end) === LETTER) end += unitsAt(text, end)
+  return kindAt(text, at) === LETTER ? wordEnd(text, at) : at + unitsAt(text, at)
+}
+
+function wordEnd(text: string, at: number): number {
+  let end = at
+  while (end < text.length && kindAt(text, end) === LETTER) end += unitsAt(text, end)
   return end
 }
 
-const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
+/** The first half of a surrogate pair stands for all of it. */
+const unitsAt = (text: string, at: number): number =>
+  (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < text.length ? 2 : 1
 
 function hashOf(text: string, start: number, end: number): number {
   let hash = end - start
@@ -94,22 +55,17 @@ type KindOfPoint = typeof SIGN | typeof LETTER | typeof WORD
 const kinds = new Uint8Array(0x1_0000)
 
 function kindAt(text: string, at: number): KindOfPoint {
-  return kindOf(text.codePointAt(at) ?? 0)
-}
-
-function kindBefore(text: string, at: number): KindOfPoint {
-  const isPair = at > 1 && (text.codePointAt(at - 2) ?? 0) > 0xffff
-  return kindAt(text, isPair ? at - 2 : at - 1)
-}
-
-function kindOf(point: number): KindOfPoint {
-  if (point > 0xffff) return foundKind(point)
-  const known = kinds[point]
+  const unit = text.charCodeAt(at)
+  if ((unit & 0xfc00) === 0xd800) return foundKind(text.codePointAt(at) ?? unit)
+  const known = kinds[unit]
   if (known === SIGN || known === LETTER || known === WORD) return known
-  const found = foundKind(point)
-  kinds[point] = found
+  const found = foundKind(unit)
+  kinds[unit] = found
   return found
 }
+
+const kindBefore = (text: string, at: number): KindOfPoint =>
+  kindAt(text, at > 1 && (text.charCodeAt(at - 1) & 0xfc00) === 0xdc00 ? at - 2 : at - 1)
 
 const IDEOGRAPH = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u
 const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u

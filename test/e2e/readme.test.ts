@@ -34,6 +34,8 @@ describe('README', () => {
     })
     expect(stdout).toContain('HTTP/1.1 409 Conflict')
     expect(stdout).toContain('"outcome":"written"')
+    expect(stdout).toContain('"overlaps":[{"id":"L2","lines":{"base":{"start":2,"end":3}')
+    expect(stdout).toContain('"merged":{"clean":false,"content":"# Notes\\nCall Ada on Tuesday\\nBuy coffee and tea"}')
     expect(stdout.endsWith('# Notes\nCall Ada on Friday\nBuy coffee and tea')).toBe(true)
   })
 

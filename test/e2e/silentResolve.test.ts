@@ -68,7 +68,7 @@ describe('resolving a concurrent edit', () => {
     const now = (await scene.content(id)) as string
     expect(conflict.overlaps).toEqual([
       {
-        id: 'L2-3',
+        id: 'L2',
         lines: {
           base: { start: 2, end: 3 },
           current: { start: 2, end: 3 },
@@ -100,7 +100,7 @@ describe('resolving a concurrent edit', () => {
 
   it('[RES-1] a choice takes a text for the place', async () => {
     const staged = await stageText()
-    const way = { use: 'choices', choices: { 'L2-3': { text: 'two lines\nof both' } } }
+    const way = { use: 'choices', choices: { L2: { text: 'two lines\nof both' } } }
     expect((await resolve(staged, await staged.version(), way)).status).toBe(200)
     expect(await scene.content(staged.id)).toBe('one\ntwo lines\nof both\nthree\nfour\nfünf')
   })
@@ -130,16 +130,16 @@ describe('resolving a concurrent edit', () => {
   it('[RES-5] names a missing and an unknown choice, and writes nothing', async () => {
     const staged = await stageText()
     const version = await staged.version()
-    const done = await resolve(staged, version, { use: 'choices', choices: { 'L7-8': 'base' } })
+    const done = await resolve(staged, version, { use: 'choices', choices: { L7: 'base' } })
     expect(done.status).toBe(422)
-    expect(done.body.errors.map((error: { overlap: string }) => error.overlap).toSorted()).toEqual(['L2-3', 'L7-8'])
+    expect(done.body.errors.map((error: { overlap: string }) => error.overlap).toSorted()).toEqual(['L2', 'L7'])
     expect(await staged.version()).toBe(version)
   })
 
   it.each([
     [{ use: 'current' }, 'zero\none\nTWO\nthree\nfour\nfünf'],
     [{ use: 'incoming' }, 'zero\none\nzwei\nthree\nfour\nfünf'],
-    [{ use: 'choices', choices: { 'L2-3': 'base' } }, 'zero\none\ntwo\nthree\nfour\nfünf'],
+    [{ use: 'choices', choices: { L2: 'base' } }, 'zero\none\ntwo\nthree\nfour\nfünf'],
     [{ use: 'content', content: 'one\nall new\nthree\nfour\nfünf' }, 'zero\none\nall new\nthree\nfour\nfünf'],
   ])('[RES-4] %j merges with what was written since the resolver looked', async (way, content) => {
     const staged = await stageText()
@@ -160,7 +160,7 @@ describe('resolving a concurrent edit', () => {
     expect(await scene.content(staged.id)).toBe(before)
   })
 
-  it.each([{ use: 'current' }, { use: 'incoming' }, { use: 'choices', choices: { 'L2-3': 'incoming' } }])(
+  it.each([{ use: 'current' }, { use: 'incoming' }, { use: 'choices', choices: { L2: 'incoming' } }])(
     '[RES-1] %j never undoes what others wrote at the place since: 409, refreshed, still open',
     async (way) => {
       const staged = await stageText()

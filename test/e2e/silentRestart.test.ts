@@ -121,7 +121,7 @@ describe.each([
       base: { content: `${content}five\n` },
       current: { content: 'one\nTWO\nthree\nfour\nfive\n', authors: ['bob'] },
       incoming: { content: 'one\nzwei\nthree\nvier\nfive\n', authors: ['alice'] },
-      overlaps: [{ id: 'L2-3', base: 'two', current: 'TWO', incoming: 'zwei' }],
+      overlaps: [{ id: 'L2', base: 'two', current: 'TWO', incoming: 'zwei' }],
       merged: { content: await contentOf() },
     })
 

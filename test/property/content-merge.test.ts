@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { align, type Run } from '../../server/content/align.ts'
+import { alignLines } from '../../server/content/alignLines.ts'
+import type { Run } from '../../server/content/align.ts'
 import type { Content, JsonObject, JsonValue } from '../../server/content/content.ts'
 import { contentEquals } from '../../server/content/equal.ts'
 import {
@@ -14,6 +15,7 @@ import {
 } from '../../server/content/merge.ts'
 import { valueAt } from '../../server/content/pointer.ts'
 import { jsonObject, lines } from '../support/contentArbitraries.ts'
+import { nameOf } from '../support/threeWay.ts'
 
 const RUNS = { numRuns: 300 }
 
@@ -156,8 +158,8 @@ function naiveMerge(base: string, current: string, incoming: string): { content:
   const [baseLines, currentLines, incomingLines] = [base, current, incoming].map((content) => content.split('\n'))
   if (!baseLines || !currentLines || !incomingLines) throw new Error('three texts')
   let groups: NaiveGroup[] = [
-    ...align(baseLines, currentLines).map((run) => groupOf(run, 'current')),
-    ...align(baseLines, incomingLines).map((run) => groupOf(run, 'incoming')),
+    ...alignLines(baseLines, currentLines).map((run) => groupOf(run, 'current')),
+    ...alignLines(baseLines, incomingLines).map((run) => groupOf(run, 'incoming')),
   ]
   for (let pair = overlappingPair(groups); pair; pair = overlappingPair(groups)) {
     const [a, b] = pair
@@ -175,7 +177,7 @@ function naiveMerge(base: string, current: string, incoming: string): { content:
     const ours = linesOf(group, group.runs.current, baseLines, currentLines)
     const theirs = linesOf(group, group.runs.incoming, baseLines, incomingLines)
     const both = group.runs.current.length > 0 && group.runs.incoming.length > 0
-    if (both && JSON.stringify(ours) !== JSON.stringify(theirs)) overlaps.push(`L${group.start + 1}-${group.end + 1}`)
+    if (both && JSON.stringify(ours) !== JSON.stringify(theirs)) overlaps.push(`L${nameOf(group)}`)
     content.push(...(group.runs.current.length > 0 ? ours : theirs))
     content.push(...baseLines.slice(group.end, groups[index + 1]?.start ?? baseLines.length))
   }
@@ -201,7 +203,7 @@ function overlappingPair(groups: NaiveGroup[]): [NaiveGroup, NaiveGroup] | null 
 }
 
 function linesOf(group: NaiveGroup, runs: Run[], base: string[], side: string[]): string[] {
-  const sorted = runs.toSorted((a, b) => a.base[0] - b.base[0])
+  const sorted = runs.toSorted((a, b) => a.base[0] - b.base[0] || a.base[1] - b.base[1])
   const text: string[] = []
   let at = group.start
   for (const run of sorted) {

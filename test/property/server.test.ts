@@ -7,7 +7,7 @@ import { parseDocumentId, toVersion, type DocumentId } from '../../server/founda
 import { startConflictServer, type ConflictServer } from '../support/conflicts.ts'
 import { Draws, RandomEdits } from '../support/randomEdits.ts'
 import type { Caller } from '../support/server.ts'
-import { AnotherOrder, expectedMerge, sorted, touchesOverlap, type Side } from '../support/threeWay.ts'
+import { AnotherOrder, expectedMerge, nameOf, sorted, touchesOverlap, type Side } from '../support/threeWay.ts'
 
 const RUNS = 30
 const ACTS = 14
@@ -194,8 +194,9 @@ function shownSides({ base, current: now, incoming, merged, overlaps }: any) {
     current: [now.version, now.content],
     incoming: [incoming.version, incoming.content],
     merged: [merged.clean, merged.content],
-    overlaps: overlaps.map((overlap: { pointer?: string; lines?: { base: { start: number; end: number } } }) =>
-      overlap.lines ? `${overlap.lines.base.start}-${overlap.lines.base.end}` : overlap.pointer,
+    overlaps: overlaps.map(
+      ({ lines, pointer }: { pointer?: string; lines?: { base: { start: number; end: number } } }) =>
+        lines ? nameOf({ start: lines.base.start - 1, end: lines.base.end - 1 }) : pointer,
     ),
   }
 }

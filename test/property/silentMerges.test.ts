@@ -6,7 +6,7 @@ import { contentEquals } from '../../server/content/equal.ts'
 import { LiveScene, plain } from '../support/liveScene.ts'
 import { Draws } from '../support/randomEdits.ts'
 import type { SimulatedClient } from '../support/simulatedClient.ts'
-import { AnotherOrder, expectedMerge, type Expected } from '../support/threeWay.ts'
+import { AnotherOrder, expectedMerge, placeNamed, type Expected } from '../support/threeWay.ts'
 
 /** Longer than the window, in which nothing is judged. */
 const AWAY_MS = 3_000
@@ -144,8 +144,8 @@ function holds(overlap: object, place: string): boolean {
   if ('pointer' in overlap) return `${place}/`.startsWith(`${String(overlap.pointer)}/`)
   if (!('lines' in overlap)) return false
   const { base } = overlap.lines as { base: { start: number; end: number } }
-  const [start = 0, end = 0] = place.split('-').map(Number)
-  return base.start <= start && end <= base.end
+  const { start, end } = placeNamed(place)
+  return base.start <= start + 1 && end + 1 <= base.end
 }
 
 class Run {

@@ -11,9 +11,23 @@ export const text = (): fc.Arbitrary<string> =>
 /** Texts of any well-formed Unicode. */
 export const unicodeText = (): fc.Arbitrary<string> => fc.string({ unit: 'binary', maxLength: 40 })
 
-/** Texts of a few lines over few different ones. */
+const LINES = [
+  '',
+  'a',
+  'b',
+  'c',
+  'd',
+  '😀x',
+  'a\r',
+  'call Ada on Monday',
+  'call Ada on Friday',
+  'tea for Ada',
+  ' tea for Bob',
+]
+
+/** Texts of a few lines over few different ones, some of which are alike (CONF-2). */
 export const lines = (): fc.Arbitrary<string> =>
-  fc.array(fc.constantFrom('', 'a', 'b', 'c', 'd', '😀x', 'a\r'), { maxLength: 9 }).map((parts) => parts.join('\n'))
+  fc.array(fc.constantFrom(...LINES), { maxLength: 9 }).map((parts) => parts.join('\n'))
 
 const KEYS = ['a', 'b', 'c', '/', '~', '', '0', '1', 'constructor', 'toString']
 

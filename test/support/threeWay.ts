@@ -6,7 +6,7 @@ import type { Content, JsonObject, JsonValue } from '../../server/content/conten
 
 export interface Expected {
   readonly content: Content
-  /** Json: their pointers, in order; text: their base lines as `start-end`, 1-based, end exclusive. */
+  /** Json: their pointers, in order; text: their base lines as people count them, see `nameOf`. */
   readonly overlaps: readonly string[]
 }
 
@@ -61,8 +61,78 @@ interface Run {
   readonly lines: readonly string[]
 }
 
-/** The runs of lines in which a side differs; every line stands for itself. */
+/** The changes of a side: lines that correspond are changes of their own. */
 function runsOf(base: readonly string[], side: readonly string[]): Run[] {
+  return replacedRuns(base, side).flatMap((run) => {
+    const changes: Run[] = []
+    let [at, from] = [0, 0]
+    const upTo = (end: number, to: number): void => {
+      if (end > at || to > from)
+        changes.push({ start: run.start + at, end: run.start + end, lines: run.lines.slice(from, to) })
+      at = end
+      from = to
+    }
+    for (const [i, j] of bestPairs(base.slice(run.start, run.end), run.lines).pairs) {
+      upTo(i, j)
+      upTo(i + 1, j + 1)
+    }
+    upTo(run.end - run.start, run.lines.length)
+    return changes
+  })
+}
+
+interface Pairs {
+  readonly worth: number
+  readonly pairs: readonly (readonly [number, number])[]
+}
+
+/** Of all ways to pair lines in order that are half alike, the one with most alike characters; the earliest of equal ones. */
+function bestPairs(
+  base: readonly string[],
+  side: readonly string[],
+  i = 0,
+  j = 0,
+  known = new Map<string, Pairs>(),
+): Pairs {
+  const [one, other] = [base[i], side[j]]
+  if (one === undefined || other === undefined) return { worth: 0, pairs: [] }
+  const key = `${i} ${j}`
+  const seen = known.get(key)
+  if (seen) return seen
+  const candidates = [bestPairs(base, side, i + 1, j, known), bestPairs(base, side, i, j + 1, known)]
+  const alike = alikeCharacters(one, other)
+  if (4 * alike >= one.trim().length + other.trim().length) {
+    const rest = bestPairs(base, side, i + 1, j + 1, known)
+    candidates.unshift({ worth: alike + 1 + rest.worth, pairs: [[i, j], ...rest.pairs] })
+  }
+  const [best] = candidates.toSorted((a, b) => b.worth - a.worth)
+  if (!best) throw new Error('some way is the best')
+  known.set(key, best)
+  return best
+}
+
+/** Of the common beginning and end, and of the whole words between that stand in both. */
+function alikeCharacters(a: string, b: string): number {
+  const [one, other] = [a.trim(), b.trim()]
+  const most = Math.min(one.length, other.length)
+  let start = 0
+  while (start < most && one[start] === other[start]) start += 1
+  let tail = 0
+  while (tail < most - start && one.at(-1 - tail) === other.at(-1 - tail)) tail += 1
+  const wordsIn = (text: string): string[] =>
+    [...text.matchAll(/[\p{L}\p{N}\p{M}_]+/gu)]
+      .filter(({ 0: word, index }) => index >= start && index + word.length <= text.length - tail)
+      .map(([word]) => word)
+  const left = wordsIn(other)
+  return wordsIn(one).reduce((sum, word) => {
+    const found = left.indexOf(word)
+    if (found !== -1) left.splice(found, 1)
+    return found === -1 ? sum : sum + word.length
+  }, start + tail)
+}
+
+/** The runs of lines in which a side differs; every line stands for itself. */
+function replacedRuns(base: readonly string[], side: readonly string[]): Run[] {
   const runs: Run[] = []
   let i = 0
   let j = 0
@@ -82,6 +152,7 @@ function runsOf(base: readonly string[], side: readonly string[]): Run[] {
   return runs
 }
 
+/** From 0, end exclusive. */
 type Place = Pick<Run, 'start' | 'end'>
 
 function overlap(a: Place, b: Place): boolean {
@@ -148,7 +219,7 @@ function mergeLines(base: string[], current: string[], incoming: string[], pick:
     else {
       const sides = { base: base.slice(group.start, group.end), current: mine, incoming: theirs }
       lines.push(...sides[pick(overlaps.length)])
-      overlaps.push(`${group.start + 1}-${group.end + 1}`)
+      overlaps.push(nameOf(group))
       places.push({ start, end: start + mine.length })
     }
   }
@@ -156,10 +227,22 @@ function mergeLines(base: string[], current: string[], incoming: string[], pick:
   return { lines, overlaps, places }
 }
 
+/** As people count lines: `2`, `2-4`, or `2+` for the place after line 2. */
+export function nameOf({ start, end }: Place): string {
+  if (start === end) return `${start}+`
+  return end === start + 1 ? `${end}` : `${start + 1}-${end}`
+}
+
+/** The place that has this name. */
+export function placeNamed(name: string): Place {
+  const [first = 0, last = first] = name.split('-').map(Number.parseFloat)
+  return name.endsWith('+') ? { start: first, end: first } : { start: first - 1, end: last }
+}
+
 function patched(base: readonly string[], place: Place, runs: readonly Run[]): string[] {
   const lines: string[] = []
   let at = place.start
-  for (const run of [...runs].sort((a, b) => a.start - b.start)) {
+  for (const run of [...runs].sort((a, b) => a.start - b.start || a.end - b.end)) {
     lines.push(...base.slice(at, run.start), ...run.lines)
     at = run.end
   }

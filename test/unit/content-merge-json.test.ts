@@ -388,8 +388,8 @@ describe('mergeWith for json', () => {
   })
 
   it('[RES-5] missing, unknown and unfit choices are each named', () => {
-    const { errors } = choose({ 'P/a': { text: 'x' }, 'P/l/1': { value: 'no list' }, P: 'base', 'L1-2': 'current' })
-    expect(errors.map((error) => error.overlap).sort()).toEqual(['L1-2', 'P', 'P/a', 'P/gone', 'P/l/1'])
+    const { errors } = choose({ 'P/a': { text: 'x' }, 'P/l/1': { value: 'no list' }, P: 'base', L1: 'current' })
+    expect(errors.map((error) => error.overlap).sort()).toEqual(['L1', 'P', 'P/a', 'P/gone', 'P/l/1'])
   })
 })
 

@@ -24,7 +24,7 @@ const cases: Case[] = [
     current: 'a\nx\nc',
     incoming: 'a\ny\nc',
     merged: 'a\nx\nc',
-    overlaps: ['L2-3'],
+    overlaps: ['L2'],
   },
   {
     title: 'runs that touch do not overlap',
@@ -40,7 +40,7 @@ const cases: Case[] = [
     current: 'a\nx\nb',
     incoming: 'a\ny\nb',
     merged: 'a\nx\nb',
-    overlaps: ['L2-2'],
+    overlaps: ['L1+'],
   },
   {
     title: 'both insert the same at one place',
@@ -70,7 +70,7 @@ const cases: Case[] = [
     current: 'a\nb\nx\nc\nd',
     incoming: 'a\nB\nC\nd',
     merged: 'a\nb\nx\nc\nd',
-    overlaps: ['L2-4'],
+    overlaps: ['L2-3'],
   },
   {
     title: 'inserted strictly inside removed lines',
@@ -78,7 +78,7 @@ const cases: Case[] = [
     current: 'a\nd',
     incoming: 'a\nb\ny\nc\nd',
     merged: 'a\nd',
-    overlaps: ['L2-4'],
+    overlaps: ['L2-3'],
   },
   {
     title: 'one removes what the other changes',
@@ -86,7 +86,7 @@ const cases: Case[] = [
     current: 'a\nc',
     incoming: 'a\nB\nc',
     merged: 'a\nc',
-    overlaps: ['L2-3'],
+    overlaps: ['L2'],
   },
   {
     title: 'overlapping removals',
@@ -94,7 +94,7 @@ const cases: Case[] = [
     current: 'a\nd\ne',
     incoming: 'a\nb\ne',
     merged: 'a\nd\ne',
-    overlaps: ['L2-5'],
+    overlaps: ['L2-4'],
   },
   {
     title: 'a chain of overlaps is one',
@@ -102,7 +102,7 @@ const cases: Case[] = [
     current: '1\nA\nB\n4\nC\nD\n7\n8',
     incoming: '1\n2\nX\nY\nZ\n6\n7\n8',
     merged: '1\nA\nB\n4\nC\nD\n7\n8',
-    overlaps: ['L2-7'],
+    overlaps: ['L2-6'],
   },
   {
     title: 'a clean change beside an overlap is taken',
@@ -110,11 +110,11 @@ const cases: Case[] = [
     current: 'A\nb\nc\nd\ne',
     incoming: 'X\nb\nc\nd\nE',
     merged: 'A\nb\nc\nd\nE',
-    overlaps: ['L1-2'],
+    overlaps: ['L1'],
   },
-  { title: 'the empty text is one empty line', base: '', current: 'x', incoming: 'y', merged: 'x', overlaps: ['L1-2'] },
+  { title: 'the empty text is one empty line', base: '', current: 'x', incoming: 'y', merged: 'x', overlaps: ['L1'] },
   { title: 'both begin the empty text alike', base: '', current: 'x', incoming: 'x', merged: 'x' },
-  { title: 'emptied against a change', base: 'a\nb', current: '', incoming: 'a\nB', merged: '', overlaps: ['L1-3'] },
+  { title: 'emptied against a change', base: 'a\nb', current: '', incoming: 'a\nB', merged: '', overlaps: ['L1-2'] },
   {
     title: 'a final newline added against a change above',
     base: 'a\nb',
@@ -135,7 +135,7 @@ const cases: Case[] = [
     current: 'a\nb\nc',
     incoming: 'a\nb\nd',
     merged: 'a\nb\nc',
-    overlaps: ['L3-3'],
+    overlaps: ['L2+'],
   },
   {
     title: 'a carriage return belongs to its line',
@@ -150,7 +150,7 @@ const cases: Case[] = [
     current: 'a\nb',
     incoming: 'A\r\nb',
     merged: 'a\nb',
-    overlaps: ['L1-2'],
+    overlaps: ['L1'],
   },
   {
     title: 'a lone carriage return ends no line',
@@ -158,7 +158,7 @@ const cases: Case[] = [
     current: 'x\rb\nc',
     incoming: 'a\ry\nc',
     merged: 'x\rb\nc',
-    overlaps: ['L1-2'],
+    overlaps: ['L1'],
   },
   {
     title: 'removed by both, and more by one',
@@ -166,7 +166,7 @@ const cases: Case[] = [
     current: 'a\nd',
     incoming: 'a\nc\nd',
     merged: 'a\nd',
-    overlaps: ['L2-4'],
+    overlaps: ['L2-3'],
   },
 ]
 
@@ -193,7 +193,7 @@ describe('merge of text', () => {
     const { overlaps } = merge('top\none\ntwo\nend', 'new\ntop\nONE\nextra\ntwo\nend', 'top\n1\n2\nend')
     expect(overlaps).toEqual([
       {
-        id: 'L2-4',
+        id: 'L2-3',
         lines: { base: { start: 2, end: 4 }, current: { start: 3, end: 6 }, incoming: { start: 2, end: 4 } },
         base: 'one\ntwo',
         current: 'ONE\nextra\ntwo',
@@ -223,20 +223,20 @@ describe('mergeWith for text', () => {
     mergeWith(base, current, incoming, new Map(Object.entries(choices)))
 
   it('[RES-1] each overlap takes the side that is chosen, the rest is merged', () => {
-    expect(choose({ 'L1-3': 'incoming', 'L5-6': 'current' })).toEqual({ content: 'A2\nB2\nc\nd\nE1', errors: [] })
-    expect(choose({ 'L1-3': 'base', 'L5-6': 'incoming' })).toEqual({ content: 'a\nb\nc\nd\nE2', errors: [] })
-    expect(choose({ 'L1-3': { text: 'one\ntwo' }, 'L5-6': { text: 'end' } }).content).toBe('one\ntwo\nc\nd\nend')
+    expect(choose({ 'L1-2': 'incoming', L5: 'current' })).toEqual({ content: 'A2\nB2\nc\nd\nE1', errors: [] })
+    expect(choose({ 'L1-2': 'base', L5: 'incoming' })).toEqual({ content: 'a\nb\nc\nd\nE2', errors: [] })
+    expect(choose({ 'L1-2': { text: 'one\ntwo' }, L5: { text: 'end' } }).content).toBe('one\ntwo\nc\nd\nend')
   })
 
   it('[RES-5] missing, unknown and unfit choices are each named', () => {
-    const { errors } = choose({ 'L5-6': { value: 1 }, 'L9-9': 'base', 'P/a': 'base' })
-    expect(errors.map((error) => error.overlap).sort()).toEqual(['L1-3', 'L5-6', 'L9-9', 'P/a'])
+    const { errors } = choose({ L5: { value: 1 }, 'L8+': 'base', 'P/a': 'base' })
+    expect(errors.map((error) => error.overlap).sort()).toEqual(['L1-2', 'L5', 'L8+', 'P/a'])
     expect(errors.every((error) => error.message.length > 0)).toBe(true)
   })
 
   it('[RES-1] a chosen side without lines leaves none behind', () => {
-    expect(mergeWith('a\nb\nc', 'a\nc', 'a\nB\nc', new Map([['L2-3', 'current']])).content).toBe('a\nc')
-    expect(mergeWith('a\nc', 'a\nx\nc', 'a\ny\nc', new Map([['L2-2', 'base']])).content).toBe('a\nc')
+    expect(mergeWith('a\nb\nc', 'a\nc', 'a\nB\nc', new Map([['L2', 'current']])).content).toBe('a\nc')
+    expect(mergeWith('a\nc', 'a\nx\nc', 'a\ny\nc', new Map([['L1+', 'base']])).content).toBe('a\nc')
   })
 
   it.each<[string, string, string, string, string]>([

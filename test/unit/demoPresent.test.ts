@@ -272,7 +272,7 @@ describe('explaining an error', () => {
     const error = new ProblemError({
       ...problem,
       status: 422,
-      errors: [{ overlap: 'L1-2', message: 'No choice is made.' }],
+      errors: [{ overlap: 'L1', message: 'No choice is made.' }],
       violations: [
         { pointer: '/a', message: 'must be number' },
         { pointer: '', message: 'must have b' },

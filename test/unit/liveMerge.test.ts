@@ -49,19 +49,28 @@ describe('a content that looks like what the comparison works with', () => {
     expect(content).toEqual({ ...base, a: 'current', new: value })
   })
 
-  it.each(lookalikes)('[CONF-6] an element that both sides changed is not taken for one beside it: %s', (_name, value) => {
-    const list = (second: JsonValue): JsonObject => ({ list: [structuredClone(value), second, structuredClone(value)] })
-    const sides = {
-      base: list('base'),
-      current: list('current'),
-      incoming: list('incoming'),
-      merged: { list: [value, 'current', 'incoming', value] },
-      seen: { list: ['new', value, 'current', 'incoming', value] },
-    }
-    const [overlap, ...others] = liveOverlaps(sides, () => 'parts')
-    expect(others).toEqual([])
-    expect(overlap).toMatchObject({ id: 'P/list/1', pointers: { merged: '/list/2' }, merged: { value: ['current', 'incoming'] } })
-    const { content } = rewriteOverlaps(sides, () => 'parts', 'incoming')
-    expect(content).toEqual({ list: ['new', value, 'incoming', value] })
-  })
+  it.each(lookalikes)(
+    '[CONF-6] an element that both sides changed is not taken for one beside it: %s',
+    (_name, value) => {
+      const list = (second: JsonValue): JsonObject => ({
+        list: [structuredClone(value), second, structuredClone(value)],
+      })
+      const sides = {
+        base: list('base'),
+        current: list('current'),
+        incoming: list('incoming'),
+        merged: { list: [value, 'current', 'incoming', value] },
+        seen: { list: ['new', value, 'current', 'incoming', value] },
+      }
+      const [overlap, ...others] = liveOverlaps(sides, () => 'parts')
+      expect(others).toEqual([])
+      expect(overlap).toMatchObject({
+        id: 'P/list/1',
+        pointers: { merged: '/list/2' },
+        merged: { value: ['current', 'incoming'] },
+      })
+      const { content } = rewriteOverlaps(sides, () => 'parts', 'incoming')
+      expect(content).toEqual({ list: ['new', value, 'incoming', value] })
+    },
+  )
 })

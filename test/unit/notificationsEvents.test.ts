@@ -57,7 +57,7 @@ const record: ConflictRecord = {
   places: [
     { id: 'o1', pointer: '/title' },
     {
-      id: 'L2-3',
+      id: 'L2',
       lines: { base: { start: 2, end: 3 }, current: { start: 2, end: 3 }, incoming: { start: 2, end: 4 } },
     },
   ],
@@ -84,7 +84,7 @@ describe('events of conflicts', () => {
         baseVersion: 3,
         currentVersion: 5,
         author: 'bob',
-        overlaps: ['/title', 'L2-3'],
+        overlaps: ['/title', 'L2'],
         overlapCount: 2,
         href: '/conflicts/cfl_1',
       },

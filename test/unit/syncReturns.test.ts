@@ -87,7 +87,7 @@ describe('an edit of a connected client', () => {
       base: { version: 1, content: 'one\ntwo\nthree' },
       current: { content: 'one\nbob two\nthree', authors: ['bob'] },
       incoming: { content: 'one\nalice two\nthree', authors: ['alice'] },
-      overlaps: [{ id: 'L2-3' }],
+      overlaps: [{ id: 'L2' }],
     })
   })
 

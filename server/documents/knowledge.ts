@@ -199,12 +199,12 @@ class ClockReading {
   /** Deletes in what is left that the client has not made. */
   readonly #deleted: Map<number, ClockSpan[]>
 
-  readonly #sentUpTo: Version | null
+  readonly #seenUpTo: Version | null
   /** Whether the client has something newer than what is left. */
   #hasLater = false
 
-  constructor(doc: Y.Doc, { clocks, deletes, sentUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
-    this.#sentUpTo = sentUpTo
+  constructor(doc: Y.Doc, { clocks, deletes, seenUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
+    this.#seenUpTo = seenUpTo
     this.#clocks = clocks
     this.#deletes = deletes
     const { ahead, deleted } = unknownTo(doc, clocks, deletes)
@@ -214,7 +214,7 @@ class ClockReading {
 
   isCovered(version: Version): boolean {
     if (this.#ahead.size > 0 || this.#deleted.size > 0) return false
-    return this.#sentUpTo === null || this.#hasLater || version <= this.#sentUpTo
+    return this.#seenUpTo === null || this.#hasLater || version <= this.#seenUpTo
   }
 
   read(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
@@ -230,7 +230,7 @@ class ClockReading {
   }
 
   #isAfterLast(version: Version): boolean {
-    return this.#sentUpTo !== null && version > this.#sentUpTo
+    return this.#seenUpTo !== null && version > this.#seenUpTo
   }
 
   #known(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {

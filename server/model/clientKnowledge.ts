@@ -6,14 +6,14 @@ import type { ClockSet } from './clockSet.ts'
  * when it came (the state vector of its SyncStep1, the delete set of its first SyncStep2). `versions`: a client
  * that stayed connected has seen all up to a version, and what it wrote itself.
  *
- * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `sentUpTo` does:
- * the newest version that was ever sent to it, null where that is forgotten; then it is taken to have known.
+ * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `seenUpTo` does:
+ * the newest version up to which its page had everything, null where that is forgotten; then it is taken to have known.
  */
 export type Knowledge =
   | {
       readonly by: 'clocks'
       readonly clocks: ReadonlyMap<number, number>
       readonly deletes: ClockSet
-      readonly sentUpTo: Version | null
+      readonly seenUpTo: Version | null
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }

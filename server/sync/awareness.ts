@@ -25,6 +25,12 @@ const MAX_MESSAGE_BYTES = 1024 * 1024
 const MAX_CLOCK = 2 ** 31 - 1
 /** What is told of an id begins at most here, so that clocks that clients echo stay below MAX_CLOCK. */
 const MAX_FIRST_TOLD = 2 ** 30
+/** A stock client tells of itself anew every 15 s, and drops whom it has not heard of for so long. */
+const OUTDATED_MS = 30_000
+/** A list of more people than this is worth no question: reading it costs the server more than a page's deletes do. */
+const MAX_LISTED = 50
+/** What an entry takes besides its state. */
+const ENTRY_BYTES = 12
 /** Ids remembered after their connection ended, so that late echoes cannot bring them back. */
 const MAX_DEPARTED = 1024
 
@@ -50,6 +56,8 @@ interface Presence extends AwarenessEntry {
   readonly member: AwarenessMember
   /** The newest clock that was told of the id. */
   readonly told: number
+  /** When it was told last. */
+  readonly atMs: number
 }
 
 /** What is kept of a presence whose connection ended. */
@@ -135,11 +143,47 @@ export class Awareness {
     return this.#ids.has(member)
   }
 
+  /** About how long a list of everybody is that the connection sends; null where that cannot be told from other news. */
+  listBytes(member: AwarenessMember): number | null {
+    if (!this.#ids.has(member) || this.#present.size > MAX_LISTED) return null
+    const shown = [...this.#present.values()].filter(({ state }) => state !== LEFT)
+    if (!shown.some((one) => one.member !== member)) return null
+    return shown.reduce((sum, { state }) => sum + Buffer.byteLength(state) + ENTRY_BYTES, 0)
+  }
+
+  /**
+   * Whether these are all states that the client knows of, as it answers a query: its own stands beside others'. What it
+   * tells unasked is its own alone, or an echo of others', which never holds its own, because that is sent to it by nobody.
+   */
+  isList(member: AwarenessMember, entries: readonly AwarenessEntry[]): boolean {
+    const own = this.#ids.get(member)
+    return entries.length > 1 && entries.some(({ client }) => client === own)
+  }
+
   /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
-  announce(member: AwarenessMember, entries: readonly AwarenessEntry[]): readonly AwarenessEntry[] {
+  announce(member: AwarenessMember, entries: readonly AwarenessEntry[], nowMs: number): readonly AwarenessEntry[] {
     return entries.flatMap((entry) => {
-      const presence = this.#take(member, entry)
+      const presence = this.#take(member, entry, nowMs)
       return presence ? [asTold(presence)] : []
+    })
+  }
+
+  /** When the oldest state is outdated; null where there is none. */
+  get outdatesAtMs(): number | null {
+    let oldest: number | null = null
+    for (const { state, atMs } of this.#present.values()) {
+      if (state !== LEFT && (oldest === null || atMs < oldest)) oldest = atMs
+    }
+    return oldest === null ? null : oldest + OUTDATED_MS
+  }
+
+  /** Drops whom nothing was heard of for too long; answers what the others are to be told. A newer state brings them back. */
+  dropOutdated(nowMs: number): readonly { readonly entry: AwarenessEntry; readonly owner: AwarenessMember }[] {
+    const outdated = [...this.#present.values()].filter((one) => one.state !== LEFT && nowMs - one.atMs >= OUTDATED_MS)
+    return outdated.map((one) => {
+      const left = { ...one, state: LEFT }
+      this.#present.set(one.client, left)
+      return { entry: asTold(left), owner: one.member }
     })
   }
 
@@ -155,22 +199,28 @@ export class Awareness {
   }
 
   /** What is known of the id from now on; null where nothing of it changes. */
-  #take(member: AwarenessMember, entry: AwarenessEntry): Presence | null {
+  #take(member: AwarenessMember, entry: AwarenessEntry, nowMs: number): Presence | null {
     if (Buffer.byteLength(entry.state) > MAX_STATE_BYTES) return null
     const known = this.#present.get(entry.client)
-    const presence = known?.member === member ? updated(known, entry) : this.#introduced(member, entry, known)
+    const presence =
+      known?.member === member ? updated(known, entry, nowMs) : this.#introduced(member, entry, known, nowMs)
     if (presence) this.#present.set(entry.client, presence)
     return presence
   }
 
-  #introduced(member: AwarenessMember, entry: AwarenessEntry, present: Presence | undefined): Presence | null {
+  #introduced(
+    member: AwarenessMember,
+    entry: AwarenessEntry,
+    present: Presence | undefined,
+    nowMs: number,
+  ): Presence | null {
     const last = present ?? this.#departed.get(entry.client)
     if (!this.#mayIntroduce(member, entry, present)) return null
     this.#departed.delete(entry.client)
     this.#ids.set(member, entry.client)
     // Others take another state on a newer clock only.
     const least = last === undefined ? 0 : last.told + (present?.state === entry.state ? 0 : 1)
-    return { ...entry, member, told: Math.max(least, Math.min(entry.clock, MAX_FIRST_TOLD)) }
+    return { ...entry, member, atMs: nowMs, told: Math.max(least, Math.min(entry.clock, MAX_FIRST_TOLD)) }
   }
 
   /**
@@ -195,12 +245,12 @@ export class Awareness {
 }
 
 /** What the connection that has the id says anew; null for what is not newer. */
-function updated(known: Presence, entry: AwarenessEntry): Presence | null {
+function updated(known: Presence, entry: AwarenessEntry, nowMs: number): Presence | null {
   const leaves = entry.state === LEFT && known.state !== LEFT
   if (entry.clock < known.clock || (entry.clock === known.clock && !leaves)) return null
   const told =
     entry.clock === known.clock ? known.told : Math.max(known.told + 1, Math.min(entry.clock, MAX_FIRST_TOLD))
-  return { ...entry, member: known.member, told }
+  return { ...entry, member: known.member, told, atMs: nowMs }
 }
 
 const asTold = ({ client, told, state }: Presence): AwarenessEntry => ({ client, clock: told, state })

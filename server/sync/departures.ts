@@ -2,10 +2,10 @@ import type { DocumentId, Version } from '../foundation/ids.ts'
 
 /** How far a Yjs client had come in a session that has ended, or may have. */
 export interface Earlier {
-  /** When it was last in sync, by the monotonic clock. */
-  readonly atMs: number
-  /** The newest version that was sent to it. */
-  readonly sent: Version
+  /** Since when it may have missed something, by the monotonic clock, however late it was noticed that it was gone. */
+  readonly sinceMs: number
+  /** The newest version up to which its page had everything. */
+  readonly seen: Version
 }
 
 /** Clients remembered, of all documents; 100 bytes each. A forgotten one is judged by what it says of itself. */

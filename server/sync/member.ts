@@ -76,7 +76,6 @@ export class Member implements AwarenessMember {
           taken()
         })
       },
-      ping: (mark) => channel.ping(mark),
     }
     this.#outbox = new Outbox(line, limits.readerBufferBytes, again(this))
     this.#onStalled = onStalled
@@ -100,7 +99,7 @@ export class Member implements AwarenessMember {
     return action
   }
 
-  /** Sends our SyncStep1 after what was sent before. */
+  /** Sends a question after what was sent before. */
   send(message: ServerMessage): void {
     this.#outbox.push(message)
   }
@@ -108,11 +107,6 @@ export class Member implements AwarenessMember {
   /** Sends what an entry brings after what was sent before. */
   show(entry: Extract<ServerMessage, { readonly type: 'update' }>): void {
     this.#outbox.pushEntry(entry)
-  }
-
-  /** Sends a ping after what was sent before. */
-  mark(id: number): void {
-    this.#outbox.pushMark(id)
   }
 
   /** Sends what waits for no answer. */

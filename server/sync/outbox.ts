@@ -15,8 +15,6 @@ export interface Line {
   frameOf(message: ServerMessage): Uint8Array
   /** `taken` is called once the network took the frame, or never will. */
   write(frame: Uint8Array, taken: () => void): void
-  /** Sends, behind what was written, something that the client's line answers with the same number. */
-  ping(mark: number): void
 }
 
 /** What is made when its turn to be sent comes. */
@@ -45,7 +43,6 @@ interface Sending {
 type Waiting =
   | { readonly frame: Uint8Array }
   | { readonly frame: Uint8Array; readonly entry: EntryMessage }
-  | { readonly mark: number }
   | { readonly sending: Sending }
   /** In place of entries that were dropped, which begin at these clocks. */
   | { readonly lacking: Map<number, number> }
@@ -101,13 +98,6 @@ export class Outbox {
     this.#count(frame, 1)
     this.#pump()
     if (this.#entries.bytes > this.#limitBytes || this.#entries.count > MAX_WAITING_ENTRIES) this.#dropEntries()
-  }
-
-  /** Sends a ping after everything that was pushed in order before it. */
-  pushMark(mark: number): void {
-    if (this.#isStopped) return
-    this.#inOrder.push({ mark })
-    this.#pump()
   }
 
   /** Sends a message that has nothing to do with the document as soon as the line is free. */
@@ -206,11 +196,8 @@ export class Outbox {
       return true
     }
     this.#inOrder.shift()
-    if ('mark' in next) this.#line.ping(next.mark)
-    else {
-      if ('entry' in next) this.#count(next.frame, -1)
-      this.#write(next.frame)
-    }
+    if ('entry' in next) this.#count(next.frame, -1)
+    this.#write(next.frame)
     return true
   }
 

@@ -42,18 +42,19 @@ export interface Return {
   readonly knowledge: Knowledge
 }
 
-/** What a session is asked by our SyncStep1: the first one, or one after it, which is a mark. */
-type Asked = { readonly mark: number | null }
+/** What a session is asked by our SyncStep1: what it has, when it came; or, later, for proof of what it has seen. */
+type Asked = { readonly question: number | null }
 
 /** One session that may write, between what it has and what there is. No I/O; the room acts. */
 export class Presence {
   readonly joinedMs: number
-  lastHeardMs: number
   /** The session has ended; what is held of it is taken in without it. */
   isGone = false
   sight = new Sight(NO_VERSION)
-  /** The mark whose answer ends an arrival or an absence. */
+  /** The question whose answer ends an arrival or an absence. */
   confirmation: number | null = null
+  /** The question that its page answers by the list of everybody it knows of. */
+  listed: number | null = null
   /** By Yjs client id that the session uses: how far that client had come in another session. */
   readonly earlier = new Map<number, Earlier>()
   /**
@@ -64,7 +65,7 @@ export class Presence {
   /** Versions that the session wrote and that are not shown yet. */
   readonly writing = new Set<Version>()
   #state: State = { name: 'unasked' }
-  #asked: Asked[] = [{ mark: null }]
+  #asked: Asked[] = [{ question: null }]
   readonly #held = new UpdatePile()
   readonly #heldClocks = new Map<number, number>()
   /** Yjs clients whose edits it has brought that no session used. */
@@ -72,7 +73,6 @@ export class Presence {
 
   constructor(nowMs: number) {
     this.joinedMs = nowMs
-    this.lastHeardMs = nowMs
   }
 
   get state(): State['name'] {
@@ -91,15 +91,27 @@ export class Presence {
   get isBarred(): boolean {
     return this.silence !== null && !this.silence.isOver
   }
-  /** How far it has come for certain: it may have a line that is dead and not known to be. */
-  get inSync(): Earlier | null {
-    return this.state === 'present' ? { atMs: this.lastHeardMs, sent: this.sight.sentUpTo } : null
+  /**
+   * How far its page has come for certain, if it is in sync: what it was sent last may never have reached it, on a line
+   * that was dead before anybody noticed.
+   */
+  inSync(nowMs: number): Earlier | null {
+    if (this.state !== 'present') return null
+    return { sinceMs: this.sight.unseenSinceMs ?? nowMs, seen: this.sight.seenUpTo }
+  }
+  /**
+   * Whether its page is to be asked what it has seen. One question is on its way at a time, for a page that hangs is not
+   * to find a heap of them; a second one where the first may have got an answer that tells nothing.
+   */
+  get needsProof(): boolean {
+    const { unseenSinceMs, isAsked } = this.sight
+    return unseenSinceMs !== null && (!isAsked || this.listed !== null)
   }
   /** Whether the session had nothing of the document when it came. */
   get cameEmpty(): boolean {
     return this.#state.name === 'arriving' && this.#state.clocks.size === 0
   }
-  /** Whether a mark that ends its arrival may go out: it can only be told from what comes after our answer. */
+  /** Whether the question that ends its arrival may go out: it can only be told from what comes after our answer. */
   get canConfirm(): boolean {
     const state = this.#state
     return state.name === 'arriving' && state.answered && (state.deletes !== null || state.clocks.size === 0)
@@ -115,14 +127,20 @@ export class Presence {
     this.sight = new Sight(version)
   }
 
+  /** It had everything but for a moment, and is being sent what it missed, up to `version`. */
+  resumes(version: Version, nowMs: number): void {
+    this.sight = new Sight(this.seenUpTo ?? version)
+    if (version > this.sight.seenUpTo) this.sight.sent(version, false, nowMs)
+  }
+
   /** All of our answer is on its way. */
   isAnswered(): void {
     if (this.#state.name === 'arriving') this.#state.answered = true
   }
 
-  /** Our SyncStep1 goes out once more; its answer answers the mark. */
-  ask(mark: number): void {
-    this.#asked.push({ mark })
+  /** Our SyncStep1 goes out once more; its answer answers the question of this number. */
+  ask(question: number): void {
+    this.#asked.push({ question })
   }
 
   /** Its next SyncStep2 is here. Null where it answers nothing. */
@@ -136,11 +154,11 @@ export class Presence {
   }
 
   /**
-   * CONF-7: a break shorter than the window is no absence. It began when the Yjs clients that the session uses were last
-   * in sync in another one.
+   * CONF-7: a break shorter than the window is no absence. It began when the first went out that the Yjs clients of the
+   * session may have missed in another one.
    */
   isShortBreak(clients: readonly number[], windowMs: number): boolean {
-    const isRecent = (one: Earlier | undefined): boolean => one !== undefined && this.joinedMs - one.atMs < windowMs
+    const isRecent = (one: Earlier | undefined): boolean => one !== undefined && this.joinedMs - one.sinceMs < windowMs
     return clients.length > 0 && clients.every((client) => isRecent(this.earlier.get(client)))
   }
 
@@ -151,16 +169,16 @@ export class Presence {
 
   /**
    * It brings edits of Yjs clients that no session uses. Where these had left a window before it came, they are edits
-   * that the browser has stored, made without what came after: answers the newest version that was sent to all of them,
-   * null for none. Of a client that left later it can be the peer, which has told it all along. Each client counts once.
+   * that the browser has stored, made without what came after: answers the newest version that all of them had, null for
+   * none. Of a client that left later it can be the peer, which has told it all along. Each client counts once.
    */
   handsOn(clients: readonly number[], windowMs: number, find: (client: number) => Earlier | null): Version | null {
     let oldest: Version | null = null
     for (const client of clients) {
       const earlier = this.#handedOn.has(client) ? null : find(client)
       this.#handedOn.add(client)
-      if (earlier && this.joinedMs - earlier.atMs >= windowMs && (oldest === null || earlier.sent < oldest))
-        oldest = earlier.sent
+      if (earlier && this.joinedMs - earlier.sinceMs >= windowMs && (oldest === null || earlier.seen < oldest))
+        oldest = earlier.seen
     }
     return oldest
   }
@@ -170,7 +188,7 @@ export class Presence {
    * session had. A silence that began before goes on.
    */
   wait(silence: Silence, returned: Return | null): void {
-    const knowledge = returned?.knowledge ?? knowledgeIn(this.#state, this.sentUpTo)
+    const knowledge = returned?.knowledge ?? knowledgeIn(this.#state, this.seenUpTo)
     if (knowledge === null) return
     this.#state = { name: 'away', knowledge, silence: this.silence ? { ...this.silence, isOver: false } : silence }
     this.confirmation = null
@@ -196,10 +214,10 @@ export class Presence {
     }
   }
 
-  /** The newest version that was sent to it in other sessions; null where that is not known. */
-  get sentUpTo(): Version | null {
+  /** The newest version up to which it had everything in other sessions; null where that is not known. */
+  get seenUpTo(): Version | null {
     let newest: Version | null = null
-    for (const { sent } of this.earlier.values()) if (newest === null || sent > newest) newest = sent
+    for (const { seen } of this.earlier.values()) if (newest === null || seen > newest) newest = seen
     return newest
   }
 
@@ -207,7 +225,7 @@ export class Presence {
   arrive(): Return | null {
     const state = this.#state
     const updates = this.#release()
-    const knowledge = knowledgeIn(state, this.sentUpTo)
+    const knowledge = knowledgeIn(state, this.seenUpTo)
     const silence = this.silence
     const isReturn = knowledge !== null && (updates.length > 0 || silence !== null)
     this.#state = isReturn ? { name: 'taking-in', silence } : { name: 'present' }
@@ -229,10 +247,10 @@ export class Presence {
   }
 }
 
-function knowledgeIn(state: State, sentUpTo: Version | null): Knowledge | null {
+function knowledgeIn(state: State, seenUpTo: Version | null): Knowledge | null {
   switch (state.name) {
     case 'arriving':
-      return { by: 'clocks', clocks: state.clocks, deletes: state.deletes ?? new Map(), sentUpTo }
+      return { by: 'clocks', clocks: state.clocks, deletes: state.deletes ?? new Map(), seenUpTo }
     case 'away':
       return state.knowledge
     case 'unasked':

@@ -12,7 +12,7 @@
  *   0 sync        2 Update     varbytes update                  yes     yes    one change, or a slice of a large answer
  *   1 awareness   varbytes awareness                            yes     yes    who is here, cursors
  *   2 auth        0 PermissionDenied varstring reason            no     yes    followed by a close some seconds later
- *   3 query       (empty)                                       yes      no    asks for all awareness states
+ *   3 query       (empty)                                       yes     yes    asks for all awareness states
  *
  *   stateVector := varuint n, n × (varuint clientId, varuint clock)   clock: the next one expected of that client
  *   update      := a Yjs v1 update; guard.ts reads it
@@ -20,7 +20,7 @@
  *
  * `[0,0,1,0]` is SyncStep1 of an empty document, `[0,1,2,0,0]` an empty SyncStep2, `[1,1,0]` an empty awareness.
  * The server sends its SyncStep1 before anything else (WIRE), answers SyncStep1 with Updates and a SyncStep2,
- * and sends no text frame and no type a stock client does not know. A session that may only read has its
+ * asks later by a SyncStep1 or a query what the page has read (CONF-6), and sends no text frame and no type a stock client does not know. A session that may only read has its
  * SyncStep2 and Update ignored. What stands in no `yes` cell closes the connection with 4400.
  */
 import * as decoding from 'lib0/decoding'
@@ -56,6 +56,7 @@ export type ServerMessage =
   | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
   | { readonly type: 'update'; readonly update: Uint8Array }
   | { readonly type: 'awareness'; readonly body: Uint8Array }
+  | { readonly type: 'query-awareness' }
   | { readonly type: 'permission-denied'; readonly reason: string }
 
 /** A frame that is no message: `reason` is for the close frame and the log. */
@@ -70,6 +71,8 @@ const malformed = (reason: string): Malformed => ({ type: 'malformed', reason })
 export const EMPTY_UPDATE = Uint8Array.of(0, 0)
 /** An awareness that tells nothing: what keeps a stock client's 30 s watchdog content. */
 export const EMPTY_AWARENESS = Uint8Array.of(0)
+
+export const QUERY_AWARENESS_MESSAGE: ServerMessage = { type: 'query-awareness' }
 
 /**
  * State vectors larger than this are refused: a document that 60,000 client ids edited needs half of it,
@@ -157,6 +160,9 @@ export function encodeMessage(message: ServerMessage): Uint8Array {
     case 'awareness':
       encoding.writeVarUint(encoder, AWARENESS)
       encoding.writeVarUint8Array(encoder, message.body)
+      break
+    case 'query-awareness':
+      encoding.writeVarUint(encoder, QUERY_AWARENESS)
       break
     case 'permission-denied':
       encoding.writeVarUint(encoder, AUTH)

@@ -9,10 +9,10 @@ import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Departures } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
-import { Marking } from './marking.ts'
 import type { Member } from './member.ts'
 import type { Presence, Return, Silence } from './presence.ts'
-import type { StateVector } from './protocol.ts'
+import { QUERY_AWARENESS_MESSAGE, type ServerMessage, type StateVector } from './protocol.ts'
+import { Questions } from './questions.ts'
 import { readUpdate, type Struct } from './updateReader.ts'
 
 /** Judges what becomes of edits that were made without knowledge of others' (CONF-6). */
@@ -56,6 +56,8 @@ export interface ReturnsOptions {
   isUsed(client: number): boolean
   /** The open sessions of the room. */
   members(): Iterable<Member>
+  /** About how long a list of everybody would be that the session sends; null where it could not be told to be one. */
+  listBytes(member: Member): number | null
   /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
   mustWait(member: Member): boolean
   /** Keeps what a session left that ended while a lock barred it. */
@@ -82,11 +84,20 @@ export class Returns {
   readonly #options: ReturnsOptions
   readonly #timers = new Map<Member, Timer>()
   readonly #jobs = new Set<Promise<void>>()
-  readonly #marking: Marking
+  readonly #questions: Questions
+  #lastQuestion: { readonly version: Version; readonly message: ServerMessage } | null = null
+  /** Of the newest answer to a SyncStep1 that brought nothing but the deletes. */
+  #answerBytes = 0
 
   constructor(options: ReturnsOptions) {
     this.#options = options
-    this.#marking = new Marking(options.environment, options.limits.windowMs, () => options.members())
+    const { environment, limits } = options
+    this.#questions = new Questions(
+      environment,
+      limits.windowMs,
+      () => options.members(),
+      (member) => this.#wantProof(member),
+    )
   }
 
   /** Whether something is being taken in. */
@@ -117,32 +128,39 @@ export class Returns {
     const { presence } = member
     const asked = message === 'sync-step-2' ? presence?.answers() : null
     if (!presence) return
-    if (asked && asked.mark === null && presence.clocks !== null) return this.#arrives(member, presence, update)
+    if (asked && asked.question === null && presence.clocks !== null) return this.#arrives(member, presence, update)
     // By then the client has merged what we sent, so its state tells no more what it did alone: that came before.
-    if (asked && asked.mark !== null) return this.#confirms(member, presence, update, asked.mark)
+    if (asked && asked.question !== null) return this.#confirms(member, presence, update, asked.question)
     if (!asked || this.#isNew(update)) this.#take(member, presence, update, message)
   }
 
-  /** The session answered a mark: it has everything that was sent before it. */
-  seen(member: Member, mark: number): void {
+  /** The page of the session lists everybody it knows of, which nothing but a question makes it do. */
+  lists(member: Member): void {
     const { presence } = member
-    if (!presence) return
-    presence.sight.answered(mark)
-    if (presence.confirmation === mark) this.#finish(member, presence)
-    else if (presence.sight.needsMark) this.#marking.soon()
+    const question = presence?.listed ?? null
+    if (!presence || question === null) return
+    this.#proves(member, presence, question)
+  }
+
+  /** The page of the session answered a question: it has everything that was sent before it. */
+  #proves(member: Member, presence: Presence, question: number): void {
+    presence.sight.answered(question)
+    presence.listed = null
+    if (presence.confirmation === question) this.#finish(member, presence)
+    else if (presence.sight.hasUnasked) this.#questions.soon()
   }
 
   /** An entry goes out to a session. */
   sent({ presence }: Member, version: Version): void {
     if (!presence) return
     presence.sight.sent(version, presence.writing.delete(version), this.#nowMs())
-    if (presence.sight.needsMark) this.#marking.soon()
+    if (presence.sight.hasUnasked) this.#questions.soon()
   }
 
   /** The session uses a Yjs client id, which `user` used until now. */
   uses({ presence }: Member, client: number, user: Member | null): void {
     if (!presence?.isAnnounced || presence.earlier.has(client)) return
-    const before = user?.presence?.inSync ?? null
+    const before = user?.presence?.inSync(this.#nowMs()) ?? null
     const earlier = before ?? this.#options.departures.find(this.#options.document, client)
     if (earlier && user?.presence !== presence) presence.earlier.set(client, earlier)
   }
@@ -153,8 +171,7 @@ export class Returns {
     if (!presence) return
     const { departures, document } = this.#options
     presence.isGone = true
-    const isKnown = presence.state === 'present' && presence.isAnnounced
-    const earlier = isKnown ? { atMs: this.#nowMs(), sent: presence.sight.sentUpTo } : null
+    const earlier = presence.isAnnounced ? presence.inSync(this.#nowMs()) : null
     for (const client of clients) {
       if (earlier) departures.remember(document, client, earlier)
       else departures.forget(document, client)
@@ -184,7 +201,7 @@ export class Returns {
 
   /** The room is closed. */
   stop(): void {
-    this.#marking.stop()
+    this.#questions.stop()
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
   }
@@ -205,12 +222,14 @@ export class Returns {
     const held = presence.arrive()?.updates ?? []
     this.#forget(member)
     presence.takenIn()
+    presence.resumes(this.#options.appliedVersion(), this.#nowMs())
+    if (presence.sight.hasUnasked) this.#questions.soon()
     if (bringsSomething(this.#options.doc, update)) this.#write(member, presence, update, 'sync-step-2')
     for (const one of held) this.#write(member, presence, one, 'update')
   }
 
-  #isBehind({ clocks, sentUpTo }: Presence, deletes: ClockSet): boolean {
-    if (sentUpTo !== null && sentUpTo < this.#options.appliedVersion()) return true
+  #isBehind({ clocks, seenUpTo }: Presence, deletes: ClockSet): boolean {
+    if (seenUpTo !== null && seenUpTo < this.#options.appliedVersion()) return true
     return !knowsAll(this.#options.doc, clocks ?? new Map(), deletes)
   }
 
@@ -218,12 +237,15 @@ export class Returns {
     return Y.getState(this.#options.doc.store, client)
   }
 
-  #confirms(member: Member, presence: Presence, update: Uint8Array, mark: number): void {
-    const isMore = [...readUpdate(update).sections].some(([client, { structs }]) => {
-      return endOf(structs) > Math.max(presence.heldClocks.get(client) ?? 0, this.#stateOf(client))
-    })
-    if (isMore) this.#take(member, presence, update, 'sync-step-2')
-    this.seen(member, mark)
+  #confirms(member: Member, presence: Presence, update: Uint8Array, question: number): void {
+    if (hasNoStructs(update)) this.#answerBytes = update.length
+    else {
+      const isMore = [...readUpdate(update).sections].some(([client, { structs }]) => {
+        return endOf(structs) > Math.max(presence.heldClocks.get(client) ?? 0, this.#stateOf(client))
+      })
+      if (isMore) this.#take(member, presence, update, 'sync-step-2')
+    }
+    this.#proves(member, presence, question)
   }
 
   #isNew(update: Uint8Array): boolean {
@@ -321,19 +343,48 @@ export class Returns {
 
   /** Asks the session for all it has; its answer ends the arrival or absence. */
   #ask(member: Member, presence: Presence): void {
-    const mark = presence.sight.mark()
-    presence.confirmation = mark
-    presence.ask(mark)
-    member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.#options.doc) })
+    presence.confirmation = this.#askForAll(member, presence)
   }
 
-  /** Who had nothing and brings nothing is spared the question: a ping tells that it has our answer. */
+  #askForAll(member: Member, presence: Presence): number {
+    const question = presence.sight.ask()
+    presence.ask(question)
+    member.send(this.#question())
+    return question
+  }
+
+  /** The same message for all that are asked at one version, so that it is encoded once. */
+  #question(): ServerMessage {
+    const version = this.#options.appliedVersion()
+    if (this.#lastQuestion?.version !== version) {
+      const stateVector = Y.encodeStateVector(this.#options.doc)
+      this.#lastQuestion = { version, message: { type: 'sync-step-1', stateVector } }
+    }
+    return this.#lastQuestion.message
+  }
+
+  /**
+   * Asks the page for proof of what it was sent, by the question with the shorter answer: a SyncStep1 is answered by all
+   * deletes of the document, QueryAwareness by the states of everybody the page knows of. The latter is told from what a
+   * page says of its own only where that is more than itself.
+   */
+  #wantProof(member: Member): void {
+    const { presence } = member
+    if (!presence) return
+    const listBytes = presence.listed === null ? this.#options.listBytes(member) : null
+    if (listBytes === null || listBytes >= this.#answerBytes) {
+      this.#askForAll(member, presence)
+      return
+    }
+    presence.listed = presence.sight.ask()
+    member.send(QUERY_AWARENESS_MESSAGE)
+    // What it answers may be no list; then it is asked the other way.
+    this.#questions.soon()
+  }
+
   #confirm(member: Member): void {
     const { presence } = member
-    if (!presence?.canConfirm || presence.confirmation !== null) return
-    if (!presence.cameEmpty) return this.#ask(member, presence)
-    presence.confirmation = presence.sight.mark()
-    member.mark(presence.confirmation)
+    if (presence?.canConfirm && presence.confirmation === null) this.#ask(member, presence)
   }
 
   #finish(member: Member, presence: Presence): void {
@@ -382,6 +433,9 @@ export class Returns {
     return this.#options.environment.monotonicMs()
   }
 }
+
+/** By its first byte, the number of clients that have some. What it deletes came before, in order, as an update. */
+const hasNoStructs = (update: Uint8Array): boolean => update[0] === 0
 
 /** The next clock after the structs of one client. */
 function endOf(structs: readonly Struct[]): number {

@@ -3,11 +3,11 @@ import type { Head } from '../model/document.ts'
 import type { Left } from '../documents/leftBehind.ts'
 import type { CommittedUpdate, Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
-import type { Environment } from '../foundation/environment.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../model/lock.ts'
-import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry } from './awareness.ts'
+import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
 import { ClientIds } from './clientIds.ts'
 import type { Departures } from './departures.ts'
 import { admit } from './guard.ts'
@@ -72,8 +72,6 @@ export interface EditsKeeper {
 export interface Seat {
   /** Takes a message of the client. Never throws. */
   receive(message: ClientMessage): void
-  /** The line answered a ping of the channel, which tells that the client has what was sent before. Never throws. */
-  answered(mark: number): void
   /** The connection is gone, or is being closed by its owner. Idempotent. */
   leave(): void
 }
@@ -93,6 +91,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
   /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
   #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
   #isClosed = false
+  /** When awareness states are next looked through; null while there is none. */
+  #outdating: Timer | null = null
 
   constructor(options: RoomOptions<R>) {
     this.#options = options
@@ -121,6 +121,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       appliedVersion: () => this.replica.appliedVersion,
       isUsed: (client) => this.#clientIds.memberOf(client) !== null,
       members: () => this.#members,
+      listBytes: (member) => this.#awareness.listBytes(member),
       mustWait: ({ pass }) => decide(this.replica.lock.state, { type: 'writes', pass }).do === 'refuse',
       leaveBehind: (member, left) => this.#leaveBehind(member, left),
       leftBytes: () => keeper.bytes(this.replica.id),
@@ -158,14 +159,12 @@ export class Room<R extends LiveReplica = LiveReplica> {
     for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
     return {
       receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
-      answered: (mark) => this.#guarded(member, () => this.#returns.seen(member, mark)),
       leave: () => this.#leave(member),
     }
   }
 
   #receive(member: Member, message: ClientMessage): void {
     if (!member.isHeard) return
-    if (member.presence) member.presence.lastHeardMs = this.#options.environment.monotonicMs()
     const version = this.replica.appliedVersion
     switch (message.type) {
       case 'sync-step-1':
@@ -278,7 +277,9 @@ export class Room<R extends LiveReplica = LiveReplica> {
   #announce(member: Member, body: Uint8Array): void {
     const entries = decodeAwareness(body)
     if (!entries) return this.#close(member, 'invalid-request', 'malformed awareness')
-    const own = this.#awareness.announce(member, entries)
+    if (this.#awareness.isList(member, entries)) this.#returns.lists(member)
+    const own = this.#awareness.announce(member, entries, this.#nowMs())
+    this.#dropOutdatedLater()
     // A reader writes nothing, so it keeps nobody from writing.
     if (member.presence) {
       if (own.length > 0) member.presence.isAnnounced = true
@@ -293,8 +294,23 @@ export class Room<R extends LiveReplica = LiveReplica> {
     for (const message of messages) member.sendAside(message)
   }
 
+  /** Who is not heard of for a while is shown to nobody any more, as stock clients do by themselves. */
+  #dropOutdatedLater(): void {
+    const dueMs = this.#outdating ? null : this.#awareness.outdatesAtMs
+    if (dueMs === null) return
+    this.#outdating = this.#options.environment.after(Math.max(dueMs - this.#nowMs(), 0), () => {
+      this.#outdating = null
+      for (const { entry, owner } of this.#awareness.dropOutdated(this.#nowMs())) this.#tell([entry], owner)
+      this.#dropOutdatedLater()
+    })
+  }
+
+  #nowMs(): number {
+    return this.#options.environment.monotonicMs()
+  }
+
   /** Tells everyone but whom it came from: a client takes its own state from nobody. */
-  #tell(entries: readonly AwarenessEntry[], from: Member): void {
+  #tell(entries: readonly AwarenessEntry[], from: AwarenessMember): void {
     for (const message of awarenessMessages(entries)) {
       for (const member of [...this.#members]) if (member !== from) member.sendAside(message)
     }
@@ -384,6 +400,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#isClosed = true
     this.#stopListening()
     this.#returns.stop()
+    this.#outdating?.cancel()
     this.#options.lease.release()
     this.#options.onClosed()
   }

@@ -71,10 +71,8 @@ export class YSocket implements Channel {
       })
     })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', (data) => {
-      this.#isAlive()
-      if (this.#state.name === 'open' && data.length > 0) this.#state.seat.answered(Number(data.toString()))
-    })
+    // It tells of the line alone: a browser answers for a page that hangs.
+    socket.on('pong', () => this.#isAlive())
     // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
     socket.on('error', () => undefined)
     socket.pause()
@@ -130,10 +128,6 @@ export class YSocket implements Channel {
         this.#isAlive()
         taken()
       })
-  }
-
-  ping(mark: number): void {
-    this.#socket.ping(String(mark))
   }
 
   pause(): void {

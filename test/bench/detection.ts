@@ -79,7 +79,7 @@ async function cpuOfTyping(): Promise<number> {
   }
 }
 
-/** A line without a network, whose pings are answered at once. */
+/** A line without a network, whose questions are answered at once. */
 class Client implements Channel {
   updates = 0
   frameOf = encodeMessage
@@ -88,7 +88,6 @@ class Client implements Channel {
   constructor(room: Room, name: typeof ALICE) {
     this.#seat = room.join(this, name, 'write')
     this.send(frames.syncStep1())
-    this.send(frames.syncStep2(EMPTY_UPDATE))
   }
 
   send(frame: Uint8Array): void {
@@ -102,12 +101,10 @@ class Client implements Channel {
   }
 
   write(frame: Uint8Array, taken: () => void): void {
-    if (decodeMessage(frame).type === 'update') this.updates += 1
+    const { type } = decodeMessage(frame)
+    if (type === 'update') this.updates += 1
     taken()
-  }
-
-  ping(mark: number): void {
-    queueMicrotask(() => this.#seat.answered(mark))
+    if (type === 'sync-step-1') queueMicrotask(() => this.send(frames.syncStep2(EMPTY_UPDATE)))
   }
 
   pause(): void {}

@@ -97,7 +97,7 @@ function editOffline(subject: Subject, replica: Replica): Return {
     by: 'clocks',
     clocks: Y.decodeStateVector(before),
     deletes: clockSet(new Map()),
-    sentUpTo: null,
+    seenUpTo: null,
   } as const
   return { author: BOB, knowledge, update: Y.encodeStateAsUpdate(doc, before) }
 }

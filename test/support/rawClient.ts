@@ -12,6 +12,7 @@ export type ServerFrame =
   | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
   | { readonly type: 'update'; readonly update: Uint8Array }
   | { readonly type: 'awareness'; readonly entries: readonly AwarenessEntry[] }
+  | { readonly type: 'query-awareness' }
   | { readonly type: 'denied'; readonly reason: string }
 
 export interface AwarenessEntry {
@@ -65,6 +66,7 @@ function readBody(decoder: decoding.Decoder, type: number): ServerFrame {
     return { type: step === 1 ? 'sync-step-2' : 'update', update: body }
   }
   if (type === 1) return { type: 'awareness', entries: readAwareness(decoding.readVarUint8Array(decoder)) }
+  if (type === 3) return { type: 'query-awareness' }
   if (type === 2 && decoding.readVarUint(decoder) === 0)
     return { type: 'denied', reason: decoding.readVarString(decoder) }
   throw new Error(`the server sent a message of type ${type}`)

@@ -4,9 +4,7 @@ import type { ProblemCode } from '../../server/foundation/problems.ts'
 import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
 import type { LiveReplica, Room, Seat } from '../../server/sync/room.ts'
-import { frames, readFrame } from './rawClient.ts'
-
-type Arrival = { readonly frame: Uint8Array } | { readonly ping: number }
+import { frames, readFrame, type AwarenessEntry } from './rawClient.ts'
 
 /**
  * A client that does what a stock y-websocket provider does, on a line the test holds in its hands: what is under
@@ -18,11 +16,14 @@ export class SimulatedClient implements Channel {
   closed: ProblemCode | null = null
   /** Updates that reached it. */
   updates = 0
+  /** The questions that reached it, oldest first. */
+  readonly asked: ('sync-step-1' | 'query-awareness')[] = []
   #seat: Seat | null = null
   #toServer: Uint8Array[] = []
-  #toClient: Arrival[] = []
-  #pongs: number[] = []
+  #toClient: Uint8Array[] = []
   #awarenessClock = 0
+  /** The others it knows of. */
+  readonly #others = new Map<number, AwarenessEntry>()
 
   constructor(name: string, clientId: number, kind: 'text' | 'json' = 'text') {
     this.name = name
@@ -41,41 +42,48 @@ export class SimulatedClient implements Channel {
 
   connect<R extends LiveReplica>(room: Room<R>, access: 'read' | 'write' = 'write'): void {
     this.#seat = room.join(this, toPrincipalId(this.name), access)
+    this.#toServer.push(frames.syncStep1(Y.encodeStateVector(this.doc)))
+    this.announce()
+  }
+
+  /** Tells of itself, as stock clients do when somebody moves the cursor, and every 15 s. */
+  announce(): void {
     this.#awarenessClock += 1
-    const state = { client: this.doc.clientID, clock: this.#awarenessClock, state: { name: this.name } }
-    this.#toServer.push(frames.syncStep1(Y.encodeStateVector(this.doc)), frames.states([state]))
+    this.#toServer.push(frames.states([this.#own]))
   }
 
   /** Cuts the line; what is under way in either direction is lost. */
   disconnect(): void {
+    const seat = this.#seat
+    this.lose()
+    seat?.leave()
+  }
+
+  /** Gives the line up without the server noticing; what is under way in either direction is lost. */
+  lose(): void {
     this.#toServer = []
     this.#toClient = []
-    this.#pongs = []
-    const seat = this.#seat
+    this.#others.clear()
     this.#seat = null
-    seat?.leave()
   }
 
   /** Everything the client has sent reaches the server. Whether there was anything. */
   deliverUp(): boolean {
     const arriving = this.#toServer.splice(0)
-    const pongs = this.#pongs.splice(0)
     for (const frame of arriving) {
       const message = decodeMessage(frame)
       if (message.type === 'malformed') throw new Error(message.reason)
       this.#seat?.receive(message)
     }
-    for (const mark of pongs) this.#seat?.answered(mark)
-    return arriving.length + pongs.length > 0
+    return arriving.length > 0
   }
 
   /** What the server has sent reaches the client, in all up to so many updates. Whether there was anything. */
   deliverDown(maxUpdates = Number.POSITIVE_INFINITY): boolean {
     let count = 0
     for (let one = this.#toClient[0]; one; one = this.#toClient[0]) {
-      if ('ping' in one) this.#pongs.push(one.ping)
-      else if (this.updates >= maxUpdates && readFrame(one.frame).type === 'update') break
-      else this.#take(one.frame)
+      if (this.updates >= maxUpdates && readFrame(one).type === 'update') break
+      this.#take(one)
       this.#toClient.shift()
       count += 1
     }
@@ -85,12 +93,8 @@ export class SimulatedClient implements Channel {
   frameOf = encodeMessage
 
   write(frame: Uint8Array, taken: () => void): void {
-    this.#toClient.push({ frame })
+    this.#toClient.push(frame)
     taken()
-  }
-
-  ping(mark: number): void {
-    this.#toClient.push({ ping: mark })
   }
 
   pause(): void {
@@ -106,10 +110,15 @@ export class SimulatedClient implements Channel {
     this.#seat = null
   }
 
+  get #own(): AwarenessEntry {
+    return { client: this.doc.clientID, clock: this.#awarenessClock, state: { name: this.name } }
+  }
+
   #take(bytes: Uint8Array): void {
     const frame = readFrame(bytes)
     switch (frame.type) {
       case 'sync-step-1': {
+        this.asked.push(frame.type)
         const encoded = Y.encodeStateVector(frame.stateVector)
         this.#toServer.push(frames.syncStep2(Y.encodeStateAsUpdate(this.doc, encoded)))
         return
@@ -118,6 +127,16 @@ export class SimulatedClient implements Channel {
       case 'update':
         if (frame.type === 'update') this.updates += 1
         Y.applyUpdate(this.doc, frame.update, this)
+        return
+      case 'awareness':
+        for (const entry of frame.entries) {
+          if (entry.state === null) this.#others.delete(entry.client)
+          else this.#others.set(entry.client, entry)
+        }
+        return
+      case 'query-awareness':
+        this.asked.push(frame.type)
+        this.#toServer.push(frames.states([this.#own, ...this.#others.values()]))
         return
       default:
     }

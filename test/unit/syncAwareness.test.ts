@@ -81,9 +81,9 @@ describe('awareness of a room', () => {
   it('[SYNC-5] binds an id to the connection that first announced it', () => {
     const awareness = new Awareness()
     const [alice, bob] = [member('alice'), member('bob')]
-    expect(awareness.announce(alice, [entry(1, 5)])).toEqual([entry(1, 5)])
-    expect(awareness.announce(bob, [entry(1, 6, { name: 'not alice' }), entry(2, 1)])).toEqual([entry(2, 1)])
-    expect(awareness.announce(bob, [gone(1, 7)])).toEqual([])
+    expect(awareness.announce(alice, [entry(1, 5)], 0)).toEqual([entry(1, 5)])
+    expect(awareness.announce(bob, [entry(1, 6, { name: 'not alice' }), entry(2, 1)], 0)).toEqual([entry(2, 1)])
+    expect(awareness.announce(bob, [gone(1, 7)], 0)).toEqual([])
     expect(awareness.states(member('carol'))).toEqual([entry(1, 5), entry(2, 1)])
     expect(awareness.states(bob)).toEqual([entry(1, 5)])
   })
@@ -92,22 +92,22 @@ describe('awareness of a room', () => {
     const awareness = new Awareness()
     const alice = member('alice')
     expect(awareness.hasId(alice)).toBe(false)
-    expect(awareness.announce(alice, [entry(1, 1), entry(2, 1), entry(3, 1)])).toEqual([entry(1, 1)])
+    expect(awareness.announce(alice, [entry(1, 1), entry(2, 1), entry(3, 1)], 0)).toEqual([entry(1, 1)])
     expect(awareness.hasId(alice)).toBe(true)
-    expect(awareness.announce(alice, [entry(4, 1)])).toEqual([])
+    expect(awareness.announce(alice, [entry(4, 1)], 0)).toEqual([])
   })
 
   it('[SYNC-5] takes newer clocks only, and an end on the same clock', () => {
     const awareness = new Awareness()
     const alice = member('alice')
-    awareness.announce(alice, [entry(1, 5)])
-    expect(awareness.announce(alice, [entry(1, 5, { late: true })])).toEqual([])
-    expect(awareness.announce(alice, [entry(1, 4)])).toEqual([])
-    expect(awareness.announce(alice, [gone(1, 4)])).toEqual([])
-    expect(awareness.announce(alice, [gone(1, 5)])).toEqual([gone(1, 5)])
-    expect(awareness.announce(alice, [gone(1, 5)])).toEqual([])
+    awareness.announce(alice, [entry(1, 5)], 0)
+    expect(awareness.announce(alice, [entry(1, 5, { late: true })], 0)).toEqual([])
+    expect(awareness.announce(alice, [entry(1, 4)], 0)).toEqual([])
+    expect(awareness.announce(alice, [gone(1, 4)], 0)).toEqual([])
+    expect(awareness.announce(alice, [gone(1, 5)], 0)).toEqual([gone(1, 5)])
+    expect(awareness.announce(alice, [gone(1, 5)], 0)).toEqual([])
     expect(awareness.states(member('bob'))).toEqual([])
-    expect(awareness.announce(alice, [entry(1, 6)])).toEqual([entry(1, 6)])
+    expect(awareness.announce(alice, [entry(1, 6)], 0)).toEqual([entry(1, 6)])
   })
 
   it('[SYNC-5] does not take a state past its bound', () => {
@@ -115,14 +115,14 @@ describe('awareness of a room', () => {
     const alice = member('alice')
     const state = (bytes: number) => ({ client: 1, clock: 1, state: JSON.stringify({ x: 'y'.repeat(bytes - 8) }) })
     expect(state(MAX_STATE_BYTES).state).toHaveLength(MAX_STATE_BYTES)
-    expect(awareness.announce(alice, [state(MAX_STATE_BYTES + 1)])).toEqual([])
-    expect(awareness.announce(alice, [state(MAX_STATE_BYTES)])).toHaveLength(1)
+    expect(awareness.announce(alice, [state(MAX_STATE_BYTES + 1)], 0)).toEqual([])
+    expect(awareness.announce(alice, [state(MAX_STATE_BYTES)], 0)).toHaveLength(1)
   })
 
   it('[SYNC-5] removes the state when its connection ends', () => {
     const awareness = new Awareness()
     const [alice, bob] = [member('alice'), member('bob')]
-    awareness.announce(alice, [entry(1, 5)])
+    awareness.announce(alice, [entry(1, 5)], 0)
     expect(awareness.leave(alice)).toEqual([gone(1, 5)])
     expect(awareness.leave(alice)).toEqual([])
     expect(awareness.leave(bob)).toEqual([])
@@ -132,17 +132,17 @@ describe('awareness of a room', () => {
   it('[SYNC-5] tells nobody of the end of one who had ended already', () => {
     const awareness = new Awareness()
     const alice = member('alice')
-    awareness.announce(alice, [entry(1, 5)])
-    awareness.announce(alice, [gone(1, 6)])
+    awareness.announce(alice, [entry(1, 5)], 0)
+    awareness.announce(alice, [gone(1, 6)], 0)
     expect(awareness.leave(alice)).toEqual([])
   })
 
   it('[SYNC-5] lets a newer connection of the same principal take the id over', () => {
     const awareness = new Awareness()
     const [older, newer] = [member('alice'), member('alice', false)]
-    awareness.announce(older, [entry(1, 5)])
-    expect(awareness.announce(newer, [entry(1, 5)])).toEqual([entry(1, 5)])
-    expect(awareness.announce(older, [entry(1, 6)])).toEqual([])
+    awareness.announce(older, [entry(1, 5)], 0)
+    expect(awareness.announce(newer, [entry(1, 5)], 0)).toEqual([entry(1, 5)])
+    expect(awareness.announce(older, [entry(1, 6)], 0)).toEqual([])
     expect(awareness.leave(older)).toEqual([])
     expect(awareness.states(member('bob'))).toEqual([entry(1, 5)])
     expect(awareness.leave(newer)).toEqual([gone(1, 5)])
@@ -151,23 +151,23 @@ describe('awareness of a room', () => {
   it('[SYNC-5] takes an echo for an echo, also from another connection of the same principal', () => {
     const awareness = new Awareness()
     const [alice, viewer, bob] = [member('alice'), member('alice'), member('bob')]
-    awareness.announce(alice, [entry(1, 5)])
-    expect(awareness.announce(viewer, [entry(1, 5)])).toEqual([])
-    expect(awareness.announce(bob, [entry(1, 5)])).toEqual([])
+    awareness.announce(alice, [entry(1, 5)], 0)
+    expect(awareness.announce(viewer, [entry(1, 5)], 0)).toEqual([])
+    expect(awareness.announce(bob, [entry(1, 5)], 0)).toEqual([])
     awareness.leave(alice)
-    expect(awareness.announce(viewer, [entry(1, 5)]), 'after its end').toEqual([])
-    expect(awareness.announce(bob, [entry(1, 5), gone(1, 5)]), 'after its end').toEqual([])
+    expect(awareness.announce(viewer, [entry(1, 5)], 0), 'after its end').toEqual([])
+    expect(awareness.announce(bob, [entry(1, 5), gone(1, 5)], 0), 'after its end').toEqual([])
     expect(awareness.states(bob)).toEqual([])
-    expect(awareness.announce(viewer, [entry(9, 1)]), 'its own id').toEqual([entry(9, 1)])
+    expect(awareness.announce(viewer, [entry(9, 1)], 0), 'its own id').toEqual([entry(9, 1)])
   })
 
   it('[SYNC-5] lets someone come back under the id, if nobody else can mean it on the same clock, and tells a newer one', () => {
     const awareness = new Awareness()
     const before = member('alice')
-    awareness.announce(before, [entry(1, 5)])
+    awareness.announce(before, [entry(1, 5)], 0)
     awareness.leave(before)
-    expect(awareness.announce(member('bob', false), [entry(1, 5)])).toEqual([])
-    expect(awareness.announce(member('alice', false), [entry(1, 5)]), 'clients take no old clock').toEqual([
+    expect(awareness.announce(member('bob', false), [entry(1, 5)], 0)).toEqual([])
+    expect(awareness.announce(member('alice', false), [entry(1, 5)], 0), 'clients take no old clock').toEqual([
       entry(1, 6),
     ])
   })
@@ -176,13 +176,13 @@ describe('awareness of a room', () => {
     for (const isThere of [true, false]) {
       const awareness = new Awareness()
       const reader = member('mallory', true, false)
-      const told = awareness.announce(reader, [entry(1, LAST_CLOCK)])[0]?.clock ?? 0
+      const told = awareness.announce(reader, [entry(1, LAST_CLOCK)], 0)[0]?.clock ?? 0
       if (!isThere) awareness.leave(reader)
       const alice = member('alice', false)
-      const shown = awareness.announce(alice, [entry(1, 6, { name: 'alice' })])
+      const shown = awareness.announce(alice, [entry(1, 6, { name: 'alice' })], 0)
       expect(shown).toEqual([entry(1, told + 1, { name: 'alice' })])
-      expect(awareness.announce(reader, [entry(1, LAST_CLOCK, { name: 'not alice' })])).toEqual([])
-      expect(awareness.announce(alice, [entry(1, 7)])[0]?.clock).toBeGreaterThan(told + 1)
+      expect(awareness.announce(reader, [entry(1, LAST_CLOCK, { name: 'not alice' })], 0)).toEqual([])
+      expect(awareness.announce(alice, [entry(1, 7)], 0)[0]?.clock).toBeGreaterThan(told + 1)
       expect(awareness.leave(reader), 'its end removes nobody').toEqual([])
     }
   })
@@ -190,19 +190,19 @@ describe('awareness of a room', () => {
   it('[SYNC-5] does not let a reader take the id of somebody else who left', () => {
     const awareness = new Awareness()
     const alice = member('alice')
-    awareness.announce(alice, [entry(1, 5)])
+    awareness.announce(alice, [entry(1, 5)], 0)
     awareness.leave(alice)
-    expect(awareness.announce(member('mallory', false, false), [entry(1, LAST_CLOCK)])).toEqual([])
-    expect(awareness.announce(member('alice', false), [entry(1, 5)])).toEqual([entry(1, 6)])
+    expect(awareness.announce(member('mallory', false, false), [entry(1, LAST_CLOCK)], 0)).toEqual([])
+    expect(awareness.announce(member('alice', false), [entry(1, 5)], 0)).toEqual([entry(1, 6)])
   })
 
   it('[SYNC-5] frees an id for its owner after somebody else had taken it', () => {
     const awareness = new Awareness()
     const mallory = member('mallory')
-    awareness.announce(mallory, [entry(1, 9)])
-    expect(awareness.announce(member('alice', false), [entry(1, 10)])).toEqual([])
+    awareness.announce(mallory, [entry(1, 9)], 0)
+    expect(awareness.announce(member('alice', false), [entry(1, 10)], 0)).toEqual([])
     awareness.leave(mallory)
-    expect(awareness.announce(member('alice', false), [entry(1, 10)])).toEqual([entry(1, 10)])
+    expect(awareness.announce(member('alice', false), [entry(1, 10)], 0)).toEqual([entry(1, 10)])
   })
 
   it('[SYNC-5] remembers a bounded number of those who left', () => {
@@ -210,10 +210,10 @@ describe('awareness of a room', () => {
     const bob = member('bob')
     for (let client = 1; client <= 1025; client++) {
       const passing = member('alice')
-      awareness.announce(passing, [entry(client, 5)])
+      awareness.announce(passing, [entry(client, 5)], 0)
       awareness.leave(passing)
     }
-    expect(awareness.announce(bob, [entry(2, 5)]), 'remembered').toEqual([])
-    expect(awareness.announce(bob, [entry(1, 5)]), 'forgotten').toEqual([entry(1, 5)])
+    expect(awareness.announce(bob, [entry(2, 5)], 0), 'remembered').toEqual([])
+    expect(awareness.announce(bob, [entry(1, 5)], 0), 'forgotten').toEqual([entry(1, 5)])
   })
 })

@@ -64,10 +64,6 @@ class Editor implements Channel {
     taken()
   }
 
-  ping(mark: number): void {
-    this.#later(() => this.#seat?.answered(mark))
-  }
-
   pause(): void {}
   resume(): void {}
 

@@ -28,7 +28,6 @@ function slowLine(limitBytes = 64 * KIBIBYTE) {
       written.push(frame)
       takes.push(taken)
     },
-    ping: (mark: number) => void written.push(Uint8Array.of(0x30 + mark)),
   }
   return {
     outbox: new Outbox(line, limitBytes, again),
@@ -53,7 +52,7 @@ describe('an outbox', () => {
     const { outbox, again, names, take } = slowLine()
     outbox.pushEntry(entry('a', 1024 * KIBIBYTE))
     outbox.pushEntry(entry('b', 40 * KIBIBYTE, 1, 1024 * KIBIBYTE))
-    outbox.pushMark(0)
+    outbox.push(message('0'))
     outbox.pushEntry(entry('c', 30 * KIBIBYTE, 2, 7))
     outbox.pushEntry(entry('d', 1, 3, 5))
     expect(names()).toBe('a')

@@ -9,16 +9,16 @@ import { settled } from '../support/manualEnvironment.ts'
 const WINDOW_MS = 2_000
 
 describe('what a session has seen', () => {
-  it('[CONF-6] is what was sent before the newest mark that it answered', () => {
+  it('[CONF-6] is what was sent before the newest question that it answered', () => {
     const sight = new Sight(toVersion(1))
     sight.sent(toVersion(2), false, 100)
-    const first = sight.mark()
+    const first = sight.ask()
     sight.sent(toVersion(3), false, 200)
     expect(sight.unseenSinceMs).toBe(100)
     sight.answered(first)
     expect(sight.knowledge()).toEqual({ by: 'versions', seen: 2, own: [] })
     expect(sight.unseenSinceMs).toBe(200)
-    sight.answered(sight.mark())
+    sight.answered(sight.ask())
     expect(sight.unseenSinceMs).toBeNull()
     expect(sight.knowledge()).toEqual({ by: 'versions', seen: 3, own: [] })
   })
@@ -31,19 +31,19 @@ describe('what a session has seen', () => {
     expect(sight.unseenSinceMs).toBe(100)
   })
 
-  it('needs no mark for what it wrote itself; an answer to an unknown mark tells nothing', () => {
+  it('needs no question about what it wrote itself; an answer to an unknown question tells nothing', () => {
     const sight = new Sight(toVersion(1))
     sight.sent(toVersion(2), true, 100)
-    expect(sight.needsMark).toBe(false)
+    expect(sight.hasUnasked).toBe(false)
     sight.answered(77)
     expect(sight.knowledge()).toEqual({ by: 'versions', seen: 1, own: [2] })
   })
 
-  it('keeps the age of the oldest unseen entry however many marks are never answered', () => {
+  it('keeps the age of the oldest unseen entry however many questions are never answered', () => {
     const sight = new Sight(toVersion(1))
     for (let n = 2; n < 500; n += 1) {
       sight.sent(toVersion(n), false, n)
-      sight.mark()
+      sight.ask()
     }
     expect(sight.unseenSinceMs).toBe(2)
   })
@@ -89,6 +89,95 @@ describe('an edit of a connected client', () => {
       incoming: { content: 'one\nalice two\nthree', authors: ['alice'] },
       overlaps: [{ id: 'L2' }],
     })
+  })
+
+  it.each(['ended first', 'is still there'])(
+    '[CONF-6] on a line that was dead without closing, and comes back by itself, is judged by what its page had proved; its session %s',
+    async (how) => {
+      const { alice, bob } = await setUp()
+      bob.doc.getText('content').insert(4, 'bob ')
+      bob.deliverUp()
+      await scene.settle([bob])
+      await scene.core.environment.advance(5_000)
+      alice.doc.getText('content').insert(4, 'alice ')
+      if (how === 'ended first') alice.disconnect()
+      else alice.lose()
+      alice.connect(scene.room)
+      await scene.settle()
+      expect(await scene.conflicts()).toMatchObject([
+        {
+          base: { content: 'one\ntwo\nthree' },
+          current: { content: 'one\nbob two\nthree', authors: ['bob'] },
+          incoming: { content: 'one\nalice two\nthree', authors: ['alice'] },
+        },
+      ])
+    },
+  )
+
+  it('[CONF-7] after a line was cut that was idle for long, and came back at once, raises nothing', async () => {
+    const { alice, bob } = await setUp()
+    await scene.pass(60_000)
+    alice.disconnect()
+    bob.doc.getText('content').insert(4, 'bob ')
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle([bob])
+    await scene.core.environment.advance(200)
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(await scene.conflicts()).toEqual([])
+  })
+
+  it('[CONF-6] is judged by what its page has proved, whatever the page tells unasked', async () => {
+    const { alice, bob } = await setUp()
+    bob.doc.getText('content').insert(4, 'bob ')
+    bob.deliverUp()
+    await scene.settle([bob])
+    for (let n = 0; n < 5; n++) {
+      await scene.core.environment.advance(1_000)
+      alice.announce()
+      alice.deliverUp()
+      await scene.settle([bob])
+    }
+    alice.doc.getText('content').insert(4, 'alice ')
+    await scene.settle()
+    expect(await scene.conflicts()).toHaveLength(1)
+  })
+
+  it('[CONF-6] is asked for proof once a second at most, and only of what is not proved', async () => {
+    const { alice, bob } = await setUp()
+    const before = alice.asked.length
+    for (let n = 0; n < 50; n++) {
+      bob.doc.getText('content').insert(4, 'b')
+      await scene.pass(100)
+    }
+    expect(alice.asked.length - before).toBeLessThanOrEqual(6)
+    expect(alice.asked.length - before).toBeGreaterThanOrEqual(5)
+    await scene.pass(2_000)
+    const quiet = alice.asked.length
+    alice.doc.getText('content').insert(4, 'a')
+    await scene.pass(20_000)
+    expect(alice.asked).toHaveLength(quiet)
+  })
+
+  it('[CONF-6] is asked by the question with the shorter answer: for deletes or for who is there', async () => {
+    const { alice, bob } = await setUp()
+    const kinds = async (): Promise<string[]> => {
+      alice.asked.length = 0
+      bob.doc.getText('content').insert(0, 'b')
+      await scene.settle()
+      await scene.pass(1_000)
+      return [...alice.asked]
+    }
+    expect(await kinds()).toEqual(['sync-step-1'])
+    for (let n = 0; n < 100; n++) {
+      bob.doc.getText('content').insert(n, 'xy')
+      bob.doc.getText('content').delete(n, 1)
+    }
+    await scene.settle()
+    // The answer tells how long it is.
+    await kinds()
+    await kinds()
+    expect(await kinds()).toEqual(['query-awareness'])
   })
 
   it('[CONF-7] after the line was dead, what it has seen by then raises nothing', async () => {

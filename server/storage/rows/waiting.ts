@@ -23,6 +23,7 @@ type StoredKnowledge =
       readonly by: 'clocks'
       readonly clocks: readonly (readonly [client: number, clock: number])[]
       readonly deletes: readonly (readonly [client: number, spans: readonly ClockSpan[]])[]
+      /** `seenUpTo`, under the name it had when rows of it were first written. */
       readonly sentUpTo: number | null
     }
   | { readonly by: 'versions'; readonly seen: number; readonly own: readonly number[] }
@@ -54,7 +55,8 @@ export function decodeWaiting(row: WaitingRow): WaitingEdits {
 
 function encodeKnowledge(knowledge: Knowledge): StoredKnowledge {
   if (knowledge.by === 'versions') return knowledge
-  return { ...knowledge, clocks: [...knowledge.clocks], deletes: [...knowledge.deletes] }
+  const { by, clocks, deletes, seenUpTo } = knowledge
+  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo: seenUpTo }
 }
 
 function decodeKnowledge(stored: StoredKnowledge): Knowledge {
@@ -64,7 +66,7 @@ function decodeKnowledge(stored: StoredKnowledge): Knowledge {
     by: 'clocks',
     clocks: new Map(clocks),
     deletes: new Map(deletes),
-    sentUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
+    seenUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
   }
 }
 

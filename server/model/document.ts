@@ -1,5 +1,6 @@
 import type { Content, JsonObject, Kind } from '../content/content.ts'
 import { nextVersion, type DocumentId, type Incarnation, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { markOf } from '../foundation/mark.ts'
 
 export const CONFLICT_POLICIES = ['manual', 'merge', 'incoming-wins', 'current-wins'] as const
 export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number]
@@ -86,6 +87,16 @@ export interface DocumentState {
   readonly head: Head
   readonly content: Content
 }
+
+/**
+ * Tells a version from another that had its number before the database file was put back (SPEC OPS-7): who made its
+ * entry, and when. Both stay with it, however its row is kept.
+ */
+export const versionMark = ({ author, at }: { readonly author: PrincipalId; readonly at: number }): string =>
+  markOf(`${at} ${author}`)
+
+/** The same of the newest version. */
+export const headMark = ({ updatedBy, updatedAt }: Head): string => versionMark({ author: updatedBy, at: updatedAt })
 
 export const DEFAULT_ROOT = 'content'
 

@@ -1,3 +1,4 @@
+import { markOf } from '../foundation/mark.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
 
 /** Types that are stored with the act they tell of. */
@@ -38,3 +39,16 @@ export interface StoredEvent extends NewEvent {
   readonly sequence: Sequence
   readonly at: number
 }
+
+/** A place in the feed: right after the event with this sequence, which the mark tells from any other that had it. */
+export interface FeedPoint {
+  readonly sequence: Sequence
+  readonly mark: string
+}
+
+/** Tells an event from another that had its sequence before the database file was put back (SPEC OPS-7). */
+export const eventMark = ({ at, type, document, data }: StoredEvent): string =>
+  markOf(JSON.stringify([at, type, document, data]))
+
+/** The place right after an event. */
+export const pointAfter = (event: StoredEvent): FeedPoint => ({ sequence: event.sequence, mark: eventMark(event) })

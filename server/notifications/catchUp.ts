@@ -5,11 +5,11 @@
  * A client may leave at any event and come back with its id, so at each event delivered everything before that
  * id must have been delivered too. Hence changes go before the stored events that were told after them.
  */
-import { CHANGED, type StoredEvent } from '../model/event.ts'
+import { CHANGED, pointAfter, type FeedPoint, type StoredEvent } from '../model/event.ts'
 import type { Changes } from './changes.ts'
 import type { Cursor, Told } from './envelope.ts'
 import type { FeedEvent, Subscription } from './subscription.ts'
-import type { Head } from '../model/document.ts'
+import { headMark, versionMark, type Head } from '../model/document.ts'
 import { toSequence, type DocumentId, type Pattern, type Sequence } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
 
@@ -28,14 +28,17 @@ const SETTLING_MS = 6_000
 /** In place of a process tag where a cursor says nothing of changes. */
 const NO_PROCESS = '222222'
 
-export type FeedStorage = Pick<Storage, 'epoch' | 'events' | 'eventRange' | 'onCommitted' | 'head' | 'heads'>
+export type FeedStorage = Pick<
+  Storage,
+  'epoch' | 'events' | 'eventRange' | 'eventMark' | 'onCommitted' | 'head' | 'heads' | 'versionAt'
+>
 
 /** What catching up needs of the feed. */
 export interface LiveEnd {
   readonly storage: FeedStorage
   readonly changes: Changes
   /** The stored event that was told last. */
-  last(): Sequence
+  last(): FeedPoint
   /** Whether `sequence` is known to have been given to an event. */
   isKnown(sequence: Sequence): boolean
   /** How many documents were purged so far: what was read before may hold what nobody may be shown any more. */
@@ -43,7 +46,7 @@ export interface LiveEnd {
   /** Looks for events of other nodes that this one has not heard of. */
   refresh(): void
   storedEvent(event: StoredEvent): FeedEvent
-  changedEvent(head: Head, sequence: Sequence, told: Told): FeedEvent
+  changedEvent(head: Head, point: FeedPoint, told: Told): FeedEvent
   /** From here on the subscription gets every event after `position` as it happens. */
   join(subscription: Subscription, position: Sequence): void
 }
@@ -62,18 +65,30 @@ export async function catchUp(subscription: Subscription, since: Cursor | 'forei
     if (since.sequence > range.last) return 'resync'
     feed.refresh()
   }
+  if (!(await isOfThisHistory(since, feed.storage))) return 'resync'
+  if (subscription.closed) return 'closed'
   let stamp = feed.changes.stampOf(since)
   if (stamp === null && subscription.interest.types.has(CHANGED)) {
     stamp = feed.changes.told.stamp
     const outcome = await deliverSwept(subscription, since, feed)
     if (outcome !== 'delivered') return outcome
   }
-  return followStored(subscription, since.sequence, stamp ?? feed.changes.told.stamp, feed)
+  return followStored(subscription, since, stamp ?? feed.changes.told.stamp, feed)
+}
+
+/** Whether what a cursor names is what storage holds: not where the file was put back since (SPEC OPS-7). */
+async function isOfThisHistory({ sequence, mark, change }: Cursor, storage: FeedStorage): Promise<boolean> {
+  if ((await storage.eventMark(sequence)) !== mark) return false
+  const head = change && (await storage.head(change.document))
+  if (!head) return true
+  if (change.version >= head.version) return change.version === head.version && change.mark === headMark(head)
+  const facts = await storage.versionAt(change.document, change.version)
+  return facts?.version !== change.version || change.mark === versionMark(facts)
 }
 
 async function followStored(
   subscription: Subscription,
-  from: Sequence,
+  from: FeedPoint,
   fromStamp: number,
   feed: LiveEnd,
 ): Promise<CaughtUp> {
@@ -84,19 +99,19 @@ async function followStored(
     const told = feed.changes.told.stamp
     if (!(await deliverChanges(subscription, position, stamp, feed))) return 'closed'
     stamp = told
-    if (position >= upTo) {
+    if (position.sequence >= upTo.sequence) {
       // Nothing was told meanwhile, and no one else runs before the subscription has joined.
-      if (feed.last() !== upTo || feed.changes.told.stamp !== told) continue
-      feed.join(subscription, position)
+      if (feed.last().sequence !== upTo.sequence || feed.changes.told.stamp !== told) continue
+      feed.join(subscription, position.sequence)
       return 'joined'
     }
     const { purges } = feed
-    const page = await readPage(position, feed)
+    const page = await readPage(position.sequence, feed)
     if (subscription.closed) return 'closed'
     if (page === 'pruned') return 'resync'
-    const due = page.filter((event) => event.sequence <= upTo)
-    const isLastPage = due.length < EVENTS_A_PAGE
-    const end = isLastPage ? upTo : (due.at(-1)?.sequence ?? upTo)
+    const due = page.filter((event) => event.sequence <= upTo.sequence)
+    const last = due.at(-1)
+    const end = due.length < EVENTS_A_PAGE || last === undefined ? upTo : pointAfter(last)
     const reached = await deliverPage(subscription, due, feed, purges)
     if (reached === 'closed') return 'closed'
     position = reached === 'all' ? end : (reached ?? position)
@@ -109,14 +124,14 @@ async function deliverPage(
   page: readonly StoredEvent[],
   feed: LiveEnd,
   purges: number,
-): Promise<'all' | 'closed' | Sequence | null> {
-  let last: Sequence | null = null
+): Promise<'all' | 'closed' | FeedPoint | null> {
+  let last: FeedPoint | null = null
   for (const event of page) {
     const room = subscription.sink.room()
     if (room !== null) await room
     if (feed.purges !== purges) return last
     if (!(await deliverStored(subscription, event, feed))) return 'closed'
-    last = event.sequence
+    last = pointAfter(event)
   }
   return 'all'
 }
@@ -138,7 +153,7 @@ async function deliverStored(subscription: Subscription, event: StoredEvent, fee
 /** Delivers what was told after `stamp`; false when the subscription was closed meanwhile. */
 async function deliverChanges(
   subscription: Subscription,
-  position: Sequence,
+  position: FeedPoint,
   stamp: number,
   feed: LiveEnd,
 ): Promise<boolean> {
@@ -177,7 +192,7 @@ async function deliverSwept(
   if (missed === 'too-many') return 'resync'
   for (const head of missed) {
     if (since.change?.document === head.id && since.change.version >= head.version) continue
-    const open = await hand(subscription, head.id, () => feed.changedEvent(head, since.sequence, told))
+    const open = await hand(subscription, head.id, () => feed.changedEvent(head, since, told))
     if (!open) return 'closed'
   }
   return 'delivered'

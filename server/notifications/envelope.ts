@@ -3,25 +3,27 @@
  *
  * A cursor is opaque to clients. It reads
  *
- *     <epoch>.<sequence>                                          the stored event with this sequence
- *     <epoch>.<sequence>~<stamp>.<process>                        a place between events (a bookmark)
- *     <epoch>.<sequence>~<stamp>.<process>~<document>~<version>   a `parley.document.changed`
+ *     <epoch>.<sequence>.<mark>                                 the stored event with this sequence
+ *     <epoch>.<sequence>.<mark>~<stamp>.<process>               a place between events (a bookmark)
+ *     …~<stamp>.<process>~<document>~<version>.<mark>           a `parley.document.changed`
  *
- * with sequence and stamp in base 36, zero-padded, so that cursors of one epoch are in the feed's order when
+ * Marks tell the event, and the entry, from any other that had its number before the database file was put back.
+ * Sequence and stamp are in base 36, zero-padded, so that cursors of one epoch are in the feed's order when
  * compared as strings. `stamp` says how far the changes that are never stored had been told, by the clock of
  * the process whose tag follows.
  */
 import type { Head } from '../model/document.ts'
-import {
-  parseDocumentId,
-  toSequence,
-  toVersion,
-  type DocumentId,
-  type Sequence,
-  type Version,
-} from '../foundation/ids.ts'
+import { parseDocumentId, toSequence, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { MARK_LENGTH } from '../foundation/mark.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { CHANGED, type EventData, type EventType, type StoredEvent } from '../model/event.ts'
+import {
+  CHANGED,
+  pointAfter,
+  type EventData,
+  type EventType,
+  type FeedPoint,
+  type StoredEvent,
+} from '../model/event.ts'
 import { documentData } from '../model/events.ts'
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
@@ -46,13 +48,12 @@ export interface Told {
   readonly process: string
 }
 
-/** A place in the feed: after the stored event `sequence`, and after the changes told until then. */
-export interface Cursor {
-  readonly sequence: Sequence
+/** A place in the feed: after a stored event, and after the changes told until then. */
+export interface Cursor extends FeedPoint {
   /** Null for the id of a stored event. */
   readonly told: Told | null
   /** The change whose id this is. */
-  readonly change: { readonly document: DocumentId; readonly version: Version } | null
+  readonly change: { readonly document: DocumentId; readonly version: Version; readonly mark: string } | null
 }
 
 /** Length of a process tag. */
@@ -60,36 +61,42 @@ export const PROCESS_TAG_LENGTH = 6
 /** 36^11 is beyond every safe integer. */
 const NUMBER_LENGTH = 11
 
+/** Without marks, as before there were any, it is of a course of events that nobody can know. */
+const MARK = `(?:\\.([0-9a-z]{${MARK_LENGTH}}))?`
 const cursorRegExp = new RegExp(
-  `^([A-Za-z0-9_-]+)\\.([0-9a-z]{${NUMBER_LENGTH}})` +
-    `(?:~([0-9a-z]{${NUMBER_LENGTH}})\\.([a-z2-7]{${PROCESS_TAG_LENGTH}})(?:~(.+)~([1-9][0-9]*))?)?$`,
+  `^([A-Za-z0-9_-]+)\\.([0-9a-z]{${NUMBER_LENGTH}})${MARK}` +
+    `(?:~([0-9a-z]{${NUMBER_LENGTH}})\\.([a-z2-7]{${PROCESS_TAG_LENGTH}})(?:~(.+)~([1-9][0-9]*)${MARK})?)?$`,
 )
 
 export function formatCursor(epoch: string, cursor: Cursor): string {
-  const { sequence, told, change } = cursor
-  const place = `${epoch}.${padded(sequence)}`
+  const { sequence, mark, told, change } = cursor
+  const place = `${epoch}.${padded(sequence)}.${mark}`
   if (told === null) return place
   const between = `${place}~${padded(told.stamp)}.${told.process}`
-  return change === null ? between : `${between}~${change.document}~${change.version}`
+  return change === null ? between : `${between}~${change.document}~${change.version}.${change.mark}`
 }
 
-/** `foreign`: well-formed, but of another epoch (SPEC OPS-7). Null: not a cursor. */
+/** `foreign`: well-formed, but of another epoch (SPEC OPS-7), or without marks. Null: not a cursor. */
 export function parseCursor(text: string, epoch: string): Cursor | 'foreign' | null {
   const match = cursorRegExp.exec(text)
   if (match === null) return null
-  const [, of, sequence, stamp, process, document, version] = match
-  const cursor = {
-    sequence: toSequence(parsePadded(sequence ?? '')),
-    told: stamp === undefined || process === undefined ? null : { stamp: parsePadded(stamp), process },
-    change: document === undefined || version === undefined ? null : parseChange(document, version),
+  const [, of, sequenceText = '', mark, stampText, process = '', document, version = '', versionMark] = match
+  const sequence = parsePadded(sequenceText)
+  const stamp = stampText === undefined ? null : parsePadded(stampText)
+  const change = document === undefined ? null : parseChange(document, version)
+  if (sequence === undefined || stamp === undefined || change === undefined) return null
+  if (of !== epoch || mark === undefined || (change !== null && versionMark === undefined)) return 'foreign'
+  return {
+    sequence: toSequence(sequence),
+    mark,
+    told: stamp === null ? null : { stamp, process },
+    change: change === null || versionMark === undefined ? null : { ...change, mark: versionMark },
   }
-  if (of === undefined || formatCursor(of, cursor) !== text) return null
-  return of === epoch ? cursor : 'foreign'
 }
 
 export const toCloudEvent = (event: StoredEvent, source: string, epoch: string): CloudEvent => ({
   specversion: '1.0',
-  id: formatCursor(epoch, { sequence: event.sequence, told: null, change: null }),
+  id: formatCursor(epoch, { ...pointAfter(event), told: null, change: null }),
   source,
   type: event.type,
   subject: `documents/${event.document}`,
@@ -112,15 +119,16 @@ export const toChangedEvent = (head: Head, source: string, id: string): CloudEve
 
 const padded = (n: number): string => n.toString(36).padStart(NUMBER_LENGTH, '0')
 
-// What the two below refuse gives a cursor that differs from its text when it is formatted again.
-
-function parsePadded(text: string): number {
+function parsePadded(text: string): number | undefined {
   const n = parseInt(text, 36)
-  return Number.isSafeInteger(n) ? n : 0
+  return Number.isSafeInteger(n) ? n : undefined
 }
 
-function parseChange(documentText: string, versionText: string): Cursor['change'] {
+function parseChange(
+  documentText: string,
+  versionText: string,
+): { document: DocumentId; version: Version } | undefined {
   const document = parseDocumentId(documentText)
   const version = Number(versionText)
-  return document === null || !Number.isSafeInteger(version) ? null : { document, version: toVersion(version) }
+  return document === null || !Number.isSafeInteger(version) ? undefined : { document, version: toVersion(version) }
 }

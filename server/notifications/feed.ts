@@ -6,14 +6,14 @@
  * Events go out in the order of their sequences, off the path of the commit: a writer neither waits for its
  * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
  */
-import { isPurged, type Head } from '../model/document.ts'
+import { headMark, isPurged, type Head } from '../model/document.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
 import type { Committed } from '../storage/storage.ts'
 import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
 import { Changes } from './changes.ts'
 import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
-import { CHANGED, DELETED, type EventType, type StoredEvent } from '../model/event.ts'
+import { CHANGED, DELETED, pointAfter, type EventType, type FeedPoint, type StoredEvent } from '../model/event.ts'
 import { SubscriberIndex } from './subscriberIndex.ts'
 import { Subscription, type FeedEvent, type Interest, type Place, type Sink } from './subscription.ts'
 
@@ -53,11 +53,11 @@ export class Feed {
   /** Changes told. */
   #changesTold = 0
   /** The newest event that was queued. */
-  #newest: Sequence
+  #newest: FeedPoint
   /** The event that was, or is being, told last. */
-  #last: Sequence
+  #last: FeedPoint
   /** What every live sink has been given. */
-  #settled: { readonly sequence: Sequence; readonly told: Told }
+  #settled: { readonly point: FeedPoint; readonly told: Told }
   /** Whether storage may hold events after the newest heard of. */
   #behind = false
   #filling = false
@@ -75,18 +75,18 @@ export class Feed {
   /** Opens the feed at its present end. Throws `storage-unavailable`. */
   static async open(parts: FeedParts): Promise<Feed> {
     const { last } = await parts.storage.eventRange()
-    return new Feed(parts, last)
+    return new Feed(parts, { sequence: last, mark: await parts.storage.eventMark(last) })
   }
 
-  private constructor(parts: FeedParts, last: Sequence) {
+  private constructor(parts: FeedParts, last: FeedPoint) {
     this.#storage = parts.storage
     this.#environment = parts.environment
     this.#source = parts.source
     this.#newest = last
-    this.#heard = last
+    this.#heard = last.sequence
     this.#last = last
     this.#changes = new Changes(parts.environment, () => this.#wake())
-    this.#settled = { sequence: last, told: this.#changes.told }
+    this.#settled = { point: last, told: this.#changes.told }
     this.#liveEnd = this.#makeLiveEnd()
     this.#stopListening = parts.storage.onCommitted((committed) => this.#take(committed))
   }
@@ -112,15 +112,16 @@ export class Feed {
     const subscription = new Subscription(interest, sink, start, (closed) =>
       this.#index.remove(closed.interest.patterns, closed),
     )
-    if (since === null) this.#join(subscription, this.#newest)
+    if (since === null) this.#join(subscription, this.#newest.sequence)
     else void this.#resume(subscription, since)
     return subscription
   }
 
   /** A place that every live subscription has reached, and its cursor: what may be sent as a bookmark. */
   settled(): { readonly place: Place; readonly cursor: string } {
-    const { sequence, told } = this.#settled
-    return { place: { sequence, stamp: told.stamp }, cursor: this.#format({ sequence, told, change: null }) }
+    const { point, told } = this.#settled
+    const place = { sequence: point.sequence, stamp: told.stamp }
+    return { place, cursor: this.#format({ ...point, told, change: null }) }
   }
 
   /** The cursor of this moment: what is committed from now on comes after it. */
@@ -150,7 +151,7 @@ export class Feed {
   }
 
   #now(): Cursor {
-    return { sequence: this.#newest, told: this.#changes.told, change: null }
+    return { ...this.#newest, told: this.#changes.told, change: null }
   }
 
   async #resume(subscription: Subscription, since: Cursor | 'foreign'): Promise<void> {
@@ -183,10 +184,10 @@ export class Feed {
         return purges()
       },
       last: () => this.#last,
-      isKnown: (sequence) => sequence <= this.#newest,
+      isKnown: (sequence) => sequence <= this.#newest.sequence,
       refresh: () => this.#refresh(),
       storedEvent: (event) => this.#storedEvent(event),
-      changedEvent: (head, sequence, told) => this.#changedEvent(head, sequence, told),
+      changedEvent: (head, point, told) => this.#changedEvent(head, point, told),
       join: (subscription, position) => {
         this.#join(subscription, position)
         subscription.sink.caughtUp(subscription)
@@ -198,9 +199,9 @@ export class Feed {
     for (const head of committed.heads) if (isPurged(head)) this.#forget(head.id)
     for (const event of committed.events) {
       if (event.sequence > this.#heard) this.#heard = event.sequence
-      const isNext = event.sequence === this.#newest + 1
-      if (isNext && this.#queue.length < MAX_QUEUED) this.#enqueue(event)
-      else if (event.sequence > this.#newest) this.#refresh()
+      const newest = this.#newest.sequence
+      if (event.sequence === newest + 1 && this.#queue.length < MAX_QUEUED) this.#enqueue(event)
+      else if (event.sequence > newest) this.#refresh()
     }
     for (const head of committed.heads) this.#changes.observe(head)
   }
@@ -213,8 +214,8 @@ export class Feed {
   }
 
   #enqueue(event: StoredEvent): void {
-    if (event.sequence <= this.#newest) return
-    this.#newest = event.sequence
+    if (event.sequence <= this.#newest.sequence) return
+    this.#newest = pointAfter(event)
     this.#queue.push(event)
     this.#wake()
   }
@@ -230,7 +231,7 @@ export class Feed {
     try {
       while (this.#behind && this.#queue.length < MAX_QUEUED && !this.#closed) {
         this.#behind = false
-        const page = await this.#storage.events(this.#newest, EVENTS_A_PAGE)
+        const page = await this.#storage.events(this.#newest.sequence, EVENTS_A_PAGE)
         for (const event of page) this.#enqueue(event)
         if (page.length === EVENTS_A_PAGE) this.#behind = true
       }
@@ -276,7 +277,7 @@ export class Feed {
         if (open.length > 0) sink.deliver((event ??= telling.make()), open)
         yield
       }
-      this.#settled = { sequence: this.#last, told: this.#changes.told }
+      this.#settled = { point: this.#last, told: this.#changes.told }
       if (telling.sequence === null) this.#changesTold += 1
       if (this.#waiters.length > 0) this.#releaseWaiters(false)
     }
@@ -285,7 +286,7 @@ export class Feed {
   /** `isIdle`: nothing is being told, and what was due and is not told was taken back. */
   #releaseWaiters(isIdle: boolean): void {
     for (const waiter of this.#waiters.splice(0)) {
-      const isTold = waiter.sequence <= this.#settled.sequence && (isIdle || waiter.changes <= this.#changesTold)
+      const isTold = waiter.sequence <= this.#settled.point.sequence && (isIdle || waiter.changes <= this.#changesTold)
       if (isTold) waiter.resolve()
       else this.#waiters.push(waiter)
     }
@@ -295,7 +296,7 @@ export class Feed {
   #nextTelling(): Telling | null {
     const stored = this.#queue.shift()
     if (stored !== undefined) {
-      this.#last = stored.sequence
+      this.#last = pointAfter(stored)
       this.#changes.mark(stored.sequence)
       const { type, document, sequence } = stored
       return { type, document, sequence, make: () => this.#storedEvent(stored) }
@@ -333,14 +334,15 @@ export class Feed {
     }
   }
 
-  #changedEvent(head: Head, sequence: Sequence, told: Told): FeedEvent {
-    const id = this.#format({ sequence, told, change: { document: head.id, version: head.version } })
+  #changedEvent(head: Head, point: FeedPoint, told: Told): FeedEvent {
+    const change = { document: head.id, version: head.version, mark: headMark(head) }
+    const id = this.#format({ sequence: point.sequence, mark: point.mark, told, change })
     return {
       id,
       type: CHANGED,
       document: head.id,
       json: JSON.stringify(toChangedEvent(head, this.#source(), id)),
-      place: { sequence, stamp: told.stamp },
+      place: { sequence: point.sequence, stamp: told.stamp },
     }
   }
 }

@@ -368,6 +368,10 @@ class SqliteStorage implements Storage {
     return this.#read((reader) => reader.eventRange())
   }
 
+  async eventMark(sequence: Sequence): Promise<string> {
+    return this.#read((reader) => reader.eventMark(sequence))
+  }
+
   async pruneEvents(before: number): Promise<number> {
     return this.#write({ op: 'prune-events', before })
   }

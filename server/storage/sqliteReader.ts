@@ -12,8 +12,9 @@ import {
   type Sequence,
   type Version,
 } from '../foundation/ids.ts'
+import { NO_MARK } from '../foundation/mark.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { StoredEvent } from '../model/event.ts'
+import { eventMark, type StoredEvent } from '../model/event.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
 import { decodeConflict, type RecordRow } from './rows/conflict.ts'
 import {
@@ -124,6 +125,12 @@ export class SqliteReader {
     return this.#sql.events.all(after, limit).map(decodeEvent)
   }
 
+  eventMark(sequence: Sequence): string {
+    const [event] = sequence > 0 ? this.events(toSequence(sequence - 1), 1) : []
+    if (event?.sequence === sequence) return eventMark(event)
+    return this.#sql.prunedMark.get(sequence) ?? NO_MARK
+  }
+
   eventRange(): { first: Sequence; last: Sequence } {
     const { first, last } = this.#sql.eventRange.get() ?? { first: null, last: null }
     return { first: toSequence(first ?? (last ?? 0) + 1), last: toSequence(last ?? 0) }
@@ -228,6 +235,11 @@ function prepareRest(connection: Database.Database) {
        WHERE sequence > ? AND (type = 'parley.document.deleted' OR ${notPurged('events', 'sequence', 'event')})
        ORDER BY sequence LIMIT ?`,
     ),
+    prunedMark: connection
+      .prepare<[sequence: number], string>(
+        "SELECT pruned_mark FROM meta WHERE pruned_sequence = ? AND pruned_mark <> ''",
+      )
+      .pluck(),
     // The ledger of AUTOINCREMENT knows the last sequence even when its event was forgotten.
     eventRange: connection.prepare<[], { first: number | null; last: number | null }>(
       `SELECT (SELECT min(sequence) FROM events) AS first,

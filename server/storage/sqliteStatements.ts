@@ -1,8 +1,10 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../foundation/assert.ts'
+import { eventMark } from '../model/event.ts'
 import { entryChecksum } from './checksum.ts'
 import { packContent } from './rows/content.ts'
 import type { ConflictRow } from './rows/conflict.ts'
+import { decodeEvent, type EventRow } from './rows/event.ts'
 import { headChecksum, type HeadRow } from './rows/head.ts'
 import type { PassRow } from './rows/lock.ts'
 import type {
@@ -265,7 +267,10 @@ export class SqliteStatements {
     const kept = oldest.findIndex((event) => event.at >= before)
     const pruned = kept === -1 ? oldest.length : kept
     const last = oldest[pruned - 1]
-    if (last !== undefined) this.#sql.deleteEventsUpTo.run(last.sequence)
+    if (last !== undefined) {
+      this.#sql.keepPrunedMark.run(last.sequence, eventMark(decodeEvent(last)))
+      this.#sql.deleteEventsUpTo.run(last.sequence)
+    }
     return { status: 'done', value: pruned }
   }
 
@@ -413,8 +418,11 @@ function prepareRest(connection: Database.Database) {
     insertEvent: connection.prepare<[at: number, type: string, document: string, data: string]>(
       'INSERT INTO events (at, type, document, data) VALUES (?, ?, ?, ?)',
     ),
-    selectOldestEvents: connection.prepare<[limit: number], { sequence: number; at: number }>(
-      'SELECT sequence, at FROM events ORDER BY sequence LIMIT ?',
+    selectOldestEvents: connection.prepare<[limit: number], EventRow>(
+      'SELECT sequence, at, type, document, data FROM events ORDER BY sequence LIMIT ?',
+    ),
+    keepPrunedMark: connection.prepare<[sequence: number, mark: string]>(
+      'UPDATE meta SET pruned_sequence = ?, pruned_mark = ?',
     ),
     deleteEventsUpTo: connection.prepare<[sequence: number]>('DELETE FROM events WHERE sequence <= ?'),
     upsertRevocation: connection.prepare<[kind: string, subject: string, until: number]>(

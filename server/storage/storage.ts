@@ -356,6 +356,8 @@ export interface Storage {
    * the last sequence ever given (0 if none was) and `first` the one after it.
    */
   eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }>
+  /** `eventMark` of the event with this sequence, also of the newest that was pruned; `NO_MARK` of any other. */
+  eventMark(sequence: Sequence): Promise<string>
   /**
    * Forgets events from the oldest on up to the first that is not older than `before` (milliseconds), so that the
    * feed has no holes. At most a bounded number a call; answers how many went.

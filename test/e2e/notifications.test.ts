@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
-import { toSequence } from '../../server/foundation/ids.ts'
 import { formatCursor } from '../../server/notifications/envelope.ts'
 import { CHANGED, type NewEvent } from '../../server/model/event.ts'
 import { DEFAULT_HUB_LIMITS, type HubLimits } from '../../server/notifications/hub.ts'
@@ -43,7 +42,7 @@ const event = (document: string, filler = ''): NewEvent => ({
 })
 
 const cursorAt = (sequence: number, epoch = storage.epoch): string =>
-  formatCursor(epoch, { sequence: toSequence(sequence), told: null, change: null })
+  formatCursor(epoch, { ...storage.pointAt(sequence), told: null, change: null })
 
 /** An authenticated client. */
 async function client(patterns = '*', more = ''): Promise<HubClient> {

@@ -73,9 +73,10 @@ async function onDisk(): Promise<{ readonly id: string; readonly pending: readon
     const detected = (await storage.events(toSequence(0), 100)).filter((event) => event.type === DETECTED)
     expect(detected).toHaveLength(1)
     const sequence = detected[0]?.sequence ?? toSequence(0)
+    const mark = await storage.eventMark(sequence)
     const [webhook] = await storage.webhooks()
     return {
-      id: formatCursor(storage.epoch, { sequence, told: null, change: null }),
+      id: formatCursor(storage.epoch, { sequence, mark, told: null, change: null }),
       pending: webhook ? await storage.pendingDeliveries(webhook.webhook.id) : [],
     }
   } finally {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { invariant } from '../../server/foundation/assert.ts'
 import { HubClient } from '../support/hubServer.ts'
+import { copyDatabase } from '../support/putBack.ts'
 import { EventStreamReader } from '../support/eventStream.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { tamper, temporaryFolder, type TemporaryFolder } from '../support/storageSqlite.ts'
@@ -88,3 +89,37 @@ it('[OPS-7] [NOTE-2] [NOTE-3] [NOTE-4] [NOTE-5] after a restore, cursors of the 
 
 /** The cursor of this moment. */
 const startOf = async (by: Caller): Promise<{ readonly cursor: string }> => (await by.get(PATH)).body
+
+it('[OPS-7] [NOTE-2] [NOTE-3] [NOTE-4] after the files were put back, cursors of what is gone get a resync, and those from before go on', async () => {
+  const server = await startTestServer({})
+  onTestFinished(() => server.stop())
+  const alice = await server.as('alice')
+  await create(alice, 'kept')
+  const known = (await startOf(alice)).cursor
+  let copy: { back(): void } | null = null
+  await server.restart((file) => (copy = copyDatabase(file, folder.path)))
+  await create(alice, 'lost')
+  const changed = new HubClient(
+    `${server.url.replace('http', 'ws')}${PATH}?documents=kept&events=parley.document.changed&token=${alice.token}`,
+  )
+  onTestFinished(() => changed.socket.terminate())
+  await changed.next('subscribed')
+  expect((await alice.put('/documents/kept', { content: 'lost', baseVersion: 1 })).status).toBe(200)
+  const { id: change } = (await changed.next('event')).event
+  const { cursor: gone } = await startOf(alice)
+  await server.restart(() => copy?.back())
+
+  await create(alice, 'other')
+  expect((await alice.put('/documents/kept', { content: 'other', baseVersion: 1 })).status).toBe(200)
+  for (const cursor of [gone, change]) {
+    const poll = await alice.get(`${PATH}?since=${encodeURIComponent(cursor)}`)
+    expect([cursor, poll.status, poll.body.code]).toEqual([cursor, 410, 'cursor-expired'])
+    const streamed = (await (await openStream(server, alice, cursor))(1))[0]
+    expect(streamed?.type).toBe('resync')
+    const client = new HubClient(`${server.url.replace('http', 'ws')}${PATH}?since=${cursor}&token=${alice.token}`)
+    onTestFinished(() => client.socket.terminate())
+    await client.next('resync')
+  }
+  const { events } = (await alice.get(`${PATH}?since=${encodeURIComponent(known)}`)).body
+  expect(events.map((event: { subject: string }) => event.subject)).toEqual(['documents/other'])
+})

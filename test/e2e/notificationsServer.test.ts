@@ -30,9 +30,11 @@ describe.each(['inline', 'thread'] as const)('the feed over a SQLite file, write
   }
   const commitEvents = (count: number): Promise<unknown> =>
     storage.commit(newAct({ at: systemEnvironment.now(), events: range(1, count).map((n) => anEvent(`doc${n}`)) }))
-  const read = (since: number): RecordingSink => {
+  const read = async (since: number): Promise<RecordingSink> => {
     const sink = new RecordingSink()
-    feed.subscribe(interest(), { sequence: toSequence(since), told: null, change: null }, sink)
+    const sequence = toSequence(since)
+    const mark = await storage.eventMark(sequence)
+    feed.subscribe(interest(), { sequence, mark, told: null, change: null }, sink)
     return sink
   }
 
@@ -51,7 +53,7 @@ describe.each(['inline', 'thread'] as const)('the feed over a SQLite file, write
     const readers: { since: number; sink: RecordingSink }[] = []
     const commits: Promise<unknown>[] = []
     for (let since = 0; since <= 100; since++) {
-      readers.push({ since, sink: read(since) })
+      readers.push({ since, sink: await read(since) })
       commits.push(commitEvents(1 + (since % 3)))
       if (since % 10 === 0) await Promise.all(commits)
     }
@@ -65,7 +67,7 @@ describe.each(['inline', 'thread'] as const)('the feed over a SQLite file, write
     await commitEvents(10)
     await closeAll()
     await openAll()
-    const sink = read(7)
+    const sink = await read(7)
     await commitEvents(2)
     await waitUntil(() => sink.events.length === 5)
     expect(sink.sequences).toEqual(range(8, 12))

@@ -9,8 +9,17 @@ import {
   type Sequence,
 } from '../../server/foundation/ids.ts'
 import { invariant } from '../../server/foundation/assert.ts'
+import { NO_MARK } from '../../server/foundation/mark.ts'
 import type { FeedStorage } from '../../server/notifications/catchUp.ts'
-import { EVENT_TYPES, CHANGED, type EventType, type NewEvent, type StoredEvent } from '../../server/model/event.ts'
+import {
+  EVENT_TYPES,
+  CHANGED,
+  eventMark,
+  type EventType,
+  type FeedPoint,
+  type NewEvent,
+  type StoredEvent,
+} from '../../server/model/event.ts'
 import { disjointPatterns } from '../../server/notifications/subscriberIndex.ts'
 import type { FeedEvent, Interest, Sink, Subscription } from '../../server/notifications/subscription.ts'
 import type { Committed, HeadQuery } from '../../server/storage/storage.ts'
@@ -24,6 +33,8 @@ export class FakeFeedStorage implements FeedStorage {
   readonly #listeners = new Set<(committed: Committed) => void>()
   #events: StoredEvent[] = []
   #last = 0
+  /** The newest that was pruned. */
+  #pruned: StoredEvent | null = null
   /** Reads of events wait for this. */
   gate: Promise<void> = Promise.resolve()
   /** Reads of events fail with this. */
@@ -56,6 +67,7 @@ export class FakeFeedStorage implements FeedStorage {
 
   /** Forgets all events up to this one. */
   prune(upTo: number): void {
+    this.#pruned = this.#events.findLast((event) => event.sequence <= upTo) ?? this.#pruned
     this.#events = this.#events.filter((event) => event.sequence > upTo)
   }
 
@@ -78,6 +90,21 @@ export class FakeFeedStorage implements FeedStorage {
 
   async eventRange(): Promise<{ first: Sequence; last: Sequence }> {
     return { first: this.#events[0]?.sequence ?? toSequence(this.#last + 1), last: toSequence(this.#last) }
+  }
+
+  /** The place after the event with this sequence, kept or not. */
+  pointAt(sequence: number): FeedPoint {
+    const event = [...this.#events, ...(this.#pruned ? [this.#pruned] : [])].find((one) => one.sequence === sequence)
+    return { sequence: toSequence(sequence), mark: event ? eventMark(event) : NO_MARK }
+  }
+
+  async eventMark(sequence: Sequence): Promise<string> {
+    return this.pointAt(sequence).mark
+  }
+
+  /** Entries are not kept: of a version that is not the newest nobody knows anything. */
+  async versionAt(): Promise<null> {
+    return null
   }
 
   async head(document: DocumentId): Promise<Head | null> {

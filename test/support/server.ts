@@ -15,8 +15,8 @@ export interface TestServer {
   token(sub: string, access?: Record<string, string[]>): Promise<string>
   /** A small client that acts as `sub`. */
   as(sub: string, access?: Record<string, string[]>): Promise<Caller>
-  /** Stops, keeps the file, and starts again on it. */
-  restart(): Promise<void>
+  /** Stops, keeps the file, and starts again on it. Nobody has it open while it is `down`. */
+  restart(down?: (file: string) => void): Promise<void>
   stop(): Promise<void>
 }
 
@@ -70,8 +70,9 @@ export async function startTestServer(
     async as(sub, access) {
       return caller(() => app.url, await token(sub, access))
     },
-    async restart() {
+    async restart(down) {
       await app.stop()
+      down?.(file)
       app = await start()
     },
     async stop() {

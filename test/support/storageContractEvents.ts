@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, type DocumentId } from '../../server/foundation/ids.ts'
-import { STORED_EVENT_TYPES, type NewEvent } from '../../server/model/event.ts'
+import { NO_MARK } from '../../server/foundation/mark.ts'
+import { eventMark, STORED_EVENT_TYPES, type NewEvent } from '../../server/model/event.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import { commitAll, newAct, newDocumentId, newEvent, NOON } from './storageSamples.ts'
 
@@ -68,6 +69,24 @@ export function describeEvents(shared: SharedFixture, create: CreateFixture): vo
     expect(await storage.eventRange()).toEqual({ first: 2, last: 4 })
     expect(await storage.pruneEvents(NOON + 11)).toBe(2)
     expect((await storage.events(toSequence(0), 10)).map((event) => event.sequence)).toEqual([4])
+  })
+
+  it('[OPS-7] the mark of an event is known while it is kept, and of the newest that was pruned', async () => {
+    const fixture = await create()
+    onTestFinished(() => fixture.dispose())
+    const { storage } = fixture
+    const marks = (): Promise<string[]> =>
+      Promise.all([0, 1, 2, 3, 4].map((sequence) => fixture.storage.eventMark(toSequence(sequence))))
+    await commitAll(storage, newAct({ events: [newEvent(newDocumentId()), newEvent(newDocumentId())] }))
+    await commitAll(storage, newAct({ at: NOON + 9, events: [newEvent(newDocumentId())] }))
+    const [one, two, three] = (await storage.events(toSequence(0), 10)).map(eventMark)
+    const none = NO_MARK
+    expect(await marks()).toEqual([none, one, two, three, none])
+    await storage.pruneEvents(NOON + 1)
+    await fixture.reopen()
+    expect(await marks()).toEqual([none, none, two, three, none])
+    await fixture.storage.pruneEvents(NOON + 10)
+    expect(await marks()).toEqual([none, none, none, three, none])
   })
 
   it('pruning events is bounded, and goes on with the next call', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { toSequence, toVersion } from '../../server/foundation/ids.ts'
+import { toVersion } from '../../server/foundation/ids.ts'
 import { parseCursor, type Cursor } from '../../server/notifications/envelope.ts'
 import { CHANGED, EVENT_TYPES } from '../../server/model/event.ts'
 import { Feed } from '../../server/notifications/feed.ts'
@@ -27,7 +27,7 @@ const changes = (patterns: readonly string[] = ['*'], mayRead?: Interest['mayRea
   interest(patterns, { types: [CHANGED], ...(mayRead ? { mayRead } : {}) })
 const everything = (): Interest => interest(['*'], { types: EVENT_TYPES })
 const told = (): Promise<void> => environment.advance(0)
-const at = (sequence: number): Cursor => ({ sequence: toSequence(sequence), told: null, change: null })
+const at = (sequence: number): Cursor => ({ ...storage.pointAt(sequence), told: null, change: null })
 
 const cursor = (text: string | undefined): Cursor => {
   const parsed = parseCursor(text ?? '', storage.epoch)
@@ -301,7 +301,7 @@ describe('resuming at a process that did not tell the changes', () => {
     change('a')
     await environment.advance(60_000)
     const left = cursor(start.ids.at(-1))
-    expect(left.change).toEqual({ document: 'a', version: 3 })
+    expect(left.change).toEqual({ document: 'a', version: 3, mark: expect.any(String) })
     feed.close()
     change('b')
     change('b')

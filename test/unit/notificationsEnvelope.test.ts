@@ -8,6 +8,7 @@ import {
   toCloudEvent,
   type Cursor,
 } from '../../server/notifications/envelope.ts'
+import { eventMark } from '../../server/model/event.ts'
 import { MAX_CURSOR_LENGTH } from '../../server/notifications/request.ts'
 import { aHead, anEvent, id } from '../support/fakeFeed.ts'
 
@@ -15,16 +16,20 @@ const epoch = 'epocha'
 const safe = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
 const documentId = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$/)
 const told = fc.record({ stamp: safe, process: fc.stringMatching(/^[a-z2-7]{6}$/) })
+const mark = fc.stringMatching(/^[0-9a-z]{7}$/)
 const cursors: fc.Arbitrary<Cursor> = fc
-  .record({ sequence: safe, told: fc.option(told), document: fc.option(documentId), version: safe })
+  .record({ sequence: safe, mark, told: fc.option(told), document: fc.option(documentId), version: safe })
   .map((raw) => ({
     sequence: toSequence(raw.sequence),
+    mark: raw.mark,
     told: raw.told,
     change:
       raw.told === null || raw.document === null || raw.version === 0
         ? null
-        : { document: trustedDocumentId(raw.document), version: toVersion(raw.version) },
+        : { document: trustedDocumentId(raw.document), version: toVersion(raw.version), mark: raw.mark },
   }))
+
+const MARK = '0abc123'
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
@@ -59,11 +64,12 @@ describe('cursors', () => {
   })
 
   it('[NOTE-2] what is not exactly a cursor is refused', () => {
-    const good = formatCursor(epoch, { sequence: toSequence(7), told: null, change: null })
+    const good = formatCursor(epoch, { sequence: toSequence(7), mark: MARK, told: null, change: null })
     const change = formatCursor(epoch, {
       sequence: toSequence(7),
+      mark: MARK,
       told: { stamp: 5, process: 'abcdef' },
-      change: { document: id('a~3'), version: toVersion(3) },
+      change: { document: id('a~3'), version: toVersion(3), mark: MARK },
     })
     for (const bad of [
       '',
@@ -88,10 +94,33 @@ describe('cursors', () => {
       `${good}~00000000005.abcdef~.bad~3`,
       `${good}~zzzzzzzzzzz.abcdef~a~3`,
       change.replace('.0', ':0'),
+      `${good}0`,
+      good.slice(0, -1),
+      `${change}0`,
     ]) {
       expect(parseCursor(bad, epoch), bad).toBeNull()
     }
     expect(parseCursor(change, epoch)).toMatchObject({ change: { document: 'a~3', version: 3 } })
+  })
+
+  it('[OPS-7] a cursor of before there were marks is foreign', () => {
+    const tail = '~00000000005.abcdef'
+    for (const text of ['', tail, `${tail}~a~3`].map((end) => `${epoch}.00000000007${end}`)) {
+      expect(parseCursor(text, epoch), text).toBe('foreign')
+    }
+    expect(parseCursor(`${epoch}.00000000007.${MARK}${tail}~a~3`, epoch)).toBe('foreign')
+  })
+
+  it('[OPS-7] the mark of an event is of all that it tells', () => {
+    const event = { ...anEvent('a', 'n'), sequence: toSequence(9), at: 1 }
+    const others = [
+      { at: 2 },
+      { type: 'parley.document.created' as const },
+      { document: id('b') },
+      { data: { note: 'o' } },
+    ]
+    const marks = [event, ...others.map((other) => ({ ...event, ...other }))].map(eventMark)
+    expect(new Set(marks).size).toBe(5)
   })
 })
 
@@ -105,7 +134,7 @@ describe('CloudEvents', () => {
     )
     expect(event).toEqual({
       specversion: '1.0',
-      id: formatCursor(epoch, { sequence: toSequence(9), told: null, change: null }),
+      id: expect.stringMatching(/^epocha\.00000000009\.[0-9a-z]{7}$/),
       source: 'https://parley.test',
       type: 'parley.conflict.detected',
       subject: 'documents/team:notes',

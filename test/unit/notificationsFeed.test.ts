@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { toSequence, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
+import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { formatCursor, parseCursor, type Cursor } from '../../server/notifications/envelope.ts'
 import { DELETED } from '../../server/model/event.ts'
@@ -23,7 +23,7 @@ const openFeed = (): Promise<Feed> => Feed.open({ storage, environment, source: 
 /** Lets the feed tell what it has to tell; no clock moves. */
 const told = (): Promise<void> => environment.advance(0)
 
-const at = (sequence: number): Cursor => ({ sequence: toSequence(sequence), told: null, change: null })
+const at = (sequence: number): Cursor => ({ ...storage.pointAt(sequence), told: null, change: null })
 
 const cursor = (text: string | undefined): Cursor => {
   const parsed = parseCursor(text ?? '', storage.epoch)

@@ -3,6 +3,7 @@ import type { Principal } from '../../server/access/access.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { CHANGED } from '../../server/model/event.ts'
+import { formatCursor } from '../../server/notifications/envelope.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import { Polls, type PollAnswer } from '../../server/api/notificationPoll.ts'
 import { parseQuery, parseRequest } from '../../server/notifications/request.ts'
@@ -54,7 +55,8 @@ function ask(
 
 const since = (cursor: string, more = ''): string => `since=${encodeURIComponent(cursor)}${more}`
 const documentsOf = ({ events }: PollAnswer): string[] => events.map((json) => JSON.parse(json).data.document)
-const cursorAt = (sequence: number): string => `epocha.${sequence.toString(36).padStart(11, '0')}`
+const cursorAt = (sequence: number): string =>
+  formatCursor('epocha', { ...storage.pointAt(sequence), told: null, change: null })
 
 /** Asks again and again without waiting, until an answer is empty; every document told of, in order. */
 async function pollAll(start: string, more = ''): Promise<{ documents: string[]; polls: number; cursor: string }> {

@@ -63,8 +63,9 @@ describe('what a subscriber asks for', () => {
     expect(codeOf(() => parseRequest({ since: '' }, epoch))).toBe('invalid-cursor')
     expect(codeOf(() => parseRequest({ since: 'e.'.repeat(100_000) }, epoch))).toBe('invalid-cursor')
     expect(parseRequest({ since: 'other.00000000007' }, epoch).since).toBe('foreign')
-    expect(parseRequest({ since: 'epocha.00000000007' }, epoch).since).toEqual({
+    expect(parseRequest({ since: 'epocha.00000000007.0abc123' }, epoch).since).toEqual({
       sequence: 7,
+      mark: '0abc123',
       told: null,
       change: null,
     })

@@ -123,7 +123,7 @@ describe('the buffer of a session', () => {
   it('[NOTE-6] live events find room beside what was missed, which waits', async () => {
     for (let n = 0; n < 100; n++) commit(500)
     await environment.advance(0)
-    const socket = accept(`?documents=*&since=${storage.epoch}.00000000000`)
+    const socket = accept(`?documents=*&since=${storage.epoch}.00000000000.0000000`)
     await environment.advance(0)
     expect(socket.types.filter((type) => type === 'event').length).toBeGreaterThan(0)
     expect(socket.bufferedAmount).toBeLessThan(4_000)

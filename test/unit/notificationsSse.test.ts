@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { invariant } from '../../server/foundation/assert.ts'
 import { CHANGED } from '../../server/model/event.ts'
+import { formatCursor } from '../../server/notifications/envelope.ts'
 import { Feed } from '../../server/notifications/feed.ts'
 import { parseQuery, parseRequest } from '../../server/notifications/request.ts'
 import { EventStreams, type StreamLimits } from '../../server/api/notificationStream.ts'
@@ -84,7 +85,8 @@ function open(streams: EventStreams, query = '', principal = readerOf(), respons
 }
 
 const documentsOf = ({ reader }: FakeResponse): string[] => reader.events.map((event) => event.data.data.document)
-const cursorAt = (sequence: number): string => `epocha.${sequence.toString(36).padStart(11, '0')}`
+const cursorAt = (sequence: number): string =>
+  formatCursor('epocha', { ...storage.pointAt(sequence), told: null, change: null })
 
 describe('a stream of Server-Sent Events', () => {
   it('[NOTE-3] has the cursor as its id, the type as its event and the whole CloudEvent as its data', async () => {

@@ -1,11 +1,12 @@
 /** `/conflict-notifications` as a long poll (SPEC NOTE-4): one answer holds what came since a cursor. */
 import { can, type Principal } from '../access/access.ts'
+import { invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { MAX_MISSED_CHANGES } from '../notifications/catchUp.ts'
 import type { Feed } from '../notifications/feed.ts'
-import { Progress } from '../notifications/progress.ts'
+import { FeedReader } from '../notifications/reader.ts'
 import type { SubscriptionRequest } from '../notifications/request.ts'
 import type { FeedEvent, Sink, Subscription } from '../notifications/subscription.ts'
 
@@ -59,15 +60,15 @@ export class Polls {
     if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
     if (this.#waiting.size >= MAX_WAITING) throw new ParleyError('overloaded', 'There are too many polls.')
     const { environment, isValid } = this.#parts
-    const poll = new Poll(this.#parts.feed, environment)
+    const mayRead = (document: DocumentId): boolean => isValid(principal) && can(principal, 'read', document)
+    const poll = new Poll(this.#parts.feed, mayRead, environment)
     this.#waiting.set(poll, principal)
     const leave = (): void => poll.finish()
     gone.addEventListener('abort', leave)
     try {
-      const mayRead = (document: DocumentId): boolean => isValid(principal) && can(principal, 'read', document)
       const untilExpiryMs = principal.expiresAt * 1_000 - environment.now()
       const patienceMs = gone.aborted ? 0 : Math.min(waitMs, untilExpiryMs)
-      return await poll.run(request, mayRead, Math.max(0, patienceMs))
+      return await poll.run(request, Math.max(0, patienceMs))
     } finally {
       gone.removeEventListener('abort', leave)
       this.#waiting.delete(poll)
@@ -90,49 +91,46 @@ class Poll implements Sink {
   readonly #feed: Feed
   readonly #environment: Environment
   readonly #events: string[] = []
-  #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
+  readonly #reader: FeedReader
+  #isOver = false
   #waitMs = 0
   #timer: Timer | null = null
   #resolve: (answer: PollAnswer) => void = () => undefined
   #reject: (error: unknown) => void = () => undefined
 
-  constructor(feed: Feed, environment: Environment) {
+  constructor(feed: Feed, mayRead: (document: DocumentId) => boolean, environment: Environment) {
     this.#feed = feed
+    this.#reader = new FeedReader(feed, mayRead, this)
     this.#environment = environment
   }
 
-  run(
-    { patterns, types, since }: SubscriptionRequest,
-    mayRead: (document: DocumentId) => boolean,
-    waitMs: number,
-  ): Promise<PollAnswer> {
+  run(request: SubscriptionRequest, waitMs: number): Promise<PollAnswer> {
     this.#waitMs = waitMs
-    const subscription = this.#feed.subscribe({ patterns, types, mayRead }, since, this)
-    this.#reading = { subscription, progress: new Progress(subscription.cursor, types, this.#feed.epoch) }
+    this.#reader.subscribe(request)
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      if (subscription.joinedAfter !== null) this.#wait()
+      if (this.#reader.isLive) this.#wait()
     })
   }
 
   /** Answers with what it has; idempotent. */
   finish(): void {
-    const reading = this.#end()
-    if (reading === null) return
-    const { subscription, progress } = reading
-    if (subscription.joinedAfter !== null && !this.#isFull()) progress.moveTo(this.#feed.settled())
-    this.#resolve({ events: this.#events, cursor: progress.cursor })
+    if (this.#isOver) return
+    if (!this.#isFull()) this.#reader.moveOn()
+    const { cursor } = this.#reader
+    invariant(cursor !== null, 'a poll is subscribed while it runs')
+    this.#end()
+    this.#resolve({ events: this.#events, cursor })
   }
 
   // What the feed calls
 
-  deliver(event: FeedEvent, [subscription]: readonly Subscription[]): void {
+  deliver(event: FeedEvent): void {
     this.#events.push(event.json)
-    this.#reading?.progress.delivered(event)
     if (this.#isFull()) this.finish()
     // What is told in the same turn shares the answer.
-    else if (subscription?.joinedAfter !== null && this.#events.length === 1) this.#finishAfter(0)
+    else if (this.#reader.isLive && this.#events.length === 1) this.#finishAfter(0)
   }
 
   resync(_subscription: Subscription, cursor: string): void {
@@ -142,7 +140,6 @@ class Poll implements Sink {
   }
 
   caughtUp(): void {
-    this.#reading?.progress.caughtUp()
     if (this.#events.length > 0) this.finish()
     else this.#wait()
   }
@@ -172,15 +169,14 @@ class Poll implements Sink {
   }
 
   #fail(error: unknown): void {
-    if (this.#end() !== null) this.#reject(error)
+    if (this.#isOver) return
+    this.#end()
+    this.#reject(error)
   }
 
-  /** What was read until now, once. */
-  #end(): { readonly subscription: Subscription; readonly progress: Progress } | null {
-    const reading = this.#reading
-    this.#reading = null
+  #end(): void {
+    this.#isOver = true
     this.#timer?.cancel()
-    reading?.subscription.close()
-    return reading
+    this.#reader.close()
   }
 }

@@ -10,12 +10,10 @@ import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Feed } from '../notifications/feed.ts'
 import { Outflow } from '../notifications/outflow.ts'
-import { Progress } from '../notifications/progress.ts'
+import { OpenReaders, type OpenReader } from '../notifications/openReaders.ts'
+import { FeedReader } from '../notifications/reader.ts'
 import type { SubscriptionRequest } from '../notifications/request.ts'
 import type { FeedEvent, Sink, Subscription } from '../notifications/subscription.ts'
-
-/** Deadlines are looked at this often; what is due is at most so late. */
-const TICK_MS = 1_000
 
 export interface StreamLimits {
   /** Streams at once: a file descriptor and some 50 kB each. */
@@ -49,16 +47,14 @@ export interface StreamParts {
 export class EventStreams {
   readonly #parts: StreamParts
   readonly #limits: StreamLimits
-  readonly #streams = new Set<EventStream>()
-  #timer: Timer
-  #closing = false
+  readonly #streams: OpenReaders<EventStream>
   /** The bytes of the event that is being told, made once for all streams. */
   #frame: { readonly event: FeedEvent; readonly bytes: Buffer } | null = null
 
   constructor(parts: StreamParts) {
     this.#parts = parts
     this.#limits = { ...DEFAULT_STREAM_LIMITS, ...parts.limits }
-    this.#timer = parts.environment.after(TICK_MS, () => this.#tick())
+    this.#streams = new OpenReaders(parts.environment, this.#limits.streams, 'streams')
   }
 
   /** Streams that are open, or ending. */
@@ -68,8 +64,7 @@ export class EventStreams {
 
   /** Throws `shutting-down` or `overloaded` where no further stream can be opened. */
   assertRoom(): void {
-    if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
-    if (this.#streams.size >= this.#limits.streams) throw new ParleyError('overloaded', 'There are too many streams.')
+    this.#streams.assertRoom()
   }
 
   /** Answers with a stream of what the request asks for. `headers` go on the answer besides those of every stream. */
@@ -90,27 +85,17 @@ export class EventStreams {
       frameOf: (event) => this.#frameOf(event),
     })
     this.#streams.add(stream)
-    void stream.gone.then(() => this.#streams.delete(stream))
     stream.begin(request)
   }
 
   /** Ends every stream whose token does not count any more, as after a revocation. */
   revalidate(): void {
-    for (const stream of this.#streams) stream.revalidate()
+    this.#streams.revalidate()
   }
 
   /** Ends every stream and resolves once all are gone. */
-  async close(): Promise<void> {
-    this.#closing = true
-    this.#timer.cancel()
-    const streams = [...this.#streams]
-    for (const stream of streams) stream.end()
-    await Promise.all(streams.map((stream) => stream.gone))
-  }
-
-  #tick(): void {
-    for (const stream of this.#streams) stream.tick()
-    this.#timer = this.#parts.environment.after(TICK_MS, () => this.#tick())
+  close(): Promise<void> {
+    return this.#streams.close((stream) => stream.end())
   }
 
   #frameOf(event: FeedEvent): Buffer {
@@ -139,13 +124,13 @@ interface EventStreamParts {
 }
 
 /** One stream: what its reader may see, and how it keeps up. */
-class EventStream implements Sink {
+class EventStream implements Sink, OpenReader {
   /** Resolves once the connection is closed or the answer is taken. */
   readonly gone: Promise<void>
   readonly #response: ServerResponse
   readonly #principal: Principal
   readonly #parts: EventStreamParts
-  #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
+  readonly #reader: FeedReader
   readonly #outflow: Outflow
   #ended = false
   #heartbeatMs: number
@@ -161,6 +146,7 @@ class EventStream implements Sink {
       write: (bytes: Buffer, taken?: () => void) => void response.write(bytes, taken),
     }
     this.#outflow = new Outflow(line, parts.limits.bufferBytes)
+    this.#reader = new FeedReader(parts.feed, (document) => this.#mayRead(document), this)
     this.gone = new Promise((resolve) => {
       response.once('close', () => {
         this.#settle()
@@ -172,15 +158,11 @@ class EventStream implements Sink {
     response.on('error', () => undefined)
   }
 
-  begin({ patterns, types, since }: SubscriptionRequest): void {
-    const { feed, isValid } = this.#parts
-    const mayRead = (document: DocumentId): boolean =>
-      isValid(this.#principal) && can(this.#principal, 'read', document)
-    const subscription = feed.subscribe({ patterns, types, mayRead }, since, this)
-    this.#reading = { subscription, progress: new Progress(subscription.cursor, types, feed.epoch) }
+  begin(request: SubscriptionRequest): void {
+    const { cursor } = this.#reader.subscribe(request)
     // An id without data moves the client's last event id on, so that it resumes from here before any event came.
     // One that holds another cursor keeps it, until it is told to start anew.
-    this.#write(Buffer.from(since === 'foreign' ? ': welcome\n\n' : `: welcome\nid: ${subscription.cursor}\n\n`))
+    this.#write(Buffer.from(request.since === 'foreign' ? ': welcome\n\n' : `: welcome\nid: ${cursor}\n\n`))
   }
 
   revalidate(): void {
@@ -194,7 +176,7 @@ class EventStream implements Sink {
     const now = this.#parts.environment.monotonicMs()
     if (now - this.#heartbeatMs < this.#parts.limits.heartbeatMs) return
     this.#heartbeatMs = now
-    const moved = this.#moveOn()
+    const moved = this.#reader.moveOn()
     this.#write(Buffer.from(moved === null ? ': heartbeat\n\n' : `: heartbeat\nid: ${moved}\n\n`))
   }
 
@@ -209,17 +191,15 @@ class EventStream implements Sink {
   // What the feed calls
 
   deliver(event: FeedEvent): void {
-    this.#reading?.progress.delivered(event)
     this.#write(this.#parts.frameOf(event))
   }
 
   resync(_subscription: Subscription, cursor: string): void {
-    this.#reading?.progress.restart(cursor)
     this.#write(Buffer.from(`id: ${cursor}\nevent: resync\ndata: ${JSON.stringify({ type: 'resync', cursor })}\n\n`))
   }
 
   caughtUp(): void {
-    this.#reading?.progress.caughtUp()
+    // The client has no use for it: live events look like those it missed.
   }
 
   room(): Promise<void> | null {
@@ -231,11 +211,8 @@ class EventStream implements Sink {
     this.end()
   }
 
-  /** The cursor past events that were not for this reader, where there were any. */
-  #moveOn(): string | null {
-    if (this.#reading === null || this.#reading.subscription.joinedAfter === null) return null
-    const { progress } = this.#reading
-    return progress.moveTo(this.#parts.feed.settled()) ? progress.cursor : null
+  #mayRead(document: DocumentId): boolean {
+    return this.#parts.isValid(this.#principal) && can(this.#principal, 'read', document)
   }
 
   #write(bytes: Buffer): void {
@@ -249,8 +226,7 @@ class EventStream implements Sink {
   /** Lets go of everything but the connection; idempotent. */
   #settle(): void {
     this.#ended = true
-    this.#reading?.subscription.close()
-    this.#reading = null
+    this.#reader.close()
     this.#outflow.close()
   }
 }

@@ -6,16 +6,14 @@ import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Authenticate, Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { textFrame } from '../foundation/socketFrame.ts'
 import type { Feed } from './feed.ts'
 import { HubSession, type SessionLimits } from './hubSession.ts'
+import { OpenReaders } from './openReaders.ts'
 import { parseQuery, type SubscriptionRequest } from './request.ts'
 import type { FeedEvent } from './subscription.ts'
-
-/** Deadlines are looked at this often; closing a session for one is at most so late. */
-const TICK_MS = 1_000
 
 export interface HubLimits extends SessionLimits {
   /** Sockets at once: a file descriptor and some 50 kB each. */
@@ -82,9 +80,7 @@ export function parseHubQuery(url: URL, epoch: string): SubscriptionRequest | nu
 export class NotificationHub {
   readonly #parts: HubParts
   readonly #limits: HubLimits
-  readonly #sessions = new Set<HubSession>()
-  #timer: Timer
-  #closing = false
+  readonly #sessions: OpenReaders<HubSession>
   /** Frames of the event that is being told, by the ids of the subscriptions they name. */
   #frames: { event: FeedEvent | null; readonly bySubscriptions: Map<string, Buffer> } = {
     event: null,
@@ -94,7 +90,7 @@ export class NotificationHub {
   constructor(parts: HubParts) {
     this.#parts = parts
     this.#limits = { ...DEFAULT_HUB_LIMITS, ...parts.limits }
-    this.#timer = parts.environment.after(TICK_MS, () => this.#tick())
+    this.#sessions = new OpenReaders(parts.environment, this.#limits.sessions, 'notification sockets')
   }
 
   /** Sockets that are open, or closing. */
@@ -111,48 +107,35 @@ export class NotificationHub {
       limits: this.#limits,
       frameOf: (event, ids) => this.#frameOf(event, ids),
     })
-    this.#sessions.add(session)
-    void session.gone.then(() => this.#sessions.delete(session))
     try {
       this.#assertRoom(request)
       session.begin(request.token, request.principal, parseHubQuery(request.url, this.#parts.feed.epoch))
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error
       session.fail(error)
+    } finally {
+      this.#sessions.add(session)
     }
   }
 
   /** Closes (4401) every session whose token does not count any more, as after a revocation. */
   revalidate(): void {
-    for (const session of this.#sessions) session.revalidate()
+    this.#sessions.revalidate()
   }
 
   /** Closes every session (1012) and resolves once all are gone. */
   async close(): Promise<void> {
-    this.#closing = true
-    this.#timer.cancel()
-    const sessions = [...this.#sessions]
-    for (const session of sessions) session.fail(new ParleyError('shutting-down', 'The server is stopping.'))
-    await Promise.all(sessions.map((session) => session.gone))
+    await this.#sessions.close((session) => session.fail(new ParleyError('shutting-down', 'The server is stopping.')))
   }
 
   #assertRoom(request: HubRequest): void {
-    if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
-    if (this.#sessions.size > this.#limits.sessions) {
-      throw new ParleyError('overloaded', 'There are too many notification sockets.')
-    }
+    this.#sessions.assertRoom()
     if (request.principal !== null) return
     let waiting = 0
     for (const session of this.#sessions) if (session.waits) waiting++
-    // The session in question is one of them.
-    if (waiting > this.#limits.waitingSessions) {
+    if (waiting >= this.#limits.waitingSessions) {
       throw new ParleyError('overloaded', 'There are too many sockets without a token.')
     }
-  }
-
-  #tick(): void {
-    for (const session of this.#sessions) session.tick()
-    this.#timer = this.#parts.environment.after(TICK_MS, () => this.#tick())
   }
 
   /** The frame that tells of an event, as it is on the wire; made once for all sockets whose subscriptions have the same ids. */

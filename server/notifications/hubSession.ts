@@ -4,16 +4,16 @@ import { can, type Authenticate, type Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
-import { toSequence, type DocumentId } from '../foundation/ids.ts'
+import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
 import { textFrame } from '../foundation/socketFrame.ts'
-import { CHANGED } from '../model/event.ts'
 import type { Feed } from './feed.ts'
 import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
 import { Inbox } from './inbox.ts'
 import { Outflow } from './outflow.ts'
+import { FeedReader } from './reader.ts'
 import { parseRequest, type SubscriptionRequest } from './request.ts'
-import type { FeedEvent, Place, Sink, Subscription } from './subscription.ts'
+import type { FeedEvent, Sink, Subscription } from './subscription.ts'
 
 /** The id of the subscription that the query of the upgrade made. */
 const QUERY_SUBSCRIPTION = 'query'
@@ -78,8 +78,7 @@ export class HubSession implements Sink {
   readonly #ids = new Map<Subscription, { readonly id: string; readonly json: string }>()
   readonly #inbox: Inbox
   readonly #outflow: Outflow
-  /** Where the last event or bookmark sent has brought the client. */
-  #place: Place = { sequence: toSequence(0), stamp: null }
+  readonly #reader: FeedReader
   #bookmarkedMs: number
   #pingedMs: number
   #unansweredPings = 0
@@ -100,6 +99,7 @@ export class HubSession implements Sink {
       write: (bytes: Buffer, taken?: () => void) => void stream.write(bytes, taken),
     }
     this.#outflow = new Outflow(line, parts.limits.bufferBytes)
+    this.#reader = new FeedReader(parts.feed, (document) => this.#mayRead(document), this)
     this.#inbox = new Inbox(parts.environment, { ...parts.limits, waitingBytes: 4 * parts.limits.frameBytes })
     this.gone = new Promise((resolve) => {
       socket.once('close', () => {
@@ -168,10 +168,6 @@ export class HubSession implements Sink {
       return
     }
     this.#write(this.#parts.frameOf(event, this.#idsOf(subscriptions)))
-    this.#place = {
-      sequence: event.place.sequence > this.#place.sequence ? event.place.sequence : this.#place.sequence,
-      stamp: event.place.stamp ?? this.#place.stamp,
-    }
   }
 
   resync(subscription: Subscription, cursor: string): void {
@@ -264,12 +260,13 @@ export class HubSession implements Sink {
     this.#subscribe(frame.id, parseRequest(frame, this.#parts.feed.epoch))
   }
 
-  #subscribe(id: string, { patterns, types, since }: SubscriptionRequest): void {
-    const mayRead = (document: DocumentId): boolean => {
-      const { principal } = this
-      return principal !== null && can(principal, 'read', document)
-    }
-    const subscription = this.#parts.feed.subscribe({ patterns, types, mayRead }, since, this)
+  #mayRead(document: DocumentId): boolean {
+    const { principal } = this
+    return principal !== null && can(principal, 'read', document)
+  }
+
+  #subscribe(id: string, request: SubscriptionRequest): void {
+    const subscription = this.#reader.subscribe(request)
     this.#ids.set(subscription, { id, json: JSON.stringify(id) })
     this.#sendFrame({ type: 'subscribed', id, cursor: subscription.cursor })
   }
@@ -277,7 +274,7 @@ export class HubSession implements Sink {
   #unsubscribe(id: string): void {
     for (const [subscription, known] of this.#ids) {
       if (known.id !== id) continue
-      subscription.close()
+      this.#reader.unsubscribe(subscription)
       this.#ids.delete(subscription)
       return
     }
@@ -315,15 +312,8 @@ export class HubSession implements Sink {
   #bookmark(now: number): void {
     if (now - this.#bookmarkedMs < this.#limits.bookmarkMs) return
     this.#bookmarkedMs = now
-    const subscriptions = [...this.#ids.keys()]
-    if (subscriptions.length === 0 || subscriptions.some((one) => one.joinedAfter === null)) return
-    const { place, cursor } = this.#parts.feed.settled()
-    const asksForChanges = subscriptions.some((one) => one.interest.types.has(CHANGED))
-    const hasMoved =
-      place.sequence > this.#place.sequence || (asksForChanges && (place.stamp ?? 0) > (this.#place.stamp ?? 0))
-    if (!hasMoved) return
-    this.#place = place
-    this.#sendFrame({ type: 'bookmark', cursor })
+    const cursor = this.#reader.moveOn()
+    if (cursor !== null) this.#sendFrame({ type: 'bookmark', cursor })
   }
 
   // How it ends
@@ -347,7 +337,7 @@ export class HubSession implements Sink {
   /** Lets go of everything but the socket; idempotent. */
   #settle(): void {
     this.#state = { phase: 'ended' }
-    for (const subscription of this.#ids.keys()) subscription.close()
+    this.#reader.close()
     this.#ids.clear()
     this.#inbox.clear()
     this.#outflow.close()

@@ -1,6 +1,5 @@
 import { invariant } from '../foundation/assert.ts'
 import { parseCursor } from './envelope.ts'
-import { CHANGED, type EventType } from '../model/event.ts'
 import type { FeedEvent, Place } from './subscription.ts'
 
 /** A place of the feed and the cursor that names it. */
@@ -12,14 +11,12 @@ export interface SettledPlace {
 /** How far one reader of the feed has come, and the cursor from which it would go on. */
 export class Progress {
   readonly #epoch: string
-  readonly #asksForChanges: boolean
   #cursor: string
   #place: Place
 
-  /** `start` is the cursor of the subscription, `types` what it asks for. */
-  constructor(start: string, types: ReadonlySet<EventType>, epoch: string) {
+  /** `start` is the cursor of its first subscription. */
+  constructor(start: string, epoch: string) {
     this.#epoch = epoch
-    this.#asksForChanges = types.has(CHANGED)
     this.#cursor = start
     this.#place = this.#placeOf(start)
   }
@@ -50,14 +47,15 @@ export class Progress {
 
   /**
    * Goes on to a place that every live reader has reached, past events that were not for this one, so that its
-   * cursor never becomes too old. For readers that have caught up only. Answers whether that moved the cursor.
+   * cursor never becomes too old. For readers that have caught up only; stamps of changes count for those that ask for them.
+   * Answers whether that moved the cursor.
    */
-  moveTo(settled: SettledPlace): boolean {
+  moveTo(settled: SettledPlace, asksForChanges: boolean): boolean {
     const { sequence } = this.#place
     const stamp = this.#place.stamp ?? 0
     const settledStamp = settled.place.stamp ?? 0
     if (settled.place.sequence < sequence || settledStamp < stamp) return false
-    if (settled.place.sequence === sequence && !(this.#asksForChanges && settledStamp > stamp)) return false
+    if (settled.place.sequence === sequence && !(asksForChanges && settledStamp > stamp)) return false
     this.#cursor = settled.cursor
     this.#place = settled.place
     return true

@@ -10,7 +10,7 @@ import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Feed } from './feed.ts'
-import { Progress } from './progress.ts'
+import { FeedReader } from './reader.ts'
 import { parseRequest, parseSince } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
 import { DELETED } from '../model/event.ts'
@@ -68,7 +68,7 @@ export class WebhookLine implements Sink {
   readonly #timers = new Set<Timer>()
   /** Where the next subscription goes on. */
   #cursor: string
-  #reading: { readonly subscription: Subscription; readonly progress: Progress } | null = null
+  #reader: FeedReader | null = null
   #incoming: Incoming[] = []
   /** Those on their way to storage. */
   #queuing: readonly Incoming[] = []
@@ -102,8 +102,7 @@ export class WebhookLine implements Sink {
   /** Ends what is under way; what is pending stays in storage. Idempotent. */
   stop(): void {
     this.#stopping.abort()
-    this.#reading?.subscription.close()
-    this.#reading = null
+    this.#pause()
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     this.#releaseWaiters()
@@ -133,17 +132,15 @@ export class WebhookLine implements Sink {
   // What the feed calls
 
   deliver(event: FeedEvent): void {
-    this.#reading?.progress.delivered(event)
     this.#take(event, event.id)
   }
 
   resync(_subscription: Subscription, cursor: string): void {
-    this.#reading?.progress.restart(cursor)
     this.#take({ type: 'resync', document: null, json: JSON.stringify({ type: 'resync', cursor }) }, cursor)
   }
 
   caughtUp(): void {
-    this.#reading?.progress.caughtUp()
+    // Its receiver is told of events one by one, whenever they happened.
   }
 
   room(): Promise<void> | null {
@@ -153,7 +150,7 @@ export class WebhookLine implements Sink {
 
   failed(_subscription: Subscription, error: unknown): void {
     this.#report(error)
-    this.#reading = null
+    this.#reader = null
     this.#after(STORAGE_RETRY_MS, () => this.#subscribe())
   }
 
@@ -164,13 +161,13 @@ export class WebhookLine implements Sink {
   }
 
   #subscribe(): void {
-    if (this.#stopped || this.#reading !== null) return
+    if (this.#stopped || this.#reader !== null) return
     const { feed, isRevoked } = this.#parts
     const { documents, events } = this.#webhook
     const { patterns, types } = parseRequest({ documents, events }, feed.epoch)
     const mayRead = (document: DocumentId): boolean => !isRevoked(this.#owner) && can(this.#owner, 'read', document)
-    const subscription = feed.subscribe({ patterns, types, mayRead }, parseSince(this.#cursor, feed.epoch), this)
-    this.#reading = { subscription, progress: new Progress(subscription.cursor, types, feed.epoch) }
+    this.#reader = new FeedReader(feed, mayRead, this)
+    this.#reader.subscribe({ patterns, types, since: parseSince(this.#cursor, feed.epoch) })
   }
 
   #take(told: Pick<Delivery, 'type' | 'document'> & { readonly json: string }, cursor: string): void {
@@ -195,8 +192,8 @@ export class WebhookLine implements Sink {
 
   /** What comes from now on waits in the feed. */
   #pause(): void {
-    this.#reading?.subscription.close()
-    this.#reading = null
+    this.#reader?.close()
+    this.#reader = null
   }
 
   async #queue(): Promise<void> {
@@ -239,14 +236,11 @@ export class WebhookLine implements Sink {
   }
 
   #moveOn(): void {
-    if (this.#reading === null || this.#reading.subscription.joinedAfter === null) return
-    const { progress } = this.#reading
-    if (this.#incoming.length + this.#queuing.length > 0 || !progress.moveTo(this.#parts.feed.settled())) return
-    this.#cursor = progress.cursor
+    const cursor = this.#incoming.length + this.#queuing.length > 0 ? null : (this.#reader?.moveOn() ?? null)
+    if (cursor === null) return
+    this.#cursor = cursor
     // Not tried again: by then another write may have moved the cursor further.
-    this.#parts.storage
-      .queueDeliveries(this.#webhook.id, progress.cursor, [])
-      .catch((error: unknown) => this.#report(error))
+    this.#parts.storage.queueDeliveries(this.#webhook.id, cursor, []).catch((error: unknown) => this.#report(error))
   }
 
   // From storage to the receiver

@@ -48,7 +48,9 @@ describe('cursors', () => {
 
   it('[NOTE-2] cursors are ordered as strings like their places in the feed', () => {
     fc.assert(
-      fc.property(cursors, cursors, (a, b) => {
+      fc.property(cursors, cursors, (a, other) => {
+        // One event has one mark.
+        const b = other.sequence === a.sequence ? { ...other, mark: a.mark } : other
         const byPlace = a.sequence - b.sequence || (a.told?.stamp ?? -1) - (b.told?.stamp ?? -1)
         if (byPlace !== 0) expect(compare(formatCursor(epoch, a), formatCursor(epoch, b))).toBe(Math.sign(byPlace))
       }),

@@ -1,10 +1,10 @@
-import { attributeLines, attributePointers, type AttributedEffect } from '../content/attribution.ts'
-import type { Content, JsonValue, Kind, Value, Violation } from '../content/content.ts'
+import { Attribution, soughtOverlap, soughtSince } from '../content/attribution.ts'
+import type { Content, Kind, Violation } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
-import { merge, type JsonOverlap, type Merge, type TextOverlap } from '../content/merge.ts'
+import { merge, type JsonOverlap, type Merge, type Overlap, type TextOverlap } from '../content/merge.ts'
 import type { LiveSides } from '../content/liveMerge.ts'
-import type { Mark } from '../content/textTrace.ts'
+import { authorsOf, newestOf, type Hand } from '../content/hands.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -28,7 +28,8 @@ const MAX_POINTER_CHARACTERS = 256 * 1024
 export interface ShownSide {
   version: number | null
   etag: string | null
-  authors: string[]
+  /** Left out of lists, which read no history, but for those of incoming. */
+  authors?: string[]
   content?: Content
   href: string | null
 }
@@ -54,6 +55,9 @@ export interface ShownConflict {
   resolution: object | null
   truncated: boolean
 }
+
+/** The same without what only the log tells. */
+export type OutlinedConflict = Omit<ShownConflict, 'intervening'>
 
 export type ShownProposal = Omit<Proposal, 'hash' | 'at' | 'decidedAt'> & {
   at: string
@@ -93,7 +97,7 @@ export async function showConflict(
 ): Promise<ShownConflict> {
   const { sides, merged } = options.known ?? (await workOut(storage, record))
   const history = await readHistory(storage, record)
-  const overlaps = await showOverlaps(storage, record, sides.base, merged, history)
+  const overlaps = await showOverlaps(storage, record, sides, merged, history)
   const proposals = await showProposals(storage, record, options)
   const outline = outlineOf(storage, record, options.stored)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
@@ -153,15 +157,15 @@ export async function liveSides(storage: Storage, record: ConflictRecord, live: 
   return { ...(await sidesOf(storage, record)), merged, seen: live.seen === live.merged ? merged : await at(live.seen) }
 }
 
-/** A conflict as lists show it: without contents and without the values of overlaps. */
-export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecord, stored = true): ShownConflict {
+/** A conflict as lists show it: without contents, the values of overlaps, and what only the log tells (SPEC CONF-4). */
+export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecord, stored = true): OutlinedConflict {
   const { state } = record
   const isOpen = state.status === 'open'
   const holding = holdingVersion(record)
-  const side = (name: 'base' | 'current' | 'incoming', authors: string[]): ShownSide => {
+  const side = (name: 'base' | 'current' | 'incoming'): ShownSide => {
     const { version } = record[name]
     const etag = version === null || version === NO_VERSION ? null : formatEtag(record, storage.epoch, version)
-    return { version, etag, authors, href: stored ? `/conflicts/${record.id}/${name}` : null }
+    return { version, etag, href: stored ? `/conflicts/${record.id}/${name}` : null }
   }
   return {
     id: stored ? record.id : null,
@@ -172,12 +176,11 @@ export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecor
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
     closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,
-    base: side('base', []),
-    current: side('current', []),
-    incoming: side('incoming', [record.author]),
+    base: side('base'),
+    current: side('current'),
+    incoming: { ...side('incoming'), authors: [record.author] },
     merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
     overlaps: record.places.map((place) => ({ ...place })),
-    intervening: [],
     proposals: record.proposals.map(showProposal),
     resolution: state.status === 'resolved' ? { ...state.resolution, at: toTimestamp(state.resolution.at) } : null,
     truncated: false,
@@ -242,50 +245,41 @@ function distinctAuthors(entries: readonly EntryEffect[]): string[] {
 async function showOverlaps(
   storage: Storage,
   record: ConflictRecord,
-  base: Content,
+  sides: Sides,
   merged: Merge,
   history: History,
 ): Promise<object[] | null> {
   const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
   if (characters > CONTENT_CAP_BYTES) return null
-  const texts = merged.overlaps.filter((overlap): overlap is TextOverlap => 'lines' in overlap)
-  const values = merged.overlaps.filter((overlap): overlap is JsonOverlap => 'pointer' in overlap)
-  const shown =
-    texts.length > 0
-      ? await showTextOverlaps(storage, record, base, texts, history)
-      : showJsonOverlaps(values, history.between)
+  const hands = await handsBehind(storage, record, sides, merged.overlaps, history)
+  const shown = merged.overlaps.map((overlap, index) => showOverlap(overlap, hands[index] ?? []))
   return Buffer.byteLength(JSON.stringify(shown)) <= CONTENT_CAP_BYTES ? shown : null
 }
 
-async function showTextOverlaps(
+/** Who is behind the current side of each overlap: as far as the history was read, and not what the returning client knew. */
+async function handsBehind(
   storage: Storage,
   record: ConflictRecord,
-  base: Content,
-  overlaps: readonly TextOverlap[],
+  { base, current }: Sides,
+  overlaps: readonly Overlap[],
   { between, isWhole }: History,
-): Promise<object[]> {
+): Promise<(readonly Hand[])[]> {
   const [first] = between
-  if (first === undefined) return overlaps.map((overlap) => ({ ...overlap, authors: [] }))
-  const before = isWhole
-    ? base
-    : await contentAt(storage, record.document, 'text', previousVersion(firstVersionOf(first)))
-  const authors = attributeLines(
-    String(before),
-    between,
-    overlaps.map((overlap) => overlap.lines.current),
-  )
-  return overlaps.map((overlap, index) => ({ ...overlap, authors: authors[index] ?? [] }))
+  if (first === undefined || overlaps.length === 0) return []
+  const isFromBase = isWhole && record.base.version !== null
+  const { document, documentKind } = record
+  const start = previousVersion(firstVersionOf(first))
+  const before = isFromBase ? base : await contentAt(storage, document, documentKind, start)
+  const sought = isFromBase ? soughtOverlap : soughtSince(before, current)
+  const attribution = new Attribution(before)
+  for (const { effect, version, author, at } of between) attribution.apply(effect, { version, author, at })
+  const own = new Set<number>(record.live?.own)
+  return overlaps.map((overlap) => attribution.handsOf(sought(overlap)).filter(({ by }) => !own.has(by.version)))
 }
 
-function showJsonOverlaps(overlaps: readonly JsonOverlap[], between: readonly AttributedEffect[]): object[] {
-  const blame = attributePointers(
-    between,
-    overlaps.map((overlap) => overlap.pointer),
-  )
-  return overlaps.map((overlap, index) => ({ ...overlap, current: blamed(overlap.current, blame[index] ?? null) }))
-}
-
-function blamed(value: Value, entry: Mark | null): object {
-  const shown: { present: boolean; value?: JsonValue } = value
-  return entry ? { ...shown, version: entry.version, author: entry.author, at: toTimestamp(entry.at) } : { ...shown }
+function showOverlap(overlap: TextOverlap | JsonOverlap, hands: readonly Hand[]): object {
+  if ('lines' in overlap) return { ...overlap, authors: authorsOf(hands) }
+  const newest = newestOf(hands)
+  const blame = newest && { version: newest.version, author: newest.author, at: toTimestamp(newest.at) }
+  return { ...overlap, current: { ...overlap.current, ...blame } }
 }

@@ -1,117 +1,145 @@
 import { invariant } from '../foundation/assert.ts'
-import type { Range } from './content.ts'
+import { alignElements, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
+import { alignLines } from './alignLines.ts'
+import type { Content, JsonObject, JsonValue, Range, Value } from './content.ts'
 import type { Effect } from './effect.ts'
-import type { JsonEdit } from './jsonEdits.ts'
-import { LineHistory } from './lineHistory.ts'
-import { parseIndex, parsePointer } from './pointer.ts'
-import type { Mark } from './textTrace.ts'
+import type { Hand, Mark } from './hands.ts'
+import { JsonTrace, type PlaceSince } from './jsonTrace.ts'
+import type { JsonOverlap, LineChange, TextOverlap, ValueChange } from './overlap.ts'
+import { child, parseIndex, parsePointer } from './pointer.ts'
+import { TextTrace } from './textTrace.ts'
 
 /** An effect with who made it when. */
 export interface AttributedEffect extends Mark {
   readonly effect: Effect
 }
 
-/**
- * For each range of lines of the text after all effects: the authors whose effects touched its lines, in the
- * order in which they came. Whoever deleted lines within a range or at either end of it is one of them.
- */
-export function attributeLines(
-  base: string,
-  effects: readonly AttributedEffect[],
-  ranges: readonly Range[],
-): string[][] {
-  const history = new LineHistory(base)
-  for (const { effect, author } of effects) {
-    invariant(effect?.kind !== 'json', 'lines belong to texts')
-    if (effect !== null) history.apply(effect.delta, author)
+/** Lines at base and as they are now; or a place of a json content. */
+export type Sought = { readonly base: Range; readonly now: Range } | PlaceSince
+
+/** Who is behind what differs between a content at base and as it is now, once the effects between them have gone by. */
+export class Attribution {
+  readonly #text: TextTrace | null
+  readonly #json: JsonTrace | null
+
+  constructor(base: Content) {
+    this.#text = typeof base === 'string' ? new TextTrace(base) : null
+    this.#json = typeof base === 'string' ? null : new JsonTrace(base)
   }
-  return ranges.map((range) => history.authorsOf(range))
+
+  apply(effect: Effect, by: Mark): void {
+    if (effect?.kind === 'text') this.#text?.apply(effect.delta, by)
+    if (effect?.kind === 'json') this.#json?.apply(effect.edits, by)
+  }
+
+  /** Those behind a place that a comparison of both contents names (SPEC HIST-2). */
+  handsOf(sought: Sought): readonly Hand[] {
+    const hands = 'counts' in sought ? this.#json?.handsOf(sought) : this.#text?.handsOf(sought.base, sought.now)
+    invariant(hands !== undefined, 'lines are looked for in texts, and pointers in objects')
+    return hands
+  }
+}
+
+/** The places of changes from a base, in order: in arrays it tells from those before where each is now. */
+export function soughtChanges(base: Content, changes: readonly (LineChange | ValueChange)[]): Sought[] {
+  const shifts = new Map<string, number>()
+  return changes.map((change) =>
+    'lines' in change ? { base: change.lines.base, now: change.lines.side } : soughtChange(base, change, shifts),
+  )
+}
+
+function soughtChange(base: Content, change: ValueChange, shifts: Map<string, number>): PlaceSince {
+  const tokens = parsePointer(change.pointer) ?? []
+  const counts = { base: elementCount(change.base, change.elements), now: elementCount(change.side, change.elements) }
+  let node: JsonValue | undefined = base
+  let array = ''
+  const now = tokens.map((token, depth) => {
+    const at = `${array}/${token}`
+    const isElement = Array.isArray(node)
+    const shift = isElement ? (shifts.get(array) ?? 0) : 0
+    if (isElement && depth === tokens.length - 1) shifts.set(array, shift + counts.now - counts.base)
+    node = child(node, token)
+    array = at
+    return isElement ? String(Number(token) + shift) : token
+  })
+  return { base: tokens, now, counts }
+}
+
+/** The place of an overlap in its base and its current content. */
+export function soughtOverlap(overlap: TextOverlap | JsonOverlap): Sought {
+  if ('lines' in overlap) return { base: overlap.lines.base, now: overlap.lines.current }
+  return {
+    base: parsePointer(overlap.pointer) ?? [],
+    now: parsePointer(overlap.pointers.current) ?? [],
+    counts: countsOf(overlap),
+  }
+}
+
+const countsOf = ({ base, current, elements }: JsonOverlap): PlaceSince['counts'] => ({
+  base: elementCount(base, elements),
+  now: elementCount(current, elements),
+})
+
+function elementCount(value: Value, elements: true | undefined): number {
+  if (!value.present) return 0
+  return elements && Array.isArray(value.value) ? value.value.length : 1
 }
 
 /**
- * For each pointer the last effect that touched its place, or something above or below it; null for none.
- * Pointers are those of overlaps and changes: their indices are of the content before all effects.
+ * The place of an overlap since another content than its base, which was compared with nothing yet: where that has what
+ * stands there now. Answers a function, for one comparison serves all overlaps.
  */
-export function attributePointers(effects: readonly AttributedEffect[], pointers: readonly string[]): (Mark | null)[] {
-  const places = pointers.map((pointer) => new TrackedPlace(parsePointer(pointer) ?? []))
-  for (const attributed of effects) {
-    if (attributed.effect?.kind !== 'json') continue
-    for (const edit of attributed.effect.edits) for (const place of places) place.follow(edit, attributed)
+export function soughtSince(before: Content, current: Content): (overlap: TextOverlap | JsonOverlap) => Sought {
+  if (typeof before === 'string' && typeof current === 'string') {
+    const runs = alignLines(splitLines(before), splitLines(current))
+    return (overlap) => {
+      invariant('lines' in overlap, 'a text overlaps in lines')
+      const { start, end } = overlap.lines.current
+      const base = spanAtBase(runs, [start - 1, end - 1])
+      return { base: { start: base[0] + 1, end: base[1] + 1 }, now: overlap.lines.current }
+    }
   }
-  return places.map((place) => place.last)
+  invariant(typeof before !== 'string' && typeof current !== 'string', 'contents of one document are of one kind')
+  return placesSince(before, current)
 }
 
-/** What following the places of one diff may cost, some 200 ms; past it `authorsOf` knows nothing. */
-const MAX_FOLLOWED_EDITS = 5_000_000
-
-/** Who touched places of a json content, while effects go by. Pointers as in `attributePointers`. */
-export class PointerTrace {
-  readonly #places: readonly TrackedPlace[]
-  #left = MAX_FOLLOWED_EDITS
-
-  constructor(pointers: readonly string[]) {
-    this.#places = pointers.map((pointer) => new TrackedPlace(parsePointer(pointer) ?? []))
+function placesSince(before: JsonObject, current: JsonObject): (overlap: TextOverlap | JsonOverlap) => PlaceSince {
+  const known = new Map<JsonValue[], readonly Run[]>()
+  const runsOf = (from: JsonValue[], to: JsonValue[]): readonly Run[] => {
+    const runs = known.get(to) ?? alignElements(from, to)
+    known.set(to, runs)
+    return runs
   }
-
-  apply(edits: readonly JsonEdit[], by: Mark): void {
-    this.#left -= edits.length * this.#places.length
-    if (this.#left < 0) return
-    for (const edit of edits) for (const place of this.#places) place.follow(edit, by)
-  }
-
-  /** Those who touched the place that the pointer with this number names, or inserted there; first come first. */
-  authorsOf(index: number): string[] {
-    const place = this.#places[index]
-    return this.#left < 0 || !place ? [] : place.authors()
-  }
-}
-
-/** A place of a json content while edits go by. */
-class TrackedPlace {
-  /** Whose edits touched it, and who inserted right before it: these count where nothing else touched it. */
-  readonly #touching: Mark[] = []
-  readonly #inserting: Mark[] = []
-  readonly #tokens: string[]
-  #isGone = false
-
-  constructor(tokens: string[]) {
-    this.#tokens = tokens
-  }
-
-  /** Whoever touched it last. */
-  get last(): Mark | null {
-    return this.#touching.at(-1) ?? this.#inserting.at(-1) ?? null
-  }
-
-  authors(): string[] {
-    const marks = this.#touching.length > 0 ? this.#touching : this.#inserting
-    return [...new Set(marks.map((mark) => mark.author))]
-  }
-
-  follow(edit: JsonEdit, by: Mark): void {
-    const depth = edit.at.length
-    const meets = edit.at.every((step, i) => i >= this.#tokens.length || String(step) === this.#tokens[i])
-    if (this.#isGone || !meets) return
-    const index = 'index' in edit ? parseIndex(this.#tokens[depth] ?? '') : null
-    if (index === null || !('index' in edit)) note(this.#touching, by)
-    else if (index >= edit.index) this.#followSplice(edit, depth, index, by)
-  }
-
-  /** The place is element `index` of the spliced array, or within it, and not before the splice. */
-  #followSplice(splice: Splice, depth: number, index: number, by: Mark): void {
-    const isRemoved = index < splice.index + splice.remove
-    if (isRemoved) note(this.#touching, by)
-    else if (index === splice.index) note(this.#inserting, by)
-    this.#isGone = isRemoved && splice.insert.length === 0
-    const moved = isRemoved ? splice.index : index - splice.remove + splice.insert.length
-    this.#tokens[depth] = String(moved)
+  return (overlap) => {
+    invariant('pointer' in overlap, 'a json content overlaps at pointers')
+    const now = parsePointer(overlap.pointers.current) ?? []
+    let counts = countsOf(overlap)
+    let [was, is]: (JsonValue | undefined)[] = [before, current]
+    const base = now.map((token, depth) => {
+      const index = parseIndex(token)
+      let step = token
+      if (Array.isArray(was) && Array.isArray(is) && index !== null) {
+        const count = depth === now.length - 1 ? counts.now : 1
+        const span = spanAtBase(runsOf(was, is), [index, index + count])
+        if (depth === now.length - 1) counts = { base: spanLength(span), now: count }
+        step = String(span[0])
+      }
+      was = child(was, step)
+      is = child(is, token)
+      return step
+    })
+    return { base, now, counts }
   }
 }
 
-/** Of one author's consecutive marks only the last is kept. */
-function note(marks: Mark[], by: Mark): void {
-  if (marks.at(-1)?.author === by.author) marks.pop()
-  marks.push(by)
+/** Where a span was before these runs changed: of a run that it meets, all that stood there. */
+function spanAtBase(runs: readonly Run[], span: Span): Span {
+  const met = runs.filter(({ side }) => spansOverlap(side, span))
+  const [first, last] = [met[0], met.at(-1)]
+  const before = runs.findLast((run) => run.side[1] <= span[0] && run !== last)
+  const shift = before ? before.base[1] - before.side[1] : 0
+  if (!first || !last) return [span[0] + shift, span[1] + shift]
+  const start = span[0] < first.side[0] ? span[0] + shift : first.base[0]
+  const end = span[1] > last.side[1] ? span[1] + last.base[1] - last.side[1] : last.base[1]
+  return [start, end]
 }
-
-type Splice = Extract<JsonEdit, { readonly index: number }>

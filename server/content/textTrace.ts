@@ -1,24 +1,29 @@
+import type { Span } from './align.ts'
 import type { Range } from './content.ts'
+import { handOf, newer, type Hand, type Mark } from './hands.ts'
+import { Lineage, type Part } from './lineage.ts'
 import type { TextDelta } from './textDelta.ts'
 
-/** Who made a change, and as which entry of the log. `at` is milliseconds since the epoch. */
-export interface Mark {
-  readonly version: number
-  readonly author: string
-  readonly at: number
-}
-
 /**
- * A stretch of one line that one entry put there, or (`units` 0) the trace of what one took out. `by` is null for
- * what was there from the start.
+ * A stretch of one line that one entry put there, or (`units` 0) the trace of what one took out. `by` is null for what
+ * was there from the start, and on the trace of a newline that its own author took out.
  */
 interface Piece {
   units: number
   by: Mark | null
+  /** Of a trace: how many units of what was there from the start it stands for. */
+  gone?: number
   /** Of a trace that stands for several by one author: the version of the first, where `by` is the newest. */
   since?: number
+  /** Set on a trace: the version of the first of its author's changes since somebody else's. */
+  run?: number
   /** Set on the trace of a newline: what stands before it was a line of its own. */
-  readonly wasNewline?: true
+  readonly newline?: true
+  /**
+   * Set where a newline's author took it out in the same run. It parts a line from what went beside it only if that
+   * line is of the run too; else it merely came and went within a line.
+   */
+  readonly own?: string
 }
 
 interface Line {
@@ -43,16 +48,24 @@ export interface LineBlame {
  */
 export class TextTrace {
   readonly #lines: Line[]
+  readonly #baseStarts: readonly number[]
+  #lineage: Lineage<Hand | null> | null = null
+  /** Who made the newest changes, with nobody in between, and the version of the first of them. */
+  #run = { author: '', since: 0 }
   /** The line last worked on and the offset of its start: changes tend to come close to each other. */
   #index = 0
   #start = 0
 
   constructor(base: string) {
-    this.#lines = base.split('\n').map((line) => newLine(line.length === 0 ? [] : [{ units: line.length, by: null }]))
+    const lines = base.split('\n')
+    this.#lines = lines.map((line) => newLine(line.length === 0 ? [] : [{ units: line.length, by: null }]))
+    this.#baseStarts = startsOf(this.#lines)
   }
 
   /** `delta` applies to the text as it is now, or throws RangeError. */
   apply(delta: TextDelta, by: Mark): void {
+    if (this.#run.author !== by.author) this.#run = { author: by.author, since: by.version }
+    this.#lineage = null
     let at = 0
     let cursor: Cursor | null = null
     for (const item of delta) {
@@ -80,20 +93,17 @@ export class TextTrace {
   }
 
   /**
-   * Who put characters into these lines, or took some out of them or right beside them; where nobody did, who put
-   * a newline around them. First come first.
+   * Who is behind the difference between lines of the text at base and of the text as it is now, where a comparison of
+   * both texts found one: those who put characters there, and those who took some out that were not their own.
    */
-  authorsOf(range: Range): string[] {
-    const [start, end] = [range.start - 1, range.end - 1]
-    const lines = this.#lines.slice(start, end)
-    const [before, next] = [this.#lines[start - 1], this.#lines[end]]
-    const marks = [
-      ...(before?.pieces.slice(before.pieces.findLastIndex(isAlive) + 1) ?? []),
-      ...lines.flatMap((line) => line.pieces),
-      ...(next ? leadingTraces(next) : []),
-    ].flatMap(({ by, since }) => (by ? [{ author: by.author, version: since ?? by.version }] : []))
-    const found = inOrder(marks)
-    return found.length > 0 ? found : inOrder([before, ...lines].flatMap((line) => line?.end ?? []))
+  handsOf(base: Range, now: Range): Hand[] {
+    this.#lineage ??= this.#newLineage()
+    return this.#lineage.partsOf(spanOf(base), spanOf(now)).flatMap(({ what }) => what ?? [])
+  }
+
+  #newLineage(): Lineage<Hand | null> {
+    const starts = { base: this.#baseStarts, now: startsOf(this.#lines) }
+    return new Lineage(partsOf(this.#lines), starts, 1, (hand) => hand !== null)
   }
 
   /** Right behind the unit before the position, so before the traces of what stood between it and the next. */
@@ -158,7 +168,7 @@ export class TextTrace {
       if (here === undefined) {
         joined += 1
         const next = this.#lineAt(this.#index + joined)
-        if (leaveTrace(line, piece, line.end, { units: 0, by, wasNewline: true })) piece += 1
+        if (leaveNewline(line, piece, this.#traceOfNewline(line.end, by))) piece += 1
         append(line.pieces, next.pieces)
         line.units += next.units
         line.end = next.end
@@ -168,13 +178,21 @@ export class TextTrace {
         const taken = Math.min(left, here.units)
         split(line, { piece, offset: taken })
         line.pieces.splice(piece, 1)
-        if (leaveTrace(line, piece, here.by, { units: 0, by })) piece += 1
+        if (leaveTrace(line, piece, here.by, { units: 0, by, gone: here.by ? 0 : taken, run: this.#run.since }))
+          piece += 1
         line.units -= taken
         left -= taken
       }
     }
     this.#lines.splice(this.#index + 1, joined)
     return { piece, offset: 0 }
+  }
+
+  #traceOfNewline(was: Mark | null, by: Mark): Piece {
+    const { since: run, author } = this.#run
+    if (was === null) return { units: 0, by, gone: 1, run, newline: true }
+    if (was.author !== by.author) return { units: 0, by, run, newline: true }
+    return { units: 0, by: null, run, newline: true, ...(was.version >= run ? { own: author } : {}) }
   }
 }
 
@@ -202,42 +220,98 @@ function split(line: Line, { piece, offset }: Cursor): number {
 function leaveTrace(line: Line, piece: number, was: Mark | null, trace: Piece): boolean {
   if (was?.author === trace.by?.author) return false
   const before = line.pieces[piece - 1]
-  const repeats = before !== undefined && before.units === 0 && before.by?.author === trace.by?.author
-  if (repeats && before.wasNewline === undefined && trace.wasNewline === undefined) {
+  if (before !== undefined && before.units === 0 && !before.newline && before.by?.author === trace.by?.author) {
     if (before.by) before.since ??= before.by.version
     before.by = trace.by
+    before.run = trace.run ?? 0
+    before.gone = (before.gone ?? 0) + (trace.gone ?? 0)
     return false
   }
   line.pieces.splice(piece, 0, trace)
   return true
 }
 
-/**
- * The newest entry that changed a line. What went before its first character counts only as far as it stood in this
- * line, and not in one that went as a whole. An empty line was made by one of the newlines around it.
- */
+/** Of newlines that their author took out with nothing in between only one leaves a trace. */
+function leaveNewline(line: Line, piece: number, trace: Piece): boolean {
+  const before = line.pieces[piece - 1]
+  if (trace.own !== undefined && before?.own === trace.own && before.run === trace.run) return false
+  line.pieces.splice(piece, 0, trace)
+  return true
+}
+
+/** The newest entry that changed a line. An empty one was made by one of the newlines around it too. */
 function newestOf(line: Line, previousEnd: Mark | null): Mark | null {
-  const leading = leadingTraces(line)
-  const start = leading.findLastIndex((piece) => piece.wasNewline) + 1
   let newest = line.units === 0 ? newer(line.end, previousEnd) : null
-  for (let piece = start; piece < line.pieces.length; piece += 1) newest = newer(newest, line.pieces[piece]?.by ?? null)
+  const isOwn = ownPieces(line)
+  for (const [index, { by }] of line.pieces.entries()) if (isOwn(index)) newest = newer(newest, by)
   return newest
 }
 
-/** The traces of what stood before the first character of a line. */
-function leadingTraces({ pieces }: Line): readonly Piece[] {
-  const firstAlive = pieces.findIndex(isAlive)
-  return firstAlive === -1 ? pieces : pieces.slice(0, firstAlive)
+/**
+ * Which pieces are a line's own: of what went before its first character or behind its last what stood in this line, not
+ * in whole lines beside it. Of an empty line that was empty all along, what went from it since.
+ */
+function ownPieces({ units, pieces }: Line): (index: number) => boolean {
+  if (!pieces.some((piece) => piece.newline)) return () => true
+  const [first, last] = [pieces.findIndex(isAlive), pieces.findLastIndex(isAlive)]
+  if (units === 0) {
+    const parted = wasEmptyAllAlong(pieces) ? newestParting(pieces, undefined).at(-1) : 0
+    return (index) => runOf(pieces[index]) > (parted ?? 0)
+  }
+  const before = newestParting(pieces.slice(0, first).reverse(), pieces[first]).reverse()
+  const behind = newestParting(pieces.slice(last + 1), pieces[last])
+  return (index) => {
+    if (index < first) return runOf(pieces[index]) > (before[index] ?? 0)
+    return index <= last || runOf(pieces[index]) > (behind[index - last - 1] ?? 0)
+  }
 }
 
-/** The authors of marks, in the order of their first entries. */
-function inOrder(marks: readonly Pick<Mark, 'author' | 'version'>[]): string[] {
-  const first = new Map<string, number>()
-  for (const { author, version } of marks) first.set(author, Math.min(version, first.get(author) ?? version))
-  return [...first].sort(([, a], [, b]) => a - b).map(([author]) => author)
+/** Of each trace, counted from a line's own text on, the newest run that took out a newline between this and that. */
+function newestParting(traces: readonly Piece[], text: Piece | undefined): number[] {
+  let newest = 0
+  return traces.map((piece) => {
+    const isOfRun = piece.own !== undefined && text?.by?.author === piece.own && text.by.version >= runOf(piece)
+    if (partsLines(piece) || isOfRun) newest = Math.max(newest, runOf(piece))
+    return newest
+  })
 }
 
-const newer = (a: Mark | null, b: Mark | null): Mark | null => ((b?.version ?? 0) > (a?.version ?? 0) ? b : a)
+const runOf = (piece: Piece | undefined): number => piece?.run ?? 0
+
+/** Whether one of the lines that an empty line is left of has no traces. */
+function wasEmptyAllAlong(pieces: readonly Piece[]): boolean {
+  const traces = pieces.filter((piece) => partsLines(piece) || !piece.newline)
+  return traces.some(
+    (piece, i) => partsLines(piece) && (i === 0 || i === traces.length - 1 || partsLines(traces[i + 1])),
+  )
+}
+
+/** The trace of a newline that parted two lines for certain. */
+const partsLines = (piece: Piece | undefined): boolean => piece?.newline === true && piece.own === undefined
+
+/** A text as a sequence of units. The newline that its last line lacks counts as one of them, kept for ever. */
+function partsOf(lines: readonly Line[]): Part<Hand | null>[] {
+  const parts: Part<Hand | null>[] = []
+  for (const line of lines) {
+    const isOwn = ownPieces(line)
+    line.pieces.forEach(({ units, by, gone = 0, since }, index) => {
+      const what = by && { by, since: since ?? by.version }
+      const base = by === null ? units : gone
+      parts.push({ base, now: units, what, ...(isOwn(index) ? {} : { isBetween: true }) })
+    })
+    parts.push({ base: line.end === null ? 1 : 0, now: 1, what: line.end && handOf(line.end) })
+  }
+  return parts
+}
+
+/** Where each line begins, and after the last where one more would. */
+function startsOf(lines: readonly Line[]): number[] {
+  const starts = [0]
+  for (const { units } of lines) starts.push((starts.at(-1) ?? 0) + units + 1)
+  return starts
+}
+
+const spanOf = ({ start, end }: Range): Span => [start - 1, end - 1]
 
 /** An engine takes only so many arguments. */
 const MAX_SPLICED = 10_000

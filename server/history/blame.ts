@@ -4,7 +4,8 @@
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
 import { JsonTrace, type PointerBlame } from '../content/jsonTrace.ts'
-import { TextTrace, type LineBlame, type Mark } from '../content/textTrace.ts'
+import type { Mark } from '../content/hands.ts'
+import { TextTrace, type LineBlame } from '../content/textTrace.ts'
 
 /** Pointers in one blame together; keys may be as long as contents. */
 const MAX_POINTER_CHARACTERS = 4 * 1024 * 1024

@@ -1,5 +1,5 @@
 import type { Content } from '../content/content.ts'
-import type { Mark } from '../content/textTrace.ts'
+import type { Mark } from '../content/hands.ts'
 import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
@@ -62,7 +62,8 @@ export class HistoryReader {
       throw new ParleyError('invalid-request', `Compare versions at most ${MAX_ENTRIES} apart.`)
     }
     const builder = new DiffBuilder(older.content, newer.content)
-    if (!builder.isEmpty) {
+    const isOfPresentLife = older.version >= previousVersion(log.head.firstVersion)
+    if (!builder.isEmpty || !isOfPresentLife) {
       await this.walk(document, older.version, newer.version, ({ effect, origin }, by) => {
         if (origin === 'delete' && by.version < newer.version) throw spansDeletion()
         builder.apply(effect, by)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
+import type { Caller } from '../support/server.ts'
 import { suiteServer } from '../support/suite.ts'
 
 const server = suiteServer(startConflictServer)
@@ -130,6 +131,35 @@ describe('the 409 of a refused write', () => {
     }
   })
 
+  it('[CONF-2] an overlap of elements names the newest of those who changed them', async () => {
+    const [ann, ben, cy] = await fourPeople()
+    const overlapOf = async (base: number[], steps: [Caller, number[]][], mine: number[]) => {
+      const id = server.newId()
+      expectStatus(await ann.post('/documents', { id, kind: 'json', content: { l: base } }), 201)
+      for (const [index, [by, l]] of steps.entries()) {
+        expectStatus(await by.put(`/documents/${id}`, { content: { l }, baseVersion: index + 1 }), 200)
+      }
+      const refused = await ben.put(`/documents/${id}`, { content: { l: mine }, baseVersion: 1 })
+      return expectStatus(refused, 409).body.conflict.overlaps.map((one: { current: object }) => one.current)
+    }
+    expect(await overlapOf([1, 2, 3], [[ann, [1, 2]]], [1, 9])).toMatchObject([{ version: 2, author: 'ann' }])
+    const steps: [Caller, number[]][] = [
+      [ann, [1, 20, 3, 4]],
+      [cy, [1, 20, 4]],
+    ]
+    expect(await overlapOf([1, 2, 3, 4], steps, [1, 9, 4])).toMatchObject([{ version: 3, author: 'cy' }])
+  })
+
+  it('[CONF-2] an overlap with lines that begin like those beside them has authors', async () => {
+    const [ann, ben, cy] = await fourPeople()
+    const id = server.newId()
+    expectStatus(await ann.post('/documents', { id, kind: 'text', content: 'l0\nl1' }), 201)
+    expectStatus(await cy.put(`/documents/${id}`, { content: 'l0\nl1\nend', baseVersion: 1 }), 200)
+    expectStatus(await ann.put(`/documents/${id}`, { content: 'l1', baseVersion: 2 }), 200)
+    const refused = await ben.put(`/documents/${id}`, { content: 'ben\nl1', baseVersion: 1 })
+    expect(expectStatus(refused, 409).body.conflict.overlaps).toMatchObject([{ authors: ['ann'] }])
+  })
+
   it('[CONF-1] says what came between, by whom, and who wrote the lines at stake', async () => {
     const base = Array.from({ length: 10 }, (_, i) => `line ${i}`)
     const with_ = (changes: Record<number, string>) => base.map((line, i) => changes[i] ?? line).join('\n')
@@ -225,8 +255,16 @@ describe('conflicts as resources', () => {
     const item = body.items.find((one: { id: string }) => one.id === scene.conflict.id)
     const { id, lines } = scene.conflict.overlaps[0]
     expect(item.overlaps).toEqual([{ id, lines }])
-    expect(item).toMatchObject({ status: 'open', merged: { clean: false }, intervening: [], truncated: false })
+    expect(item).toMatchObject({ status: 'open', merged: { clean: false }, truncated: false })
     for (const side of [item.base, item.current, item.incoming, item.merged]) expect(side).not.toHaveProperty('content')
+  })
+
+  it('[CONF-4] a list does not say that nobody wrote: what only the log tells is left out', async () => {
+    const { alice, id, conflict } = await stage(server, TEXT)
+    const [item] = (await alice.get(`/conflicts?document=${id}`)).body.items
+    expect(item).not.toHaveProperty('intervening')
+    for (const side of [item.base, item.current]) expect(side).not.toHaveProperty('authors')
+    expect(item.incoming.authors).toEqual(conflict.incoming.authors)
   })
 
   it('[CONF-4] filters by document, status and kind, and refuses what it does not know', async () => {

@@ -170,6 +170,30 @@ describe('differences', () => {
     expect(byPointer.get('/list/2')).toMatchObject({ to: { present: true, value: 4 }, authors: ['ann'] })
     expect(byPointer.has('/title')).toBe(false)
   })
+
+  it('[HIST-2] across a deletion is refused also where both contents are equal', async () => {
+    const id = await history('a\nb', [ann, 'a\nB'])
+    expectStatus(await olga.delete(`/documents/${id}?baseVersion=2`), 204)
+    expectStatus(await olga.post('/documents', { id, kind: 'text', content: 'a\nB' }), 201)
+    expectStatus(await ann.put(`/documents/${id}`, { content: 'else', baseVersion: 4 }), 200)
+    for (const [from, to] of [
+      [2, 4],
+      [4, 2],
+      [1, 5],
+      [2, 5],
+    ]) {
+      expect(verdict(await olga.get(`/documents/${id}/diff?from=${from}&to=${to}`))).toBe('400 invalid-request')
+    }
+    expect((await olga.get(`/documents/${id}/diff?from=1&to=2`)).body.hunks).toHaveLength(1)
+    expect((await olga.get(`/documents/${id}/diff?from=2&to=2`)).body.hunks).toEqual([])
+    expect((await olga.get(`/documents/${id}/diff?from=2&to=3`)).body.hunks).toEqual([])
+  })
+
+  it('[HIST-2] of an array names everyone who changed one of its elements', async () => {
+    const id = await history({ l: [1, 2, 3, 4] }, [ann, { l: [1, 20, 3, 4] }], [bob, { l: [1, 20, 4] }])
+    const { changes } = (await ann.get(`/documents/${id}/diff?from=1&to=3`)).body
+    expect(changes).toMatchObject([{ pointer: '/l/1', elements: true, authors: ['ann', 'bob'] }])
+  })
 })
 
 describe('blame', () => {
@@ -185,6 +209,15 @@ describe('blame', () => {
       ],
       truncated: false,
     })
+  })
+
+  it('[HIST-6] does not name who only took out the line before, or the one behind', async () => {
+    const before = await history('l0\nl1', [bob, 'l0\nl1\nl2'], [bob, 'l0\nl2'])
+    const behind = await history('l0\nl1', [ann, 'l0\nl1\nl2'], [bob, 'l0\nl1'])
+    const versions = async (id: string): Promise<number[]> =>
+      (await ann.get(`/documents/${id}/blame`)).body.blame.map((one: { version: number }) => one.version)
+    expect(await versions(before)).toEqual([1, 2])
+    expect(await versions(behind)).toEqual([1])
   })
 
   it('[HIST-6] names author, version and time of every value', async () => {

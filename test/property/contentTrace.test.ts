@@ -5,7 +5,9 @@ import { applyEffect, effectBetween, joinEffects, type Effect } from '../../serv
 import { jsonEdits } from '../../server/content/jsonEdits.ts'
 import { JsonTrace } from '../../server/content/jsonTrace.ts'
 import { valueAt } from '../../server/content/pointer.ts'
-import { TextTrace, type Mark } from '../../server/content/textTrace.ts'
+import { authorsOf, type Mark } from '../../server/content/hands.ts'
+import { changesOf, type LineChange } from '../../server/content/merge.ts'
+import { TextTrace } from '../../server/content/textTrace.ts'
 import { applyTextDelta, type TextDelta } from '../../server/content/textDelta.ts'
 
 const mark = (version: number, author: string): Mark => ({ version, author, at: version * 1000 })
@@ -20,6 +22,8 @@ const changes = fc.array(
   }),
   { maxLength: 40 },
 )
+const lineChanges = (base: string, side: string): LineChange[] =>
+  changesOf(base, side).filter((change): change is LineChange => 'lines' in change)
 const texts = fc.stringMatching(/^[ab\n]{0,20}$/)
 
 function deltaOf(text: string, change: { at: number; removed: number; inserted: string }): TextDelta {
@@ -53,9 +57,16 @@ describe('who put each character there', () => {
           const newest = Math.max(0, ...mine.map((one) => one?.version ?? 0))
           const found = blame.find(({ lines }) => lines.start <= index + 1 && index + 1 < lines.end)
           expect(found?.by?.version ?? 0).toBeGreaterThanOrEqual(newest)
-          const authors = trace.authorsOf({ start: index + 1, end: index + 2 })
-          for (const one of mine) if (one) expect(authors).toContain(one.author)
           start += line.length + 1
+        }
+        for (const { lines } of lineChanges(base, text)) {
+          const authors = authorsOf(trace.handsOf(lines.base, lines.side))
+          expect(authors).not.toEqual([])
+          const starts = text.split('\n').reduce((at, line) => [...at, (at.at(-1) ?? 0) + line.length + 1], [0])
+          const end = Math.max(0, (starts[lines.side.end - 1] ?? 0) - 1)
+          for (const one of marks.slice(starts[lines.side.start - 1], end)) {
+            if (one) expect(authors).toContain(one.author)
+          }
         }
       }),
     )
@@ -147,11 +158,9 @@ describe('who put each character there', () => {
         }
         expect(after).toBe(text)
         expect(joined.blame()).toEqual(single.blame())
-        const lines = text.split('\n').length
-        for (let start = 1; start <= lines + 1; start += 1) {
-          for (let end = start; end <= lines + 1; end += 1) {
-            expect(joined.authorsOf({ start, end })).toEqual(single.authorsOf({ start, end }))
-          }
+        for (const { lines } of lineChanges(base, text)) {
+          const [one, other] = [joined, single].map((trace) => authorsOf(trace.handsOf(lines.base, lines.side)))
+          expect(one).toEqual(other)
         }
       }),
       { numRuns: 300 },
@@ -167,7 +176,8 @@ describe('who put each character there', () => {
     single.apply([2, -1, 'y'], mark(4, 'ann'))
     single.apply([1, -1], mark(4, 'ann'))
     joined.apply([1, -2, 'y'], mark(4, 'ann'))
-    for (const trace of [single, joined]) expect(trace.authorsOf({ start: 1, end: 2 })).toEqual(['ann', 'cat'])
+    const line = { start: 1, end: 2 }
+    for (const trace of [single, joined]) expect(authorsOf(trace.handsOf(line, line))).toEqual(['ann', 'cat'])
   })
 
   it('a delta past the end is refused', () => {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { attributeLines, attributePointers, type AttributedEffect } from '../../server/content/attribution.ts'
+import { Attribution, soughtSince, type AttributedEffect, type Sought } from '../../server/content/attribution.ts'
 import type { Content, JsonObject, Range } from '../../server/content/content.ts'
-import { effectBetween } from '../../server/content/effect.ts'
+import { applyEffect, effectBetween } from '../../server/content/effect.ts'
+import { authorsOf, newestOf } from '../../server/content/hands.ts'
+import type { JsonOverlap, TextOverlap } from '../../server/content/merge.ts'
+import { valueAt } from '../../server/content/pointer.ts'
 import { textDelta } from '../../server/content/compareText.ts'
 
 /** The effects that lead from content to content, each by its author. */
@@ -12,6 +15,25 @@ function historyOf(base: Content, steps: [author: string, content: Content][]): 
     before = content
     return { version: index + 2, author, at: index, effect }
   })
+}
+
+function attributionOf(base: Content, effects: readonly AttributedEffect[]): Attribution {
+  const attribution = new Attribution(base)
+  for (const one of effects) attribution.apply(one.effect, one)
+  return attribution
+}
+
+/** Who is behind lines of the text after all effects, wherever these were at base. */
+function attributeLines(base: string, effects: readonly AttributedEffect[], ranges: readonly Range[]): string[][] {
+  const current = effects.reduce<Content>((content, { effect }) => applyEffect(content, effect), base)
+  const attribution = attributionOf(base, effects)
+  const sought = soughtSince(base, current)
+  return ranges.map((range) => authorsOf(attribution.handsOf(sought(overlapAt(range)))))
+}
+
+function overlapAt(current: Range): TextOverlap {
+  const lines = { base: { start: 1, end: 1 }, current, incoming: { start: 1, end: 1 } }
+  return { id: '', lines, base: '', current: '', incoming: '' }
 }
 
 const line = (number: number): Range => ({ start: number, end: number + 1 })
@@ -28,7 +50,9 @@ describe('attributeLines', () => {
       ['cat', 'ONE\ntwo!?\nthree'],
       ['ann', 'ONE\ntwo!?.\nthree'],
     ]
-    expect(authors('one\ntwo\nthree', steps, line(1), line(2), line(3), { start: 1, end: 4 })).toEqual([
+    const attribution = attributionOf('one\ntwo\nthree', historyOf('one\ntwo\nthree', steps))
+    const ranges = [line(1), line(2), line(3), { start: 1, end: 4 }]
+    expect(ranges.map((range) => authorsOf(attribution.handsOf({ base: range, now: range })))).toEqual([
       ['cat'],
       ['ann', 'bob'],
       [],
@@ -42,20 +66,15 @@ describe('attributeLines', () => {
       ['bob', 'new\nlines\na\nB\nc'],
       ['cat', 'new\na\nB\nc'],
     ]
-    expect(authors('a\nb\nc', steps, line(1), line(2), line(3), line(4))).toEqual([
-      ['bob', 'cat'],
-      ['bob', 'cat'],
-      ['ann'],
-      [],
-    ])
+    expect(authors('a\nb\nc', steps, line(1), line(2), line(3), line(4))).toEqual([['bob'], [], ['ann'], []])
   })
 
-  it('who deleted lines is told at their place and at the lines beside it', () => {
+  it('who deleted lines is told at their place', () => {
     const steps: [string, string][] = [['ann', 'a\nd\ne']]
     expect(authors('a\nb\nc\nd\ne', steps, place(2), line(1), line(2), line(3), place(1), place(3))).toEqual([
       ['ann'],
-      ['ann'],
-      ['ann'],
+      [],
+      [],
       [],
       [],
       [],
@@ -71,13 +90,13 @@ describe('attributeLines', () => {
   })
 
   it('the last line may go, and lines may come after it', () => {
-    expect(authors('a\nb', [['ann', 'a']], place(2), line(1))).toEqual([['ann'], ['ann']])
+    expect(authors('a\nb', [['ann', 'a']], place(2), line(1))).toEqual([['ann'], []])
     expect(authors('a\nb', [['ann', 'a\nb\nc']], line(2), line(3))).toEqual([[], ['ann']])
     expect(authors('a\nb', [['ann', 'a\nb\n']], line(2), line(3))).toEqual([[], ['ann']])
     expect(authors('', [['ann', 'a']], line(1))).toEqual([['ann']])
   })
 
-  it('a line that is cut in two belongs on both halves to who touched it and who cut it', () => {
+  it('[HIST-2] a line that is cut in two belongs on both halves to who touched it and who cut it, while it is cut', () => {
     const steps: [string, string][] = [
       ['ann', 'hello, world'],
       ['bob', 'hello,\n world'],
@@ -87,7 +106,7 @@ describe('attributeLines', () => {
       ['ann', 'bob'],
       ['ann', 'bob'],
     ])
-    expect(authors('hello world', steps, line(1))).toEqual([['ann', 'bob', 'cat']])
+    expect(authors('hello world', steps, line(1))).toEqual([['ann', 'cat']])
   })
 
   it('settings and formatting touch nothing', () => {
@@ -120,9 +139,18 @@ describe('attributeLines', () => {
   })
 })
 
-describe('attributePointers', () => {
-  const blame = (base: JsonObject, steps: [string, JsonObject][], ...pointers: string[]): (string | null)[] =>
-    attributePointers(historyOf(base, steps), pointers).map((entry) => entry?.author ?? null)
+describe('who is behind a place of a json content', () => {
+  const blame = (base: JsonObject, steps: [string, JsonObject][], ...sought: Sought[]): (string | null)[] => {
+    const attribution = attributionOf(base, historyOf(base, steps))
+    return sought.map((place) => newestOf(attribution.handsOf(place))?.author ?? null)
+  }
+  const tokens = (pointer: string): string[] => pointer.split('/').slice(1)
+  /** A place with one element at base and now, or as many as are named. */
+  const at = (base: string, now = base, counts = { base: 1, now: 1 }): Sought => ({
+    base: tokens(base),
+    now: tokens(now),
+    counts,
+  })
 
   it('[CONF-2] is the last who touched the place, or something above or below it', () => {
     const steps: [string, JsonObject][] = [
@@ -133,15 +161,10 @@ describe('attributePointers', () => {
       ['eve', { d: 1, ab: 1 }],
     ]
     const base = { a: { b: 0, c: 0 }, d: 0 }
-    expect(blame(base, steps.slice(0, 3), '/a/b', '/a', '/a/c', '/d', '/a/b/deep', '')).toEqual([
-      'bob',
-      'bob',
-      null,
-      'cat',
-      'bob',
-      'cat',
-    ])
-    expect(blame(base, steps, '/a/b', '/a/c', '/a', '/d')).toEqual(['dan', 'dan', 'dan', 'cat'])
+    expect(blame(base, steps.slice(0, 3), at('/a/b'), at('/a'), at('/a/c'), at('/d'), at('/a/b/deep'), at(''))).toEqual(
+      ['bob', 'bob', null, 'cat', 'bob', 'cat'],
+    )
+    expect(blame(base, steps, at('/a/b'), at('/a/c'), at('/a'), at('/d'))).toEqual(['dan', 'dan', 'dan', 'cat'])
   })
 
   it('follows an element that moves', () => {
@@ -151,7 +174,7 @@ describe('attributePointers', () => {
       ['cat', { l: [{ x: 1 }, { x: 9 }] }],
       ['dan', { l: [{ x: 8 }, { x: 9 }] }],
     ]
-    expect(blame({ l: [{ x: 1 }, { x: 2 }] }, steps, '/l/0/x', '/l/1/x', '/l/1', '/l')).toEqual([
+    expect(blame({ l: [{ x: 1 }, { x: 2 }] }, steps, at('/l/0/x'), at('/l/1/x'), at('/l/1'), at('/l'))).toEqual([
       'dan',
       'bob',
       'bob',
@@ -164,19 +187,49 @@ describe('attributePointers', () => {
       ['ann', { l: [1, 3] }],
       ['bob', { l: [1, 4] }],
     ]
-    expect(blame({ l: [1, 2, 3] }, steps, '/l/1', '/l/2', '/l/0')).toEqual(['ann', 'bob', null])
+    const gone = at('/l/1', '/l/1', { base: 1, now: 0 })
+    expect(blame({ l: [1, 2, 3] }, steps, gone, at('/l/2', '/l/1'), at('/l/0'))).toEqual(['ann', 'bob', null])
   })
 
-  it('who inserted is told at the insertion index, unless the element there was touched itself', () => {
-    expect(blame({ l: [1] }, [['ann', { l: [1, 2] }]], '/l/1', '/l/0')).toEqual(['ann', null])
+  it('who inserted is told at the insertion index', () => {
+    const inserted = { base: 0, now: 1 }
+    expect(blame({ l: [1] }, [['ann', { l: [1, 2] }]], at('/l/1', '/l/1', inserted), at('/l/0'))).toEqual(['ann', null])
     const steps: [string, JsonObject][] = [
       ['ann', { l: [5] }],
       ['bob', { l: [0, 5] }],
     ]
-    expect(blame({ l: [1] }, steps, '/l/0')).toEqual(['ann'])
+    expect(blame({ l: [1] }, steps, at('/l/0', '/l/1'), at('/l/0', '/l/0', inserted))).toEqual(['ann', 'bob'])
   })
 
   it('a key that looks like an index is a key', () => {
-    expect(blame({ o: { 0: 1, 1: 1 } }, [['ann', { o: { 0: 1, 1: 2 } }]], '/o/1', '/o/0')).toEqual(['ann', null])
+    const steps: [string, JsonObject][] = [['ann', { o: { 0: 1, 1: 2 } }]]
+    expect(blame({ o: { 0: 1, 1: 1 } }, steps, at('/o/1'), at('/o/0'))).toEqual(['ann', null])
+  })
+
+  it('[CONF-1] is found from a content within the history too, through elements that moved and members that went', () => {
+    const before = { l: [{ x: 0 }, { x: 1 }, { x: 2 }], gone: 1 }
+    const current = { l: [{ y: 7 }, { x: 0 }, { x: 9 }] }
+    const attribution = attributionOf(
+      before,
+      historyOf(before, [
+        ['ann', { l: [{ y: 7 }, { x: 0 }, { x: 1 }, { x: 2 }], gone: 1 }],
+        ['bob', { l: [{ y: 7 }, { x: 0 }, { x: 1 }, { x: 2 }] }],
+        ['cat', { l: [{ y: 7 }, { x: 0 }, { x: 2 }] }],
+        ['dan', current],
+      ]),
+    )
+    const sought = soughtSince(before, current)
+    const authors = (pointer: string): string[] =>
+      authorsOf(attribution.handsOf(sought(jsonOverlapAt(pointer, current))))
+    expect(authors('/l/0')).toEqual(['ann'])
+    expect(authors('/l/1')).toEqual([])
+    expect(authors('/l/2')).toEqual(['cat', 'dan'])
+    expect(authors('/gone')).toEqual(['bob'])
   })
 })
+
+function jsonOverlapAt(pointer: string, content: JsonObject): JsonOverlap {
+  const absent = { present: false } as const
+  const current = valueAt(content, pointer)
+  return { id: '', pointer, pointers: { current: pointer, incoming: '' }, base: absent, current, incoming: absent }
+}

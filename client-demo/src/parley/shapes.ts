@@ -58,6 +58,7 @@ const jsonOverlap: Reader<Types.JsonOverlap> = object(
   { merged: value, pointers: object({}, { merged: string }), elements: boolean },
 )
 
+const listedSide: Reader<Types.ListedSide> = object({ version: nullable(number), etag: nullable(string), href: string })
 const side: Reader<Types.Side> = object(
   { version: nullable(number), etag: nullable(string), authors: list(string), href: string },
   { content },
@@ -92,8 +93,8 @@ const listed = {
   closedAt: nullable(string),
   closedBy: nullable(string),
   closedComment: nullable(string),
-  base: side,
-  current: side,
+  base: listedSide,
+  current: listedSide,
   incoming: side,
   overlaps: list(place),
   proposals: list(proposal),
@@ -103,6 +104,8 @@ const listed = {
 export const listedConflict: Reader<Types.ListedConflict> = object(listed)
 const wholeConflictShape = {
   ...listed,
+  base: side,
+  current: side,
   merged: object({ clean: boolean }, { content }),
   overlaps: list(either(textOverlap, jsonOverlap)),
   intervening: list(object({ version: number, author: string, at: string })),

@@ -50,12 +50,16 @@ export const SIDES = ['base', 'current', 'incoming'] as const
 export type SideName = (typeof SIDES)[number]
 
 /** What a conflict's base, current or incoming is; the content is missing where it is too large to send along. */
-export interface Side {
+/** A side as lists show it. */
+export interface ListedSide {
   readonly version: number | null
   readonly etag: string | null
+  readonly href: string
+}
+
+export interface Side extends ListedSide {
   readonly authors: readonly string[]
   readonly content?: Content
-  readonly href: string
 }
 
 /** Where an overlap is, without what stands there. */
@@ -133,8 +137,8 @@ export interface ListedConflict {
   readonly closedAt: string | null
   readonly closedBy: string | null
   readonly closedComment: string | null
-  readonly base: Side
-  readonly current: Side
+  readonly base: ListedSide
+  readonly current: ListedSide
   readonly incoming: Side
   readonly overlaps: readonly Place[]
   readonly proposals: readonly Proposal[]
@@ -153,6 +157,8 @@ export interface Violation {
 }
 
 export interface Conflict extends ListedConflict {
+  readonly base: Side
+  readonly current: Side
   readonly merged: { readonly clean: boolean; readonly content?: Content }
   readonly overlaps: readonly Overlap[]
   readonly intervening: readonly Intervening[]

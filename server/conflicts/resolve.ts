@@ -1,6 +1,5 @@
 import type { Content } from '../content/content.ts'
 import { contentEquals, contentHash } from '../content/equal.ts'
-import { checkContent } from '../content/limits.ts'
 import { merge } from '../content/merge.ts'
 import { inOrder } from '../content/order.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
@@ -12,7 +11,7 @@ import { contentAt } from '../documents/past.ts'
 import { carryOut, type Plan } from '../documents/plan.ts'
 import type { Replica } from '../documents/replica.ts'
 import { assertValid } from '../documents/schema.ts'
-import { assertKind, stageChange, type WriterParts } from '../documents/planWrite.ts'
+import { assertAdmissible, stageChange, type WriterParts } from '../documents/planWrite.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
 import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
@@ -165,7 +164,7 @@ export class ConflictResolver {
     const lookedAt = await this.#contentAt(replica, head, request.baseVersion)
     const target = await this.#target(record, lookedAt, request)
     if (target === null) return 'moved'
-    this.#assertKeepable(target, head)
+    assertAdmissible(target, replica)
     const { use } = request.way
     return {
       use,
@@ -243,7 +242,7 @@ export class ConflictResolver {
     // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
     const isKept = wanted.use === 'merged' && record.kind !== 'invalid-merge'
     if (isKept && contentEquals(merged.content, replica.content())) return merged.content
-    this.#assertKeepable(merged.content, head)
+    assertAdmissible(merged.content, replica)
     assertValid(head.schema, merged.content)
     return merged.content
   }
@@ -335,12 +334,6 @@ export class ConflictResolver {
     throw new ParleyError('proposal-closed', `The proposal was ${proposal.status} already.`, {
       extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
     })
-  }
-
-  #assertKeepable(content: Content, head: Head): void {
-    assertKind(content, head.kind)
-    const breach = checkContent(content, this.#parts.limits)
-    if (breach) throw new ParleyError(breach.code, breach.detail)
   }
 }
 

@@ -13,7 +13,7 @@ import { applyTextDelta } from './textDelta.ts'
  */
 export type PlainValues = WeakMap<object, JsonValue>
 
-/** The plain content of a shared map (SPEC DOC-9). What has no JSON form reads as null. */
+/** The plain content of a shared map (SPEC DOC-9). What has no JSON form reads as null, a member `undefined` as absent. */
 export function readJson(type: Y.Map<unknown>, known: PlainValues = new WeakMap()): JsonObject {
   const plain = toPlain(type, known)
   invariant(isObject(plain), 'a shared map reads as an object')
@@ -78,14 +78,19 @@ function containerToPlain(value: object, known: PlainValues): JsonValue {
   if (value instanceof Y.Map) {
     const plain: JsonObject = {}
     // The map's own order is that in which its items came in, and another after it was loaded.
-    for (const key of [...value.keys()].sort()) setMember(plain, key, toPlain(value.get(key), known))
+    for (const key of [...value.keys()].sort()) {
+      const item: unknown = value.get(key)
+      if (item !== undefined) setMember(plain, key, toPlain(item, known))
+    }
     return plain
   }
   if (value instanceof Y.Array) return value.toArray().map((item) => toPlain(item, known))
   if (value instanceof Y.AbstractType || value instanceof Y.Doc || ArrayBuffer.isView(value)) return null
   if (Array.isArray(value)) return Array.from(value, (item) => toPlain(item, known))
   const plain: JsonObject = {}
-  for (const [key, item] of Object.entries(value)) setMember(plain, key, toPlain(item, known))
+  for (const [key, item] of Object.entries(value)) {
+    if (item !== undefined) setMember(plain, key, toPlain(item, known))
+  }
   return membersInOrder(plain)
 }
 

@@ -58,11 +58,9 @@ export function checkSize(size: ContentSize, limits: ContentLimits, before: Cont
 
 const tooComplex = (detail: string): LimitBreach => ({ code: 'content-too-complex', detail })
 
-/** How large a content is; no further than to the end of the level in which it has more than `enoughBytes`. */
-export function measureContent(content: JsonValue, enoughBytes = Number.POSITIVE_INFINITY): ContentSize {
-  if (typeof content === 'string') return textSize(Buffer.byteLength(content))
-  return measure(content, enoughBytes)
-}
+/** How large a content is; no further than to where it has more than `enoughBytes`. */
+export const measureContent = (content: Content, enoughBytes = Number.POSITIVE_INFINITY): ContentSize =>
+  typeof content === 'string' ? textSize(Buffer.byteLength(content)) : measureJson(content, enoughBytes)
 
 export const textSize = (bytes: number): ContentSize => ({ bytes, depth: 1, nodes: 1, pointerUnits: 0 })
 
@@ -72,8 +70,8 @@ interface Place {
   readonly pointerUnits: number
 }
 
-/** Walks level by level; stops once `bytes` is past `enoughBytes`. */
-function measure(root: JsonValue, enoughBytes: number): ContentSize {
+/** The same of any JSON value. Walks level by level; stops once `bytes` is past `enoughBytes`. */
+export function measureJson(root: JsonValue, enoughBytes = Number.POSITIVE_INFINITY): ContentSize {
   const size = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
   let level: Place[] = [{ value: root, pointerUnits: 0 }]
   while (level.length > 0) {

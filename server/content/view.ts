@@ -18,6 +18,7 @@ export class ContentView {
   readonly #plain: PlainValues = new WeakMap()
   readonly #sizes: Sizes = new WeakMap()
   #content: Content | null = null
+  #textSize: { readonly of: string; readonly size: ContentSize } | null = null
   /** The content at the last `takeEffect`. */
   #taken: Content
   /** The newest write, whose effect need not be found a second time if nothing else came of it. */
@@ -72,7 +73,9 @@ export class ContentView {
   /** How large the content is; of a json content only what changed is measured. */
   size(): ContentSize {
     const content = this.content()
-    return typeof content === 'string' ? textSize(Buffer.byteLength(content)) : jsonSize(content, this.#sizes)
+    if (typeof content !== 'string') return jsonSize(content, this.#sizes)
+    if (this.#textSize?.of !== content) this.#textSize = { of: content, size: textSize(Buffer.byteLength(content)) }
+    return this.#textSize.size
   }
 
   /** Stops following the document. */

@@ -98,7 +98,7 @@ export class WritePlanner {
     assertSize(sent, this.#parts.limits)
     const replica = await this.#parts.replicas.prepare(wanted, authorship.author, authorship.at)
     const head = replica.appliedHead
-    const content = this.#keepable(sent, head)
+    const content = this.#keepable(sent, replica)
     assertValid(head.schema, content)
     return {
       replica,
@@ -136,7 +136,7 @@ export class WritePlanner {
     const stale = this.#staleBase(request, head)
     const past = stale ? await this.#readPast(replica, stale.version) : null
     const own = await openConflictsOf(this.#parts.storage, replica, request.author)
-    const incoming = this.#keepable(request.incoming(past?.content ?? current), head)
+    const incoming = this.#keepable(request.incoming(past?.content ?? current), replica)
     const judgement =
       past && stale
         ? judgeStale({
@@ -145,7 +145,7 @@ export class WritePlanner {
             incoming,
             strict: stale.strict,
             policy: request.onConflict ?? head.conflictPolicy,
-            isKeepable: (content) => this.#isKeepable(content, head),
+            isKeepable: (content) => this.#isKeepable(content, replica),
           })
         : judgeCurrent(current, incoming)
     const pass = passOf(request.lockToken)
@@ -241,15 +241,14 @@ export class WritePlanner {
     return { ...refused, conflicts, contents, events }
   }
 
-  #isKeepable(content: Content, head: Head): boolean {
-    return checkContent(content, this.#parts.limits) === null && violationsOf(head.schema, content).length === 0
+  #isKeepable(content: Content, replica: Replica): boolean {
+    const { schema } = replica.appliedHead
+    return replica.refusesContent(content) === null && violationsOf(schema, content).length === 0
   }
 
   /** What was sent as it is kept; throws `kind-mismatch` or a limit. */
-  #keepable(content: Content, head: Head): Content {
-    assertKind(content, head.kind)
-    const breach = checkContent(content, this.#parts.limits)
-    if (breach) throw new ParleyError(breach.code, breach.detail)
+  #keepable(content: Content, replica: Replica): Content {
+    assertAdmissible(content, replica)
     return inOrder(content)
   }
 }
@@ -259,6 +258,13 @@ export function assertKind(content: Content, kind: Kind): void {
   if (kindOf(content) === kind) return
   const wanted = kind === 'text' ? 'a string' : 'an object'
   throw new ParleyError('kind-mismatch', `The content of a ${kind} document is ${wanted}.`)
+}
+
+/** Throws `kind-mismatch`, or the limit that refuses a content in place of the present one. */
+export function assertAdmissible(content: Content, replica: Replica): void {
+  assertKind(content, replica.head.kind)
+  const breach = replica.refusesContent(content)
+  if (breach) throw new ParleyError(breach.code, breach.detail)
 }
 
 /** Throws `content-too-large`, which comes before all else that is wrong with a request (SPEC API-4). */

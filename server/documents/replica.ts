@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { Content, Path } from '../content/content.ts'
 import type { SharedAt } from '../content/json.ts'
 import { effectCharacters, type Effect } from '../content/effect.ts'
-import { checkContent, measureContent, type ContentLimits, type LimitBreach } from '../content/limits.ts'
+import type { ContentLimits, LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -12,6 +12,8 @@ import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from './knownLock.ts'
 import type { LockPass, LockState } from '../model/lock.ts'
 import type { Append, EntryMark } from '../storage/storage.ts'
+import type { Admission, Offer } from './admission/admission.ts'
+import { Kept, type KeptOptions } from './admission/kept.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
 import { BLOCK_VERSIONS, headAfter, type Head, type Origin, type Settings } from '../model/document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
@@ -32,8 +34,6 @@ const CHECKPOINT_EFFECT_CHARACTERS = { least: 1024 * 1024, ofContent: 1 / 4 }
  * too. A small update can have a large effect: a change of very many places is kept as one of the whole text.
  */
 const CHECKPOINT_ENTRY_BYTES = 32 * 1024
-/** One byte of an update can become this many bytes of JSON content (a control character escapes to `\u0000`). */
-const CONTENT_BYTES_PER_UPDATE_BYTE = 6
 
 /** Who wrote an entry, when (milliseconds since the epoch) and by what. */
 export interface Authorship {
@@ -83,6 +83,8 @@ export interface ReplicaOptions {
   readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits
+  readonly owners?: KeptOptions['owners']
+  readonly formerClients?: KeptOptions['formerClients']
 }
 
 /** An entry on its way to the disk. */
@@ -107,7 +109,7 @@ export class Replica {
   readonly #view: ContentView
   readonly #committer: Committer
   readonly #environment: Environment
-  readonly #limits: ContentLimits
+  readonly #kept: Kept
   readonly #captured: Uint8Array[] = []
   readonly #waiters: Waiter[] = []
   readonly #committedListeners = new Set<(entry: CommittedUpdate) => void>()
@@ -120,8 +122,6 @@ export class Replica {
   #snapshot: { readonly version: Version; readonly bytesAfter: number }
   /** Of effects since the last checkpoint, as far as this replica knows. */
   #effectCharacters = 0
-  /** Update bytes that may still come in before the content could be past a limit; below zero it is measured. */
-  #headroomBytes = 0
 
   constructor(options: ReplicaOptions) {
     this.doc = options.doc
@@ -130,9 +130,11 @@ export class Replica {
     this.#snapshot = options.snapshot
     this.#committer = options.committer
     this.#environment = options.environment
-    this.#limits = options.limits
     this.lock = new KnownLock(options.lock ?? { name: 'free', fence: 0 }, options.environment)
-    this.#view = new ContentView(options.doc, options.head.kind, options.head.root)
+    const { doc, head, limits, owners = new Map(), formerClients = new Map() } = options
+    this.#view = new ContentView(doc, head.kind, head.root)
+    const { kind, root } = head
+    this.#kept = new Kept({ doc, view: this.#view, kind, root, limits, owners, formerClients })
     this.doc.on('update', (update: Uint8Array) => this.#captured.push(update))
     this.doc.on('afterTransaction', leaveFormattingAlone)
   }
@@ -164,6 +166,22 @@ export class Replica {
   /** What shared type stands at a path of a json content at the applied version. */
   sharedAt(path: Path): SharedAt | null {
     return this.#view.sharedAt(path)
+  }
+  /** Whether an update may be applied, and what of it. */
+  admit(update: Uint8Array, offer: Offer): Admission {
+    return this.#kept.admit(update, offer)
+  }
+  /** What refuses a content in place of the present one; null where nothing does. */
+  refusesContent(content: Content): LimitBreach | null {
+    return this.#kept.refusesContent(content)
+  }
+  /** Who wrote the first struct of a Yjs client id; null where nobody has, or it is not known. */
+  ownerOf(client: number): PrincipalId | null {
+    return this.#kept.ownerOf(client)
+  }
+  /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
+  get formerClients(): ReadonlyMap<number, number> {
+    return this.#kept.formerClients
   }
   /** A rough upper guess of the memory held, in bytes: Yjs structs weigh about 150 bytes each. */
   memoryBytes(): number {
@@ -208,7 +226,7 @@ export class Replica {
   }
 
   /**
-   * Applies a guarded live update now; resolves with the version of its entry once it is on disk, or null
+   * Applies an admitted live update now; resolves with the version of its entry once it is on disk, or null
    * if it changed nothing. `merge` judges what it did. Rejects with `content-too-large` or `content-too-complex`
    * (the replica goes on), or with whatever ended the replica. The caller has looked at the lock, which
    * `tokenHash` is of. `settles`: waiting edits that this takes in, which go with its act.
@@ -220,13 +238,14 @@ export class Replica {
   ): Promise<Version | null> {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
-    this.#assertRoomFor(update)
+    this.#kept.assertAdmitted(update, author)
     this.#committer.assertRoom()
     const pass: LockPass = { by: 'edit', principal: author, tokenHash }
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     const made = this.#orEnd(() => {
       rejected(() => applyWithinBudget(this.doc, update))
+      this.#kept.applied(author)
       if (this.#captured.length === 0) return null
       const staged = this.#stage(this.headAfter(authorship), authorship, true)
       return { staged, besides: merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES }
@@ -306,7 +325,6 @@ export class Replica {
 
   #stage(head: Head, authorship: Authorship, keepsSettings = false): Staged {
     const update = takeMerged(this.#captured)
-    this.#headroomBytes -= update.length
     const effect = this.#view.takeEffect()
     const hasCheckpoint = this.#needsCheckpoint(head, update, effect)
     const { author, at, origin, pass } = authorship
@@ -369,26 +387,6 @@ export class Replica {
     this.#snapshot = { version, bytesAfter: 0 }
     return { version, state: Y.encodeStateAsUpdate(this.doc), entryChecksum: crc32(update) }
   }
-
-  /**
-   * Near a limit an update is first tried on a fork, so that one too many never touches the replica.
-   * Measuring costs time, so it is done only once the updates since the last measure could have used up
-   * what room there was then; and a fork costs more than that, so only where there is too little room now.
-   */
-  #assertRoomFor(update: Uint8Array): void {
-    if (this.#headroomBytes >= update.length) return
-    const now = measure(this.content(), this.#limits)
-    if (!('code' in now)) this.#headroomBytes = now.headroomBytes
-    if (this.#headroomBytes >= update.length) return
-    const fork = new Y.Doc()
-    Y.applyUpdate(fork, Y.encodeStateAsUpdate(this.doc))
-    rejected(() => applyWithinBudget(fork, update))
-    const view = new ContentView(fork, this.#applied.kind, this.#applied.root)
-    const measured = measure(view.content(), this.#limits)
-    fork.destroy()
-    if ('code' in measured) throw new ParleyError(measured.code, measured.detail)
-    this.#headroomBytes = measured.headroomBytes
-  }
 }
 
 /**
@@ -419,13 +417,4 @@ function takeMerged(captured: Uint8Array[]): Uint8Array {
   const [only] = updates
   if (only === undefined) return new Uint8Array(0)
   return updates.length === 1 ? only : Y.mergeUpdates(updates)
-}
-
-/** How many bytes of updates the content can take before it has to be measured again, or the limit it breaks. */
-function measure(content: Content, limits: ContentLimits): { headroomBytes: number } | LimitBreach {
-  const breach = checkContent(content, limits)
-  if (breach) return breach
-  const used = measureContent(content)
-  const bytes = Math.floor((limits.maxBytes - used.bytes) / CONTENT_BYTES_PER_UPDATE_BYTE)
-  return { headroomBytes: Math.min(bytes, limits.maxNodes - used.nodes) }
 }

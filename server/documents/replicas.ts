@@ -90,7 +90,7 @@ export class Replicas {
   }
 
   /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
-  async formerClients({ id, firstVersion }: Head): Promise<ReadonlyMap<number, number>> {
+  async #formerClients({ id, firstVersion }: Head): Promise<ReadonlyMap<number, number>> {
     return previousVersion(firstVersion) === NO_VERSION ? new Map() : this.#options.storage.formerClients(id)
   }
 
@@ -127,7 +127,8 @@ export class Replicas {
     const doc = new ReplicaDoc({ gc: true })
     doc.clientID = this.#clientIdOf(head)
     const snapshot = { version: previousVersion(version), bytesAfter: 0 }
-    return new Replica({ head, doc, snapshot, committer, environment, limits })
+    const formerClients = await this.#formerClients(head)
+    return new Replica({ head, doc, snapshot, formerClients, committer, environment, limits })
   }
 
   /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
@@ -216,7 +217,8 @@ export class Replicas {
     doc.clientID = this.#clientIdOf(head)
     const lock = await storage.lock(id)
     const snapshot = { version, bytesAfter }
-    const replica = new Replica({ head, doc, snapshot, lock, committer, environment, limits })
+    const formerClients = await this.#formerClients(head)
+    const replica = new Replica({ head, doc, snapshot, formerClients, lock, committer, environment, limits })
     // An act of this process may have committed while the rows were read; then they are read again.
     const newest = await storage.head(id)
     if (newest?.version !== head.version) return this.#load(id)

@@ -5,7 +5,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { Storage } from '../storage/storage.ts'
 import { DEFAULT_SYNC_LIMITS } from '../sync/limits.ts'
 import { Rooms } from '../sync/rooms.ts'
-import { malformed } from '../sync/updateReader.ts'
+import { malformed } from '../documents/admission/updateReader.ts'
 import type { Access } from './access.ts'
 import type { Core } from './core.ts'
 import type { Http } from './http.ts'
@@ -37,8 +37,7 @@ export function liveModule({ config, environment, storage, core, access, http }:
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
     onUnexpected,
   })
-  const { maxDepth } = core.limits
-  const rooms = new Rooms({ replicas, judge, keeper: leftBehind, environment, maxDepth, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, judge, keeper: leftBehind, environment, limits, onUnexpected })
   const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   revocations.onRevoked(() => sync.revalidate())
   return {

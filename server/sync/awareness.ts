@@ -13,7 +13,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import type { PrincipalId } from '../foundation/ids.ts'
-import { FORBIDDEN_KEY } from './updateReader.ts'
+import { FORBIDDEN_KEY } from '../documents/admission/updateReader.ts'
 
 /** A state past this is not taken: cursors and names are some hundred bytes, and every state goes to everyone. */
 export const MAX_STATE_BYTES = 16 * 1024
@@ -131,6 +131,7 @@ export class Awareness {
   /** Oldest first. */
   readonly #departed = new Map<number, Departed>()
   readonly #ids = new Map<AwarenessMember, number>()
+  readonly #said = new WeakMap<AwarenessMember, number>()
 
   /** The states of everyone present, without one's own. */
   states(except: AwarenessMember): readonly AwarenessEntry[] {
@@ -160,8 +161,20 @@ export class Awareness {
     return entries.length > 1 && entries.some(({ client }) => client === own)
   }
 
+  /**
+   * Whether the connection says of itself that it writes under the id. What it announces first, before it has answered
+   * our SyncStep1, it cannot have heard from us, also where the id is another's still.
+   */
+  says(member: AwarenessMember, client: number): boolean {
+    return this.#ids.get(member) === client || this.#said.get(member) === client
+  }
+
   /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
   announce(member: AwarenessMember, entries: readonly AwarenessEntry[], nowMs: number): readonly AwarenessEntry[] {
+    const [first] = entries
+    if (first && entries.length === 1 && !member.hasAnswered && !this.#said.has(member)) {
+      this.#said.set(member, first.client)
+    }
     return entries.flatMap((entry) => {
       const presence = this.#take(member, entry, nowMs)
       return presence ? [asTold(presence)] : []

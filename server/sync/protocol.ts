@@ -15,7 +15,7 @@
  *   3 query       (empty)                                       yes     yes    asks for all awareness states
  *
  *   stateVector := varuint n, n × (varuint clientId, varuint clock)   clock: the next one expected of that client
- *   update      := a Yjs v1 update; guard.ts reads it
+ *   update      := a Yjs v1 update; documents/admission reads it
  *   awareness   := varuint n, n × (varuint clientId, varuint clock, varstring JSON); awareness.ts reads it
  *
  * `[0,0,1,0]` is SyncStep1 of an empty document, `[0,1,2,0,0]` an empty SyncStep2, `[1,1,0]` an empty awareness.

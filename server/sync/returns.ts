@@ -13,7 +13,7 @@ import type { Member } from './member.ts'
 import type { Presence, Return, Silence } from './presence.ts'
 import { QUERY_AWARENESS_MESSAGE, type ServerMessage, type StateVector } from './protocol.ts'
 import { Questions } from './questions.ts'
-import { readUpdate, type Struct } from './updateReader.ts'
+import { readUpdate, type Struct } from '../documents/admission/updateReader.ts'
 
 /** Judges what becomes of edits that were made without knowledge of others' (CONF-6). */
 export interface ReturnJudge<R> {
@@ -45,8 +45,8 @@ export interface ReturnsOptions {
   readonly environment: Environment
   /** Works out the judgement of a return. */
   prepare(returned: Returned): Promise<LiveMerge | null>
-  /** Whether an update of the session may be applied; it is closed where not. */
-  admits(member: Member, update: Uint8Array): boolean
+  /** What of an update of the session may be applied; null where it is refused, and the session closed. */
+  admitted(member: Member, update: Uint8Array): Uint8Array | null
   /** Applies an update of the session now. */
   apply(member: Member, change: Change): void
   /** Sends what the session lacks since a state vector, once it is on disk. */
@@ -408,14 +408,15 @@ export class Returns {
     const { silence } = presence
     const { updates, knowledge } = returned
     if (updates.length > 0) {
-      const update = await joinInSteps(updates)
-      if (!this.#options.admits(member, update)) return
+      const brought = await joinInSteps(updates)
+      const update = this.#options.admitted(member, brought)
+      if (!update) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
       // Who says only what it has changes nothing, and waits for nobody.
       if (merge !== null || bringsSomething(this.#options.doc, update)) {
         // The next lock was faster.
         if (this.#options.mustWait(member)) return this.#wait(member, presence, returned)
-        this.#options.apply(member, { update, message: 'sync-step-2', merge })
+        this.#options.apply(member, { update: brought, message: 'sync-step-2', merge })
       }
     }
     const queued = presence.takenIn()

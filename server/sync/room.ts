@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import type { Head } from '../model/document.ts'
+import type { Admitted, Offer } from '../documents/admission/admission.ts'
 import type { Left } from '../documents/leftBehind.ts'
 import type { CommittedUpdate, Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
@@ -10,8 +11,8 @@ import { decide } from '../model/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
 import { ClientIds } from './clientIds.ts'
 import type { Departures } from './departures.ts'
-import { admit } from './guard.ts'
 import type { SyncLimits } from './limits.ts'
+import { Owed } from './owed.ts'
 import { Member, type Channel } from './member.ts'
 import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
 import type { Again, Answer } from './outbox.ts'
@@ -29,6 +30,9 @@ export type LiveReplica = Pick<
   | 'lock'
   | 'appliedVersion'
   | 'ended'
+  | 'admit'
+  | 'ownerOf'
+  | 'formerClients'
   | 'applyLive'
   | 'whenCommitted'
   | 'onCommitted'
@@ -47,10 +51,6 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   readonly judge: ReturnJudge<R>
   /** Of all rooms. */
   readonly departures: Departures
-  /** Yjs clients of earlier lives of the document, with the clock after their last struct. */
-  readonly formerClients: ReadonlyMap<number, number>
-  /** SPEC DOC-10. */
-  readonly maxDepth: number
   readonly limits: SyncLimits
   readonly environment: Environment
   /** Keeps what sessions leave behind a lock (LOCK-4), also after the room has closed. */
@@ -76,6 +76,8 @@ export interface Seat {
   leave(): void
 }
 
+type Brought = Extract<ClientMessage, { readonly update: Uint8Array }>
+
 /**
  * The open sessions of one document. An update is guarded, applied, committed, and only then shown to all,
  * its sender included (SYNC-2).
@@ -87,6 +89,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #members = new Set<Member>()
   readonly #awareness = new Awareness()
   readonly #clientIds = new ClientIds()
+  readonly #owed = new Owed()
   readonly #stopListening: () => void
   /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
   #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
@@ -115,7 +118,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       limits,
       environment,
       prepare: (returned) => judge.prepare(this.replica, returned),
-      admits: (member, update) => this.#admitted(member, update) !== null,
+      admitted: (member, update) => this.#admitted(member, update, 'sync-step-2')?.update ?? null,
       apply: (member, change) => this.#guarded(member, () => this.#apply(member, change)),
       catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
       appliedVersion: () => this.replica.appliedVersion,
@@ -176,7 +179,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
         return this.#stepToAnswer(member, { type: 'asks', stateVector: message.stateVector, version })
       case 'sync-step-2':
       case 'update':
-        if (member.step({ type: 'brings' }).do === 'apply') this.#returns.brings(member, message.update, message.type)
+        if (member.step({ type: 'brings' }).do === 'apply') this.#brings(member, message)
         return
       case 'awareness':
         if (member.step({ type: 'announces' }).do === 'announce') this.#announce(member, message.body)
@@ -191,7 +194,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   /** SYNC-7: it has what an earlier life of the document has and this one has not. Unknown clients are welcome. */
   #isOfEarlierLife(stateVector: StateVector): boolean {
-    for (const [client, clock] of this.#options.formerClients) {
+    for (const [client, clock] of this.replica.formerClients) {
       if (Math.min(clock, stateVector.get(client) ?? 0) > Y.getState(this.replica.doc.store, client)) return true
     }
     return false
@@ -224,10 +227,24 @@ export class Room<R extends LiveReplica = LiveReplica> {
     return Y.encodeStateAsUpdate(this.replica.doc, Y.encodeStateVector(new Map(stateVector)))
   }
 
-  #apply(member: Member, { update, message, merge }: Change): void {
-    const extended = this.#admitted(member, update)
-    if (!extended) return
-    this.#claimWritten(member, extended, message)
+  /**
+   * An answer to our SyncStep1 holds all that the client has and we lack. What of it cannot be placed, the client itself
+   * could not place either: its stored history has a hole. That stays out, and whoever has the rest brings it some time.
+   */
+  #brings(member: Member, { type, update }: Brought): void {
+    const whole = type === 'sync-step-2' ? this.replica.admit(update, this.#offerOf(member, 'part')) : null
+    const isHollow = whole?.admitted === true && whole.left?.because === 'missing'
+    this.#returns.brings(member, isHollow ? whole.update : update, type)
+  }
+
+  #apply(member: Member, { update: brought, message, merge }: Change): void {
+    const admission = this.#admitted(member, brought, message)
+    if (!admission) return
+    const { update, extended, left } = admission
+    if (left && !this.#owed.keep(member, left.update, this.replica.doc)) {
+      return this.#close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')
+    }
+    for (const client of extended) if (this.#isOwnWork(member, client, message)) this.#claim(member, client)
     const before = this.replica.appliedVersion
     member.unsaved(update.length)
     this.replica.applyLive(update, member.principal, { merge, tokenHash: member.pass.tokenHash }).then(
@@ -243,33 +260,51 @@ export class Room<R extends LiveReplica = LiveReplica> {
     if (after !== before) member.presence?.writing.add(after)
   }
 
-  /** The client ids that get new structs; null where the update is refused, and with it the session. */
-  #admitted(member: Member, update: Uint8Array): readonly number[] | null {
-    const { head, doc } = this.replica
-    const admission = admit(update, {
-      doc,
-      kind: head.kind,
-      root: head.root,
-      maxDepth: this.#options.maxDepth,
-      principal: member.principal,
-      userOf: (client) => this.userOf(client),
-    })
-    if (admission.admitted) return admission.extended
-    this.#close(member, admission.code, admission.reason)
+  /**
+   * What may be applied of an update; null where it is refused, and with it the session. What is another's to bring waits
+   * for them, and so does what may build on it.
+   */
+  #admitted(member: Member, update: Uint8Array, message: Brought['type']): Admitted | null {
+    const owns = (client: number): boolean => this.#isOwnWork(member, client, message)
+    const admission = this.replica.admit(update, { ...this.#offerOf(member, 'part'), owns })
+    if (!admission.admitted) this.#close(member, admission.code, admission.reason)
+    else if (admission.left?.because !== 'missing' || this.#owed.has(member)) return admission
+    else this.#close(member, 'missing-dependencies', 'it builds on something unknown')
     return null
   }
 
+  #offerOf(member: Member, takes: Offer['takes']): Offer {
+    return {
+      principal: member.principal,
+      userOf: (client) => this.userOf(client),
+      isOwn: (client) => this.#awareness.says(member, client),
+      takes,
+    }
+  }
+
+  /** What somebody else had to bring first may be there now, or they are gone. */
+  #bringOwed(due: readonly Member[]): void {
+    for (const member of due) {
+      const update = this.#owed.of(member)
+      const admission = this.replica.admit(update, this.#offerOf(member, 'part'))
+      if (!admission.admitted || (admission.extended.length === 0 && admission.left !== null)) continue
+      this.#owed.forget(member)
+      this.#guarded(member, () => this.#returns.brings(member, update, 'update'))
+    }
+  }
+
   /**
-   * What a client hands on in its answer to our SyncStep1 may be others' work that they lost, or that we lost;
-   * so an answer makes ids its own only for a client that says of itself nothing else.
+   * What a client hands on in its answer to our SyncStep1 may be others' work that they lost, or that we lost; so an
+   * answer makes ids its own only for a client that says of itself nothing else.
    */
-  #claimWritten(member: Member, clients: readonly number[], message: 'sync-step-2' | 'update'): void {
-    if (message === 'sync-step-2' && this.#awareness.hasId(member)) return
-    for (const client of clients) this.#claim(member, client)
+  #isOwnWork(member: Member, client: number, message: Brought['type']): boolean {
+    return message === 'update' || !this.#awareness.hasId(member) || this.#awareness.says(member, client)
   }
 
   #claim(member: Member, client: number): void {
-    if (!this.#members.has(member)) return
+    const owner = this.replica.ownerOf(client)
+    const isAnothers = owner !== null && owner !== member.principal && !this.#awareness.says(member, client)
+    if (!this.#members.has(member) || isAnothers) return
     this.#returns.uses(member, client, this.#clientIds.memberOf(client))
     this.#clientIds.claim(member, client)
   }
@@ -326,6 +361,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       for (const entry of entries) member.show(entry)
       this.#returns.sent(member, version)
     }
+    this.#bringOwed(this.#owed.due(this.replica.doc))
   }
 
   /** The replica is gone. A session whose update may have been the reason hears of it from that update. */
@@ -362,7 +398,9 @@ export class Room<R extends LiveReplica = LiveReplica> {
     member.step({ type: 'ends' })
     this.#returns.left(member, this.#clientIds.idsOf(member))
     this.#clientIds.left(member)
+    this.#owed.forget(member)
     this.#tell(this.#awareness.leave(member), member)
+    this.#bringOwed(this.#owed.members())
     this.#shutWhenEmpty()
   }
 

@@ -1,6 +1,5 @@
 import { can, type Principal } from '../access/access.ts'
 import type { Kind } from '../content/content.ts'
-import type { Head } from '../model/document.ts'
 import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
@@ -9,7 +8,6 @@ import { hashGiven } from '../model/lockToken.ts'
 import type { WaitingEdits } from '../storage/storage.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
-import { admit } from './guard.ts'
 import type { Channel } from './member.ts'
 import type { ReturnJudge } from './returns.ts'
 import { Room, type EditsKeeper, type LiveLease, type LiveReplica, type Seat } from './room.ts'
@@ -19,8 +17,6 @@ export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
   lease(id: DocumentId): Promise<LiveLease<R> | Absent>
   /** Rejects with `already-exists` when another was faster. */
   create(wanted: NewLiveDocument): Promise<LiveLease<R>>
-  /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
-  formerClients(head: Head): Promise<ReadonlyMap<number, number>>
 }
 
 interface NewLiveDocument {
@@ -35,8 +31,6 @@ export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   /** Keeps what sessions leave behind a lock (LOCK-4). */
   readonly keeper: EditsKeeper
   readonly environment: Environment
-  /** SPEC DOC-10. */
-  readonly maxDepth: number
   readonly limits?: SyncLimits
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
@@ -87,13 +81,12 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     const mayWrite = can(principal, 'write', id)
     const lease = await this.#leaseOrCreate(id, mayWrite ? { id, kind: kind ?? 'text', by: principal.sub } : null)
     try {
-      const { head } = lease.replica
-      const formerClients = await this.#options.replicas.formerClients(head)
-      if (lease.replica.ended) throw lease.replica.ended
+      const { head, ended } = lease.replica
+      if (ended) throw ended
       if (kind !== null && kind !== head.kind)
         throw new ParleyError('kind-mismatch', `This is a ${head.kind} document.`)
       const access = mayWrite ? 'write' : 'read'
-      return this.#roomOf(lease, formerClients).join(channel, principal.sub, access, hashGiven(lockToken))
+      return this.#roomOf(lease).join(channel, principal.sub, access, hashGiven(lockToken))
     } catch (error) {
       lease.release()
       throw error
@@ -106,15 +99,10 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   }
 
   /** What refuses an update by someone who has no session open, null where nothing does (SYNC-6). */
-  refusal({ id, head, doc }: R, { author, update }: Pick<WaitingEdits, 'author' | 'update'>): ParleyError | null {
-    const admission = admit(update, {
-      doc,
-      kind: head.kind,
-      root: head.root,
-      maxDepth: this.#options.maxDepth,
-      principal: author,
-      userOf: (client) => this.#rooms.get(id)?.userOf(client) ?? null,
-    })
+  refusal(replica: R, { author, update }: Pick<WaitingEdits, 'author' | 'update'>): ParleyError | null {
+    const userOf = (client: number): PrincipalId | null => this.#rooms.get(replica.id)?.userOf(client) ?? null
+    // Whoever left them was the one who used their ids.
+    const admission = replica.admit(update, { principal: author, userOf, isOwn: () => true, takes: 'whole' })
     return admission.admitted ? null : new ParleyError(admission.code, admission.reason)
   }
 
@@ -134,14 +122,14 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   }
 
   /** The room of the leased replica. It keeps the lease of whoever opened it; another's is given back. */
-  #roomOf(lease: LiveLease<R>, formerClients: ReadonlyMap<number, number>): Room<R> {
+  #roomOf(lease: LiveLease<R>): Room<R> {
     const { id } = lease.replica
     const known = this.#rooms.get(id)
     if (known?.replica === lease.replica) {
       lease.release()
       return known
     }
-    const { judge, keeper, environment, maxDepth, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
+    const { judge, keeper, environment, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
     const onClosed = (): void => {
       if (this.#rooms.get(id) === room) this.#rooms.delete(id)
     }
@@ -150,8 +138,6 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       judge,
       keeper,
       departures: this.#departures,
-      formerClients,
-      maxDepth,
       limits,
       environment,
       onClosed,

@@ -1,8 +1,8 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { parentId } from '../documents/admission/integration.ts'
+import type { Struct } from '../documents/admission/updateReader.ts'
 import { UpdateWriter } from '../documents/updateWriter.ts'
-import { parentId } from './integration.ts'
-import type { Struct } from './updateReader.ts'
 
 /**
  * A stock client gives up after 30 s without a whole message, so a message must arrive in less on a slow line:

@@ -1,6 +1,6 @@
 import { ulid } from 'ulid'
 import type { JsonObject } from '../content/content.ts'
-import { measureContent } from '../content/limits.ts'
+import { measureJson } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
@@ -136,7 +136,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
       throw new ParleyError('invalid-request', `A transaction has at most ${MAX_OPERATIONS} operations.`)
     }
     assertDistinct(operations)
-    const bytes = added.reduce((sum, operation) => sum + measureContent(operation).bytes, 0)
+    const bytes = added.reduce((sum, operation) => sum + measureJson(operation).bytes, 0)
     let [all, own] = [bytes, bytes]
     for (const other of this.#entries.values()) {
       all += other.bytes

@@ -163,11 +163,7 @@ describe('a message that is none', () => {
       frames.update(rawUpdate([{ client: 5, structs: [{ any: [1], parent: 'o', key: '__proto__' }] }])),
       4400,
     ],
-    [
-      'a value JSON has no form for',
-      frames.update(rawUpdate([{ client: 5, structs: [{ any: [Number.NaN], parent: 'o' }] }])),
-      4400,
-    ],
+    ['bytes in the text', frames.update(rawUpdate([{ client: 5, structs: [{ bytes: Uint8Array.of(1) }] }])), 4400],
     ['a map entry in the text', frames.update(rawUpdate([{ client: 5, structs: [{ any: [1], key: 'k' }] }])), 4400],
     ['a frame past the limit', frames.update(insert(text)), 1009],
     ['content past the limit', frames.update(insert(text.slice(0, MEBIBYTE + 1), 5)), 4413],
@@ -197,7 +193,7 @@ describe('a message that is none', () => {
     await vi.waitFor(() => expect(client.text).toHaveLength(MEBIBYTE))
   })
 
-  it("[SYNC-6] another's Yjs client id closes its sender", async () => {
+  it("[SYNC-6] another's Yjs client id is left to them, and whoever brings it stays", async () => {
     const id = newId()
     const alice = new StockClient(syncUrl(), id, { token: await server.token('alice') })
     opened.push(alice)
@@ -207,10 +203,12 @@ describe('a message that is none', () => {
     await vi.waitFor(() => expect(bob.text).toBe('abc'))
     const client = alice.doc.clientID
     bob.send(frames.update(rawUpdate([{ client, clock: 3, structs: [{ gc: 1_000 }] }])))
-    expect((await bob.closed).code).toBe(4400)
-    alice.text.insert(3, 'd')
+    bob.send(frames.update(rawUpdate([{ client: 77, structs: [{ text: 'bob', parent: 'notes' }] }])))
     const late = await session(id, 'late')
+    await vi.waitFor(() => expect(late.doc().getText('notes').toString()).toBe('bob'))
+    alice.text.insert(3, 'd')
     await vi.waitFor(() => expect(late.text).toBe('abcd'))
+    expect(bob.isClosed).toBe(false)
   })
 })
 
@@ -222,9 +220,14 @@ describe('hostile vectors', () => {
     ['SyncStep2', frames.syncStep2],
     ['awareness', frames.awareness],
   ] as const
-  const cases = vectors.flatMap(([name, hex]) => ways.map(([way, wrap]) => [name, way, wrap(fromHex(hex))] as const))
+  // A document inside a document is taken by other roots, and the vector has one there.
+  const hostile = vectors.filter(([name]) => name !== 'subdoc')
+  // Of an answer to our SyncStep1 what cannot be placed stays out, and its client goes on.
+  const stays = (name: string, way: string): boolean =>
+    way === 'SyncStep2' && ['missing_dependency', 'pending_delete'].includes(name)
+  const cases = hostile.flatMap(([name, hex]) => ways.map(([way, wrap]) => [name, way, wrap(fromHex(hex))] as const))
 
-  it.each(cases)('[SYNC-6] %s as %s harms its sender only', async (_name, _way, frame) => {
+  it.each(cases)('[SYNC-6] %s as %s harms its sender only', async (name, way, frame) => {
     const id = newId()
     const other = new StockClient(syncUrl(), id, { token: await server.token('other') })
     opened.push(other)
@@ -235,7 +238,7 @@ describe('hostile vectors', () => {
     await vi.waitFor(() => expect(attacker.text).toBe('one'))
     const before = await rows(id)
     attacker.send(frame)
-    expect((await attacker.closed).code).toBeGreaterThanOrEqual(4400)
+    if (!stays(name, way)) expect((await attacker.closed).code).toBeGreaterThanOrEqual(4400)
     expect(await rows(id)).toEqual(before)
     other.text.insert(3, ' two')
     const late = await session(id, 'late')

@@ -1,5 +1,8 @@
 import * as Y from 'yjs'
 import type { Kind } from '../../server/content/content.ts'
+import type { Admission, Offer } from '../../server/documents/admission/admission.ts'
+import { Kept } from '../../server/documents/admission/kept.ts'
+import { ContentView } from '../../server/content/view.ts'
 import type { CommittedUpdate } from '../../server/documents/replica.ts'
 import type { Head } from '../../server/model/document.ts'
 import {
@@ -15,6 +18,8 @@ import { KnownLock } from '../../server/documents/knownLock.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
 import type { LiveReplica } from '../../server/sync/room.ts'
 
+const LIMITS = { maxBytes: 10 * 1024 * 1024, maxDepth: 64, maxNodes: 100_000 }
+
 interface Waiter {
   readonly version: Version
   readonly settle: (problem: ParleyError | null) => void
@@ -25,6 +30,8 @@ export class FakeReplica implements LiveReplica {
   readonly id = trustedDocumentId('doc')
   readonly head: Head
   readonly doc = new Y.Doc()
+  readonly formerClients: ReadonlyMap<number, number>
+  readonly #kept: Kept
   readonly lock = new KnownLock({ name: 'free', fence: 0 }, systemEnvironment)
   /** What has reached the disk, oldest first. */
   readonly log: { readonly author: PrincipalId; readonly update: Uint8Array }[] = []
@@ -40,10 +47,13 @@ export class FakeReplica implements LiveReplica {
   readonly #ends = new Set<(problem: ParleyError) => void>()
   #committedVersion = toVersion(1)
 
-  constructor(kind: Kind = 'text', clientId = 4_000_000_000) {
+  constructor(kind: Kind = 'text', clientId = 4_000_000_000, formerClients: ReadonlyMap<number, number> = new Map()) {
+    this.formerClients = formerClients
     this.doc.clientID = clientId
     if (kind === 'text') this.doc.getText('content')
     else this.doc.getMap('content')
+    const view = new ContentView(this.doc, kind, 'content')
+    this.#kept = new Kept({ doc: this.doc, view, kind, root: 'content', limits: LIMITS, formerClients })
     const someone = toPrincipalId('someone')
     const times = { createdAt: 0, createdBy: someone, updatedAt: 0, updatedBy: someone, deletedAt: null }
     const versions = { version: toVersion(1), firstVersion: toVersion(1) }
@@ -68,6 +78,14 @@ export class FakeReplica implements LiveReplica {
     return this.#committed.size + this.#ends.size
   }
 
+  admit(update: Uint8Array, offer: Offer): Admission {
+    return this.#kept.admit(update, offer)
+  }
+
+  ownerOf(client: number): PrincipalId | null {
+    return this.#kept.ownerOf(client)
+  }
+
   async applyLive(update: Uint8Array, author: PrincipalId): Promise<Version | null> {
     if (this.ended) throw this.ended
     const refused = this.refuseNext
@@ -77,6 +95,7 @@ export class FakeReplica implements LiveReplica {
     const capture = (change: Uint8Array): void => void changes.push(change)
     this.doc.on('update', capture)
     Y.applyUpdate(this.doc, update)
+    this.#kept.applied(author)
     this.doc.off('update', capture)
     return changes.length === 0 ? null : this.#stage(Y.mergeUpdates(changes), author)
   }

@@ -23,8 +23,6 @@ export class LiveScene {
       judge: new ReturnJudge(core.storage, core.environment),
       keeper: { keep: () => undefined, bytes: () => 0 },
       departures: new Departures(),
-      formerClients: new Map(),
-      maxDepth: 64,
       limits,
       environment: core.environment,
       onClosed: () => undefined,

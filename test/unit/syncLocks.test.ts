@@ -114,8 +114,6 @@ function setUp(limits: Partial<SyncLimits> = {}) {
       bytes: () => left.flatMap(({ updates }) => updates).reduce((sum, { length }) => sum + length, 0),
     },
     departures: new Departures(),
-    formerClients: new Map<number, number>(),
-    maxDepth: 64,
     limits: { ...DEFAULT_SYNC_LIMITS, windowMs: 0, ...limits },
     environment,
     onClosed,

@@ -98,7 +98,7 @@ class Client implements Channel {
 function setUp(
   options: { limits?: Partial<SyncLimits>; replica?: FakeReplica; formerClients?: ReadonlyMap<number, number> } = {},
 ) {
-  const replica = options.replica ?? new FakeReplica()
+  const replica = options.replica ?? new FakeReplica('text', 4_000_000_000, options.formerClients)
   const environment = new ManualEnvironment()
   const release = vi.fn()
   const onClosed = vi.fn()
@@ -108,8 +108,6 @@ function setUp(
     judge: { prepare: () => Promise.resolve(null) },
     keeper: { keep: () => undefined, bytes: () => 0 },
     departures: new Departures(),
-    formerClients: options.formerClients ?? new Map(),
-    maxDepth: 64,
     limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
     environment,
     onClosed,
@@ -156,6 +154,38 @@ describe('opening a session', () => {
     await settled()
     expect(client.closed?.code ?? null).toBe(isRefused ? 'other-history' : null)
     expect(client.types.includes('sync-step-2')).toBe(!isRefused)
+  })
+
+  it.each(['update', 'syncStep2'] as const)(
+    '[SYNC-7] what an earlier life had is refused also when it comes as %s',
+    async (way) => {
+      const { replica, live } = setUp({ formerClients: new Map([[7, 10]]) })
+      const alice = await live('alice')
+      alice.send(frames[way](typed(7, 'old')))
+      await settled()
+      expect([alice.closed?.code, replica.text]).toEqual(['other-history', ''])
+    },
+  )
+
+  it('[SYNC-6] takes of a stored history with a hole what can be placed, and goes on', async () => {
+    const { replica, live } = setUp()
+    const alice = await live('alice')
+    const hollow = rawUpdate(
+      [
+        { client: 5, structs: [{ text: 'abc' }, { skip: 2 }, { text: 'lost', origin: [5, 4] }] },
+        { client: 6, structs: [{ text: 'gone', origin: [9, 9] }] },
+        { client: 7, structs: [{ text: 'd', origin: [5, 2] }] },
+      ],
+      [
+        [5, 0, 1],
+        [6, 0, 2],
+      ],
+    )
+    alice.send(frames.syncStep2(hollow))
+    await settled()
+    alice.send(frames.update(typed(7, 'e', 1)))
+    await settled()
+    expect([alice.closed, replica.text]).toEqual([null, 'bcde'])
   })
 
   it('[SYNC-1] answers SyncStep1 with what the client lacks', async () => {
@@ -364,36 +394,96 @@ describe('a bad message', () => {
 })
 
 describe('a Yjs client id', () => {
-  it('[SYNC-6] announced or written under belongs to the principal while the session is open', async () => {
-    const { live } = setUp()
+  it('[SYNC-6] announced or written under is left to its principal while the session is open', async () => {
+    const { live, replica } = setUp()
     const [alice, bob, mallory] = [await live('alice'), await live('bob'), await live('mallory')]
     alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
     bob.send(frames.update(typed(2, 'bob')))
     await settled()
     mallory.send(frames.update(typed(1, 'x')))
+    mallory.send(frames.update(typed(2, 'x', 3)))
     await settled()
-    expect(mallory.closed?.code).toBe('invalid-request')
-    const again = await live('mallory')
-    again.send(frames.update(typed(2, 'x', 3)))
+    expect([mallory.closed, replica.text]).toEqual([null, 'bob'])
+    alice.send(frames.update(typed(1, 'alice')))
+    bob.send(frames.update(typed(2, '!', 3)))
     await settled()
-    expect(again.closed?.code).toBe('invalid-request')
+    expect([replica.text.length, replica.log.map(({ author }) => author)]).toEqual([9, ['bob', 'alice', 'bob']])
   })
 
-  it('[SYNC-6] of a session that ended may be extended, contiguously', async () => {
-    const { live } = setUp()
+  it('[SYNC-6] of a session that ended is left to its principal, also when they are away', async () => {
+    const { live, replica } = setUp()
     const [alice, bob] = [await live('alice'), await live('bob')]
     alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
     alice.send(frames.update(typed(1, 'abc')))
     await settled()
     alice.leave()
-    bob.send(frames.update(typed(1, 'd', 3)))
+    bob.send(frames.update(typed(1, 'XYZ', 3)))
     await settled()
-    expect(bob.closed).toBeNull()
-    expect(bob.text).toBe('abcd')
+    expect([bob.closed, replica.text]).toEqual([null, 'abc'])
+    const again = await live('alice')
+    again.send(frames.update(typed(1, 'def', 3)))
+    await settled()
+    expect([again.closed, bob.text]).toEqual([null, 'abcdef'])
+  })
+
+  it('[SYNC-6] goes on under another principal on a page that says of itself that it writes under it', async () => {
+    const { open, live, replica } = setUp()
+    const guest = await live('guest')
+    guest.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    guest.send(frames.update(typed(1, 'abc')))
+    await settled()
+    // The line of the guest is dead, which nobody knows yet.
+    const alice = open('alice')
+    alice.send(frames.syncStep1())
+    alice.send(frames.states([{ client: 1, clock: 2, state: {} }]))
+    alice.send(frames.syncStep2(Uint8Array.of(0, 0)))
+    await settled()
+    alice.send(frames.update(typed(1, 'd', 3)))
+    alice.send(frames.update(typed(1, 'e', 4)))
+    await settled()
+    expect([alice.closed, replica.text]).toEqual([null, 'abc'])
+    guest.leave()
+    await settled()
+    expect([alice.closed, replica.text]).toEqual([null, 'abcde'])
+  })
+
+  it('[SYNC-6] of another session may be brought before they bring it, with what builds on that', async () => {
+    const { live, replica } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    await settled()
+    const both = rawUpdate([
+      { client: 1, structs: [{ text: 'abc' }] },
+      {
+        client: 2,
+        structs: [
+          { text: 'def', origin: [1, 2] },
+          { text: 'aside', parent: 'notes' },
+        ],
+      },
+    ])
+    bob.send(frames.update(both))
+    bob.send(frames.update(rawUpdate([{ client: 2, clock: 8, structs: [{ text: '!', origin: [2, 2] }] }])))
+    await settled()
+    expect([bob.closed, replica.text]).toEqual([null, ''])
+    alice.send(frames.update(typed(1, 'abc')))
+    await settled()
+    expect([bob.closed, replica.text]).toEqual([null, 'abcdef!'])
+    expect(alice.text).toBe('abcdef!')
+  })
+
+  it('[SYNC-6] of another session holds back a bounded number of updates; past it the session begins anew', async () => {
+    const { live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    await settled()
+    for (let clock = 0; clock < 1_001; clock++) bob.send(frames.update(typed(1, 'x', clock)))
+    await settled()
+    expect(bob.closed?.code).toBe('missing-dependencies')
   })
 
   it('[SYNC-6] stays with the principal as long as one of its sessions is open', async () => {
-    const { live } = setUp()
+    const { live, replica } = setUp()
     const [older, newer, bob] = [await live('alice'), await live('alice'), await live('bob')]
     older.send(frames.update(typed(1, 'abc')))
     newer.send(frames.update(typed(1, 'd', 3)))
@@ -401,7 +491,7 @@ describe('a Yjs client id', () => {
     older.leave()
     bob.send(frames.update(typed(1, 'x', 4)))
     await settled()
-    expect(bob.closed?.code).toBe('invalid-request')
+    expect([bob.closed, replica.text]).toEqual([null, 'abcd'])
   })
 
   it('[SYNC-6] that only a reader announced keeps nobody from writing', async () => {

@@ -89,11 +89,10 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
   const replicas: LiveReplicas = {
     lease,
     create: lease,
-    formerClients: () => Promise.resolve(new Map()),
     ...options.replicas,
   }
   const keeper = { keep: () => undefined, bytes: () => 0 }
-  const rooms = new Rooms({ replicas, judge: noJudge, keeper, environment, maxDepth: 64, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, judge: noJudge, keeper, environment, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })

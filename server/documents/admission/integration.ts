@@ -8,7 +8,12 @@ interface Progress {
   readonly section: Section
   next: number
   state: number
+  /** Why the struct at `next`, and so all after it, cannot be placed. */
+  stuck: Hindrance | null
 }
+
+/** What keeps structs from being placed: something they build on is missing, or they are somebody else's to bring. */
+export type Hindrance = 'missing' | 'foreign'
 
 /** Something that waits: `progress` has to go on until its client's state is past `clock`. */
 interface Wait {
@@ -18,18 +23,21 @@ interface Wait {
 const TO_ITS_END = Number.POSITIVE_INFINITY
 
 /**
- * Goes through the structs of an update in an order in which each finds what it builds on, as applying it
- * would, without applying it. Refuses `missing-dependencies` where Yjs would keep a struct pending, and
- * `invalid-request` where no document could have made the update (a struct that builds on itself).
+ * Goes through the structs of an update in an order in which each finds what it builds on, as applying it would, without
+ * applying it. Where Yjs would keep a struct pending, or it is new and of a client that `isForeign`, its section ends
+ * there, and so does whatever builds on it. Refuses `invalid-request` where no document could have made the update (a
+ * struct that builds on itself).
  */
 export class Integration {
   readonly #store: Store
   readonly #progress = new Map<number, Progress>()
+  readonly #isForeign: (client: number) => boolean
 
-  constructor(store: Store, sections: ReadonlyMap<number, Section>) {
+  constructor(store: Store, sections: ReadonlyMap<number, Section>, isForeign: (client: number) => boolean) {
     this.#store = store
+    this.#isForeign = isForeign
     for (const section of sections.values()) {
-      this.#progress.set(section.client, { section, next: 0, state: this.knownOf(section.client) })
+      this.#progress.set(section.client, { section, next: 0, state: this.knownOf(section.client), stuck: null })
     }
   }
 
@@ -43,9 +51,23 @@ export class Integration {
     return this.#progress.get(client)?.state ?? this.knownOf(client)
   }
 
-  /** Whether the section brings structs that the document lacks. */
+  /** Whether the section brings structs that the document lacks and that can be placed. */
   extends(section: Section): boolean {
     return this.stateOf(section.client) > this.knownOf(section.client)
+  }
+
+  /** The structs of a section that can be placed, and those that cannot. */
+  divide({ client, structs }: Section): { readonly placed: readonly Struct[]; readonly left: readonly Struct[] } {
+    const progress = this.#progress.get(client)
+    const end = progress?.stuck ? progress.next : structs.length
+    return { placed: structs.slice(0, end), left: structs.slice(end) }
+  }
+
+  /** What keeps structs of the update from being placed; null where all can be. */
+  get hindrance(): Hindrance | null {
+    let found: Hindrance | null = null
+    for (const { stuck } of this.#progress.values()) if (stuck !== null && found !== 'foreign') found = stuck
+    return found
   }
 
   /** The struct that holds the id, from the document or, where that lacks it, from the update. */
@@ -67,30 +89,32 @@ export class Integration {
     for (let wait = waits.at(-1); wait; wait = waits.at(-1)) {
       const { progress } = wait
       const struct = progress.section.structs[progress.next]
-      if (progress.state > wait.clock || (!struct && wait.clock === TO_ITS_END)) {
+      if (progress.stuck !== null || progress.state > wait.clock || !struct) {
         waits.pop()
         waiting.delete(progress)
         continue
       }
-      if (!struct) return refuse('missing-dependencies', 'builds on something unknown')
       const missing = this.#missingOf(struct)
       if (missing === null) {
         this.#advance(progress, struct, visit)
         continue
       }
       const other = this.#progress.get(missing.client)
-      if (!other || waiting.has(other)) refuse('missing-dependencies', 'builds on something unknown')
+      if (!other || other.stuck !== null || other.next === other.section.structs.length || waiting.has(other)) {
+        progress.stuck = other?.stuck ?? 'missing'
+        continue
+      }
       waits.push({ progress: other, clock: missing.clock })
       waiting.add(other)
     }
   }
 
   #advance(progress: Progress, struct: Struct, visit: (struct: Y.Item | Y.GC) => void): void {
-    const { clock } = struct.id
     const end = endOf(struct)
-    if (clock > progress.state) refuse('missing-dependencies', 'a gap before a struct')
     if (end > progress.state) {
-      if (struct instanceof Y.Skip) refuse('missing-dependencies', 'a gap inside the update')
+      if (this.#isForeign(struct.id.client)) progress.stuck = 'foreign'
+      else if (struct.id.clock > progress.state || struct instanceof Y.Skip) progress.stuck = 'missing'
+      if (progress.stuck !== null || struct instanceof Y.Skip) return
       visit(struct)
       progress.state = end
     }
@@ -109,9 +133,10 @@ export class Integration {
 
   #missing(struct: Y.Item, id: Y.ID | null): Y.ID | null {
     if (id === null) return null
-    if (id.client !== struct.id.client) return id.clock < this.stateOf(id.client) ? null : id
-    if (id.clock >= struct.id.clock) refuse('invalid-request', 'a struct that builds on itself')
-    return id.clock < this.stateOf(id.client) ? null : refuse('missing-dependencies', 'a gap before a struct')
+    if (id.client === struct.id.client && id.clock >= struct.id.clock) {
+      refuse('invalid-request', 'a struct that builds on itself')
+    }
+    return id.clock < this.stateOf(id.client) ? null : id
   }
 }
 

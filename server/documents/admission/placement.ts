@@ -1,7 +1,11 @@
 import * as Y from 'yjs'
-import type { Kind } from '../content/content.ts'
+import type { Kind } from '../../content/content.ts'
+import type { ContentLimits } from '../../content/limits.ts'
+import { stepUnits } from '../../content/pointer.ts'
 import type { Integration } from './integration.ts'
-import { allowedKey, assertPlain, refuse, type Section, type Struct } from './updateReader.ts'
+import { Growth } from './growth.ts'
+import { isAbsent, plainOf } from './plain.ts'
+import { allowedKey, assertKeys, MAX_SUBDOCUMENTS, refuse, type Section, type Struct } from './updateReader.ts'
 
 /** SYNC-11: root types of a document, its own included. */
 const MAX_ROOTS = 64
@@ -18,8 +22,12 @@ interface Parent {
   readonly shape: Shape
   /** Whether it is the document's own root or somewhere below it. */
   readonly own: boolean
+  /** Whether what it holds is part of the content: not in other roots, nor in what is embedded in a text. */
+  readonly isContent: boolean
   /** Objects and arrays around and including this one, the root being 1. */
   readonly depth: number
+  /** Of the pointer to it: at most, for an index may become longer. */
+  readonly pointerUnits: number
 }
 
 /** Where an item goes: a list of `parent`, or its key `key`. Null: its parent is gone, and so is the item. */
@@ -29,20 +37,23 @@ export interface PlacementContext {
   readonly doc: Y.Doc
   readonly kind: Kind
   readonly root: string
-  readonly maxDepth: number
+  readonly limits: ContentLimits
 }
 
 /**
  * Finds where each new item goes, as applying would, and refuses what has no place there: text and formats
- * belong into texts, keys into maps, values into arrays, nothing below the depth limit. That holds for the
- * document's own root and below; other roots (SYNC-11) hold what they like within the depth limit.
+ * belong into texts, keys into maps, values that JSON has a form for into arrays, nothing below the depth limit. That
+ * holds for the document's own root and below; other roots (SYNC-11) hold what Yjs takes within the depth limit.
  */
 export class Placement {
+  /** By how much what is placed makes larger what the document must keep, at most. */
+  readonly growth = new Growth()
   readonly #context: PlacementContext
   readonly #integration: Integration
   /** Places of the update's own items, filled as they are placed. */
   readonly #places = new Map<Y.Item, Place>()
   readonly #parents = new Map<Type | string, Parent>()
+  #subdocuments = 0
 
   constructor(context: PlacementContext, integration: Integration) {
     this.#context = context
@@ -123,21 +134,54 @@ export class Placement {
     if (parent.own && !fits(content, parent.shape, place.key)) {
       refuse('invalid-request', `a ${parent.shape} cannot hold this`)
     }
-    if (content instanceof Y.ContentType) this.#nest(content.type, parent)
+    if (!parent.isContent || (parent.shape === 'text' && !(content instanceof Y.ContentString))) {
+      this.growth.addAside(item)
+    }
+    const pointerUnits = parent.pointerUnits + this.#stepUnits(parent, place.key)
+    if (content instanceof Y.ContentType) this.#nest(content.type, parent, pointerUnits)
+    else if (content instanceof Y.ContentDoc) this.#countSubdocument()
     else if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) {
-      if (content instanceof Y.ContentJSON) for (const value of content.arr) assertPlain(value, 1)
-      for (const value of content.arr) this.#assertDepth(parent.depth + depthOf(value))
+      const { arr }: { arr: readonly unknown[] } = content
+      if (content instanceof Y.ContentJSON) for (const value of arr) assertKeys(value, 1)
+      if (parent.own) this.#addValues(arr, parent, place.key, pointerUnits)
+      else for (const value of arr) this.#assertDepth(parent.depth + depthOf(value))
+    } else if (content instanceof Y.ContentString && parent.isContent) {
+      this.growth.addText(content.str, this.#context.kind)
+    }
+    if (parent.isContent && place.key !== null) this.growth.addKey(place.key)
+    if (parent.isContent && parent.shape === 'array') this.growth.shiftsElements = true
+  }
+
+  #addValues(values: readonly unknown[], parent: Parent, key: string | null, pointerUnits: number): void {
+    for (const value of values) {
+      if (key === null && isAbsent(value)) refuse('invalid-request', 'an element that JSON has no form for')
+      const plain = isAbsent(value) ? null : plainOf(value)
+      this.#assertDepth(parent.depth + depthOf(plain))
+      if (parent.isContent) this.growth.addValue(plain, parent.depth, pointerUnits)
     }
   }
 
-  #nest(type: Type, around: Parent): void {
-    const parent = parentWithin(around, type)
+  #countSubdocument(): void {
+    this.#subdocuments += 1
+    if (this.#context.doc.subdocs.size + this.#subdocuments > MAX_SUBDOCUMENTS) {
+      refuse('content-too-complex', `more than ${MAX_SUBDOCUMENTS} documents inside the document`)
+    }
+  }
+
+  #stepUnits(parent: Parent, key: string | null): number {
+    if (!parent.isContent || parent.shape === 'text') return 0
+    return stepUnits(key ?? this.#context.limits.maxNodes)
+  }
+
+  #nest(type: Type, around: Parent, pointerUnits: number): void {
+    const parent = parentWithin(around, type, pointerUnits)
     this.#assertDepth(parent.depth)
     this.#parents.set(type, parent)
+    if (around.isContent && parent.isContent) this.growth.addType(parent.shape, around.depth, pointerUnits)
   }
 
   #assertDepth(depth: number): void {
-    const { maxDepth } = this.#context
+    const { maxDepth } = this.#context.limits
     if (depth > maxDepth) refuse('content-too-complex', `nests deeper than ${maxDepth}`)
   }
 
@@ -155,11 +199,15 @@ export class Placement {
     const holder = typeof type === 'string' ? null : type._item
     if (holder === null) {
       const own = type === root || type === doc.share.get(root)
-      return { own, depth: 1, shape: own ? (kind === 'text' ? 'text' : 'map') : 'any' }
+      const shape = own ? (kind === 'text' ? 'text' : 'map') : 'any'
+      return { own, isContent: own, depth: 1, pointerUnits: 0, shape }
     }
     const place = this.#placeKnown(holder)
-    if (place === null || typeof type === 'string') return { own: false, depth: 1, shape: 'any' }
-    return parentWithin(this.#parentOf(place.type), type)
+    if (place === null || typeof type === 'string') {
+      return { own: false, isContent: false, depth: 1, pointerUnits: 0, shape: 'any' }
+    }
+    const around = this.#parentOf(place.type)
+    return parentWithin(around, type, around.pointerUnits + this.#stepUnits(around, place.key))
   }
 }
 
@@ -177,10 +225,16 @@ function allowedRoot(name: string): string {
 }
 
 /** A text is a leaf like a string, unless it is embedded in a text. */
-function parentWithin(around: Parent, type: Type): Parent {
+function parentWithin(around: Parent, type: Type, pointerUnits: number): Parent {
   const shape = shapeOf(type)
   const isLeaf = shape === 'text' && around.shape !== 'text'
-  return { shape, own: around.own, depth: isLeaf ? around.depth : around.depth + 1 }
+  return {
+    shape,
+    own: around.own,
+    isContent: around.isContent && around.shape !== 'text',
+    depth: isLeaf ? around.depth : around.depth + 1,
+    pointerUnits,
+  }
 }
 
 function shapeOf(type: Type): Shape {
@@ -221,7 +275,7 @@ const jsonTypes: ReadonlySet<unknown> = new Set([Y.Map, Y.Array, Y.Text])
 
 /** Objects and arrays on the way to the deepest value; 0 for a scalar. */
 function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return 0
   let deepest = 0
   for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member))
   return deepest + 1

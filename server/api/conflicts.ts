@@ -120,7 +120,8 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
       (record) => [record.id],
     )
     const visible = await Promise.all(page.items.map((record) => isVisible(storage, record, principal)))
-    return { ...page, items: page.items.filter((_, i) => visible[i]).map((record) => outlineOf(storage, record)) }
+    const items = page.items.filter((_, i) => visible[i])
+    return { ...page, items: await Promise.all(items.map((record) => outlineOf(storage, record))) }
   })
 }
 
@@ -187,7 +188,7 @@ async function answerTo(
   if (proposal) {
     return { status: 202, body: { conflict, proposal: conflict.proposals.find((one) => one.id === proposal.id) } }
   }
-  const etag = formatEtag(head, storage.epoch, head.version)
+  const etag = formatEtag(head, storage.epoch)
   return { status: 200, body: { conflict, document: { id: head.id, version: head.version, etag } } }
 }
 

@@ -165,7 +165,7 @@ function answerTo(
   prefer: ReturnType<typeof preferredReturn>,
 ): Reply | Promise<ParleyError> {
   const { head } = result
-  const etag = formatEtag(head, storage.epoch, head.version)
+  const etag = formatEtag(head, storage.epoch)
   if (result.status !== 'done') return refusalOf(storage, result, etag, prefer !== 'minimal')
   const headers: Record<string, string> = {}
   if (result.outcome === 'created') headers['location'] = `/documents/${head.id}`

@@ -203,7 +203,7 @@ function addRead(app: TypedApp, parts: DocumentRouteParts): void {
 }
 
 /** The current tag as headers carry it. */
-const etagOf = (head: Head, storage: Storage): string => quote(formatEtag(head, storage.epoch, head.version))
+const etagOf = (head: Head, storage: Storage): string => quote(formatEtag(head, storage.epoch))
 
 /** Whether the client has the current version already (RFC 9110 section 13.1.2); found out without its content. */
 async function isNotModified(
@@ -216,7 +216,7 @@ async function isNotModified(
   const condition = parseIfNoneMatch(header)
   if (condition.kind === 'malformed') throw new ParleyError('invalid-request', condition.detail)
   const head = await reader.head(request.documentId)
-  if (!namesTag(condition, formatEtag(head, storage.epoch, head.version))) return false
+  if (!namesTag(condition, formatEtag(head, storage.epoch))) return false
   void reply.header('etag', etagOf(head, storage))
   return true
 }

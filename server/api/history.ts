@@ -69,7 +69,7 @@ function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
   app.get('/documents/:id/versions/:version', READ, async (request) => {
     const found = await history.version(request.documentId, isAdmin(request), versionInPath(request.params))
     const { bytes: _, ...shown } = showFacts(found.facts)
-    return { ...shown, content: found.content }
+    return { ...shown, etag: found.etag, content: found.content }
   })
 }
 

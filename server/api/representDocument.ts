@@ -45,7 +45,7 @@ export function summaryOf(head: Head, epoch: string): Summary {
     id: head.id,
     kind: head.kind,
     version: head.version,
-    etag: formatEtag(head, epoch, head.version),
+    etag: formatEtag(head, epoch),
     conflictPolicy: head.conflictPolicy,
     schema: head.schema,
     root: head.root,

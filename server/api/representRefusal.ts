@@ -23,7 +23,7 @@ export async function refusalOf(
   const { record, stored, sides, merged } = result.refusal
   const conflict =
     contents === 'outline'
-      ? { ...outlineOf(storage, record, stored), truncated: true }
+      ? { ...(await outlineOf(storage, record, stored)), truncated: true }
       : await showConflict(storage, record, { contents, known: { sides, merged }, stored })
   return new ParleyError('version-conflict', 'The document changed since the version this write is based on.', {
     extras: { conflict },

@@ -71,7 +71,7 @@ async function problemsOf(
     else if (failure.status === 'failed') problems.push(failure.problem)
     else {
       const { head } = failure
-      const etag = formatEtag(head, storage.epoch, head.version)
+      const etag = formatEtag(head, storage.epoch)
       const full = await refusalOf(storage, failure, etag, contents && !room.isFull)
       problems.push(room.takes(JSON.stringify(full.extras)) ? full : await refusalOf(storage, failure, etag, 'outline'))
     }
@@ -85,7 +85,7 @@ export function showDone(done: Done, epoch: string, withContent: boolean, room: 
   const shown = {
     id: head.id,
     version: head.version,
-    etag: formatEtag(head, epoch, head.version),
+    etag: formatEtag(head, epoch),
     outcome,
     ...(done.outcome === 'overwrote' ? { conflictId: done.conflict } : {}),
   }

@@ -300,7 +300,7 @@ export class ConflictResolver {
       {
         extras: { conflict: await showConflict(storage, seen, { ...shown, known }) },
         headers: {
-          etag: `"${formatEtag(head, storage.epoch, head.version)}"`,
+          etag: `"${formatEtag(head, storage.epoch)}"`,
           link: `</conflicts/${record.id}>; rel="conflict"`,
         },
       },

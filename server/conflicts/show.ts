@@ -5,7 +5,7 @@ import { contentBytes } from '../content/equal.ts'
 import { merge, type JsonOverlap, type Merge, type Overlap, type TextOverlap } from '../content/merge.ts'
 import type { LiveSides } from '../content/liveMerge.ts'
 import { authorsOf, newestOf, type Hand } from '../content/hands.ts'
-import { formatEtag } from '../documents/etag.ts'
+import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
@@ -99,7 +99,7 @@ export async function showConflict(
   const history = await readHistory(storage, record)
   const overlaps = await showOverlaps(storage, record, sides, merged, history)
   const proposals = await showProposals(storage, record, options)
-  const outline = outlineOf(storage, record, options.stored)
+  const outline = await outlineOf(storage, record, options.stored)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
   return {
@@ -158,13 +158,18 @@ export async function liveSides(storage: Storage, record: ConflictRecord, live: 
 }
 
 /** A conflict as lists show it: without contents, the values of overlaps, and what only the log tells (SPEC CONF-4). */
-export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecord, stored = true): OutlinedConflict {
+export async function outlineOf(
+  storage: Pick<Storage, 'epoch' | 'versionAt'>,
+  record: ConflictRecord,
+  stored = true,
+): Promise<OutlinedConflict> {
   const { state } = record
   const isOpen = state.status === 'open'
   const holding = holdingVersion(record)
-  const side = (name: 'base' | 'current' | 'incoming'): ShownSide => {
+  const side = async (name: 'base' | 'current' | 'incoming'): Promise<ShownSide> => {
     const { version } = record[name]
-    const etag = version === null || version === NO_VERSION ? null : formatEtag(record, storage.epoch, version)
+    const facts = version === null || version === NO_VERSION ? null : await storage.versionAt(record.document, version)
+    const etag = facts?.version === version ? formatEtagOf(record, storage.epoch, facts) : null
     return { version, etag, href: stored ? `/conflicts/${record.id}/${name}` : null }
   }
   return {
@@ -176,9 +181,9 @@ export function outlineOf(storage: Pick<Storage, 'epoch'>, record: ConflictRecor
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
     closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,
-    base: side('base'),
-    current: side('current'),
-    incoming: { ...side('incoming'), authors: [record.author] },
+    base: await side('base'),
+    current: await side('current'),
+    incoming: { ...(await side('incoming')), authors: [record.author] },
     merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
     overlaps: record.places.map((place) => ({ ...place })),
     proposals: record.proposals.map(showProposal),

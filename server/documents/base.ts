@@ -1,10 +1,12 @@
 /**
- * Which version a write is based on, from what the request names (SPEC WRITE-1, DOC-4). Pure.
+ * Which version a write is based on, from what the request names (SPEC WRITE-1, DOC-4). Only tags of older versions are
+ * looked up; all else is pure.
  */
 import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Head } from '../model/document.ts'
-import { formatEtag, versionOfEtag } from './etag.ts'
+import { headMark, versionMark, type Head } from '../model/document.ts'
+import type { Storage } from '../storage/storage.ts'
+import { formatEtag, versionOfEtag, type NamedVersion } from './etag.ts'
 
 /** `If-Match` as parsed: `*`, or a list of tags without their quotes. */
 export type IfMatch =
@@ -32,6 +34,11 @@ export type Base =
   | { readonly type: 'unconditional' }
   | { readonly type: 'version'; readonly version: Version; readonly strict: boolean }
 
+/** As far as the head alone tells it: whether tags name older versions as they are in the log is left to look up. */
+export type BaseByHead =
+  | Base
+  | { readonly type: 'older'; readonly named: readonly NamedVersion[]; readonly otherwise: ParleyError }
+
 /** Reads the intent; throws `invalid-request` (400) where the parts contradict each other. */
 export function intentOf(precondition: Precondition): Intent {
   const { ifMatch, ifNoneMatch, baseVersion } = precondition
@@ -58,11 +65,24 @@ function intentOfIfMatch(ifMatch: IfMatch, baseVersion: number | null): Intent {
   throw new ParleyError('invalid-request', 'If-Match and baseVersion name different versions.')
 }
 
+/** The base of a write to a living document; throws as `baseByHead`. */
+export async function baseOf(intent: Intent, head: Head, storage: Pick<Storage, 'epoch' | 'versionAt'>): Promise<Base> {
+  const base = baseByHead(intent, head, storage.epoch)
+  if (base.type !== 'older') return base
+  for (const { version, mark } of base.named) {
+    const facts = await storage.versionAt(head.id, version)
+    // One that became part of another cannot be told, and cannot be a base either.
+    const isKept = facts?.version === version
+    if (facts !== null && (!isKept || versionMark(facts) === mark)) return { type: 'version', version, strict: true }
+  }
+  throw base.otherwise
+}
+
 /**
- * The base of a write to a living document. Throws `precondition-required`, `weak-etag`, `unknown-base`,
- * and for a `create` intent `precondition-failed` where If-None-Match demands it (RFC 9110 section 13.1.2).
+ * The same by the head alone. Throws `precondition-required`, `weak-etag`, `unknown-base`, and for a `create` intent
+ * `precondition-failed` where If-None-Match demands it (RFC 9110 section 13.1.2).
  */
-export function baseOf(intent: Intent, head: Head, epoch: string): Base {
+export function baseByHead(intent: Intent, head: Head, epoch: string): BaseByHead {
   switch (intent.type) {
     case 'none':
       throw new ParleyError(
@@ -82,27 +102,29 @@ export function baseOf(intent: Intent, head: Head, epoch: string): Base {
       if (!isKnown(intent.version, head)) throw unknownBase(head, epoch)
       return { type: 'version', version: intent.version, strict: false }
     case 'tags':
-      return { type: 'version', version: versionOfTags(intent.tags, head, epoch), strict: true }
+      return baseOfTags(intent.tags, head, epoch)
   }
 }
 
-function versionOfTags(tags: readonly { weak: boolean; tag: string }[], head: Head, epoch: string): Version {
-  const known = tags
+function baseOfTags(tags: readonly { weak: boolean; tag: string }[], head: Head, epoch: string): BaseByHead {
+  const named = tags
     .filter((one) => !one.weak)
     .map((one) => versionOfEtag(one.tag, head, epoch))
-    .filter((version): version is Version => version !== null && isKnown(version, head))
-  const matching = known.find((version) => version === head.version)
-  const first = matching ?? known[0]
-  if (first !== undefined) return first
-  if (tags.some((one) => one.weak)) {
-    throw new ParleyError(
-      'weak-etag',
-      'If-Match compares strongly, and a weak tag never matches. A proxy on the way may have weakened it.',
-      { headers: currentEtag(head, epoch) },
-    )
-  }
-  throw unknownBase(head, epoch)
+    .filter((one): one is NamedVersion => one !== null && isKnown(one.version, head))
+  const isCurrent = named.some(({ version, mark }) => version === head.version && mark === headMark(head))
+  if (isCurrent) return { type: 'version', version: head.version, strict: true }
+  const otherwise = tags.some((one) => one.weak) ? weakTag(head, epoch) : unknownBase(head, epoch)
+  const older = named.filter(({ version }) => version < head.version)
+  if (older.length === 0) throw otherwise
+  return { type: 'older', named: older, otherwise }
 }
+
+const weakTag = (head: Head, epoch: string): ParleyError =>
+  new ParleyError(
+    'weak-etag',
+    'If-Match compares strongly, and a weak tag never matches. A proxy on the way may have weakened it.',
+    { headers: currentEtag(head, epoch) },
+  )
 
 /** Whether the present incarnation has, or had, this version. */
 export const isKnown = (version: Version, head: Head): boolean =>
@@ -116,5 +138,5 @@ export function unknownBase(head: Head, epoch: string): ParleyError {
 }
 
 function currentEtag(head: Head, epoch: string): Record<string, string> {
-  return { etag: `"${formatEtag(head, epoch, head.version)}"` }
+  return { etag: `"${formatEtag(head, epoch)}"` }
 }

@@ -62,7 +62,7 @@ export class LifecyclePlanner {
     at: number,
   ): Promise<Plan<Head>> {
     const head = replica.appliedHead
-    const base = baseOf(intent, head, this.#storage.epoch)
+    const base = await baseOf(intent, head, this.#storage)
     const schema = wanted.schema ?? null
     if (schema !== null && head.kind === 'text') {
       throw new ParleyError('invalid-request', 'A text document has no schema.')
@@ -112,7 +112,7 @@ export class LifecyclePlanner {
   /** Throws `version-conflict` where the base of a deletion is not the current version, or its content is not. */
   async #assertRemovable({ intent }: Change, replica: Replica): Promise<void> {
     const head = replica.appliedHead
-    const base = baseOf(intent, head, this.#storage.epoch)
+    const base = await baseOf(intent, head, this.#storage)
     const current = replica.content()
     if (base.type === 'version' && base.version !== head.version) {
       await replica.whenCommitted(base.version)
@@ -175,7 +175,7 @@ export function staleChange(head: Head, epoch: string, what: string): ParleyErro
   const { version } = head
   return new ParleyError('version-conflict', `${what} changed since the version this request is based on.`, {
     extras: { current: { version } },
-    headers: { etag: `"${formatEtag(head, epoch, version)}"` },
+    headers: { etag: `"${formatEtag(head, epoch)}"` },
   })
 }
 

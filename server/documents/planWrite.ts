@@ -10,7 +10,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
 import { documentCreated } from '../model/events.ts'
 import type { Storage } from '../storage/storage.ts'
-import { baseOf, type Base, type Intent } from './base.ts'
+import { baseByHead, baseOf, type Base, type Intent } from './base.ts'
 import type { Committer, Staged } from './commit.ts'
 import type { ConflictPolicy, Head, Origin } from '../model/document.ts'
 import { passOf, type LineLength } from './lockGuard.ts'
@@ -123,7 +123,10 @@ export class WritePlanner {
 
   /** Whether a write can be planned without the document's turn: it opens, refreshes and supersedes no conflict. */
   isSimple(request: WriteRequest, replica: Replica): boolean {
-    return this.#staleBase(request, replica.appliedHead) === null && replica.authorsWithoutConflicts.has(request.author)
+    const head = replica.appliedHead
+    const base = baseByHead(request.intent, head, this.#parts.storage.epoch)
+    const isCurrent = base.type === 'unconditional' || (base.type === 'version' && base.version === head.version)
+    return isCurrent && replica.authorsWithoutConflicts.has(request.author)
   }
 
   /**
@@ -133,7 +136,7 @@ export class WritePlanner {
   async write(request: WriteRequest, replica: Replica, at: number): Promise<Plan<WriteResult>> {
     const head = replica.appliedHead
     const current = replica.content()
-    const stale = this.#staleBase(request, head)
+    const stale = await this.#staleBase(request, head)
     const past = stale ? await this.#readPast(replica, stale.version) : null
     const own = await openConflictsOf(this.#parts.storage, replica, request.author)
     const incoming = this.#keepable(request.incoming(past?.content ?? current), replica)
@@ -153,8 +156,8 @@ export class WritePlanner {
   }
 
   /** The base if it is not the current version, else null. */
-  #staleBase({ intent }: WriteRequest, head: Head): Extract<Base, { type: 'version' }> | null {
-    const base = baseOf(intent, head, this.#parts.storage.epoch)
+  async #staleBase({ intent }: WriteRequest, head: Head): Promise<Extract<Base, { type: 'version' }> | null> {
+    const base = await baseOf(intent, head, this.#parts.storage)
     return base.type === 'version' && base.version !== head.version ? base : null
   }
 

@@ -90,7 +90,7 @@ export class DocumentPurger {
       if ((await storage.unfinishedPurges()).includes(head.id)) return
       throw missing(head.id, { absent: 'deleted', lastVersion: head.version })
     }
-    const base = baseOf(change.intent, head, storage.epoch)
+    const base = await baseOf(change.intent, head, storage)
     const isCurrent = base.type === 'unconditional' || base.version === head.version
     if (!isCurrent) throw staleChange(head, storage.epoch, 'The document')
     const answer: { readonly answer?: StoredAnswer } = keep === null ? {} : { answer: await keep() }

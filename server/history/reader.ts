@@ -1,5 +1,6 @@
 import type { Content } from '../content/content.ts'
 import type { Mark } from '../content/hands.ts'
+import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
@@ -17,6 +18,8 @@ const SHORT_WALK_ENTRIES = 2_000
 
 export interface DocumentVersion {
   readonly facts: VersionFacts
+  /** Null for one of a former life of the document. */
+  readonly etag: string | null
   readonly content: Content
 }
 
@@ -49,7 +52,10 @@ export class HistoryReader {
   async version(document: DocumentId, isAdmin: boolean, version: number): Promise<DocumentVersion> {
     const log = await openLog(this.#storage, document, isAdmin)
     const facts = await keptVersion(this.#storage, log, version)
-    return { facts, content: await contentAt(this.#storage, document, log.head.kind, facts.version) }
+    const { head } = log
+    const content = await contentAt(this.#storage, document, head.kind, facts.version)
+    const isOfThisLife = facts.version >= head.firstVersion
+    return { facts, content, etag: isOfThisLife ? formatEtagOf(head, this.#storage.epoch, facts) : null }
   }
 
   /** What differs between two versions of one life of a document; 0 is the empty content the present one began with. */

@@ -106,7 +106,7 @@ export class Restorer {
     head: Head,
     content: Content,
   ): Promise<WriteResult> {
-    const base = baseOf(intent, head, this.#storage.epoch)
+    const base = await baseOf(intent, head, this.#storage)
     if (base.type === 'version' && base.version !== head.version) {
       throw staleChange(head, this.#storage.epoch, 'The document')
     }
@@ -118,7 +118,7 @@ export class Restorer {
   }
 
   async #baseOf({ intent }: RevertRequest, { head }: Log): Promise<Version> {
-    const base = baseOf(intent, head, this.#storage.epoch)
+    const base = await baseOf(intent, head, this.#storage)
     if (base.type === 'unconditional') return head.version
     if (base.version !== NO_VERSION) return base.version
     throw new ParleyError('invalid-request', 'Changes are taken back from a version that is there.')

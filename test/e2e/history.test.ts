@@ -64,7 +64,9 @@ describe('versions', () => {
       at: expect.any(String),
       origin: 'write',
       label: null,
+      etag: expect.stringMatching(/^[0-9a-z]+-2$/),
     })
+    expect((await at(3)).body.etag).toBe((await ann.get(`/documents/${id}`)).body.etag)
     expect((await at(3)).body.content).toEqual({ a: 2, b: [] })
     for (const version of [0, 4, '999999999999999']) expect(verdict(await at(version))).toBe('404 not-found')
     for (const version of ['x', '-1', '1.5', '01', '9999999999999999']) {

@@ -248,10 +248,9 @@ async function resolve(model: Model, draws: Draws, edits: RandomEdits, sub: stri
 
 const idOf = (overlap: string): string => (/^[0-9]/.test(overlap) ? `L${overlap}` : `P${overlap}`)
 
-/** The tag of an old version is the present one with another number (SPEC `etag`). */
 async function tagOf(caller: Caller, id: string, version: number): Promise<string> {
-  const { body } = await caller.get(`/documents/${id}`)
-  return body.etag.replace(/-[0-9]+$/, `-${version}`)
+  const { body } = await caller.get(`/documents/${id}/versions/${version}`)
+  return body.etag
 }
 
 async function checkConflicts(model: Model, caller: Caller): Promise<void> {

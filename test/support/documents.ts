@@ -68,8 +68,10 @@ export async function etagOf(by: Caller, id: string): Promise<string> {
   return expectStatus(await by.get(`/documents/${id}`), 200).headers.get('etag') ?? ''
 }
 
-/** The tag of another version of the same history. */
-export const atVersion = (etag: string, version: number): string => etag.replace(/-\d+"$/, `-${version}"`)
+/** The entity tag of an old version, in quotes. */
+export async function tagAt(by: Caller, id: string, version: number): Promise<string> {
+  return `"${expectStatus(await by.get(`/documents/${id}/versions/${version}`), 200).body.etag}"`
+}
 
 /** Status and code of an answer, for tables. */
 export function verdict({ status, body }: { status: number; body: { code?: string; outcome?: string } }): string {

@@ -1,9 +1,8 @@
-import type { Committer } from '../documents/commit.ts'
-import { MAX_OPEN_CONFLICTS } from '../documents/openConflicts.ts'
-import type { Environment } from '../foundation/environment.ts'
+import type { Acts } from '../documents/acts/acts.ts'
+import { nothing, onOne, type Found, type Step } from '../documents/acts/plan.ts'
+import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
 import { toPrincipalId, type DocumentId, type PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Turns } from '../foundation/turns.ts'
 import { conflictSuperseded } from '../model/events.ts'
 import type { StoredEvent } from '../model/event.ts'
 import type { Committed, Storage } from '../storage/storage.ts'
@@ -12,10 +11,8 @@ import { closed } from '../documents/staleWrite.ts'
 const COMMENT = `Its author has ${MAX_OPEN_CONFLICTS} newer open conflicts here.`
 
 export interface OpenBoundParts {
-  readonly storage: Storage
-  readonly committer: Committer
-  readonly environment: Environment
-  readonly turns: Turns<DocumentId>
+  readonly storage: Pick<Storage, 'onCommitted' | 'openConflictCounts'>
+  readonly acts: Acts
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -48,8 +45,7 @@ export class OpenBound {
       const author = returningAuthor(event)
       if (author === null) continue
       const { document } = event
-      const running: Promise<void> = this.#parts.turns
-        .take(document, () => this.#makeRoom(document, author))
+      const running: Promise<void> = this.#makeRoom(document, author)
         .catch((problem: unknown) => {
           if (!(problem instanceof ParleyError)) this.#parts.onUnexpected(problem)
         })
@@ -59,30 +55,31 @@ export class OpenBound {
   }
 
   async #makeRoom(document: DocumentId, author: PrincipalId): Promise<void> {
-    const { storage, committer, environment } = this.#parts
+    const { storage, acts } = this.#parts
     // Most documents have few open conflicts, and a record may be long.
     const counts = await storage.openConflictCounts([document])
     if ((counts.get(document) ?? 0) <= MAX_OPEN_CONFLICTS) return
-    for (;;) {
-      const newestFirst = await storage.conflicts({
-        patterns: [{ exact: document }],
-        statuses: ['open'],
-        kinds: ['concurrent-edit'],
-        author,
-        before: null,
-        limit: MAX_OPEN_CONFLICTS + 1,
-      })
-      const tooMany = newestFirst[MAX_OPEN_CONFLICTS]
-      if (tooMany === undefined) return
-      const at = environment.now()
-      const record = closed(tooMany, { status: 'superseded', closedAt: at, closedBy: author, comment: COMMENT })
-      const events = [conflictSuperseded(record)]
-      const conflicts = [{ op: 'update', record }] as const
-      const result = await committer.commit([], { at, conflicts, contents: new Map(), events })
-      // Another node was faster.
-      if (result.status !== 'committed') return
-    }
+    const closing = onOne((found, at) => closingOldest(found, author, at))
+    while ((await acts.perform([document], closing)) === 'closed');
   }
+}
+
+/** Closes the oldest open conflict of the author, where they have one too many. */
+async function closingOldest(found: Found, author: PrincipalId, at: number): Promise<Step<'closed' | 'done'>> {
+  if ('absent' in found) return { outcome: 'done', plan: null }
+  const limit = MAX_OPEN_CONFLICTS + 1
+  const newestFirst = await found.conflicts({
+    statuses: ['open'],
+    kinds: ['concurrent-edit'],
+    author,
+    before: null,
+    limit,
+  })
+  const tooMany = newestFirst[MAX_OPEN_CONFLICTS]
+  if (tooMany === undefined) return { outcome: 'done', plan: null }
+  const record = closed(tooMany, { status: 'superseded', closedAt: at, closedBy: author, comment: COMMENT })
+  const events = [conflictSuperseded(record)]
+  return { outcome: 'closed', plan: { ...nothing(found), conflicts: [{ op: 'update', record }], events } }
 }
 
 /** Whose edits opened a `concurrent-edit`, where the event tells of that. */

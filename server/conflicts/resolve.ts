@@ -3,24 +3,23 @@ import { contentEquals, contentHash } from '../content/equal.ts'
 import { merge } from '../content/merge.ts'
 import { inOrder } from '../content/order.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
-import type { Head } from '../model/document.ts'
+import { headAfter, type Head } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
-import { assertPassesLock, passOf } from '../documents/lockGuard.ts'
-import { openConflictsOf, supersede } from '../documents/openConflicts.ts'
-import { contentAt } from '../documents/past.ts'
-import { carryOut, type Plan } from '../documents/plan.ts'
-import type { Replica } from '../documents/replica.ts'
+import { supersede } from '../documents/openConflicts.ts'
+import type { Acts } from '../documents/acts/acts.ts'
+import { nothing, onOne, type Found, type Plan, type Step } from '../documents/acts/plan.ts'
+import type { View } from '../documents/acts/view.ts'
 import { assertValid } from '../documents/schema.ts'
-import { assertAdmissible, stageChange, type WriterParts } from '../documents/planWrite.ts'
+import { assertAdmissible, type PlannerParts } from '../documents/planWrite.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
-import type { ConflictId, DocumentId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
+import type { ConflictId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Turns } from '../foundation/turns.ts'
 import type { LockPass } from '../model/lock.ts'
+import { passOf } from '../model/lockToken.ts'
 import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected } from '../model/events.ts'
 import type { NewEvent } from '../model/event.ts'
-import type { ConflictRecord, ContentHash, Proposal, Use } from '../model/conflict.ts'
+import type { ConflictRecord, Proposal, Use } from '../model/conflict.ts'
 import { newProposalId } from '../documents/conflictIds.ts'
 import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
 import { decided, proposed } from './proposals.ts'
@@ -28,9 +27,6 @@ import { seenFrom } from './seenFrom.ts'
 import { holdingVersion, liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
 import { closed } from '../documents/staleWrite.ts'
 import { invalidResolution, targetOf, type Way } from './target.ts'
-
-/** As for writes: how often a resolution is planned anew because the document moved meanwhile. */
-const MAX_ROUNDS = 8
 
 /** What is asked of a conflict. */
 export type Request =
@@ -48,15 +44,15 @@ export interface Outcome {
   readonly proposal: { readonly id: ProposalId; readonly content: Content } | null
 }
 
-/** What one round works on, all of the same moment. */
-interface Round {
+/** What a decision is worked out from, all of the same moment. */
+interface Situation {
   readonly record: ConflictRecord
-  readonly replica: Replica
+  readonly view: View
   readonly head: Head
   readonly by: PrincipalId
+  readonly at: number
   readonly pass: LockPass
   readonly shown: Shown
-  readonly keep: Keep<Outcome> | null
 }
 
 /** Who asks, for what, and with which `Lock-Token` (SPEC LOCK-2); `shown` is for the conflict in a refusal. */
@@ -81,22 +77,14 @@ interface Wanted {
   readonly accepted: Proposal | null
 }
 
-/** What becomes of a conflict, and what goes with it in one act. */
-interface Deed extends Partial<Pick<Plan<Outcome>, 'stage' | 'contents'>> {
-  readonly outcome: Outcome
-  readonly at: number
-  readonly events: readonly NewEvent[]
-  readonly superseded?: Plan<Outcome>['conflicts']
-}
-
 /** Decides conflicts: a resolution is an ordinary write at the head (SPEC RES-1 to RES-7). */
 export class ConflictResolver {
-  readonly #parts: WriterParts
-  readonly #turns: Turns<DocumentId>
+  readonly #parts: PlannerParts
+  readonly #acts: Acts
 
-  constructor(parts: WriterParts, turns: Turns<DocumentId>) {
+  constructor(parts: PlannerParts, acts: Acts) {
     this.#parts = parts
-    this.#turns = turns
+    this.#acts = acts
   }
 
   /**
@@ -105,45 +93,36 @@ export class ConflictResolver {
    * `proposal-closed`, `too-many-proposals`, `schema-violation`, `kind-mismatch` or a limit; nothing was written then.
    */
   async perform(id: ConflictId, asked: Asked): Promise<Outcome> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const record = await this.#parts.storage.conflict(id)
-      if (!record) throw new ParleyError('not-found', `There is no conflict ${id}.`)
-      const lease = await this.#parts.replicas.lease(record.document)
-      if ('absent' in lease) throw expired(record)
-      try {
-        const outcome = await this.#turns.take(record.document, () => this.#round(id, lease.replica, asked))
-        if (outcome !== 'again') return outcome
-      } finally {
-        lease.release()
-      }
-    }
-    throw new ParleyError('overloaded', 'The document changes too fast for a resolution just now.')
+    const record = await this.#parts.storage.conflict(id)
+    if (!record) throw notFound(id)
+    const plan = onOne((found: Found, at) => this.#plan(record, asked, found, at))
+    return this.#acts.perform([record.document], plan, asked.keep ?? null)
   }
 
-  async #round(id: ConflictId, replica: Replica, asked: Asked): Promise<Outcome | 'again'> {
-    const { by, request, shown, keep = null } = asked
-    const record = await this.#parts.storage.conflict(id)
-    if (replica.ended || !record) return 'again'
-    if (isOfThePast(record, replica)) throw expired(record)
+  async #plan(known: ConflictRecord, asked: Asked, found: Found, at: number): Promise<Step<Outcome>> {
+    const { by, request, shown } = asked
+    if ('absent' in found) throw expired(known)
+    const record = await found.conflict(known.id)
+    if (!record) throw notFound(known.id)
+    if (isOfThePast(record, found)) throw expired(record)
     const pass = passOf(asked.lockToken)
     // What decides nothing about the document needs no lock of it.
-    if (request.ask === 'resolve' || request.ask === 'accept') await assertPassesLock(this.#parts, replica, pass)
-    if (replica.ended) return 'again'
+    if (request.ask === 'resolve' || request.ask === 'accept') await found.assertPasses(pass)
     await this.#assertOpen(record, shown)
-    const round: Round = { record, replica, head: replica.appliedHead, by, pass, shown, keep }
+    const situation: Situation = { record, view: found, head: found.head, by, at, pass, shown }
     switch (request.ask) {
       case 'resolve':
       case 'propose': {
-        const wanted = await this.#wanted(round, request)
-        if (wanted === 'moved') return this.#refuseMoved(round, request.baseVersion)
-        return request.ask === 'resolve' ? this.#apply(round, wanted) : this.#propose(round, wanted)
+        const wanted = await this.#wanted(situation, request)
+        if (wanted === 'moved') return this.#refuseMoved(situation, request.baseVersion)
+        return request.ask === 'resolve' ? this.#apply(situation, wanted) : this.#propose(situation, wanted)
       }
       case 'accept':
-        return this.#apply(round, await this.#accepted(round, request.proposal))
+        return this.#apply(situation, await this.#accepted(situation, request.proposal))
       case 'reject':
-        return this.#reject(round, request.proposal, request.comment)
+        return this.#reject(situation, request.proposal, request.comment)
       case 'dismiss':
-        return this.#dismiss(round, request.comment)
+        return dismissal(situation, request.comment)
       default:
         return assertNever(request)
     }
@@ -157,14 +136,14 @@ export class ConflictResolver {
   }
 
   async #wanted(
-    round: Round,
+    situation: Situation,
     request: { readonly baseVersion: Version; readonly way: Way; readonly comment: string | null },
   ): Promise<Wanted | 'moved'> {
-    const { record, replica, head } = round
-    const lookedAt = await this.#contentAt(replica, head, request.baseVersion)
+    const { record, view } = situation
+    const lookedAt = await this.#contentAt(view, request.baseVersion)
     const target = await this.#target(record, lookedAt, request)
     if (target === null) return 'moved'
-    assertAdmissible(target, replica)
+    assertAdmissible(target, view)
     const { use } = request.way
     return {
       use,
@@ -197,104 +176,84 @@ export class ConflictResolver {
     throw invalidResolution(target.errors)
   }
 
-  async #accepted(round: Round, id: ProposalId): Promise<Wanted> {
-    const proposal = await this.#pending(round, id)
-    const content = await storedContent(this.#parts.storage, round.record, proposal.hash)
-    const lookedAt = await this.#contentAt(round.replica, round.head, proposal.baseVersion)
+  async #accepted(situation: Situation, id: ProposalId): Promise<Wanted> {
+    const proposal = await this.#pending(situation, id)
+    const content = await storedContent(this.#parts.storage, situation.record, proposal.hash)
+    const lookedAt = await this.#contentAt(situation.view, proposal.baseVersion)
     const { use, baseVersion, comment } = proposal
     return { use, content, baseVersion, lookedAt, comment, accepted: proposal }
   }
 
   /** Writes the wanted content, merged with what came since the resolver looked, and closes the conflict. */
-  async #apply(round: Round, wanted: Wanted): Promise<Outcome | 'again'> {
-    const { record, replica, head, by } = round
-    const { storage, environment } = this.#parts
-    if (isMoved(round)) return 'again'
-    const before = replica.content()
-    const after = this.#merged(round, wanted)
-    if (after === null) return this.#refuseMoved(round, wanted.baseVersion)
-    const at = environment.now()
+  async #apply(situation: Situation, wanted: Wanted): Promise<Step<Outcome>> {
+    const { record, view, head, by, at, pass } = situation
+    const before = view.content()
+    const after = this.#merged(situation, wanted)
+    if (after === null) return this.#refuseMoved(situation, wanted.baseVersion)
     // A resolution is a write: it settles other conflicts of whoever makes it, as any write does (WRITE-7).
-    const others = (await openConflictsOf(storage, replica, by)).filter((other) => other.id !== record.id)
-    const superseded = await supersede(storage, others, { author: by, at, before, after })
+    const others = (await view.openConflicts(by)).filter((other) => other.id !== record.id)
+    const superseded = await supersede(view, others, { author: by, at, before, after })
     const isChange = !contentEquals(before, after)
-    const headAfter = isChange ? replica.headAfter({ author: by, at }) : head
+    const headThen = isChange ? headAfter(head, { author: by, at }) : head
     const { accepted } = wanted
     const accepting = accepted && decided(record, accepted, { status: 'accepted', by, at, comment: null })
-    const resolution = { use: wanted.use, by, at, version: headAfter.version, comment: wanted.comment }
+    const resolution = { use: wanted.use, by, at, version: headThen.version, comment: wanted.comment }
     const ended = closed(accepting?.record ?? record, { status: 'resolved', closedAt: at, resolution })
     const done = { ...ended, revision: record.revision + 1 }
-    return this.#commit(round, {
-      outcome: { record: done, head: headAfter, proposal: null },
-      at,
-      stage: isChange
-        ? () => stageChange(replica, after, { author: by, at, origin: 'resolution', pass: round.pass })
-        : null,
-      superseded: superseded.conflicts,
-      events: [conflictResolved(done), ...superseded.events],
-    })
+    return {
+      outcome: { record: done, head: headThen, proposal: null },
+      plan: {
+        ...nothing(view),
+        entry: isChange
+          ? { type: 'content', content: after, by: { author: by, at, origin: 'resolution', pass } }
+          : null,
+        conflicts: [{ op: 'update', record: done }, ...superseded.conflicts],
+        events: [conflictResolved(done), ...superseded.events],
+      },
+    }
   }
 
   /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
-  #merged({ record, replica, head }: Round, wanted: Wanted): Content | null {
-    const merged = merge(wanted.lookedAt, replica.content(), wanted.content)
+  #merged({ record, view, head }: Situation, wanted: Wanted): Content | null {
+    const merged = merge(wanted.lookedAt, view.content(), wanted.content)
     if (!merged.clean) return null
     // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
     const isKept = wanted.use === 'merged' && record.kind !== 'invalid-merge'
-    if (isKept && contentEquals(merged.content, replica.content())) return merged.content
-    assertAdmissible(merged.content, replica)
+    if (isKept && contentEquals(merged.content, view.content())) return merged.content
+    assertAdmissible(merged.content, view)
     assertValid(head.schema, merged.content)
     return merged.content
   }
 
-  async #propose(round: Round, wanted: Wanted): Promise<Outcome | 'again'> {
-    const { record, by, head } = round
-    if (isMoved(round)) return 'again'
-    if (this.#merged(round, wanted) === null) return this.#refuseMoved(round, wanted.baseVersion)
-    const { environment } = this.#parts
+  async #propose(situation: Situation, wanted: Wanted): Promise<Step<Outcome>> {
+    const { record, by, at } = situation
+    if (this.#merged(situation, wanted) === null) return this.#refuseMoved(situation, wanted.baseVersion)
     const { use, content, baseVersion, comment } = wanted
     const hash = contentHash(content)
-    const at = environment.now()
-    const made = { id: newProposalId(environment), use, hash, baseVersion, by, at, comment }
+    const made = { id: newProposalId(this.#parts.environment), use, hash, baseVersion, by, at, comment }
     const { record: kept, proposal } = proposed(record, made)
-    return this.#commit(round, {
-      outcome: { record: kept, head, proposal: { id: proposal.id, content } },
-      at,
-      contents: new Map([[hash, content]]),
-      events: [conflictProposed(kept, proposal)],
-    })
+    const step = decision(situation, kept, [conflictProposed(kept, proposal)])
+    return {
+      outcome: { ...step.outcome, proposal: { id: proposal.id, content } },
+      plan: { ...step.plan, contents: new Map([[hash, content]]) },
+    }
   }
 
-  async #reject(round: Round, id: ProposalId, comment: string | null): Promise<Outcome | 'again'> {
-    const pending = await this.#pending(round, id)
-    const at = this.#parts.environment.now()
-    const { record, proposal } = decided(round.record, pending, { status: 'rejected', by: round.by, at, comment })
-    const outcome: Outcome = { record, head: round.head, proposal: null }
-    return this.#commit(round, { outcome, at, events: [proposalRejected(record, proposal)] })
-  }
-
-  async #dismiss(round: Round, comment: string | null): Promise<Outcome | 'again'> {
-    const { record, head, by } = round
-    const at = this.#parts.environment.now()
-    const done = closed(record, { status: 'dismissed', closedAt: at, closedBy: by, comment })
-    const outcome: Outcome = { record: done, head, proposal: null }
-    return this.#commit(round, { outcome, at, events: [conflictDismissed(done)] })
-  }
-
-  #commit({ replica, head, pass, keep }: Round, deed: Deed): Promise<Outcome | 'again'> {
-    const { outcome, at, events, stage = null, superseded = [], contents = new Map<ContentHash, Content>() } = deed
-    const conflicts: Plan<Outcome>['conflicts'] = [{ op: 'update', record: outcome.record }, ...superseded]
-    const plan = { replica, version: head.version, outcome, stage, pass, conflicts, contents, events }
-    return carryOut(this.#parts.committer, plan, at, keep)
+  async #reject(situation: Situation, id: ProposalId, comment: string | null): Promise<Step<Outcome>> {
+    const { by, at } = situation
+    const pending = await this.#pending(situation, id)
+    const { record, proposal } = decided(situation.record, pending, { status: 'rejected', by, at, comment })
+    return decision(situation, record, [proposalRejected(record, proposal)])
   }
 
   /** The 409 of a resolution that overlaps what came since: the same conflict, seen from the head, still open. */
-  async #refuseMoved({ record, replica, head, pass, shown, keep }: Round, lookedAt: Version): Promise<'again'> {
-    const { storage, committer, environment } = this.#parts
-    const current = replica.content()
-    const { record: seen, known } = await seenFrom(storage, record, { version: head.version, content: current })
-    await replica.whenCommitted(head.version)
-    const problem = new ParleyError(
+  async #refuseMoved({ record, view, head, shown }: Situation, lookedAt: Version): Promise<Step<Outcome>> {
+    const { storage } = this.#parts
+    const newer = { version: head.version, content: view.content() }
+    const { record: seen, known } = await seenFrom(storage, record, newer)
+    // What is shown of it is read from storage.
+    await view.whenOnDisk()
+    const outcome = new ParleyError(
       'version-conflict',
       `What came since version ${lookedAt} overlaps this resolution.`,
       {
@@ -305,29 +264,17 @@ export class ConflictResolver {
         },
       },
     )
-    const plan: Plan<ParleyError> = {
-      replica,
-      version: head.version,
-      outcome: problem,
-      stage: null,
-      pass,
-      conflicts: [{ op: 'update', record: seen }],
-      contents: new Map(),
-      events: [],
+    return { outcome, plan: { ...nothing(view), conflicts: [{ op: 'update', record: seen }] } }
+  }
+
+  async #contentAt(view: View, version: Version): Promise<Content> {
+    if (version !== view.head.version && !isKnown(version, view.head)) {
+      throw unknownBase(view.head, this.#parts.storage.epoch)
     }
-    const keepProblem = keep && ((refused: ParleyError) => keep(refused))
-    if ((await carryOut(committer, plan, environment.now(), keepProblem)) === 'again') return 'again'
-    throw problem
+    return view.contentAt(version)
   }
 
-  async #contentAt(replica: Replica, head: Head, version: Version): Promise<Content> {
-    if (version === head.version) return replica.content()
-    if (!isKnown(version, head)) throw unknownBase(head, this.#parts.storage.epoch)
-    await replica.whenCommitted(version)
-    return contentAt(this.#parts.storage, head.id, head.kind, version)
-  }
-
-  async #pending({ record, shown }: Round, id: ProposalId): Promise<Proposal> {
+  async #pending({ record, shown }: Situation, id: ProposalId): Promise<Proposal> {
     const proposal = record.proposals.find((one) => one.id === id)
     if (!proposal) throw invalidResolution([{ overlap: id, message: 'this conflict has no such proposal' }])
     if (proposal.status === 'pending') return proposal
@@ -337,10 +284,26 @@ export class ConflictResolver {
   }
 }
 
-const isOfThePast = (record: ConflictRecord, replica: Replica): boolean =>
-  record.state.status === 'expired' || record.incarnation !== replica.head.incarnation
+function dismissal(situation: Situation, comment: string | null): Step<Outcome> {
+  const { record, by, at } = situation
+  const done = closed(record, { status: 'dismissed', closedAt: at, closedBy: by, comment })
+  return decision(situation, done, [conflictDismissed(done)])
+}
 
-const isMoved = ({ replica, head }: Round): boolean => replica.ended !== null || replica.appliedVersion !== head.version
+/** What becomes of a conflict where the document stays as it is. */
+const decision = (
+  { view, head }: Situation,
+  record: ConflictRecord,
+  events: readonly NewEvent[],
+): { readonly outcome: Outcome; readonly plan: Plan } => ({
+  outcome: { record, head, proposal: null },
+  plan: { ...nothing(view), conflicts: [{ op: 'update', record }], events },
+})
+
+const isOfThePast = (record: ConflictRecord, { head }: View): boolean =>
+  record.state.status === 'expired' || record.incarnation !== head.incarnation
+
+const notFound = (id: ConflictId): ParleyError => new ParleyError('not-found', `There is no conflict ${id}.`)
 
 function expired(record: ConflictRecord): ParleyError {
   return new ParleyError('conflict-expired', `The document ${record.document} was deleted.`)

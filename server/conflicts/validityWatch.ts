@@ -1,16 +1,16 @@
 import type { Content, Violation } from '../content/content.ts'
-import type { Committer } from '../documents/commit.ts'
+import type { Acts } from '../documents/acts/acts.ts'
+import { nothing, onOne, type Found, type Step } from '../documents/acts/plan.ts'
+import type { View } from '../documents/acts/view.ts'
 import type { Head, JsonSchema } from '../model/document.ts'
 import { openInvalidMerge, validAgain } from '../documents/openConflicts.ts'
 import { contentAt } from '../documents/past.ts'
-import type { Replica } from '../documents/replica.ts'
-import type { Replicas } from '../documents/replicas.ts'
 import { violationsOf } from '../documents/schema.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
-import { yieldTurn, type Turns } from '../foundation/turns.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../model/events.ts'
 import type { Act, Committed, Storage } from '../storage/storage.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
@@ -30,10 +30,8 @@ const RETRY_MS = 1_000
 
 export interface ValidityParts {
   readonly storage: Storage
-  readonly replicas: Replicas
-  readonly committer: Committer
+  readonly acts: Acts
   readonly environment: Environment
-  readonly turns: Turns<DocumentId>
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -132,41 +130,34 @@ export class ValidityWatch {
   }
 
   /** Answers how long the judgement took. */
-  async #check(watch: Watch): Promise<number> {
-    const { replicas, turns } = this.#parts
-    const lease = await replicas.lease(watch.document)
-    if ('absent' in lease) {
-      watch.spell = null
-      return 0
-    }
-    try {
-      return await turns.take(watch.document, () => this.#judge(watch, lease.replica))
-    } finally {
-      lease.release()
-    }
+  #check(watch: Watch): Promise<number> {
+    return this.#parts.acts.perform(
+      [watch.document],
+      onOne((found) => this.#judge(watch, found)),
+    )
   }
 
-  async #judge(watch: Watch, replica: Replica): Promise<number> {
+  async #judge(watch: Watch, found: Found): Promise<Step<number>> {
     const { environment } = this.#parts
-    if (replica.ended) throw replica.ended
-    const head = replica.appliedHead
-    if (head.schema === null || head.deletedAt !== null) {
+    if ('absent' in found || found.head.schema === null) {
       watch.spell = null
-      return 0
+      return { outcome: 0, plan: null }
     }
-    const content = replica.content()
+    const { head } = found
+    const content = found.content()
     const beganMs = environment.monotonicMs()
     const violations = violationsOf(head.schema, content)
     const judgedMs = environment.monotonicMs() - beganMs
-    await replica.whenCommitted(head.version)
-    await this.#commit(watch, await this.#decide(watch, { head, schema: head.schema, content, violations }))
-    return judgedMs
+    // Where it broke is looked for in storage.
+    await found.whenOnDisk()
+    const parts = await this.#decide(watch, found, { head, schema: found.head.schema, content, violations })
+    return { outcome: judgedMs, plan: parts === null ? null : { ...nothing(found), ...parts } }
   }
 
-  async #decide(watch: Watch, judged: Judged): Promise<Parts> {
-    const { storage, environment } = this.#parts
+  async #decide(watch: Watch, view: View, judged: Judged): Promise<Parts> {
+    const { environment } = this.#parts
     const { head, violations } = judged
-    const open = await openInvalidMerge(storage, head.id)
+    const open = await openInvalidMerge(view)
     if (violations.length === 0) {
       watch.spell = null
       return validAgain(open, { by: head.updatedBy, at: environment.now() })
@@ -244,13 +235,5 @@ export class ValidityWatch {
       limit: 1,
     })
     return last?.incarnation === head.incarnation && found.before < (last.incoming.version ?? 0)
-  }
-
-  async #commit(watch: Watch, parts: Parts): Promise<void> {
-    if (parts === null || parts.conflicts.length === 0) return
-    const { committer, environment } = this.#parts
-    const result = await committer.commit([], { at: environment.now(), ...parts, contents: new Map() })
-    // Another node was faster; what it left is looked at next time.
-    if (result.status !== 'committed') watch.isDue = true
   }
 }

@@ -1,3 +1,5 @@
+import type { Content } from '../content/content.ts'
+import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { Act, ActResult, Append, Snapshot, Storage } from '../storage/storage.ts'
@@ -24,6 +26,10 @@ export interface Staged {
  */
 export class Committer {
   readonly #storage: Storage
+  /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
+  readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
+  /** Contents that they bring. */
+  readonly #contents = new Map<ContentHash, { readonly content: Content; acts: number }>()
   /** The last act handed over for each document that has one on its way. */
   readonly #last = new Map<DocumentId, Promise<void>>()
 
@@ -49,6 +55,8 @@ export class Committer {
   commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const ended = this.#perform(staged, parts)
     this.#remember(staged, parts, ended)
+    for (const { record } of parts.conflicts) this.#rememberConflict(record, ended)
+    for (const [hash, content] of parts.contents) this.#rememberContent(hash, content, ended)
     return ended
   }
 
@@ -58,6 +66,16 @@ export class Committer {
    */
   async settled(document: DocumentId): Promise<void> {
     await this.#last.get(document)
+  }
+
+  /** What acts on their way make of conflicts of the document, oldest first. */
+  conflictsUnderway(document: DocumentId): readonly ConflictRecord[] {
+    return [...(this.#conflicts.get(document) ?? [])]
+  }
+
+  /** A content that an act on its way brings; null where none does. */
+  contentUnderway(hash: ContentHash): Content | null {
+    return this.#contents.get(hash)?.content ?? null
   }
 
   async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
@@ -90,6 +108,29 @@ export class Committer {
     for (const document of documents) this.#last.set(document, last)
   }
 
+  #rememberConflict(record: ConflictRecord, ended: Promise<unknown>): void {
+    const { document } = record
+    const underway = this.#conflicts.get(document) ?? []
+    underway.push(record)
+    this.#conflicts.set(document, underway)
+    const forget = (): void => {
+      underway.splice(underway.indexOf(record), 1)
+      if (underway.length === 0) this.#conflicts.delete(document)
+    }
+    ended.then(forget, forget)
+  }
+
+  #rememberContent(hash: ContentHash, content: Content, ended: Promise<unknown>): void {
+    const kept = this.#contents.get(hash) ?? { content, acts: 0 }
+    kept.acts += 1
+    this.#contents.set(hash, kept)
+    const forget = (): void => {
+      kept.acts -= 1
+      if (kept.acts === 0) this.#contents.delete(hash)
+    }
+    ended.then(forget, forget)
+  }
+
   #settle(staged: readonly Staged[], result: ActResult): void {
     if (result.status === 'committed') {
       for (const one of staged) one.confirm()
@@ -112,8 +153,9 @@ export class Committer {
 
 /** Field by field, for it is made with every write. */
 function actOf(staged: readonly Staged[], parts: ActParts): Act {
-  const { at, conflicts, contents, events, locks = [], settles = [], purges = [], answer } = parts
+  const { at, conflicts, contents, events, locks = [], settles = [], purges = [], onto, answer } = parts
   const appends = staged.map((one) => one.append)
-  const act = { at, appends, conflicts, contents, events, locks, settles, purges }
+  const made = { at, appends, conflicts, contents, events, locks, settles, purges }
+  const act = onto === undefined ? made : { ...made, onto }
   return answer === undefined ? act : { ...act, answer }
 }

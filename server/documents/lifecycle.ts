@@ -1,38 +1,26 @@
 import type { ConflictRecord } from '../model/conflict.ts'
 import { closed } from './staleWrite.ts'
 import type { Keep } from '../foundation/answer.ts'
-import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Turns } from '../foundation/turns.ts'
 import { contentEquals } from '../content/equal.ts'
 import { decide } from '../model/lock.ts'
+import { passOf } from '../model/lockToken.ts'
 import { conflictExpired, documentDeleted, documentUnlocked } from '../model/events.ts'
 import type { NewEvent } from '../model/event.ts'
 import type { LockWrite, Storage } from '../storage/storage.ts'
+import type { Acts } from './acts/acts.ts'
+import { nothing, onOne, type Found, type Plan, type Step } from './acts/plan.ts'
+import type { View } from './acts/view.ts'
 import { baseOf, type Intent } from './base.ts'
-import type { Committer } from './commit.ts'
-import { purgedHead, type Head, type Settings } from '../model/document.ts'
+import { headAfter, purgedHead, type Head, type Settings } from '../model/document.ts'
 import { formatEtag } from './etag.ts'
-import { assertPassesLock, passOf, type LineLength } from './lockGuard.ts'
 import { openInvalidMerge, validAgain } from './openConflicts.ts'
-import { contentAt } from './past.ts'
-import { carryOut, type Plan } from './plan.ts'
-import type { Replica } from './replica.ts'
-import type { Replicas } from './replicas.ts'
+import { missing } from './planWrite.ts'
 import { assertValid } from './schema.ts'
-import { isFinal, MAX_ROUNDS, missing } from './write.ts'
 
 /** Conflicts read at a time when a document is deleted. */
 const CONFLICT_PAGE = 500
-
-export interface LifecycleParts {
-  readonly storage: Storage
-  readonly replicas: Replicas
-  readonly committer: Committer
-  readonly environment: Environment
-  readonly lineLength: LineLength
-}
 
 export interface Change {
   readonly document: DocumentId
@@ -56,12 +44,15 @@ export class LifecyclePlanner {
    * that the content keeps, so it ends the conflict over what broke the last one (CONF-8).
    */
   async settings(
-    { author, intent, lockToken }: Change,
+    { document, author, intent, lockToken }: Change,
     wanted: Partial<Settings>,
-    replica: Replica,
+    found: Found,
     at: number,
-  ): Promise<Plan<Head>> {
-    const head = replica.appliedHead
+  ): Promise<Step<Head>> {
+    if ('absent' in found) throw missing(document, found)
+    const pass = passOf(lockToken)
+    await found.assertPasses(pass)
+    const { head } = found
     const base = await baseOf(intent, head, this.#storage)
     const schema = wanted.schema ?? null
     if (schema !== null && head.kind === 'text') {
@@ -70,103 +61,89 @@ export class LifecyclePlanner {
     if (base.type === 'version' && base.version !== head.version) {
       throw staleChange(head, this.#storage.epoch, 'The settings')
     }
-    assertValid(schema, replica.content())
+    assertValid(schema, found.content())
     const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
     const isUnchanged = isSame(head, settings)
     const isJudged = !isUnchanged && wanted.schema !== undefined
-    const broken = isJudged ? await openInvalidMerge(this.#storage, head.id) : null
-    const pass = passOf(lockToken)
+    if (isUnchanged) return { outcome: head, plan: nothing(found) }
+    const broken = isJudged ? await openInvalidMerge(found) : null
+    const by = { author, at, origin: 'settings', pass } as const
     return {
-      replica,
-      version: head.version,
-      outcome: isUnchanged ? head : { ...replica.headAfter({ author, at }), ...settings },
-      stage: isUnchanged ? null : () => replica.stageSettings(settings, { author, at, origin: 'settings', pass }),
-      pass,
-      ...validAgain(broken, { by: author, at }),
-      contents: new Map(),
+      outcome: { ...headAfter(head, by), ...settings },
+      plan: { ...nothing(found), entry: { type: 'settings', settings, by }, ...validAgain(broken, { by: author, at }) },
     }
   }
 
   /** A deletion, with which the document's open conflicts expire (SPEC DOC-6, CONF-4). The outcome is the last head. */
-  async removal(change: Change, replica: Replica, at: number): Promise<Plan<Head>> {
-    const { author } = change
-    const head = replica.appliedHead
-    await this.#assertRemovable(change, replica)
-    const state = { status: 'expired', closedAt: at, closedBy: author, comment: null } as const
-    const expired = (await this.#openConflicts(head.id)).map((record) => closed(record, state))
-    const deletion = await this.#deletion(change, replica, at)
-    return {
-      ...deletion,
-      conflicts: expired.map((record) => ({ op: 'update', record })),
-      events: [...expired.map((record) => conflictExpired(record)), ...deletion.events],
-    }
+  async removal(change: Change, found: Found, at: number): Promise<Step<Head>> {
+    const view = await this.#removable(change, found)
+    const state = { status: 'expired', closedAt: at, closedBy: change.author, comment: null } as const
+    const expired = (await openConflicts(view)).map((record) => closed(record, state))
+    const { outcome, plan } = await deletion(change, view, at)
+    const conflicts = expired.map((record) => ({ op: 'update', record }) as const)
+    const events = [...expired.map((record) => conflictExpired(record)), ...plan.events]
+    return { outcome, plan: { ...plan, conflicts, events } }
   }
 
   /** A deletion after which nothing is left but that it was: of its conflicts nothing is told any more (SPEC HIST-5). */
-  async purge(change: Change, replica: Replica, at: number): Promise<Plan<void>> {
-    await this.#assertRemovable(change, replica)
-    const { outcome: deleted, ...deletion } = await this.#deletion(change, replica, at)
-    return { ...deletion, outcome: undefined, purge: purgedHead(deleted, change.author) }
+  async purge(change: Change, found: Found, at: number): Promise<Step<void>> {
+    const { outcome, plan } = await deletion(change, await this.#removable(change, found), at)
+    return { outcome: undefined, plan: { ...plan, purge: purgedHead(outcome, change.author) } }
   }
 
-  /** Throws `version-conflict` where the base of a deletion is not the current version, or its content is not. */
-  async #assertRemovable({ intent }: Change, replica: Replica): Promise<void> {
-    const head = replica.appliedHead
+  /**
+   * Throws `not-found`, `document-deleted`, `locked`, `lock-lost`, and `version-conflict` where the base of a deletion is
+   * not the current version, or its content is not.
+   */
+  async #removable({ document, intent, lockToken }: Change, found: Found): Promise<View> {
+    if ('absent' in found) throw missing(document, found)
+    await found.assertPasses(passOf(lockToken))
+    const { head } = found
     const base = await baseOf(intent, head, this.#storage)
-    const current = replica.content()
+    const current = found.content()
     if (base.type === 'version' && base.version !== head.version) {
-      await replica.whenCommitted(base.version)
-      const content = await contentAt(this.#storage, head.id, head.kind, base.version)
+      const content = await found.contentAt(base.version)
       if (base.strict || !contentEquals(content, current)) {
         throw staleChange(head, this.#storage.epoch, 'The document')
       }
     }
+    return found
   }
+}
 
-  async #deletion({ author, lockToken }: Change, replica: Replica, at: number): Promise<Plan<Head>> {
-    const { id, version } = replica.appliedHead
-    const unlocking = await this.#unlocking(id, author)
-    const pass = passOf(lockToken)
-    const outcome: Head = { ...replica.headAfter({ author, at }), deletedAt: at }
-    return {
-      replica,
-      version,
-      outcome,
-      stage: () => replica.stageDelete({ author, at, origin: 'delete', pass }),
-      pass,
-      ...unlocking.write,
-      conflicts: [],
-      contents: new Map(),
-      events: [...unlocking.events, documentDeleted(outcome)],
-    }
+async function deletion(
+  { author, lockToken }: Change,
+  view: View,
+  at: number,
+): Promise<{ readonly outcome: Head; readonly plan: Plan }> {
+  const unlocking = await unlockingOf(view, author)
+  const by = { author, at, origin: 'delete', pass: passOf(lockToken) } as const
+  const outcome: Head = { ...headAfter(view.head, by), deletedAt: at }
+  const events = [...unlocking.events, documentDeleted(outcome)]
+  return { outcome, plan: { ...nothing(view), entry: { type: 'delete', by }, ...unlocking.write, events } }
+}
+
+/** The end of the document's lock, as parts of the act that deletes it. */
+async function unlockingOf(
+  view: View,
+  by: PrincipalId,
+): Promise<{ readonly events: readonly NewEvent[]; readonly write: { readonly lock?: LockWrite } }> {
+  const document = view.head.id
+  const action = decide(await view.lock(), { type: 'document-ends' })
+  if (action.do !== 'end') return { events: [], write: {} }
+  const { lock, reason } = action
+  return {
+    events: [documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)],
+    write: { lock: { op: 'end', document, fence: lock.fence } },
   }
+}
 
-  /** The end of the document's lock, as parts of the act that deletes it. */
-  async #unlocking(
-    document: DocumentId,
-    by: PrincipalId,
-  ): Promise<{ readonly events: readonly NewEvent[]; readonly write: { readonly lock?: LockWrite } }> {
-    const action = decide(await this.#storage.lock(document), { type: 'document-ends' })
-    if (action.do !== 'end') return { events: [], write: {} }
-    const { lock, reason } = action
-    return {
-      events: [documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)],
-      write: { lock: { op: 'end', document, fence: lock.fence } },
-    }
-  }
-
-  async #openConflicts(document: DocumentId): Promise<readonly ConflictRecord[]> {
-    const all: ConflictRecord[] = []
-    for (;;) {
-      const page = await this.#storage.conflicts({
-        patterns: [{ exact: document }],
-        statuses: ['open'],
-        before: all.at(-1)?.id ?? null,
-        limit: CONFLICT_PAGE,
-      })
-      all.push(...page)
-      if (page.length < CONFLICT_PAGE) return all
-    }
+async function openConflicts(view: View): Promise<readonly ConflictRecord[]> {
+  const all: ConflictRecord[] = []
+  for (;;) {
+    const page = await view.conflicts({ statuses: ['open'], before: all.at(-1)?.id ?? null, limit: CONFLICT_PAGE })
+    all.push(...page)
+    if (page.length === 0) return all
   }
 }
 
@@ -179,58 +156,32 @@ export function staleChange(head: Head, epoch: string, what: string): ParleyErro
   })
 }
 
-/** Performs settings and deletions, under the same preconditions as a write. */
+/** Settings and deletions, under the same preconditions as a write. */
 export class DocumentLifecycle {
-  readonly #parts: LifecycleParts
+  readonly #acts: Acts
   readonly #planner: LifecyclePlanner
-  readonly #turns: Turns<DocumentId>
 
-  constructor(parts: LifecycleParts, turns: Turns<DocumentId>) {
-    this.#parts = parts
-    this.#planner = new LifecyclePlanner(parts.storage)
-    this.#turns = turns
+  constructor(storage: Storage, acts: Acts) {
+    this.#acts = acts
+    this.#planner = new LifecyclePlanner(storage)
   }
 
   /** Changes settings; answers the head after it. The caller has seen to it that a schema is usable. */
   changeSettings(change: Change, wanted: Partial<Settings>, keep: Keep<Head> | null = null): Promise<Head> {
-    return this.#perform(change, keep, (replica, at) => this.#planner.settings(change, wanted, replica, at))
+    const plan = onOne((found, at) => this.#planner.settings(change, wanted, found, at))
+    return this.#acts.perform([change.document], plan, keep)
   }
 
   /** Deletes the document; answers the last head. */
   remove(change: Change, keep: Keep<Head> | null = null): Promise<Head> {
-    return this.#perform(change, keep, (replica, at) => this.#planner.removal(change, replica, at))
+    const plan = onOne((found, at) => this.#planner.removal(change, found, at))
+    return this.#acts.perform([change.document], plan, keep)
   }
 
   /** Deletes the document, and begins to erase it. */
   purge(change: Change, keep: Keep<void> | null = null): Promise<void> {
-    return this.#perform(change, keep, (replica, at) => this.#planner.purge(change, replica, at))
-  }
-
-  async #perform<Outcome>(
-    change: Change,
-    keep: Keep<Outcome> | null,
-    plan: (replica: Replica, at: number) => Promise<Plan<Outcome>>,
-  ): Promise<Outcome> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const lease = await this.#parts.replicas.lease(change.document)
-      if ('absent' in lease) throw missing(change.document, lease)
-      const { replica } = lease
-      try {
-        const result = await this.#turns.take(change.document, async () => {
-          if (replica.ended) return 'again'
-          await assertPassesLock(this.#parts, replica, passOf(change.lockToken))
-          if (replica.ended) return 'again'
-          const at = this.#parts.environment.now()
-          return carryOut(this.#parts.committer, await plan(replica, at), at, keep)
-        })
-        if (result !== 'again') return result
-      } catch (problem) {
-        if (await isFinal(problem, replica)) throw problem
-      } finally {
-        lease.release()
-      }
-    }
-    throw new ParleyError('overloaded', `${change.document} changes too fast to be changed just now.`)
+    const plan = onOne((found, at) => this.#planner.purge(change, found, at))
+    return this.#acts.perform([change.document], plan, keep)
   }
 }
 

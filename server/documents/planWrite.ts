@@ -3,24 +3,31 @@ import { contentEquals } from '../content/equal.ts'
 import { checkContent, type ContentLimits } from '../content/limits.ts'
 import { inOrder } from '../content/order.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import { nextVersion, type ConflictId, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import {
+  nextVersion,
+  NO_VERSION,
+  type ConflictId,
+  type DocumentId,
+  type PrincipalId,
+  type Version,
+} from '../foundation/ids.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
+import { lockLostProblem } from '../model/lockRefusal.ts'
+import { passOf } from '../model/lockToken.ts'
 import { documentCreated } from '../model/events.ts'
 import type { Storage } from '../storage/storage.ts'
-import { baseByHead, baseOf, type Base, type Intent } from './base.ts'
-import type { Committer, Staged } from './commit.ts'
-import type { ConflictPolicy, Head, Origin } from '../model/document.ts'
-import { passOf, type LineLength } from './lockGuard.ts'
+import { nothing, NO_CONTENTS, type Found, type Step } from './acts/plan.ts'
+import type { View } from './acts/view.ts'
+import { baseOf, type Base, type Intent } from './base.ts'
+import { headAfter, type ConflictPolicy, type Head, type Origin } from '../model/document.ts'
 import { judgeCurrent, judgeStale, type Judgement } from './judge.ts'
-import { openConflictsOf, supersede } from './openConflicts.ts'
-import { contentAt } from './past.ts'
-import type { Plan } from './plan.ts'
+import { supersede } from './openConflicts.ts'
 import { recordRefusal, type Refusal, type RefusedWrite } from './refusal.ts'
-import type { Authorship, Replica } from './replica.ts'
-import type { NewDocument, Replicas } from './replicas.ts'
+import type { Authorship } from './replica.ts'
+import { newHead, type Absent, type NewDocument } from './replicas.ts'
 import { assertValid, violationsOf } from './schema.ts'
 
 export interface WriteRequest {
@@ -55,13 +62,10 @@ export type WriteResult =
   /** Strict, and only the version moved: the content is what it was at the base. */
   | { readonly status: 'refused-version'; readonly head: Head }
 
-export interface WriterParts {
+export interface PlannerParts {
   readonly storage: Storage
-  readonly replicas: Replicas
-  readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits
-  readonly lineLength: LineLength
 }
 
 /** The base of a stale write. */
@@ -72,7 +76,7 @@ interface Past {
 
 /** What a write is planned on: all of the same moment. */
 interface Situation {
-  readonly replica: Replica
+  readonly view: View
   readonly request: WriteRequest
   readonly pass: LockPass
   readonly at: number
@@ -85,61 +89,46 @@ interface Situation {
   readonly own: readonly ConflictRecord[]
 }
 
-/** Works out what shall become of writes of content (SPEC WRITE-1 to WRITE-7, DOC-1, DOC-4); changes nothing. */
+/** Works out what shall become of writes of content (SPEC WRITE-1 to WRITE-7, DOC-1, DOC-4). */
 export class WritePlanner {
-  readonly #parts: WriterParts
+  readonly #parts: PlannerParts
 
-  constructor(parts: WriterParts) {
+  constructor(parts: PlannerParts) {
     this.#parts = parts
   }
 
   /** A document that does not exist yet; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
-  async creation(wanted: NewDocument, sent: Content, authorship: Authorship): Promise<Plan<WriteResult>> {
+  creation(wanted: NewDocument, sent: Content, by: Authorship, found: Found): Step<WriteResult> {
     assertSize(sent, this.#parts.limits)
-    const replica = await this.#parts.replicas.prepare(wanted, authorship.author, authorship.at)
-    const head = replica.appliedHead
-    const content = this.#keepable(sent, replica)
+    if (!('absent' in found)) throw new ParleyError('already-exists', `${wanted.id} exists already.`)
+    const last = found.absent === 'never' ? NO_VERSION : found.lastVersion
+    const head = newHead(wanted, last, by, this.#parts.environment)
+    assertKind(sent, head.kind)
+    const breach = checkContent(sent, this.#parts.limits)
+    if (breach) throw new ParleyError(breach.code, breach.detail)
+    const content = inOrder(sent)
     assertValid(head.schema, content)
     return {
-      replica,
-      version: head.version,
       outcome: { status: 'done', outcome: 'created', head, content },
-      stage: () => replica.stageCreate(content, authorship),
-      pass: NO_PASS,
-      conflicts: [],
-      contents: NO_CONTENTS,
-      events: [documentCreated(head)],
+      plan: { ...nothing({ head }), entry: { type: 'create', head, content, by }, events: [documentCreated(head)] },
     }
   }
 
-  /** The same for a write that creates what it does not find; the caller has seen to it that it may. */
-  creationBy(request: WriteRequest, at: number): Promise<Plan<WriteResult>> {
-    const { document, author, createsKind: kind } = request
-    invariant(kind !== null, 'a write that creates says of which kind')
-    const content = request.incoming(kind === 'text' ? '' : {})
-    const origin = request.origin === 'write' ? 'create' : request.origin
-    return this.creation({ id: document, kind }, content, { author, at, origin })
-  }
-
-  /** Whether a write can be planned without the document's turn: it opens, refreshes and supersedes no conflict. */
-  isSimple(request: WriteRequest, replica: Replica): boolean {
-    const head = replica.appliedHead
-    const base = baseByHead(request.intent, head, this.#parts.storage.epoch)
-    const isCurrent = base.type === 'unconditional' || (base.type === 'version' && base.version === head.version)
-    return isCurrent && replica.authorsWithoutConflicts.has(request.author)
-  }
-
   /**
-   * A write on a living replica. Throws what API-4 puts before or after a version conflict (`precondition-*`,
-   * `unknown-base`, `weak-etag`, `patch-failed`, `kind-mismatch`, `schema-violation`, limits).
+   * A write of content. Throws what API-4 puts before or after a version conflict (`not-found`, `document-deleted`,
+   * `locked`, `lock-lost`, `precondition-*`, `unknown-base`, `weak-etag`, `patch-failed`, `kind-mismatch`,
+   * `schema-violation`, limits).
    */
-  async write(request: WriteRequest, replica: Replica, at: number): Promise<Plan<WriteResult>> {
-    const head = replica.appliedHead
-    const current = replica.content()
+  async write(request: WriteRequest, found: Found, at: number): Promise<Step<WriteResult>> {
+    if ('absent' in found) return this.#createAbsent(request, found, at)
+    const pass = passOf(request.lockToken)
+    await found.assertPasses(pass)
+    const { head } = found
+    const current = found.content()
     const stale = await this.#staleBase(request, head)
-    const past = stale ? await this.#readPast(replica, stale.version) : null
-    const own = await openConflictsOf(this.#parts.storage, replica, request.author)
-    const incoming = this.#keepable(request.incoming(past?.content ?? current), replica)
+    const past = stale ? { version: stale.version, content: await found.contentAt(stale.version) } : null
+    const own = await found.openConflicts(request.author)
+    const incoming = keepable(request.incoming(past?.content ?? current), found)
     const judgement =
       past && stale
         ? judgeStale({
@@ -148,11 +137,19 @@ export class WritePlanner {
             incoming,
             strict: stale.strict,
             policy: request.onConflict ?? head.conflictPolicy,
-            isKeepable: (content) => this.#isKeepable(content, replica),
+            isKeepable: (content) => isKeepable(content, found),
           })
         : judgeCurrent(current, incoming)
-    const pass = passOf(request.lockToken)
-    return this.#planned({ replica, request, pass, at, head, current, incoming, past, own }, judgement)
+    return this.#planned({ view: found, request, pass, at, head, current, incoming, past, own }, judgement)
+  }
+
+  #createAbsent(request: WriteRequest, absent: Absent, at: number): Step<WriteResult> {
+    const { document, author, intent, createsKind: kind, lockToken } = request
+    if (intent.type !== 'create' || kind === null) throw missing(document, absent)
+    if (lockToken) throw lockLostProblem(document, { name: 'free', fence: 0 })
+    const content = request.incoming(kind === 'text' ? '' : {})
+    const origin = request.origin === 'write' ? 'create' : request.origin
+    return this.creation({ id: document, kind }, content, { author, at, origin }, absent)
   }
 
   /** The base if it is not the current version, else null. */
@@ -161,18 +158,14 @@ export class WritePlanner {
     return base.type === 'version' && base.version !== head.version ? base : null
   }
 
-  async #readPast(replica: Replica, version: Version): Promise<Past> {
-    await replica.whenCommitted(version)
-    return { version, content: await contentAt(this.#parts.storage, replica.id, replica.head.kind, version) }
-  }
-
-  #planned(situation: Situation, judgement: Judgement): Plan<WriteResult> | Promise<Plan<WriteResult>> {
-    const { head, current } = situation
+  #planned(situation: Situation, judgement: Judgement): Step<WriteResult> | Promise<Step<WriteResult>> {
+    const { view, head, current } = situation
+    const plan = nothing(view)
     switch (judgement.do) {
       case 'nothing':
-        return nothing(situation, { status: 'done', outcome: 'unchanged', head, content: current })
+        return { plan, outcome: { status: 'done', outcome: 'unchanged', head, content: current } }
       case 'refuse-version':
-        return nothing(situation, { status: 'refused-version', head })
+        return { plan, outcome: { status: 'refused-version', head } }
       case 'write':
         return this.#store(situation, judgement)
       case 'overwrite':
@@ -188,72 +181,73 @@ export class WritePlanner {
   async #store(
     situation: Situation,
     { content, outcome }: Extract<Judgement, { do: 'write' }>,
-  ): Promise<Plan<WriteResult>> {
-    const { replica, request, pass, at, head, current, own } = situation
+  ): Promise<Step<WriteResult>> {
+    const { view, request, pass, at, head, current, own } = situation
     assertValid(head.schema, content)
     // Everything of what was sent came from others already: there is nothing left to be written.
     if (outcome === 'merged' && contentEquals(content, current)) {
-      return nothing(situation, { status: 'done', outcome, head, content: current })
+      return { plan: nothing(view), outcome: { status: 'done', outcome, head, content: current } }
     }
     const { author } = request
-    const superseded = await supersede(this.#parts.storage, own, { author, at, before: current, after: content })
+    const superseded = await supersede(view, own, { author, at, before: current, after: content })
     const origin = outcome === 'merged' && request.origin !== 'transaction' ? 'merge' : request.origin
     return {
-      replica,
-      version: head.version,
-      outcome: { status: 'done', outcome, head: replica.headAfter({ author, at }), content },
-      stage: () => stageChange(replica, content, { author, at, origin, pass }),
-      pass,
-      conflicts: superseded.conflicts,
-      contents: NO_CONTENTS,
-      events: superseded.events,
+      outcome: { status: 'done', outcome, head: headAfter(head, { author, at }), content },
+      plan: {
+        document: head.id,
+        version: head.version,
+        entry: { type: 'content', content, by: { author, at, origin, pass } },
+        conflicts: superseded.conflicts,
+        contents: NO_CONTENTS,
+        events: superseded.events,
+      },
     }
   }
 
-  async #overwrite(situation: Situation): Promise<Plan<WriteResult>> {
-    const { replica, request, pass, at, head, current, incoming, own } = situation
+  async #overwrite(situation: Situation): Promise<Step<WriteResult>> {
+    const { view, request, pass, at, head, current, incoming, own } = situation
     assertValid(head.schema, incoming)
     const { author, origin } = request
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
     const kept = recordRefusal(refusalInput(situation), end, this.#parts.environment)
     const others = own.filter((record) => record.id !== kept.record.id)
-    const superseded = await supersede(this.#parts.storage, others, { author, at, before: current, after: incoming })
+    const superseded = await supersede(view, others, { author, at, before: current, after: incoming })
     return {
-      ...nothing(situation, {
+      outcome: {
         status: 'done',
         outcome: 'overwrote',
-        head: replica.headAfter({ author, at }),
+        head: headAfter(head, { author, at }),
         content: incoming,
         conflict: kept.record.id,
-      }),
-      stage: () => stageChange(replica, incoming, { author, at, origin, pass }),
-      contents: kept.contents,
-      conflicts: [...kept.conflicts, ...superseded.conflicts],
-      events: [...kept.events, ...superseded.events],
+      },
+      plan: {
+        ...nothing(view),
+        entry: { type: 'content', content: incoming, by: { author, at, origin, pass } },
+        contents: kept.contents,
+        conflicts: [...kept.conflicts, ...superseded.conflicts],
+        events: [...kept.events, ...superseded.events],
+      },
     }
   }
 
-  #refuse(situation: Situation, open: boolean): Plan<WriteResult> {
-    const { replica, request, head } = situation
+  #refuse(situation: Situation, open: boolean): Step<WriteResult> {
+    const { view, head } = situation
     const end = open ? null : ({ use: 'current', version: head.version } as const)
     const refusal = recordRefusal(refusalInput(situation), end, this.#parts.environment)
-    const refused = nothing(situation, { status: 'refused', head, refusal })
-    if (!refusal.stored) return refused
-    replica.authorsWithoutConflicts.delete(request.author)
+    const outcome: WriteResult = { status: 'refused', head, refusal }
+    if (!refusal.stored) return { outcome, plan: nothing(view) }
     const { conflicts, contents, events } = refusal
-    return { ...refused, conflicts, contents, events }
+    return { outcome, plan: { ...nothing(view), conflicts, contents, events } }
   }
+}
 
-  #isKeepable(content: Content, replica: Replica): boolean {
-    const { schema } = replica.appliedHead
-    return replica.refusesContent(content) === null && violationsOf(schema, content).length === 0
-  }
+const isKeepable = (content: Content, view: View): boolean =>
+  view.refusesContent(content) === null && violationsOf(view.head.schema, content).length === 0
 
-  /** What was sent as it is kept; throws `kind-mismatch` or a limit. */
-  #keepable(content: Content, replica: Replica): Content {
-    assertAdmissible(content, replica)
-    return inOrder(content)
-  }
+/** What was sent as it is kept; throws `kind-mismatch` or a limit. */
+function keepable(content: Content, view: View): Content {
+  assertAdmissible(content, view)
+  return inOrder(content)
 }
 
 /** Throws `kind-mismatch` (SPEC DOC-1). */
@@ -264,9 +258,9 @@ export function assertKind(content: Content, kind: Kind): void {
 }
 
 /** Throws `kind-mismatch`, or the limit that refuses a content in place of the present one. */
-export function assertAdmissible(content: Content, replica: Replica): void {
-  assertKind(content, replica.head.kind)
-  const breach = replica.refusesContent(content)
+export function assertAdmissible(content: Content, view: View): void {
+  assertKind(content, view.head.kind)
+  const breach = view.refusesContent(content)
   if (breach) throw new ParleyError(breach.code, breach.detail)
 }
 
@@ -276,28 +270,12 @@ export function assertSize(content: Content, limits: ContentLimits): void {
   if (breach?.code === 'content-too-large') throw new ParleyError(breach.code, breach.detail)
 }
 
-/** Of a document that does not exist nobody has the lock. */
-const NO_PASS = passOf(null)
-
-const NO_CONTENTS: Plan<WriteResult>['contents'] = new Map()
-
-/** A plan that stores nothing. */
-const nothing = ({ replica, pass, head }: Situation, outcome: WriteResult): Plan<WriteResult> => ({
-  replica,
-  version: head.version,
-  outcome,
-  stage: null,
-  pass,
-  conflicts: [],
-  contents: NO_CONTENTS,
-  events: [],
-})
-
-/** Stages a content that differs from the present one. */
-export function stageChange(replica: Replica, content: Content, authorship: Authorship): Staged {
-  const staged = replica.stageContent(content, authorship)
-  invariant(staged !== null, 'contents that differ make an entry')
-  return staged
+/** `not-found`, or `document-deleted` with the last version. */
+export function missing(document: DocumentId, absent: Absent): ParleyError {
+  if (absent.absent === 'never') return new ParleyError('not-found', `There is no document ${document}.`)
+  return new ParleyError('document-deleted', `${document} was deleted.`, {
+    extras: { lastVersion: absent.lastVersion },
+  })
 }
 
 function refusalInput(situation: Situation): RefusedWrite {

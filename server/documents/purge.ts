@@ -8,7 +8,7 @@ import { baseOf } from './base.ts'
 import type { Committer } from './commit.ts'
 import { isPurged, purgedHead, type Head } from '../model/document.ts'
 import { staleChange, type Change, type DocumentLifecycle } from './lifecycle.ts'
-import { missing } from './write.ts'
+import { missing } from './planWrite.ts'
 
 export interface PurgerParts {
   readonly storage: Storage

@@ -3,7 +3,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { DocumentState, Head } from '../model/document.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
-import { missing } from './write.ts'
+import { missing } from './planWrite.ts'
 
 /** Reads documents as of their newest committed entry. */
 export class DocumentReader {

@@ -10,7 +10,7 @@ import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { NewEvent } from '../model/event.ts'
 import type { ConflictWrite } from '../storage/storage.ts'
 import type { Head } from '../model/document.ts'
-import { MAX_OPEN_CONFLICTS } from './openConflicts.ts'
+import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
 
 /** A write that did not stand as it was sent, with all it met. */
 export interface RefusedWrite extends Sides {

@@ -11,7 +11,7 @@ import { previousVersion, type DocumentId, type LockHash, type PrincipalId, type
 import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from './knownLock.ts'
 import type { LockPass, LockState } from '../model/lock.ts'
-import type { Append, EntryMark } from '../storage/storage.ts'
+import type { Append, EntryMark, Standing } from '../storage/storage.ts'
 import type { Admission, Offer } from './admission/admission.ts'
 import { Kept, type KeptOptions } from './admission/kept.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
@@ -193,6 +193,16 @@ export class Replica {
   /** The head as an entry staged now would leave it. */
   headAfter(authorship: Omit<Authorship, 'origin'>): Head {
     return headAfter(this.#applied, authorship)
+  }
+
+  /**
+   * The entry at a version, for whatever is to stand only on that very one; null where it is on disk, `unknown` where it
+   * is on its way and others have been applied since.
+   */
+  standing(version: Version): Standing | 'unknown' | null {
+    if (version <= this.#committed.version) return null
+    if (this.#last === null || version !== this.#applied.version) return 'unknown'
+    return { document: this.id, version, mark: markOf(this.#last) }
   }
 
   /** Turns the content into `content` by the smallest change. Null when it is equal already. */

@@ -89,6 +89,12 @@ export class Replicas {
     return slot.replica.ended ? this.lease(id) : this.#hold(slot)
   }
 
+  /** The head of a living document that is not loaded, as every act leaves it that was handed over. */
+  async find(id: DocumentId): Promise<{ readonly head: Head } | Absent> {
+    await this.#options.committer.settled(id)
+    return foundHead(await this.#options.storage.head(id))
+  }
+
   /** Yjs clients of earlier lives of the document, with the clock after their last struct (SYNC-7). */
   async #formerClients({ id, firstVersion }: Head): Promise<ReadonlyMap<number, number>> {
     return previousVersion(firstVersion) === NO_VERSION ? new Map() : this.#options.storage.formerClients(id)
@@ -101,29 +107,12 @@ export class Replicas {
   }
 
   /**
-   * Stages the creation of a document that does not exist: a replica outside the map until it is committed,
-   * so that nobody finds a document which may never have been. `adopt` puts it in the map afterwards.
+   * The replica of a document that does not exist, to stage its creation: outside the map until that is committed, so that
+   * nobody finds a document which may never have been. `adopt` puts it in the map afterwards.
    */
-  async prepare(wanted: NewDocument, by: PrincipalId, at: number): Promise<Replica> {
-    const { storage, committer, environment, limits } = this.#options
-    const previous = await storage.head(wanted.id)
-    if (previous && previous.deletedAt === null) throw new ParleyError('already-exists', `${wanted.id} exists already.`)
-    const version = nextVersion(previous?.version ?? NO_VERSION)
-    const head: Head = {
-      id: wanted.id,
-      kind: wanted.kind,
-      root: wanted.root ?? DEFAULT_ROOT,
-      conflictPolicy: wanted.conflictPolicy ?? 'manual',
-      schema: wanted.schema ?? null,
-      incarnation: toIncarnation(randomTag(environment, INCARNATION_CHARACTERS)),
-      version,
-      firstVersion: version,
-      createdAt: at,
-      createdBy: by,
-      updatedAt: at,
-      updatedBy: by,
-      deletedAt: null,
-    }
+  async prepare(head: Head): Promise<Replica> {
+    const { committer, environment, limits } = this.#options
+    const { version } = head
     const doc = new ReplicaDoc({ gc: true })
     doc.clientID = this.#clientIdOf(head)
     const snapshot = { version: previousVersion(version), bytesAfter: 0 }
@@ -133,8 +122,12 @@ export class Replicas {
 
   /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
   async create(input: { id: DocumentId; kind: Kind; by: PrincipalId }): Promise<Lease> {
-    const at = this.#options.environment.now()
-    const replica = await this.prepare({ id: input.id, kind: input.kind }, input.by, at)
+    const { storage, environment } = this.#options
+    const previous = await storage.head(input.id)
+    if (previous && previous.deletedAt === null) throw new ParleyError('already-exists', `${input.id} exists already.`)
+    const at = environment.now()
+    const by = { author: input.by, at }
+    const replica = await this.prepare(newHead(input, previous?.version ?? NO_VERSION, by, environment))
     const content = input.kind === 'text' ? '' : {}
     const staged = replica.stageCreate(content, { author: input.by, at, origin: 'create' })
     await this.commitCreation(staged)
@@ -205,9 +198,9 @@ export class Replicas {
     const { storage, committer, environment, limits } = this.#options
     await committer.settled(id)
     if (this.#closed) throw new ParleyError('shutting-down', 'The server is stopping.')
-    const head = await storage.head(id)
-    if (!head) return { absent: 'never' }
-    if (head.deletedAt !== null) return { absent: 'deleted', lastVersion: head.version }
+    const found = foundHead(await storage.head(id))
+    if ('absent' in found) return found
+    const { head } = found
     const stored = await this.#soundSnapshot(id)
     const start = stored && stored.version >= head.firstVersion ? stored : null
     const version = start?.version ?? previousVersion(head.firstVersion)
@@ -304,6 +297,36 @@ export class Replicas {
       if (!expired && this.#heldBytes <= this.#options.budgetBytes) break
       slot.replica.end(new ParleyError('overloaded', 'The document left memory.'))
     }
+  }
+}
+
+function foundHead(head: Head | null): { readonly head: Head } | Absent {
+  if (!head) return { absent: 'never' }
+  return head.deletedAt === null ? { head } : { absent: 'deleted', lastVersion: head.version }
+}
+
+/** The head of a document that begins, or begins anew after the last version of its earlier life. */
+export function newHead(
+  wanted: NewDocument,
+  last: Version,
+  { author, at }: { readonly author: PrincipalId; readonly at: number },
+  environment: Environment,
+): Head {
+  const version = nextVersion(last)
+  return {
+    id: wanted.id,
+    kind: wanted.kind,
+    root: wanted.root ?? DEFAULT_ROOT,
+    conflictPolicy: wanted.conflictPolicy ?? 'manual',
+    schema: wanted.schema ?? null,
+    incarnation: toIncarnation(randomTag(environment, INCARNATION_CHARACTERS)),
+    version,
+    firstVersion: version,
+    createdAt: at,
+    createdBy: author,
+    updatedAt: at,
+    updatedBy: author,
+    deletedAt: null,
   }
 }
 

@@ -15,6 +15,12 @@ export class Turns<K> {
     mine.then(tidy, tidy)
     return mine
   }
+
+  /** The same for several keys at once: the task runs when it has the turns of all. Whoever takes several names them in one order. */
+  takeAll<T>([first, ...rest]: readonly K[], task: () => Promise<T>): Promise<T> {
+    if (first === undefined) return task()
+    return this.take(first, rest.length === 0 ? task : () => this.takeAll(rest, task))
+  }
 }
 
 /** Lets everything else that is ready go first: long work calls it between pieces of a few milliseconds. */

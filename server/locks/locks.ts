@@ -1,26 +1,23 @@
-import type { Committer } from '../documents/commit.ts'
+import type { Acts } from '../documents/acts/acts.ts'
+import { nothing, type CommittedResult, type Planned } from '../documents/acts/plan.ts'
+import type { HeadView } from '../documents/acts/view.ts'
 import type { DocumentReader } from '../documents/read.ts'
-import type { Replica } from '../documents/replica.ts'
-import type { Replicas } from '../documents/replicas.ts'
-import { missing } from '../documents/write.ts'
+import type { Absent, Replicas } from '../documents/replicas.ts'
+import { missing } from '../documents/planWrite.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { Keep, StoredAnswer } from '../foundation/answer.ts'
+import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { documentLocked, documentUnlocked } from '../model/events.ts'
-import type { NewEvent } from '../model/event.ts'
-import type { ActResult, LockWrite, Storage } from '../storage/storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { decide, type HeldLock, type LockAction, type LockEvent, type LockState } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
 import { hashLockToken, newLockToken } from '../model/lockToken.ts'
 
-/** How often a change is tried anew because the lock moved meanwhile; each round answers to another's success. */
-const MAX_ROUNDS = 8
-
 export interface LockParts {
   readonly storage: Storage
-  readonly committer: Committer
+  readonly acts: Acts
   readonly replicas: Replicas
   readonly reader: DocumentReader
   readonly environment: Environment
@@ -72,80 +69,65 @@ export class DocumentLocks {
    * or `storage-unavailable`.
    */
   tryAcquire(request: LockRequest, isWanted: () => boolean): Promise<Attempt> {
-    const { document } = request
-    return this.#rounds(document, async () => {
-      // Held in memory, it hears of the lock before anything else can be applied to it.
-      const lease = await this.#parts.replicas.lease(document)
-      if ('absent' in lease) throw missing(document, lease)
-      try {
-        return await this.#tryOnce(request, lease.replica, isWanted)
-      } finally {
-        lease.release()
-      }
-    })
+    const { document, keep = null } = request
+    // Held in memory, it hears of the lock before anything else can be applied to it.
+    return this.#parts.acts.perform(
+      [document],
+      async ([found], at) => {
+        const view = present(document, found)
+        const action = decide(await view.lock(), { type: 'acquires' })
+        if (action.do === 'wait') return { outcome: { outcome: 'held', lock: action.lock }, plans: [] }
+        invariant(action.do === 'grant', 'a lock that nobody holds is given')
+        return isWanted() ? this.#granting(request, action, view, at) : { outcome: { outcome: 'unwanted' }, plans: [] }
+      },
+      keep && ((attempt) => keep(lockOf(attempt))),
+    )
   }
 
-  async #tryOnce(request: LockRequest, replica: Replica, isWanted: () => boolean): Promise<Attempt | 'again'> {
-    const state = await this.#parts.storage.lock(request.document)
-    if (replica.ended) return 'again'
-    const action = decide(state, { type: 'acquires' })
-    if (action.do === 'wait') return { outcome: 'held', lock: action.lock }
-    invariant(action.do === 'grant', 'a lock that nobody holds is given')
-    return isWanted() ? this.#grant(request, action, replica) : { outcome: 'unwanted' }
-  }
-
-  async #grant(
+  #granting(
     { document, owner, ttlMs, keep = null }: LockRequest,
     { fence, expired }: Extract<LockAction, { do: 'grant' }>,
-    replica: Replica,
-  ): Promise<Attempt | 'again'> {
-    const { environment, storage } = this.#parts
-    const token = newLockToken(environment, fence)
+    view: HeadView,
+    at: number,
+  ): Planned<Attempt> {
+    const token = newLockToken(this.#parts.environment, fence)
     const holding = { fence, owner, tokenHash: hashLockToken(token), ttlMs }
     const ended = expired ? [documentUnlocked(document, expired, 'expired', null)] : []
-    const lapsed = expired !== null
-    const write = { op: 'acquire', document, ...holding, lapsed } as const
+    const lock = { op: 'acquire', document, ...holding, lapsed: expired !== null } as const
     // The answer is told before the act, so it cannot name the time at which the database will set it.
-    const planned: OwnedLock = { token, fence, owner, expiresAt: environment.now() + ttlMs }
-    const answer = keep === null ? null : await keep(planned)
-    if (replica.ended) return 'again'
-    const result = this.#commit([...ended, documentLocked(document, holding)], write, answer)
-    // From this tick on whatever is applied would reach storage behind the lock.
-    const expiresAt = environment.now() + ttlMs
-    replica.lock.see({ name: 'held', ...holding, expiresAt, remainingMs: ttlMs })
-    try {
-      const settled = await result
-      if (settled.status === 'committed') {
-        const lock = answer === null ? { ...planned, expiresAt: expiryOf(settled) } : planned
-        return { outcome: 'granted', lock }
-      }
-    } catch (problem) {
-      replica.lock.retract(fence, { name: 'free', fence: fence - 1 })
-      throw problem
+    const owned: OwnedLock = { token, fence, owner, expiresAt: at + ttlMs }
+    return {
+      outcome: { outcome: 'granted', lock: owned },
+      plans: [{ ...nothing(view), lock, events: [...ended, documentLocked(document, holding)] }],
+      ...(keep === null ? { onDisk: (result) => ({ outcome: 'granted', lock: withExpiry(owned, result) }) } : {}),
     }
-    replica.lock.retract(fence, await storage.lock(document))
-    return 'again'
   }
 
   /** Gives the lock of this token `ttlMs` from now on, null: as much as it was given last. Rejects with `lock-lost`. */
-  renew(
+  async renew(
     document: DocumentId,
     token: string,
     ttlMs: number | null,
     keep: Keep<OwnedLock> | null = null,
   ): Promise<OwnedLock> {
-    return this.#rounds(document, async () => {
-      const action = await this.#decide(document, { type: 'renews', tokenHash: hashLockToken(token) })
-      invariant(action.do === 'renew', 'what is not refused is renewed')
-      const { fence, owner } = action.lock
-      const write = { op: 'renew', document, fence, ttlMs: ttlMs ?? action.lock.ttlMs } as const
-      const planned: OwnedLock = { token, fence, owner, expiresAt: this.#parts.environment.now() + write.ttlMs }
-      const answer = keep === null ? null : await keep(planned)
-      const result = await this.#commit([], write, answer)
-      if (result.status !== 'committed') return 'again'
-      await this.see(document)
-      return answer === null ? { ...planned, expiresAt: expiryOf(result) } : planned
-    })
+    const renewed = await this.#parts.acts.performUnloaded(
+      document,
+      async (found, at) => {
+        const { view, action } = await decided(document, found, { type: 'renews', tokenHash: hashLockToken(token) })
+        invariant(action.do === 'renew', 'what is not refused is renewed')
+        const { fence, owner } = action.lock
+        const lock = { op: 'renew', document, fence, ttlMs: ttlMs ?? action.lock.ttlMs } as const
+        const owned: OwnedLock = { token, fence, owner, expiresAt: at + lock.ttlMs }
+        return {
+          outcome: owned,
+          plans: [{ ...nothing(view), lock }],
+          ...(keep === null ? { onDisk: (result: CommittedResult) => withExpiry(owned, result) } : {}),
+        }
+      },
+      keep,
+    )
+    await this.see(document)
+    return renewed
   }
 
   /** Ends the lock of this token. Rejects with `lock-lost`. */
@@ -159,10 +141,9 @@ export class DocumentLocks {
   }
 
   /** Writes down that a lock's time is over, if it is. */
-  async expire(document: DocumentId): Promise<void> {
-    const action = decide(await this.#parts.storage.lock(document), { type: 'time-passes' })
+  expire(document: DocumentId): Promise<void> {
     // Whoever was faster has written it down, or renewed the lock in time.
-    if (action.do === 'end') await this.#commitEnd(document, action, null, null)
+    return this.#end(document, { type: 'time-passes' }, null, null)
   }
 
   /** Reads the lock for the replica in memory, if there is one: somebody has changed it. */
@@ -176,50 +157,48 @@ export class DocumentLocks {
     }
   }
 
-  #end(document: DocumentId, event: LockEvent, by: PrincipalId, keep: Keep<void> | null): Promise<void> {
-    return this.#rounds(document, async () => {
-      const action = await this.#decide(document, event)
-      if (action.do !== 'end') return undefined
-      return (await this.#commitEnd(document, action, by, keep)) ? undefined : 'again'
-    })
-  }
-
-  async #commitEnd(
-    document: DocumentId,
-    { lock, reason }: Extract<LockAction, { do: 'end' }>,
-    by: PrincipalId | null,
-    keep: Keep<void> | null,
-  ): Promise<boolean> {
-    const told = documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)
-    const answer = keep === null ? null : await keep()
-    const result = await this.#commit([told], { op: 'end', document, fence: lock.fence }, answer)
-    return result.status === 'committed'
-  }
-
-  /** What follows of the event for a living document. Throws `lock-lost`. */
-  async #decide(document: DocumentId, event: LockEvent): Promise<LockAction> {
-    const state = await this.state(document)
-    const action = decide(state, event)
-    if (action.do !== 'refuse') return action
-    throw lockLostProblem(document, state)
-  }
-
-  #commit(events: readonly NewEvent[], lock: LockWrite, answer: StoredAnswer | null): Promise<ActResult> {
-    const at = this.#parts.environment.now()
-    const parts = { at, conflicts: [], contents: new Map(), events, locks: [lock] }
-    return this.#parts.committer.commit([], answer === null ? parts : { ...parts, answer })
-  }
-
-  async #rounds<T>(document: DocumentId, round: () => Promise<T | 'again'>): Promise<T> {
-    for (let tried = 0; tried < MAX_ROUNDS; tried++) {
-      const result = await round()
-      if (result !== 'again') return result
-    }
-    throw new ParleyError('overloaded', `The lock of ${document} changes hands too fast just now.`)
+  #end(document: DocumentId, event: LockEvent, by: PrincipalId | null, keep: Keep<void> | null): Promise<void> {
+    return this.#parts.acts.performUnloaded(
+      document,
+      async (found) => {
+        const { view, action } = await decided(document, found, event)
+        if (action.do !== 'end') return { outcome: undefined, plans: [] }
+        const { lock, reason } = action
+        const told = documentUnlocked(document, lock, reason, reason === 'expired' ? null : by)
+        const write = { op: 'end', document, fence: lock.fence } as const
+        return { outcome: undefined, plans: [{ ...nothing(view), lock: write, events: [told] }] }
+      },
+      keep,
+    )
   }
 }
 
-function expiryOf(result: Extract<ActResult, { status: 'committed' }>): number {
-  invariant(result.lockExpiresAt !== undefined, 'an act that takes or renews a lock is told when it expires')
-  return result.lockExpiresAt
+/** What follows of the event for a living document. Throws `lock-lost`. */
+async function decided(
+  document: DocumentId,
+  found: HeadView | Absent,
+  event: LockEvent,
+): Promise<{ readonly view: HeadView; readonly action: LockAction }> {
+  const view = present(document, found)
+  const state = await view.lock()
+  const action = decide(state, event)
+  if (action.do === 'refuse') throw lockLostProblem(document, state)
+  return { view, action }
+}
+
+function present<Shown extends HeadView>(document: DocumentId, found: Shown | Absent | undefined): Shown {
+  invariant(found !== undefined, 'the document that was named is shown')
+  if ('absent' in found) throw missing(document, found)
+  return found
+}
+
+function lockOf(attempt: Attempt | ParleyError): OwnedLock | ParleyError {
+  if (attempt instanceof ParleyError) return attempt
+  invariant(attempt.outcome === 'granted', 'only a lock that is taken is stored')
+  return attempt.lock
+}
+
+function withExpiry(lock: OwnedLock, { lockExpiresAt }: CommittedResult): OwnedLock {
+  invariant(lockExpiresAt !== undefined, 'an act that takes or renews a lock is told when it expires')
+  return { ...lock, expiresAt: lockExpiresAt }
 }

@@ -10,6 +10,9 @@ export type ConflictStatus = (typeof CONFLICT_STATUSES)[number]
 export const RESOLUTION_USES = ['current', 'incoming', 'merged', 'content', 'choices'] as const
 export type Use = (typeof RESOLUTION_USES)[number]
 
+/** SPEC CONF-9: open conflicts a principal may have on one document. */
+export const MAX_OPEN_CONFLICTS = 100
+
 /** sha-256 of the canonical form of a content, base64url; the key under which storage keeps equal contents once. */
 export type ContentHash = string
 

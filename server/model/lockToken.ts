@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { randomTag, type Environment } from '../foundation/environment.ts'
 import { toLockHash, type LockHash } from '../foundation/ids.ts'
+import type { LockPass } from './lock.ts'
 
 /** Random characters of a token: 130 bits, so that nobody finds one by trying. */
 const TOKEN_CHARACTERS = 26
@@ -16,3 +17,6 @@ export const hashLockToken = (token: string): LockHash =>
 /** The hash of a token that may be missing. */
 export const hashGiven = (token: string | null | undefined): LockHash | null =>
   token === null || token === undefined ? null : hashLockToken(token)
+
+/** What a request shows by its `Lock-Token`, if it has one. */
+export const passOf = (token: string | null | undefined): LockPass => ({ by: 'request', tokenHash: hashGiven(token) })

@@ -2,6 +2,7 @@ import type { OperationBody } from '../api/transactionBody.ts'
 import type { Config } from '../config.ts'
 import { ConflictResolver } from '../conflicts/resolve.ts'
 import { ReturnJudge } from '../conflicts/returns.ts'
+import { Acts } from '../documents/acts/acts.ts'
 import { Committer } from '../documents/commit.ts'
 import { DocumentLifecycle } from '../documents/lifecycle.ts'
 import { DocumentPurger } from '../documents/purge.ts'
@@ -10,7 +11,6 @@ import { Replicas } from '../documents/replicas.ts'
 import { DocumentWriter } from '../documents/write.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
-import { Turns } from '../foundation/turns.ts'
 import { HistoryReader } from '../history/reader.ts'
 import { Restorer } from '../history/restore.ts'
 import { DocumentLocks } from '../locks/locks.ts'
@@ -38,30 +38,30 @@ export function createCore(config: Config, environment: Environment, storage: St
     budgetBytes: config.replicaBudgetBytes,
   })
   const reader = new DocumentReader(storage, replicas)
-  const locks = new DocumentLocks({ storage, committer, replicas, reader, environment })
-  const lines = new LockLines(locks, environment)
   const lineLength = (document: DocumentId): number => lines.length(document)
   const parts = { storage, replicas, committer, environment, limits, lineLength }
-  const turns = new Turns<DocumentId>()
-  const writer = new DocumentWriter(parts, turns)
-  const lifecycle = new DocumentLifecycle(parts, turns)
+  const acts = new Acts(parts)
+  const locks = new DocumentLocks({ storage, acts, replicas, reader, environment })
+  const lines: LockLines = new LockLines(locks, environment)
+  const writer = new DocumentWriter(parts, acts)
+  const lifecycle = new DocumentLifecycle(storage, acts)
   const history = new HistoryReader(storage)
   return {
     limits,
     committer,
     replicas,
-    turns,
+    acts,
     reader,
     locks,
     lines,
     writer,
     lifecycle,
     purger: new DocumentPurger(parts, lifecycle),
-    resolver: new ConflictResolver(parts, turns),
+    resolver: new ConflictResolver(parts, acts),
     history,
     restorer: new Restorer(storage, writer, history),
     judge: new ReturnJudge(storage, environment),
-    transactor: new Transactor(parts, turns),
+    transactor: new Transactor(parts, acts),
     transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),
   }
 }

@@ -14,7 +14,7 @@ import type { RewriteOperation } from './sqliteRewrites.ts'
 import type { PurgeOperation } from './sqlitePurge.ts'
 import type { WaitingOperation } from './sqliteWaiting.ts'
 import type { WebhookOperation } from './sqliteWebhooks.ts'
-import type { Act, Append, ConflictWrite, EntryMark, LockWrite } from './storage.ts'
+import type { Act, Append, ConflictWrite, EntryMark, LockWrite, Standing } from './storage.ts'
 
 /**
  * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON of documents is
@@ -55,6 +55,7 @@ export interface ActOperation {
   readonly settles: readonly number[]
   /** Heads of documents that are purged. */
   readonly purges: readonly NewHeadRow[]
+  readonly onto?: readonly Standing[]
 }
 
 export interface AppendRow {
@@ -116,6 +117,7 @@ export function encodeAct(act: Act): SqliteOperation {
     locks: act.locks ?? [],
     settles: act.settles ?? [],
     purges: (act.purges ?? []).map(encodeHead),
+    ...(act.onto === undefined ? {} : { onto: act.onto }),
   }
   return act.answer === undefined ? operation : { ...operation, ...withAnswer(act.answer) }
 }

@@ -139,6 +139,10 @@ export class SqliteStatements {
   }
 
   #act(act: ActOperation): SqliteResult {
+    for (const { document, version, mark } of act.onto ?? []) {
+      const stands = this.#sql.selectMarked.get(document, version, mark.checksum, mark.author, mark.at) === 1
+      if (!stands) return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
+    }
     for (const append of act.appends) {
       const refusal = this.#append(append)
       if (refusal !== null) return refusal
@@ -360,6 +364,13 @@ function prepareLog(connection: Database.Database) {
       `SELECT entry.document, update_bytes FROM documents JOIN single_entries AS entry ON entry.document = documents.key
        WHERE documents.id = ? AND entry.version = ? AND entry.version >= documents.first_version`,
     ),
+    selectMarked: connection
+      .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
+        `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key
+         JOIN principals ON principals.key = entry.author
+         WHERE documents.id = ? AND entry.version = ? AND update_checksum = ? AND sub = ? AND at = ?`,
+      )
+      .pluck(),
     upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Bytes]>(
       `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)
        ON CONFLICT (document) DO UPDATE

@@ -95,6 +95,13 @@ export interface EntryMark {
   readonly at: number
 }
 
+/** An entry that was not on disk yet when an act was made that speaks of its version. */
+export interface Standing {
+  readonly document: DocumentId
+  readonly version: Version
+  readonly mark: EntryMark
+}
+
 /** Appends one entry and moves the head of its document. */
 export interface Append {
   /** The head as it is after the entry; `head.version` is the entry's version. */
@@ -193,6 +200,8 @@ export interface Act {
    * time; else the act is stale.
    */
   readonly purges?: readonly Head[]
+  /** The act stands only where these very entries are in the log: without them it is stale. */
+  readonly onto?: readonly Standing[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
   readonly answer?: StoredAnswer
 }

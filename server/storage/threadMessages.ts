@@ -67,8 +67,8 @@ export function packOperation(operation: SqliteOperation): PackedOperation {
   ]
 }
 
-const isBare = ({ conflicts, contents, events, locks, settles, purges }: ActOperation): boolean =>
-  conflicts.length + contents.length + events.length + locks.length + settles.length + purges.length === 0
+const isBare = ({ conflicts, contents, events, locks, settles, purges, onto = [] }: ActOperation): boolean =>
+  [conflicts, contents, events, locks, settles, purges, onto].every(({ length }) => length === 0)
 
 export function unpackOperation(packed: PackedOperation): SqliteOperation {
   if ('op' in packed) return packed

@@ -1,34 +1,24 @@
 import type { Keep } from '../foundation/answer.ts'
-import { assertNever } from '../foundation/assert.ts'
-import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import { assertNever, invariant } from '../foundation/assert.ts'
+import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
-import type { Turns } from '../foundation/turns.ts'
+import type { Acts } from '../documents/acts/acts.ts'
+import { nothing, NO_CONTENTS, type Found, type Plan, type Planned, type Step } from '../documents/acts/plan.ts'
 import { LifecyclePlanner } from '../documents/lifecycle.ts'
-import { assertPassesLock, passOf } from '../documents/lockGuard.ts'
-import { commitPlans, storesSomething, type Plan } from '../documents/plan.ts'
-import { WritePlanner, type WriterParts } from '../documents/planWrite.ts'
-import type { Replica } from '../documents/replica.ts'
-import type { Absent, Lease } from '../documents/replicas.ts'
-import { createsAbsent, isFinal, MAX_ROUNDS, missing } from '../documents/write.ts'
-import { lockLostProblem } from '../model/lockRefusal.ts'
+import { WritePlanner, type PlannerParts } from '../documents/planWrite.ts'
 import { gravest, isConflict } from './gravest.ts'
 import type { Done, Failure, Operation, Outcome, Verdict } from './operation.ts'
 
-/** What one operation came to in one round. */
-type Planned = { readonly plan: Plan<Verdict> } | { readonly problem: ParleyError }
-
 /** Performs operations on several documents as one act, or none of them (SPEC TX-1, TX-3, TX-4). */
 export class Transactor {
-  readonly #parts: WriterParts
+  readonly #acts: Acts
   readonly #writes: WritePlanner
   readonly #lifecycle: LifecyclePlanner
-  readonly #turns: Turns<DocumentId>
 
-  constructor(parts: WriterParts, turns: Turns<DocumentId>) {
-    this.#parts = parts
+  constructor(parts: PlannerParts, acts: Acts) {
+    this.#acts = acts
     this.#writes = new WritePlanner(parts)
     this.#lifecycle = new LifecyclePlanner(parts.storage)
-    this.#turns = turns
   }
 
   /**
@@ -37,122 +27,46 @@ export class Transactor {
    * `overloaded`); nothing was written then.
    */
   perform(operations: readonly Operation[], author: PrincipalId, keep: Keep<Outcome> | null = null): Promise<Outcome> {
-    // In one order for all, so that no two transactions wait for each other.
-    const documents = operations.map(({ document }) => document).toSorted()
-    return this.#rounds(operations, author, (round) => this.#inTurns(documents, () => this.#conclude(round, keep)))
+    const plan = async (found: readonly Found[], at: number) =>
+      concluded(await this.#plan(operations, author, found, at))
+    return this.#acts.perform(documentsOf(operations), plan, keep)
   }
 
   /** What would become of each operation now. Writes nothing and opens no conflict. */
   preview(operations: readonly Operation[], author: PrincipalId): Promise<readonly Verdict[]> {
-    const documents = operations.map(({ document }) => document).toSorted()
-    return this.#rounds(operations, author, (round) =>
-      this.#inTurns(documents, async () => {
-        const planned = await this.#plan(round)
-        if (planned === 'again') return 'again'
-        await settled(plansOf(planned))
-        return planned.map(verdictOf)
-      }),
-    )
-  }
-
-  /** Ends one round of a transaction in the turns of all its documents. */
-  async #conclude(round: TransactionRound, keep: Keep<Outcome> | null): Promise<Outcome | 'again'> {
-    const planned = await this.#plan(round)
-    if (planned === 'again') return 'again'
-    const outcome = outcomeOf(planned.map(verdictOf))
-    const plans = plansOf(planned)
-    const toCommit = outcome.status === 'committed' ? plans : opensConflicts(outcome) ? plans.filter(isRefused) : []
-    // What is told, and what a conflict calls current, is on disk first.
-    await settled(toCommit.filter(({ stage }) => stage === null))
-    if (!toCommit.some(storesSomething)) return outcome
-    const answer = keep === null ? null : await keep(outcome)
-    // What is answered as unchanged has to be so at the moment at which all the rest is written.
-    if (outcome.status === 'committed' && plans.some(hasMoved)) return 'again'
-    const ended = await commitPlans(this.#parts.committer, toCommit, round.at, answer)
-    if (ended === 'again') return 'again'
-    for (const { outcome: done, replica } of toCommit) {
-      if (done.status === 'done' && done.outcome === 'created') this.#parts.replicas.adopt(replica).release()
-    }
-    return outcome
-  }
-
-  async #rounds<T>(
-    operations: readonly Operation[],
-    author: PrincipalId,
-    perform: (round: TransactionRound) => Promise<T | 'again'>,
-  ): Promise<T> {
-    const { replicas, environment } = this.#parts
-    for (let count = 0; count < MAX_ROUNDS; count++) {
-      const leases: (Lease | Absent)[] = []
-      try {
-        for (const { document } of operations) {
-          leases.push(replicas.leaseLoaded(document) ?? (await replicas.lease(document)))
-        }
-        const steps = operations.map((operation, index) => ({ operation, lease: leases[index] ?? NEVER }))
-        const result = await perform({ steps, author, at: environment.now() })
-        if (result !== 'again') return result
-      } finally {
-        for (const lease of leases) if ('replica' in lease) lease.release()
-      }
-    }
-    throw new ParleyError('overloaded', 'The documents of the transaction change too fast just now.')
-  }
-
-  #inTurns<T>([first, ...rest]: readonly DocumentId[], task: () => Promise<T>): Promise<T> {
-    return first === undefined ? task() : this.#turns.take(first, () => this.#inTurns(rest, task))
-  }
-
-  async #plan({ steps, author, at }: TransactionRound): Promise<readonly Planned[] | 'again'> {
-    const planned: Planned[] = []
-    for (const { operation, lease } of steps) {
-      const one =
-        'absent' in lease
-          ? await this.#planAbsent(operation, lease, author, at)
-          : await this.#planHeld(operation, lease.replica, author, at)
-      if (one === 'again') return 'again'
-      planned.push(one)
-    }
-    return planned
-  }
-
-  #planAbsent(operation: Operation, absent: Absent, author: PrincipalId, at: number): Promise<Planned> {
-    return asPlanned(async () => {
-      switch (operation.do) {
-        case 'create':
-          return this.#writes.creation(operation.wanted, operation.content, { author, at, origin: 'transaction' })
-        case 'write':
-          if (!createsAbsent(operation.request)) throw missing(operation.document, absent)
-          if (operation.request.lockToken) throw lockLostProblem(operation.document, { name: 'free', fence: 0 })
-          return this.#writes.creationBy(operation.request, at)
-        case 'delete':
-          throw missing(operation.document, absent)
-        default:
-          return assertNever(operation)
-      }
+    return this.#acts.preview(documentsOf(operations), async (found, at) => {
+      const steps = await this.#plan(operations, author, found, at)
+      return { outcome: steps.map(({ outcome }) => outcome), plans: plansOf(steps) }
     })
   }
 
-  async #planHeld(operation: Operation, replica: Replica, author: PrincipalId, at: number): Promise<Planned | 'again'> {
-    if (replica.ended || replica.appliedHead.deletedAt !== null) {
-      await replica.isOnDisk()
-      return 'again'
+  async #plan(
+    operations: readonly Operation[],
+    author: PrincipalId,
+    found: readonly Found[],
+    at: number,
+  ): Promise<readonly Planning[]> {
+    const steps: Planning[] = []
+    for (const [index, operation] of operations.entries()) {
+      const one = found[index]
+      invariant(one !== undefined, 'every document is shown')
+      steps.push(await asVerdict(one, () => this.#planOn(operation, one, author, at)))
     }
-    const planned = await asPlanned(() => this.#planOn(operation, replica, author, at))
-    if (replica.ended) return 'again'
-    return 'plan' in planned || (await isFinal(planned.problem, replica)) ? planned : 'again'
+    return steps
   }
 
-  async #planOn(operation: Operation, replica: Replica, author: PrincipalId, at: number): Promise<Plan<Verdict>> {
+  async #planOn(operation: Operation, found: Found, author: PrincipalId, at: number): Promise<Step<Verdict>> {
     switch (operation.do) {
       case 'create':
-        return this.#writes.creation(operation.wanted, operation.content, { author, at, origin: 'transaction' })
+        return this.#writes.creation(operation.wanted, operation.content, { author, at, origin: 'transaction' }, found)
       case 'write':
-        await assertPassesLock(this.#parts, replica, passOf(operation.request.lockToken))
-        return this.#writes.write(operation.request, replica, at)
+        return this.#writes.write(operation.request, found, at)
       case 'delete': {
-        await assertPassesLock(this.#parts, replica, passOf(operation.change.lockToken))
-        const plan = await this.#lifecycle.removal(operation.change, replica, at)
-        return { ...plan, outcome: { status: 'done', outcome: 'deleted', head: plan.outcome } }
+        const { outcome, plan } = await this.#lifecycle.removal(operation.change, found, at)
+        return {
+          plan,
+          outcome: outcome instanceof ParleyError ? outcome : { status: 'done', outcome: 'deleted', head: outcome },
+        }
       }
       default:
         return assertNever(operation)
@@ -160,35 +74,44 @@ export class Transactor {
   }
 }
 
-/** What one round works on: each operation with the document that it found. */
-interface TransactionRound {
-  readonly steps: readonly { readonly operation: Operation; readonly lease: Lease | Absent }[]
-  readonly author: PrincipalId
-  readonly at: number
+/** What one operation comes to; there is no plan where it fails on a document that is not there. */
+interface Planning {
+  readonly outcome: Verdict
+  readonly plan: Plan | null
 }
 
-const NEVER: Absent = { absent: 'never' }
+const documentsOf = (operations: readonly Operation[]) => operations.map(({ document }) => document)
 
-/** A problem that is the client's becomes a value; all others are thrown. */
-async function asPlanned(plan: () => Promise<Plan<Verdict>>): Promise<Planned> {
+const plansOf = (steps: readonly Planning[]): readonly Plan[] =>
+  steps.flatMap(({ plan }) => (plan === null ? [] : [plan]))
+
+/** A problem that is the client's becomes a verdict; all others are thrown. */
+async function asVerdict(found: Found, plan: () => Promise<Step<Verdict>>): Promise<Planning> {
   try {
-    return { plan: await plan() }
+    const step = await plan()
+    if (step.outcome instanceof ParleyError) throw step.outcome
+    return { outcome: step.outcome, plan: step.plan }
   } catch (problem) {
-    if (problem instanceof ParleyError && problemKind(problem.code).status < 500) return { problem }
-    throw problem
+    if (!(problem instanceof ParleyError) || problemKind(problem.code).status >= 500) throw problem
+    return { outcome: { status: 'failed', problem }, plan: 'absent' in found ? null : nothing(found) }
   }
 }
 
-const plansOf = (planned: readonly Planned[]): readonly Plan<Verdict>[] =>
-  planned.flatMap((one) => ('plan' in one ? [one.plan] : []))
+/** All of it, or only the conflicts of what is refused, and what the rest speaks of. */
+function concluded(steps: readonly Planning[]): Planned<Outcome> {
+  const outcome = outcomeOf(steps.map((step) => step.outcome))
+  if (outcome.status === 'committed') return { outcome, plans: plansOf(steps) }
+  const opens = opensConflicts(outcome)
+  const refused = steps.map((step) => (opens && step.outcome.status !== 'done' ? step : withoutAct(step)))
+  return { outcome, plans: plansOf(refused) }
+}
 
-const verdictOf = (one: Planned): Verdict =>
-  'plan' in one ? one.plan.outcome : { status: 'failed', problem: one.problem }
-
-const isRefused = ({ outcome }: Plan<Verdict>): boolean => outcome.status !== 'done'
-
-const hasMoved = ({ replica, version }: Plan<Verdict>): boolean =>
-  replica.ended !== null || replica.appliedVersion !== version
+/** Of an operation that is not done; a document that it would create does not exist. */
+function withoutAct({ outcome, plan }: Planning): Planning {
+  if (plan === null || plan.entry?.type === 'create') return { outcome, plan: null }
+  const { document, version } = plan
+  return { outcome, plan: { document, version, entry: null, conflicts: [], contents: NO_CONTENTS, events: [] } }
+}
 
 function outcomeOf(verdicts: readonly Verdict[]): Outcome {
   const results: Done[] = []
@@ -209,9 +132,4 @@ function opensConflicts({ failures }: Extract<Outcome, { status: 'refused' }>): 
   const codes = failures.map((failure) => failure && codeOf(failure))
   const code = codes[gravest(codes) ?? -1] ?? null
   return code !== null && isConflict(code)
-}
-
-/** Resolves once all that the plans were made on is on disk. */
-const settled = async (plans: readonly Plan<Verdict>[]): Promise<void> => {
-  await Promise.all(plans.map(({ replica, version }) => replica.whenCommitted(version)))
 }

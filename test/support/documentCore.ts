@@ -6,6 +6,7 @@ import * as Y from 'yjs'
 import type { Content } from '../../server/content/content.ts'
 import type { ContentLimits } from '../../server/content/limits.ts'
 import { intentOf } from '../../server/documents/base.ts'
+import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import type { ConflictPolicy } from '../../server/model/document.ts'
 import { DocumentLifecycle } from '../../server/documents/lifecycle.ts'
@@ -15,9 +16,8 @@ import { Replicas, type Lease } from '../../server/documents/replicas.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import { invariant } from '../../server/foundation/assert.ts'
-import { toPrincipalId, trustedDocumentId, type DocumentId, type PrincipalId } from '../../server/foundation/ids.ts'
+import { toPrincipalId, trustedDocumentId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { Turns } from '../../server/foundation/turns.ts'
 import { openSqlite } from '../../server/storage/sqlite.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
@@ -48,7 +48,7 @@ export interface DocumentCore {
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
   readonly transactor: Transactor
-  readonly turns: Turns<DocumentId>
+  readonly acts: Acts
   create(document: string, content: Content): Promise<WriteResult>
   write(document: string, content: Content, base: WriteBase, by?: PrincipalId): Promise<WriteResult>
   remove(document: string): Promise<unknown>
@@ -77,9 +77,9 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
   const { idleMs = 30_000, budgetBytes = 256 * 1024 * 1024 } = options
   const replicas = new Replicas({ storage, committer, environment, limits, idleMs, budgetBytes })
   const parts = { storage, replicas, committer, environment, limits, lineLength: () => 0 }
-  const turns = new Turns<DocumentId>()
-  const writer = new DocumentWriter(parts, turns)
-  const lifecycle = new DocumentLifecycle(parts, turns)
+  const acts = new Acts(parts)
+  const writer = new DocumentWriter(parts, acts)
+  const lifecycle = new DocumentLifecycle(storage, acts)
   const close = async (): Promise<void> => {
     replicas.close(new ParleyError('shutting-down', 'The test is over.'))
     await storage.close()
@@ -93,8 +93,8 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     reader: new DocumentReader(storage, replicas),
     writer,
     lifecycle,
-    transactor: new Transactor(parts, turns),
-    turns,
+    transactor: new Transactor(parts, acts),
+    acts,
     create: (document, content) =>
       writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, {
         author: ALICE,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { intentOf } from '../../server/documents/base.ts'
+import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { DocumentLifecycle } from '../../server/documents/lifecycle.ts'
 import { DocumentReader } from '../../server/documents/read.ts'
@@ -11,7 +12,6 @@ import { DocumentWriter } from '../../server/documents/write.ts'
 import type { Keep } from '../../server/foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { Turns } from '../../server/foundation/turns.ts'
 import { LockKeeper } from '../../server/locks/keeper.ts'
 import { DocumentLocks, type OwnedLock } from '../../server/locks/locks.ts'
 import { LockLines } from '../../server/locks/waiting.ts'
@@ -105,11 +105,11 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   const options = { storage, committer, environment, limits: LIMITS }
   const replicas = new Replicas({ ...options, idleMs: 3_600_000, budgetBytes: 256 * 1024 * 1024 })
   const reader = new DocumentReader(storage, replicas)
-  const locks = new DocumentLocks({ storage, committer, replicas, reader, environment })
-  const lines = new LockLines(locks, environment)
-  const parts = { ...options, replicas, lineLength: (document: DocumentId) => lines.length(document) }
-  const turns = new Turns<DocumentId>()
-  const writer = new DocumentWriter(parts, turns)
+  const parts = { ...options, replicas, lineLength: (document: DocumentId): number => lines.length(document) }
+  const acts = new Acts(parts)
+  const locks = new DocumentLocks({ storage, acts, replicas, reader, environment })
+  const lines: LockLines = new LockLines(locks, environment)
+  const writer = new DocumentWriter(parts, acts)
   const onUnexpected = (error: unknown): void => {
     throw error
   }
@@ -117,7 +117,7 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   return {
     replicas,
     writer,
-    lifecycle: new DocumentLifecycle(parts, turns),
+    lifecycle: new DocumentLifecycle(storage, acts),
     locks,
     lines,
     acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal, keep } = {}) =>

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import type Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { intentOf } from '../../server/documents/base.ts'
+import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import type { Keep } from '../../server/foundation/answer.ts'
-import { toSequence, type DocumentId } from '../../server/foundation/ids.ts'
+import { toSequence } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { Turns } from '../../server/foundation/turns.ts'
 import { openSqlite } from '../../server/storage/sqlite.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Operation, Outcome } from '../../server/transactions/operation.ts'
@@ -92,12 +92,12 @@ async function open(file: string, failpoint?: Failpoint) {
     budgetBytes: 64 * 1024 * 1024,
   })
   const parts = { storage, replicas, committer, environment, limits: LIMITS, lineLength: () => 0 }
-  const turns = new Turns<DocumentId>()
+  const acts = new Acts(parts)
   const close = async (): Promise<void> => {
     replicas.close(new ParleyError('shutting-down', 'The test is over.'))
     await storage.close()
   }
-  return { storage, writer: new DocumentWriter(parts, turns), transactor: new Transactor(parts, turns), close }
+  return { storage, writer: new DocumentWriter(parts, acts), transactor: new Transactor(parts, acts), close }
 }
 
 const baseOf = (version: number) => intentOf({ ifMatch: null, ifNoneMatch: false, baseVersion: version })

@@ -1,0 +1,351 @@
+import type { Keep, StoredAnswer } from '../../foundation/answer.ts'
+import { assertNever, invariant } from '../../foundation/assert.ts'
+import type { Environment } from '../../foundation/environment.ts'
+import type { DocumentId } from '../../foundation/ids.ts'
+import { ParleyError } from '../../foundation/problems.ts'
+import { Turns } from '../../foundation/turns.ts'
+import type { Head } from '../../model/document.ts'
+import type { LockPass, LockState } from '../../model/lock.ts'
+import type { ActResult, Standing } from '../../storage/storage.ts'
+import type { ActParts, Staged } from '../commit.ts'
+import type { Replica } from '../replica.ts'
+import type { Absent, Lease, Replicas } from '../replicas.ts'
+import { storesSomething, type Found, type NewEntry, type Plan, type Planned, type Planner } from './plan.ts'
+import { headViewOf, Moved, passesLock, viewOf, type HeadView, type ViewParts } from './view.ts'
+
+/**
+ * How often an act is planned anew because a document moved meanwhile. Each round answers to somebody else's success; past
+ * this the document is so busy that the client had better wait.
+ */
+const MAX_ROUNDS = 8
+
+export interface ActsParts extends ViewParts {
+  readonly replicas: Replicas
+  readonly environment: Environment
+}
+
+/** A document as it was found: held in memory, known by its head only, or not there. */
+type Held = Lease | { readonly head: Head } | Absent
+
+/** What one round came to while it had its turns; the disk is waited for without them. */
+type Round<Outcome> =
+  | { readonly do: 'again' }
+  /** Nothing is stored: the outcome stands once what it speaks of is on disk. */
+  | { readonly do: 'answer'; readonly outcome: Outcome | ParleyError }
+  /** The planner refused: likewise. */
+  | { readonly do: 'refuse'; readonly problem: unknown }
+  | {
+      readonly do: 'await'
+      readonly planned: Planned<Outcome>
+      readonly result: Promise<ActResult>
+      /** Replicas of the documents that it creates. */
+      readonly created: readonly Replica[]
+    }
+
+const AGAIN = { do: 'again' } as const
+
+/** What a planner is asked in one round: `found` is made of what is held then. */
+type Ask<Outcome> = (held: readonly Held[], at: number) => Promise<Planned<Outcome>> | Planned<Outcome>
+
+/**
+ * The one way in which something is done to documents: hold them, take their turns, let a planner work the act out on what
+ * is applied, hand it to storage. A turn lasts until then, not until the disk has synced: what comes next is planned on
+ * the applied state and shares the commit. An act stands only on what reached the disk before it, so where that is lost it
+ * is refused by storage and planned anew.
+ */
+export class Acts {
+  readonly #parts: ActsParts
+  readonly #turns = new Turns<DocumentId>()
+
+  constructor(parts: ActsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Does what the planner works out, all or nothing; `keep` renders the answer that is stored with it. Answers the outcome,
+   * or throws the problem, once all that it speaks of is on disk. Throws what the planner throws, `overloaded` where a
+   * document changes too fast or the disk is busy, and whatever storage refuses with; nothing was written then.
+   */
+  perform<Outcome>(
+    documents: readonly DocumentId[],
+    planner: Planner<Outcome>,
+    keep: Keep<Outcome> | null = null,
+  ): Promise<Outcome> {
+    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held, { remembers: true }), at)
+    return this.#rounds(documents, true, (held) => this.#inTurns(documents, held, ask, keep))
+  }
+
+  /** The same on one document that is not loaded for it: nothing is appended, and its content is not shown. */
+  performUnloaded<Outcome>(
+    document: DocumentId,
+    planner: (found: HeadView | Absent, at: number) => Promise<Planned<Outcome>>,
+    keep: Keep<Outcome> | null = null,
+  ): Promise<Outcome> {
+    const ask: Ask<Outcome> = ([one], at) => {
+      invariant(one !== undefined, 'the document that was named is held')
+      return planner('absent' in one ? one : headViewOf(this.#parts.storage, headOf(one)), at)
+    }
+    return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, keep))
+  }
+
+  /** What would become of the documents now. The planner is shown what it would be for an act, and nothing is done. */
+  preview<Outcome>(documents: readonly DocumentId[], planner: Planner<Outcome>): Promise<Outcome> {
+    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held, { remembers: false }), at)
+    return this.#rounds(documents, true, async (held) => {
+      const round = held.some(isLeaving) ? AGAIN : await this.#planned(held, ask)
+      return conclude(held, round.do === 'plan' ? { do: 'answer', outcome: round.planned.outcome } : round)
+    })
+  }
+
+  async #rounds<Outcome>(
+    documents: readonly DocumentId[],
+    loads: boolean,
+    perform: (held: readonly Held[]) => Promise<{ readonly outcome: Outcome } | 'again'>,
+  ): Promise<Outcome> {
+    for (let count = 0; count < MAX_ROUNDS; count++) {
+      const held: Held[] = []
+      try {
+        for (const document of documents) held.push(await this.#hold(document, loads))
+        const done = await perform(held)
+        if (done !== 'again') return done.outcome
+      } finally {
+        for (const one of held) if ('replica' in one) one.release()
+      }
+    }
+    throw new ParleyError('overloaded', `${documents.join(', ')} changes too fast just now.`)
+  }
+
+  #hold(document: DocumentId, loads: boolean): Held | Promise<Held> {
+    const { replicas } = this.#parts
+    return replicas.leaseLoaded(document) ?? (loads ? replicas.lease(document) : replicas.find(document))
+  }
+
+  #views(held: readonly Held[], { remembers }: { readonly remembers: boolean }): readonly Found[] {
+    return held.map((one) => {
+      if ('absent' in one) return one
+      invariant('replica' in one, 'what is planned on is loaded')
+      return viewOf(this.#parts, one.replica, { remembers })
+    })
+  }
+
+  async #inTurns<Outcome>(
+    documents: readonly DocumentId[],
+    held: readonly Held[],
+    ask: Ask<Outcome>,
+    keep: Keep<Outcome> | null,
+  ): Promise<{ readonly outcome: Outcome } | 'again'> {
+    // In one order for all, so that no two acts wait for each other.
+    const round = await this.#turns.takeAll(documents.toSorted(), () => this.#round(held, ask, keep))
+    const done = await conclude(held, round)
+    if (round.do === 'await' && done !== 'again') {
+      for (const replica of round.created) this.#parts.replicas.adopt(replica).release()
+    }
+    return done
+  }
+
+  /** One round in the turns of all documents, up to the hand-over. */
+  async #round<Outcome>(held: readonly Held[], ask: Ask<Outcome>, keep: Keep<Outcome> | null): Promise<Round<Outcome>> {
+    if (held.some(isLeaving)) return AGAIN
+    const round = await this.#planned(held, ask)
+    if (round.do !== 'plan') return round
+    const { planned, at } = round
+    if (!planned.plans.some(storesSomething)) return { do: 'answer', outcome: planned.outcome }
+    let answer: StoredAnswer | null = null
+    if (keep !== null) {
+      // What is rendered of a document that stays as it is may have to be read from storage.
+      if (planned.plans.every(({ entry }) => entry === null) && !(await onDisk(held))) return AGAIN
+      answer = await keep(planned.outcome)
+    }
+    const created: Replica[] = []
+    for (const { entry } of planned.plans) {
+      if (entry?.type === 'create') created.push(await this.#parts.replicas.prepare(entry.head))
+    }
+    return this.#handOver({ held, created }, planned, at, answer)
+  }
+
+  async #planned<Outcome>(
+    held: readonly Held[],
+    ask: Ask<Outcome>,
+  ): Promise<
+    | { readonly do: 'plan'; readonly planned: Planned<Outcome>; readonly at: number }
+    | { readonly do: 'refuse'; readonly problem: unknown }
+    | typeof AGAIN
+  > {
+    const at = this.#parts.environment.now()
+    try {
+      return { do: 'plan', planned: await ask(held, at), at }
+    } catch (problem) {
+      return problem instanceof Moved ? AGAIN : { do: 'refuse', problem }
+    }
+  }
+
+  /** Applies what was planned and hands it to storage, in one tick. */
+  #handOver<Outcome>(
+    { held, created }: { readonly held: readonly Held[]; readonly created: readonly Replica[] },
+    planned: Planned<Outcome>,
+    at: number,
+    answer: StoredAnswer | null,
+  ): Round<Outcome> {
+    const { committer } = this.#parts
+    const { plans } = planned
+    const replicaOf = new Map(created.map((replica) => [replica.id, replica]))
+    for (const one of held) if ('replica' in one) replicaOf.set(one.replica.id, one.replica)
+    const onto = standings(plans, replicaOf)
+    if (onto === 'moved') return AGAIN
+    committer.assertRoom()
+    const parts = partsOf(plans, at, onto, answer)
+    const result = committer.commit(stageAll(plans, replicaOf), parts)
+    for (const plan of plans) noteConflicts(plan, replicaOf.get(plan.document))
+    for (const plan of plans) this.#noteLock(plan, replicaOf.get(plan.document), result)
+    return { do: 'await', planned, result, created }
+  }
+
+  /** From this tick on whatever is applied would reach storage behind a lock that is being taken. */
+  #noteLock({ document, lock }: Plan, replica: Replica | undefined, result: Promise<ActResult>): void {
+    if (lock?.op !== 'acquire' || replica === undefined) return
+    const { fence, owner, tokenHash, ttlMs } = lock
+    const expiresAt = this.#parts.environment.now() + ttlMs
+    replica.lock.see({ name: 'held', fence, owner, tokenHash, ttlMs, expiresAt, remainingMs: ttlMs })
+    const retract = (state: LockState): void => replica.lock.retract(fence, state)
+    const free: LockState = { name: 'free', fence: fence - 1 }
+    result
+      .then(async ({ status }) => {
+        if (status !== 'committed') retract(await this.#parts.storage.lock(document))
+      })
+      .catch(() => retract(free))
+  }
+}
+
+/** Waits, without turns, until what a round came to may be told. */
+async function conclude<Outcome>(
+  held: readonly Held[],
+  round: Round<Outcome>,
+): Promise<{ readonly outcome: Outcome } | 'again'> {
+  switch (round.do) {
+    case 'again':
+      // What is leaving may be on its way to the disk.
+      await onDisk(held.filter(isLeaving))
+      return 'again'
+    case 'refuse': {
+      const { problem } = round
+      const isLost = held.some((one) => 'replica' in one && one.replica.ended === problem)
+      // It speaks of what it met, so that has to be on disk first; else the request is judged anew.
+      if (isLost || !(await onDisk(held))) return 'again'
+      throw problem
+    }
+    case 'answer':
+      return (await onDisk(held)) ? told(round.outcome) : 'again'
+    case 'await': {
+      const { planned } = round
+      const result = await round.result
+      if (result.status !== 'committed') return 'again'
+      return told(planned.onDisk === undefined ? planned.outcome : planned.onDisk(result))
+    }
+    default:
+      return assertNever(round)
+  }
+}
+
+function told<Outcome>(outcome: Outcome | ParleyError): { readonly outcome: Outcome } {
+  if (outcome instanceof ParleyError) throw outcome
+  return { outcome }
+}
+
+const headOf = (held: Lease | { readonly head: Head }): Head =>
+  'replica' in held ? held.replica.appliedHead : held.head
+
+/** It has ended, or is deleted by an act on its way. */
+const isLeaving = (held: Held): boolean =>
+  'replica' in held && (held.replica.ended !== null || held.replica.appliedHead.deletedAt !== null)
+
+/** Whether all that is applied to the documents gets to the disk. */
+async function onDisk(held: readonly Held[]): Promise<boolean> {
+  for (const one of held) if ('replica' in one && !(await one.replica.isOnDisk())) return false
+  return true
+}
+
+/** The entries on their way that the act is to stand on; or that a document is not what it was planned on any more. */
+function standings(plans: readonly Plan[], replicaOf: ReadonlyMap<DocumentId, Replica>): readonly Standing[] | 'moved' {
+  const onto: Standing[] = []
+  const hasEntry = plans.some(({ entry }) => entry !== null)
+  for (const { document, version, entry } of plans) {
+    const replica = replicaOf.get(document)
+    if (replica === undefined) continue
+    if (replica.ended !== null) return 'moved'
+    // What is stored together with an entry has to be so at the very moment of that entry.
+    if (hasEntry && replica.appliedVersion !== version) return 'moved'
+    if (entry !== null && !passesLock(replica, entry.by.pass ?? NO_PASS)) return 'moved'
+    const standing = entry === null ? replica.standing(version) : null
+    if (standing === 'unknown') return 'moved'
+    if (standing !== null) onto.push(standing)
+  }
+  return onto
+}
+
+const NO_PASS: LockPass = { by: 'request', tokenHash: null }
+
+/** A replica remembers which authors have no open conflicts. */
+function noteConflicts({ conflicts }: Plan, replica: Replica | undefined): void {
+  for (const { op, record } of conflicts) if (op === 'insert') replica?.authorsWithoutConflicts.delete(record.author)
+}
+
+/** What the act of the plans does besides their entries. */
+function partsOf(plans: readonly Plan[], at: number, onto: readonly Standing[], answer: StoredAnswer | null): ActParts {
+  const [only] = plans
+  const besides =
+    plans.length === 1 && only
+      ? {
+          conflicts: only.conflicts,
+          contents: only.contents,
+          events: only.events,
+          locks: locksOf(only),
+          purges: purgesOf(only),
+        }
+      : {
+          conflicts: plans.flatMap((plan) => plan.conflicts),
+          contents: new Map(plans.flatMap((plan) => [...plan.contents])),
+          events: plans.flatMap((plan) => plan.events),
+          locks: plans.flatMap(locksOf),
+          purges: plans.flatMap(purgesOf),
+        }
+  const parts = onto.length === 0 ? { at, ...besides } : { at, ...besides, onto }
+  return answer === null ? parts : { ...parts, answer }
+}
+
+const locksOf = ({ lock }: Plan) => (lock === undefined ? [] : [lock])
+const purgesOf = ({ purge }: Plan) => (purge === undefined ? [] : [purge])
+
+/** All or none: what is staged already when another cannot be is in no log. */
+function stageAll(plans: readonly Plan[], replicaOf: ReadonlyMap<DocumentId, Replica>): Staged[] {
+  const staged: Staged[] = []
+  try {
+    for (const { document, entry } of plans) {
+      const replica = replicaOf.get(document)
+      invariant(entry === null || replica !== undefined, 'an entry is for a document that was found or is created')
+      if (entry !== null && replica !== undefined) staged.push(stage(replica, entry))
+    }
+    return staged
+  } catch (error) {
+    const problem = error instanceof ParleyError ? error : new ParleyError('overloaded', 'Try again.', { cause: error })
+    for (const one of staged) one.fail(problem)
+    throw error
+  }
+}
+
+function stage(replica: Replica, entry: NewEntry): Staged {
+  switch (entry.type) {
+    case 'create':
+      return replica.stageCreate(entry.content, entry.by)
+    case 'content': {
+      const staged = replica.stageContent(entry.content, entry.by)
+      invariant(staged !== null, 'contents that differ make an entry')
+      return staged
+    }
+    case 'settings':
+      return replica.stageSettings(entry.settings, entry.by)
+    case 'delete':
+      return replica.stageDelete(entry.by)
+    default:
+      return assertNever(entry)
+  }
+}

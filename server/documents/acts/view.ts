@@ -1,0 +1,127 @@
+import type { Content } from '../../content/content.ts'
+import type { LimitBreach } from '../../content/limits.ts'
+import type { ConflictId, DocumentId, PrincipalId, Version } from '../../foundation/ids.ts'
+import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
+import type { Head } from '../../model/document.ts'
+import { decide, type LockPass, type LockState } from '../../model/lock.ts'
+import { lockedProblem, lockLostProblem } from '../../model/lockRefusal.ts'
+import type { ConflictQuery, Storage } from '../../storage/storage.ts'
+import type { Committer } from '../commit.ts'
+import { MAX_OPEN_CONFLICTS } from '../../model/conflict.ts'
+import { contentAt } from '../past.ts'
+import type { Replica } from '../replica.ts'
+import { appliedConflicts } from './appliedConflicts.ts'
+
+/** Authors a replica remembers to have no open conflicts; others cost one query a write. */
+const MAX_REMEMBERED_AUTHORS = 10_000
+
+const OPEN_STALE_WRITES = {
+  statuses: ['open'],
+  kinds: ['stale-write'],
+  before: null,
+  limit: MAX_OPEN_CONFLICTS,
+} as const
+
+/** How many wait for a document's lock in this process. */
+export type LineLength = (document: DocumentId) => number
+
+/** What of a document is known without loading it. */
+export interface HeadView {
+  readonly head: Head
+  lock(): Promise<LockState>
+}
+
+/**
+ * A document at one moment, with all that is applied, on disk or on its way there. There is nothing to change it by and
+ * nothing to note anything in: who looks at a document has done nothing to it.
+ */
+export interface View extends HeadView {
+  /** At `head.version`. Shared: never change it. */
+  content(): Content
+  /** At an earlier version, or at this one. */
+  contentAt(version: Version): Promise<Content>
+  /** What refuses a content in place of the present one; null where nothing does. */
+  refusesContent(content: Content): LimitBreach | null
+  /** The open stale writes of one author, newest first. */
+  openConflicts(author: PrincipalId): Promise<readonly ConflictRecord[]>
+  /** As it is on disk, once whatever is on its way for it is too: storage has all that it refers to then. */
+  conflict(id: ConflictId): Promise<ConflictRecord | null>
+  /** Newest first. */
+  conflicts(query: Omit<ConflictQuery, 'patterns'>): Promise<readonly ConflictRecord[]>
+  /** A content that a conflict keeps; null where there is none. */
+  storedContent(hash: ContentHash): Promise<Content | null>
+  /** Throws `locked` or `lock-lost` (SPEC LOCK-2), which come right after 404 and 410 (API-4). */
+  assertPasses(pass: LockPass): Promise<void>
+  /** Resolves once all that is shown is on disk. */
+  whenOnDisk(): Promise<void>
+}
+
+export interface ViewParts {
+  readonly storage: Storage
+  readonly committer: Committer
+  readonly lineLength: LineLength
+}
+
+/** The document is not any more what a view shows; whatever is worked out from that is worked out anew. */
+export class Moved extends Error {}
+
+/** Whether the document may be written now, as far as this process knows; to be asked in the tick of the change. */
+export const passesLock = (replica: Pick<Replica, 'lock'>, pass: LockPass): boolean =>
+  decide(replica.lock.state, { type: 'writes', pass }).do === 'allow'
+
+/** What is known of a document that is not loaded. */
+export const headViewOf = (storage: Pick<Storage, 'lock'>, head: Head): HeadView => ({
+  head,
+  lock: () => storage.lock(head.id),
+})
+
+/** The view of a replica. `remembers`: whether what it finds out may be noted for later, which takes the document's turn. */
+export function viewOf(
+  { storage, committer, lineLength }: ViewParts,
+  replica: Replica,
+  { remembers }: { readonly remembers: boolean },
+): View {
+  const head = replica.appliedHead
+  const { id } = head
+  const content = (): Content => {
+    if (replica.ended !== null || replica.appliedVersion !== head.version) throw new Moved()
+    return replica.content()
+  }
+  const conflicts: View['conflicts'] = (query) => appliedConflicts({ storage, committer }, id, query)
+  return {
+    ...headViewOf(storage, head),
+    content,
+    contentAt: async (version) => {
+      if (version === head.version) return content()
+      await replica.whenCommitted(version)
+      return contentAt(storage, id, head.kind, version)
+    },
+    refusesContent: (wanted) => replica.refusesContent(wanted),
+    openConflicts: async (author) => {
+      const { authorsWithoutConflicts: known } = replica
+      if (known.has(author)) return []
+      const found = await conflicts({ ...OPEN_STALE_WRITES, author })
+      if (remembers && found.length === 0 && known.size < MAX_REMEMBERED_AUTHORS) known.add(author)
+      return found
+    },
+    conflict: async (conflict) => {
+      if (committer.conflictsUnderway(id).some((record) => record.id === conflict)) await committer.settled(id)
+      return storage.conflict(conflict)
+    },
+    conflicts,
+    storedContent: async (hash) => committer.contentUnderway(hash) ?? storage.content(hash),
+    assertPasses: async (pass) => {
+      if (passesLock(replica, pass)) return
+      // Nobody is refused by what this process remembers, which may be an act on its way: the row is read.
+      await committer.settled(id)
+      if (replica.ended !== null) throw new Moved()
+      const state = await storage.lock(id)
+      if (remembers) replica.lock.see(state)
+      const action = decide(state, { type: 'writes', pass })
+      if (action.do !== 'refuse') return
+      if (action.code === 'locked' && state.name === 'held') throw lockedProblem(id, state, lineLength(id) + 1)
+      throw lockLostProblem(id, state)
+    },
+    whenOnDisk: () => replica.whenCommitted(head.version),
+  }
+}

@@ -1,8 +1,8 @@
 import { invariant } from '../foundation/assert.ts'
 import { isObject, type JsonObject, type JsonValue, type Path } from './content.ts'
-import { handOf, type Hand, type Mark } from './hands.ts'
+import { handOf, handsIn, joined, onTop, type Hand, type Mark, type Trail } from './hands.ts'
 import type { JsonEdit } from './jsonEdits.ts'
-import { Lineage, type Part } from './lineage.ts'
+import { Lineage, type Fate, type Part } from './lineage.ts'
 import { toPointer } from './pointer.ts'
 
 /** A value of the content as it is now, by who made it. */
@@ -11,7 +11,7 @@ interface Node {
   by: Mark | null
   readonly children: Members | Elements | null
   /** Who took out or changed what others had put here. */
-  hands: readonly Hand[]
+  hands: readonly Trail[]
   /** Of an element: it is the one that stood there at base, whatever became of it. */
   readonly isKept: boolean
 }
@@ -19,7 +19,7 @@ interface Node {
 interface Members {
   readonly byKey: Map<string, Node>
   /** Who took members out that are not there now. */
-  readonly gone: Map<string, readonly Hand[]>
+  readonly gone: Map<string, readonly Trail[]>
 }
 
 interface Elements {
@@ -33,7 +33,7 @@ interface Elements {
 /** An element that is no more. */
 interface Gone {
   readonly isKept: boolean
-  readonly hands: readonly Hand[]
+  readonly hands: readonly Trail[]
 }
 
 /** All that lies at or below a pointer was last set by one entry; null: before the first. */
@@ -92,32 +92,34 @@ export class JsonTrace {
    * Who is behind the difference at a place between the content at base and as it is now: those who set what stands
    * there, above or below, and those who took out what others had set.
    */
-  handsOf({ base, now, counts }: PlaceSince): Hand[] {
-    const hands: Hand[] = []
+  handsOf({ base, now, counts }: PlaceSince): readonly Hand[] {
+    const above: Trail[] = []
+    const all = (hands: readonly Hand[]): readonly Hand[] =>
+      above.length === 0 ? hands : joined([...handsIn(above), ...hands])
     let node = this.#root
     for (const [depth, step] of base.entries()) {
       const { children } = node
-      hands.push(...node.hands)
+      above.push(...node.hands)
       if (children === null) break
       if ('byKey' in children) {
         const member = children.byKey.get(step)
-        if (!member) return [...hands, ...(children.gone.get(step) ?? [])]
+        if (!member) return all(handsIn(children.gone.get(step) ?? []))
         node = member
         continue
       }
       const isLast = depth === base.length - 1
-      const found = this.#elementsAt(children, Number(step), Number(now[depth]), isLast ? counts : ONE)
-      const [only, ...others] = found
-      if (isLast || !only || others.length > 0 || !isNode(only)) return [...hands, ...found.flatMap(handsIn)]
-      node = only
+      const { parts, hands } = this.#elementsAt(children, Number(step), Number(now[depth]), isLast ? counts : ONE)
+      const [only, ...others] = parts
+      if (isLast || !only || others.length > 0 || !isNode(only.what)) return all(hands)
+      node = only.what
     }
-    return [...hands, ...handsIn(node)]
+    return all(handsAt(node))
   }
 
-  #elementsAt(elements: Elements, base: number, now: number, counts: PlaceSince['counts']): (Node | Gone)[] {
+  #elementsAt(elements: Elements, base: number, now: number, counts: PlaceSince['counts']): Fate<Node | Gone> {
     const lineage = this.#lineages.get(elements) ?? lineageOf(elements)
     this.#lineages.set(elements, lineage)
-    return lineage.partsOf([base, base + counts.base], [now, now + counts.now]).map(({ what }) => what)
+    return lineage.fateOf([base, base + counts.base], [now, now + counts.now])
   }
 
   #applyEdit(edit: JsonEdit, by: Mark): void {
@@ -155,8 +157,8 @@ type Splice = Extract<JsonEdit, { readonly index: number }>
 
 /** Of a text only the newest hand is known to stand in it; those before it have a part in it too. */
 function changeText(node: Node, by: Mark): void {
-  const before = node.by ? withHand(node.hands, handOf(node.by)) : node.hands
-  node.hands = node.by?.author === by.author ? before : withHand(before, handOf(by))
+  const before = node.by ? [onTop(node.by, node.hands)] : node.hands
+  node.hands = node.by?.author === by.author ? before : [onTop(by, before)]
   node.by = by
 }
 
@@ -221,7 +223,7 @@ function toNode(value: JsonValue, by: Mark | null): Node {
   return { by, children: childNodes(value, by), hands: NONE, isKept: by === null }
 }
 
-const NONE: readonly Hand[] = []
+const NONE: readonly Trail[] = []
 
 function childNodes(value: JsonValue, by: Mark | null): Node['children'] {
   if (Array.isArray(value)) {
@@ -234,46 +236,38 @@ function childNodes(value: JsonValue, by: Mark | null): Node['children'] {
 }
 
 /** What is remembered of a value that `by` took out: who else had taken something out there, and `by` unless all was theirs. */
-function takenFrom(node: Node, by: Mark): readonly Hand[] {
-  let hands: readonly Hand[] = NONE
+function takenFrom(node: Node, by: Mark): readonly Trail[] {
+  const trails: Trail[] = []
   let isOwn = true
   const visit = (one: Node): void => {
-    for (const hand of takersAt(one)) hands = withHand(hands, hand)
+    addTakers(one, trails)
     if (one.by?.author !== by.author) isOwn = false
     for (const child of nodesIn(one)) visit(child)
   }
   visit(node)
-  return isOwn ? hands : withHand(hands, handOf(by))
-}
-
-/** Of one author the newest entry is kept, and the version of the first. */
-function withHand(hands: readonly Hand[], hand: Hand): readonly Hand[] {
-  const known = hands.find(({ by }) => by.author === hand.by.author)
-  if (!known) return [...hands, hand]
-  const by = known.by.version > hand.by.version ? known.by : hand.by
-  const joined = { by, since: Math.min(known.since, hand.since) }
-  return hands.map((one) => (one === known ? joined : one))
+  return isOwn ? trails : [onTop(by, trails)]
 }
 
 /** Everyone who had a hand in a value or what lies below it, or took it out. */
-function handsIn(what: Node | Gone): readonly Hand[] {
-  if (!isNode(what)) return what.hands
+function handsAt(what: Node | Gone): readonly Hand[] {
+  if (!isNode(what)) return handsIn(what.hands)
+  const trails: Trail[] = []
   const hands: Hand[] = []
   const visit = (node: Node): void => {
-    hands.push(...takersAt(node))
+    addTakers(node, trails)
     if (node.by) hands.push(handOf(node.by))
     for (const child of nodesIn(node)) visit(child)
   }
   visit(what)
-  return hands
+  return joined([...handsIn(trails), ...hands])
 }
 
 /** Those who took out or changed what others had put there, or right below it where nothing is now. */
-function takersAt({ hands, children }: Node): readonly Hand[] {
-  if (children === null || children.gone.size === 0) return hands
-  const gone =
-    'byKey' in children ? [...children.gone.values()] : [...children.gone.values()].flat().map((one) => one.hands)
-  return [...hands, ...gone.flat()]
+function addTakers({ hands, children }: Node, trails: Trail[]): void {
+  for (const trail of hands) trails.push(trail)
+  if (children === null) return
+  if ('byKey' in children) for (const gone of children.gone.values()) trails.push(...gone)
+  else for (const gone of children.gone.values()) for (const one of gone) trails.push(...one.hands)
 }
 
 const isNode = (what: Node | Gone): what is Node => 'children' in what
@@ -289,7 +283,7 @@ function lineageOf({ list, gone, atBase }: Elements): Lineage<Node | Gone> {
   }
   add(gone.get(null))
   const starts = { base: upTo(atBase), now: upTo(list.length) }
-  return new Lineage(parts, starts, 0, (what) => handsIn(what).length > 0)
+  return new Lineage(parts, starts, 0, handsAt)
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count + 1 }, (_, index) => index)

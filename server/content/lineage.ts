@@ -1,4 +1,5 @@
 import type { Span } from './align.ts'
+import { joined, type Hand } from './hands.ts'
 
 /**
  * A part of a sequence, in units of the sequence at base and of the sequence now: `kept` has both, and is the same in
@@ -16,6 +17,13 @@ export interface Part<T> {
 export interface Starts {
   readonly base: readonly number[]
   readonly now: readonly number[]
+}
+
+/** What became of a place. */
+export interface Fate<T> {
+  readonly parts: readonly Part<T>[]
+  /** Everyone who is behind a change of it, once each. */
+  readonly hands: readonly Hand[]
 }
 
 /** A gap between two units at base, and the same gap now. */
@@ -36,21 +44,28 @@ export class Lineage<T> {
   readonly #baseAt: number[] = []
   readonly #nowAt: number[] = []
   readonly #keptAt: number[] = []
+  /** What stood at base, what came since, and what came and went. */
+  readonly #atBase = new Places()
+  readonly #come = new Places()
+  readonly #passing = new Places()
   /** How many kept units lie before each start, at base and now; and the numbers that both have. */
   readonly #keptBefore: Starts
   readonly #common: readonly number[]
   readonly #keptInAll: number
-  readonly #isChanged: (what: T) => boolean
-  #last: { readonly key: string; readonly parts: readonly Part<T>[] } | null = null
+  readonly #handsOf: (what: T) => readonly Hand[]
+  #last: { readonly key: string; readonly fate: Fate<T> } | null = null
 
-  /** `isChanged` says whether a part tells of a change. */
-  constructor(parts: readonly Part<T>[], starts: Starts, separator: 0 | 1, isChanged: (what: T) => boolean) {
+  /** `handsOf` says who is behind a part; nobody where it is as it was. */
+  constructor(parts: readonly Part<T>[], starts: Starts, separator: 0 | 1, handsOf: (what: T) => readonly Hand[]) {
     this.#parts = parts
     this.#starts = starts
     this.#separator = separator
-    this.#isChanged = isChanged
+    this.#handsOf = handsOf
     let [base, now, kept] = [0, 0, 0]
-    for (const part of parts) {
+    for (const [index, part] of parts.entries()) {
+      if (part.base > 0) this.#atBase.add(index, base)
+      else if (part.now > 0) this.#come.add(index, now)
+      else this.#passing.add(index, base + now)
       this.#baseAt.push(base)
       this.#nowAt.push(now)
       this.#keptAt.push(kept)
@@ -71,25 +86,26 @@ export class Lineage<T> {
    * Where equal ones leave open which of them changed, the comparison may have chosen others than the changes did: then
    * the place reaches to the next starts that are the same at base and now, and on until something changed there.
    */
-  partsOf(base: Span, now: Span): readonly Part<T>[] {
+  fateOf(base: Span, now: Span): Fate<T> {
     const sameStart = this.#same(base[0], now[0], null)
     const sameEnd = this.#same(base[1], now[1], sameStart)
-    if (sameStart && sameEnd) return this.#between(sameStart, sameEnd)
+    if (sameStart && sameEnd) return this.#fate(sameStart, sameEnd)
     const start = sameStart ?? this.#sameBefore(this.#keptAtStarts(base[0], now[0], Math.min))
     const end = sameEnd ?? this.#sameAfter(this.#keptAtStarts(base[1], now[1], Math.max))
     const key = `${start.base} ${start.now} ${end.base} ${end.now}`
-    if (this.#last?.key === key) return this.#last.parts
-    let parts = this.#between(start, end)
+    if (this.#last?.key === key) return this.#last.fate
+    let fate = this.#fate(start, end)
     const [first, last] = [this.#keptBeforeUnit('base', start.base), this.#keptBeforeUnit('base', end.base)]
-    for (let further = 1; further <= 2 * this.#keptInAll && !this.#hasChanges(parts); further *= 2) {
-      parts = this.#between(this.#sameBefore(first - further), this.#sameAfter(last + further))
+    for (let further = 1; further <= 2 * this.#keptInAll && fate.hands.length === 0; further *= 2) {
+      fate = this.#fate(this.#sameBefore(first - further), this.#sameAfter(last + further))
     }
-    this.#last = { key, parts }
-    return parts
+    this.#last = { key, fate }
+    return fate
   }
 
-  #hasChanges(parts: readonly Part<T>[]): boolean {
-    return parts.some(({ what }) => this.#isChanged(what))
+  #fate(start: Gap, end: Gap): Fate<T> {
+    const parts = this.#between(start, end)
+    return { parts, hands: joined(parts.flatMap(({ what }) => this.#handsOf(what))) }
   }
 
   #keptAtStarts(base: number, now: number, choose: (a: number, b: number) => number): number {
@@ -125,24 +141,33 @@ export class Lineage<T> {
   }
 
   #between(start: Gap, end: Gap): Part<T>[] {
-    const [first, last] = [this.#keptBeforeUnit('base', start.base), this.#keptBeforeUnit('base', end.base)]
-    const found: Part<T>[] = []
-    let index = Math.max(0, lowerBound(this.#keptAt, first) - 1)
-    for (let part = this.#parts[index]; part && (this.#keptAt[index] ?? 0) <= last; part = this.#parts[index]) {
-      if (this.#isWithin(part, index, start, end)) found.push(part)
-      index += 1
-    }
-    return found
+    const [from, to] = [start.base + start.now, end.base + end.now]
+    const passing =
+      from === to
+        ? []
+        : this.#passing.within(from, to, (index, at) => {
+            if (from < at && at < to) return true
+            if (this.#parts[index]?.isBetween) return false
+            return at === from ? !start.isBeforeSeparator : end.isBeforeSeparator
+          })
+    const found = [
+      ...this.#atBase.within(
+        start.base,
+        end.base,
+        (index, at) => at < end.base && at + this.#unitsOf(index, 'base') > start.base,
+      ),
+      ...this.#come.within(
+        start.now,
+        end.now,
+        (index, at) => at < end.now && at + this.#unitsOf(index, 'now') > start.now,
+      ),
+      ...passing,
+    ]
+    return found.sort((a, b) => a - b).flatMap((index) => this.#parts[index] ?? [])
   }
 
-  #isWithin(part: Part<T>, index: number, start: Gap, end: Gap): boolean {
-    const [base, now] = [this.#baseAt[index] ?? 0, this.#nowAt[index] ?? 0]
-    if (part.base > 0) return base < end.base && base + part.base > start.base
-    if (part.now > 0) return now < end.now && now + part.now > start.now
-    const [at, from, to] = [base + now, start.base + start.now, end.base + end.now]
-    if (from < at && at < to) return true
-    if (part.isBetween || from === to) return false
-    return at === from ? !start.isBeforeSeparator : at === to && end.isBeforeSeparator
+  #unitsOf(index: number, side: 'base' | 'now'): number {
+    return this.#parts[index]?.[side] ?? 0
   }
 
   #keptBeforeUnit(side: 'base' | 'now', at: number): number {
@@ -151,6 +176,24 @@ export class Lineage<T> {
     const part = this.#parts[index]
     const within = part ? Math.min(keptUnits(part), at - (starts[index] ?? 0)) : 0
     return (this.#keptAt[index] ?? 0) + within
+  }
+}
+
+/** Some of the parts, and where each is, in order. */
+class Places {
+  readonly #at: number[] = []
+  readonly #indices: number[] = []
+
+  add(index: number, at: number): void {
+    this.#indices.push(index)
+    this.#at.push(at)
+  }
+
+  /** Those that begin from the last before a unit up to another, as far as they are wanted. */
+  within(from: number, to: number, isWanted: (index: number, at: number) => boolean): number[] {
+    const start = Math.max(0, lowerBound(this.#at, from) - 1)
+    const end = lowerBound(this.#at, to + 1)
+    return this.#indices.slice(start, end).filter((index, i) => isWanted(index, this.#at[start + i] ?? 0))
   }
 }
 

@@ -96,14 +96,14 @@ export class TextTrace {
    * Who is behind the difference between lines of the text at base and of the text as it is now, where a comparison of
    * both texts found one: those who put characters there, and those who took some out that were not their own.
    */
-  handsOf(base: Range, now: Range): Hand[] {
+  handsOf(base: Range, now: Range): readonly Hand[] {
     this.#lineage ??= this.#newLineage()
-    return this.#lineage.partsOf(spanOf(base), spanOf(now)).flatMap(({ what }) => what ?? [])
+    return this.#lineage.fateOf(spanOf(base), spanOf(now)).hands
   }
 
   #newLineage(): Lineage<Hand | null> {
     const starts = { base: this.#baseStarts, now: startsOf(this.#lines) }
-    return new Lineage(partsOf(this.#lines), starts, 1, (hand) => hand !== null)
+    return new Lineage(partsOf(this.#lines), starts, 1, (hand) => (hand ? [hand] : []))
   }
 
   /** Right behind the unit before the position, so before the traces of what stood between it and the next. */

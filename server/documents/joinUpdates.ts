@@ -63,7 +63,7 @@ export async function joinInSteps(updates: readonly Uint8Array[]): Promise<Uint8
 }
 
 /** One update that does what these few do. What was typed in a row, key by key, is one piece of text in it. */
-function joinUpdates(updates: readonly Uint8Array[]): Uint8Array {
+export function joinUpdates(updates: readonly Uint8Array[]): Uint8Array {
   const [only] = updates
   if (only && updates.length === 1) return only
   const { structs, ds } = Y.decodeUpdate(Y.mergeUpdates([...updates]))

@@ -2,13 +2,14 @@ import * as Y from 'yjs'
 import type { Head } from '../model/document.ts'
 import type { Admitted, Offer } from '../documents/admission/admission.ts'
 import type { Left } from '../documents/leftBehind.ts'
-import type { CommittedUpdate, Replica } from '../documents/replica.ts'
+import type { Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../model/lock.ts'
 import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
+import { Broadcast, showing, type Shown } from './broadcast.ts'
 import { ClientIds } from './clientIds.ts'
 import type { Departures } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
@@ -90,6 +91,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #awareness = new Awareness()
   readonly #clientIds = new ClientIds()
   readonly #owed = new Owed()
+  readonly #broadcast = new Broadcast((shown) => this.#show(shown))
   readonly #stopListening: () => void
   /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
   #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
@@ -101,7 +103,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#options = options
     this.replica = options.lease.replica
     const stops = [
-      this.replica.onCommitted((entry) => this.#show(entry)),
+      this.replica.onCommitted((entry) => this.#broadcast.add(entry)),
       this.replica.onEnded((problem) => this.#end(problem)),
       this.replica.lock.onSeen(() => this.#returns.release()),
     ]
@@ -351,21 +353,28 @@ export class Room<R extends LiveReplica = LiveReplica> {
     }
   }
 
-  #show({ version, update }: CommittedUpdate): void {
-    const entries = slices(update).map((slice) => ({ type: 'update', update: slice }) as const)
-    // The author last: to it this is only the confirmation, and each write to a socket keeps the others waiting.
-    const isAuthor = (member: Member): boolean => member.presence?.writing.has(version) === true
+  #show(shown: Shown): void {
+    // Authors last: to them this may be only the confirmation, and each write to a socket keeps the others waiting.
+    const isAuthor = ({ presence }: Member): boolean =>
+      shown.entries.some(({ version }) => presence?.writing.has(version) === true)
     const members = [...this.#members]
-    for (const member of [...members.filter((one) => !isAuthor(one)), ...members.filter(isAuthor)]) {
-      if (member.step({ type: 'committed', version }).do !== 'show' || isSilent(member, version)) continue
-      for (const entry of entries) member.show(entry)
-      this.#returns.sent(member, version)
-    }
+    const authors = new Set(members.filter(isAuthor))
+    for (const member of [...members.filter((one) => !authors.has(one)), ...authors]) this.#showTo(member, shown)
     this.#bringOwed(this.#owed.due(this.replica.doc))
+  }
+
+  #showTo(member: Member, { entries, messages }: Shown): void {
+    const due = entries.filter(({ version }) => member.step({ type: 'committed', version }).do === 'show')
+    const seen = due.filter(({ version }) => !isSilent(member, version))
+    // What it has already it may be sent again, but nothing that a lock keeps from it.
+    const own = seen.length === due.length ? messages : seen.flatMap((entry) => showing([entry]).messages)
+    if (seen.length > 0) for (const message of own) member.show(message)
+    for (const { version } of seen) this.#returns.sent(member, version)
   }
 
   /** The replica is gone. A session whose update may have been the reason hears of it from that update. */
   #end(problem: ParleyError): void {
+    this.#broadcast.now()
     const code = isForEveryone(problem.code) ? problem.code : 'overloaded'
     for (const member of [...this.#members]) {
       if (!member.hasUnsaved) this.#close(member, code, problem.detail)

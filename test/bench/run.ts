@@ -18,6 +18,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   notifications: async () => (await import('./notifications.ts')).notifications(),
   returns: async () => (await import('./returns.ts')).returns(),
   detection: async () => (await import('./detection.ts')).detection(),
+  crowd: async () => (await import('./crowd.ts')).crowd(),
   stalls: async () => (await import('./stalls.ts')).stalls(),
   history: async () => (await import('./history.ts')).history(),
 }

@@ -5,8 +5,8 @@ interface Scheduled {
   readonly task: () => void
 }
 
-/** Lets every promise that can settle without a timer settle. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** Lets every promise that can settle without a timer settle, and what waits for the end of the turn have its turn. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 
 /** An environment whose clock stands still until a test moves it, and whose randomness follows from a seed. */
 export class ManualEnvironment implements Environment {

@@ -236,6 +236,7 @@ describe('an update', () => {
     expect(replica.text).toBe('hello')
     expect([alice.text, bob.text]).toEqual(['', ''])
     replica.commit()
+    await settled()
     expect([alice.text, bob.text]).toEqual(['hello', 'hello'])
     expect(replica.log).toEqual([{ author: 'alice', update: typed(1, 'hello') }])
   })
@@ -279,6 +280,33 @@ describe('an update', () => {
     expect(shown.every((frame) => frame === shown[0])).toBe(true)
   })
 
+  it('[SYNC-9] comes with all that the same commit brings, as one message, encoded once', async () => {
+    const { replica, live } = setUp()
+    const clients = [await live('alice'), await live('bob'), await live('carol')]
+    replica.isHeld = true
+    for (const [index, client] of clients.entries()) client.send(frames.update(typed(index + 1, `word ${index} `)))
+    await settled()
+    const before = clients.map((client) => client.frames.length)
+    replica.commit()
+    await settled()
+    expect(clients.map((client) => client.frames.length)).toEqual(before.map((count) => count + 1))
+    expect(new Set(clients.map((client) => client.frames.at(-1))).size).toBe(1)
+    for (const client of clients) expect(client.text).toBe(replica.text)
+  })
+
+  it('[SYNC-9] is a message of its own where it is large', async () => {
+    const { replica, live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    replica.isHeld = true
+    alice.send(frames.update(typed(1, 'x'.repeat(20_000))))
+    bob.send(frames.update(typed(2, 'y')))
+    await settled()
+    replica.commit()
+    await settled()
+    expect(alice.types.filter((type) => type === 'update')).toHaveLength(2)
+    expect(bob.text).toBe(replica.text)
+  })
+
   it('[SYNC-2] reaches others before its author, for whom it is only the confirmation', async () => {
     const { live } = setUp()
     const order: string[] = []
@@ -302,6 +330,7 @@ describe('an update', () => {
     await settled()
     expect(alice.text).toBe('')
     replica.commit()
+    await settled()
     expect(alice.text).toBe('written')
   })
 
@@ -469,6 +498,7 @@ describe('a Yjs client id', () => {
     alice.send(frames.update(typed(1, 'abc')))
     await settled()
     expect([bob.closed, replica.text]).toEqual([null, 'abcdef!'])
+    await settled()
     expect(alice.text).toBe('abcdef!')
   })
 

@@ -207,6 +207,7 @@ export class ConflictResolver {
         entry: isChange
           ? { type: 'content', content: after, by: { author: by, at, origin: 'resolution', pass } }
           : null,
+        ...superseded,
         conflicts: [{ op: 'update', record: done }, ...superseded.conflicts],
         events: [conflictResolved(done), ...superseded.events],
       },

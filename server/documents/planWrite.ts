@@ -197,9 +197,8 @@ export class WritePlanner {
         document: head.id,
         version: head.version,
         entry: { type: 'content', content, by: { author, at, origin, pass } },
-        conflicts: superseded.conflicts,
         contents: NO_CONTENTS,
-        events: superseded.events,
+        ...superseded,
       },
     }
   }
@@ -224,6 +223,7 @@ export class WritePlanner {
         ...nothing(view),
         entry: { type: 'content', content: incoming, by: { author, at, origin, pass } },
         contents: kept.contents,
+        ...superseded,
         conflicts: [...kept.conflicts, ...superseded.conflicts],
         events: [...kept.events, ...superseded.events],
       },

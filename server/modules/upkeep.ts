@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { OpenBound } from '../conflicts/openBound.ts'
+import { ConflictSettler } from '../conflicts/settling.ts'
 import { ValidityWatch } from '../conflicts/validityWatch.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { Jobs } from '../foundation/jobs.ts'
@@ -25,7 +26,7 @@ export interface UpkeepParts {
 export function watchModule({ storage, environment, core, http }: UpkeepParts): Module {
   const parts = { storage, ...core, environment, onUnexpected: http.report('a document could not be looked after') }
   const keeper = new LockKeeper(parts)
-  const watches = [new ValidityWatch(parts), new OpenBound(parts)]
+  const watches = [new ValidityWatch(parts), new OpenBound(parts), new ConflictSettler(parts)]
   return {
     name: 'watches',
     stop: {

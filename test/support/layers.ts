@@ -59,7 +59,7 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
 /** Rules without state: they import `foundation/`, `content/`, `model/` and one another. */
 const PURE: readonly RegExp[] = [
   /^(foundation|content|model)\//,
-  /^documents\/(base|conflictIds|etag|judge|knownLock|staleWrite|superseded)\.ts$/,
+  /^documents\/(conflictIds|etag|judge|knownLock|staleWrite|superseded)\.ts$/,
   /^conflicts\/(concurrentEdit|forms|target)\.ts$/,
   /^history\/(blame|diff|plan\w+)\.ts$/,
   /^locks\/line\.ts$/,

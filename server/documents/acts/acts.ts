@@ -8,6 +8,7 @@ import type { Head } from '../../model/document.ts'
 import type { LockPass, LockState } from '../../model/lock.ts'
 import type { ActResult, Standing } from '../../storage/storage.ts'
 import type { ActParts, Staged } from '../commit.ts'
+import type { Unsettled } from '../openConflicts.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
 import { storesSomething, type Found, type NewEntry, type Plan, type Planned, type Planner } from './plan.ts'
@@ -56,6 +57,7 @@ type Ask<Outcome> = (held: readonly Held[], at: number) => Promise<Planned<Outco
 export class Acts {
   readonly #parts: ActsParts
   readonly #turns = new Turns<DocumentId>()
+  readonly #listeners = new Set<(document: DocumentId, unsettled: Unsettled) => void>()
 
   constructor(parts: ActsParts) {
     this.#parts = parts
@@ -86,6 +88,12 @@ export class Acts {
       return planner('absent' in one ? one : headViewOf(this.#parts.storage, headOf(one)), at)
     }
     return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, keep))
+  }
+
+  /** Called after each act that leaves conflicts of its author to be compared with it. Returns how to stop. */
+  onUnsettled(listener: (document: DocumentId, unsettled: Unsettled) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /** What would become of the documents now. The planner is shown what it would be for an act, and nothing is done. */
@@ -139,6 +147,9 @@ export class Acts {
     const done = await conclude(held, round)
     if (round.do === 'await' && done !== 'again') {
       for (const replica of round.created) this.#parts.replicas.adopt(replica).release()
+      for (const { document, unsettled } of round.planned.plans) {
+        if (unsettled !== undefined) for (const listener of this.#listeners) listener(document, unsettled)
+      }
     }
     return done
   }

@@ -37,7 +37,7 @@ export async function startApp(
   const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'adaptive', environment })
   const storage = internals.wrapStorage?.(opened) ?? opened
   const access = await createAccess(config, environment, storage)
-  const core = createCore(config, environment, storage)
+  const core = createCore({ config, environment, storage, secret: access.secret })
   const { authenticate } = access
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
   const store = answerStore(storage, core.committer)

@@ -175,6 +175,8 @@ function addResolve(app: TypedApp, { storage, resolver, idempotency, limits }: C
       documents: [record.document],
       perform: (keep) => resolver.perform(record.id, { ...ask, keep }),
       answer: (outcome: Outcome) => answerTo(storage, outcome, shown),
+      // Who may only write proposes with the same request, and has not resolved.
+      needs: () => (allowed.ask === 'resolve' ? 'resolve' : 'read'),
     })
   })
 }

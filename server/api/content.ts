@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { refusalOf } from './representRefusal.ts'
 import { isObject, kindOf, type Content, type Kind } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Keep, NeededPermission } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
@@ -149,11 +149,13 @@ export function performWrite(
   request: FastifyRequest,
   reply: FastifyReply,
   perform: (keep: Keep<WriteResult> | null) => Promise<WriteResult>,
+  needs: (result: WriteResult) => NeededPermission = () => 'write',
 ): Promise<FastifyReply> {
   const prefer = preferredReturn(request.headers['prefer'])
   return idempotency.answer(request, reply, {
     documents: [request.documentId],
     perform,
+    needs,
     answer: (result: WriteResult) => answerTo(storage, result, prefer),
   })
 }

@@ -9,6 +9,7 @@ import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import type { WriteResult } from '../documents/planWrite.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { queryInteger } from '../http/validation.ts'
@@ -111,7 +112,10 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
   app.post('/documents/:id/restore', options, async (request, reply) => {
     const { version, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), version }
-    return performWrite(parts, request, reply, (keep) => parts.restorer.restore({ ...asked, keep }))
+    // What was deleted is for `admin` to revive.
+    const needs = (result: WriteResult) =>
+      result.status === 'done' && result.outcome === 'created' ? 'admin' : 'write'
+    return performWrite(parts, request, reply, (keep) => parts.restorer.restore({ ...asked, keep }), needs)
   })
 }
 

@@ -1,14 +1,18 @@
 import type { FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
+import { Check } from 'typebox/value'
 import { toTimestamp } from '../foundation/environment.ts'
+import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { requirePermission } from '../http/access.ts'
 import { goneSignal } from '../http/gone.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
-import type { Idempotency } from '../http/idempotency.ts'
+import type { Idempotency, Reply } from '../http/idempotency.ts'
+import { idempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { queryBoolean } from '../http/validation.ts'
 import type { DocumentLocks, OwnedLock } from '../locks/locks.ts'
+import { hashLockToken } from '../model/lockToken.ts'
 import { lockedProblem } from '../model/lockRefusal.ts'
 import { lockOf } from './representLock.ts'
 import type { LockLines } from '../locks/waiting.ts'
@@ -44,10 +48,16 @@ export function lockRoutes(parts: LockRouteParts): Routes {
   }
 }
 
-function addAcquire(app: TypedApp, { lines, idempotency }: LockRouteParts): void {
+function addAcquire(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {
   app.post(PATH, { config: { access: WRITE }, schema: { body: LockBody } }, async (request, reply) => {
     const { ttlSeconds, waitSeconds = 0 } = request.body
-    const asked = { document: request.documentId, owner: request.principal.sub, ttlMs: ttlSeconds * 1_000 }
+    const key = idempotencyKey(request)
+    const asked = {
+      document: request.documentId,
+      owner: request.principal.sub,
+      ttlMs: ttlSeconds * 1_000,
+      idempotencyKey: key,
+    }
     const gone = goneSignal(reply)
     return idempotency.answer(request, reply, {
       documents: [request.documentId],
@@ -56,7 +66,11 @@ function addAcquire(app: TypedApp, { lines, idempotency }: LockRouteParts): void
         if (!keep) gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
         return lock
       },
-      answer: (lock: OwnedLock) => ({ status: 201, headers: { 'cache-control': 'no-store' }, body: ownedLockOf(lock) }),
+      answer: (lock: OwnedLock) => ({ status: 201, ...answerTo(lock) }),
+      reveal: (kept) => {
+        invariant(key !== null && Check(KeptLock, kept), 'only a keyed request is repeated')
+        return { ...kept, token: locks.tokenAgain({ ...asked, idempotencyKey: key }, kept.fence, kept.token) }
+      },
     })
   })
 }
@@ -69,7 +83,9 @@ function addRenew(app: TypedApp, { locks, lines, idempotency }: LockRouteParts):
     return idempotency.answer(request, reply, {
       documents: [documentId],
       perform: async (keep) => locks.renew(documentId, await requireToken(request, { locks, lines }), ttlMs, keep),
-      answer: (lock: OwnedLock) => ({ status: 200, headers: { 'cache-control': 'no-store' }, body: ownedLockOf(lock) }),
+      answer: (lock: OwnedLock) => ({ status: 200, ...answerTo(lock) }),
+      // A repeat shows the same token.
+      reveal: (kept) => ({ ...kept, token: lockTokenOf(request.headers) }),
     })
   })
 }
@@ -103,6 +119,18 @@ async function requireToken(
   if (state.name === 'held') throw lockedProblem(request.documentId, state, lines.length(request.documentId) + 1)
   throw new ParleyError('invalid-request', 'Send the token of the lock as `Lock-Token`.')
 }
+
+/** Of the token only its hash is kept with the answer, as with the lock. */
+function answerTo(lock: OwnedLock): Omit<Reply, 'status'> {
+  const body = ownedLockOf(lock)
+  return {
+    headers: { 'cache-control': 'no-store' },
+    body,
+    keptBody: { ...body, token: hashLockToken(lock.token) },
+  }
+}
+
+const KeptLock = Type.Object({ token: Type.String(), fence: Type.Integer() })
 
 const ownedLockOf = ({ token, fence, owner, expiresAt }: OwnedLock) => ({
   token,

@@ -114,6 +114,7 @@ function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
         return outcome
       },
       answer: (outcome: Outcome) => answerTo(parts, outcome, contents),
+      needs: () => 'write',
     })
   })
 }

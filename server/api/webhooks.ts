@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { invariant } from '../foundation/assert.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
@@ -51,7 +52,13 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
         status: 201,
         headers: { location: `/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
         body: { ...show({ webhook, disabled: null }), secret: webhook.secret },
+        keptBody: show({ webhook, disabled: null }),
       }),
+      reveal: (kept) => {
+        const id: unknown = Reflect.get(kept, 'id')
+        invariant(typeof id === 'string' && isWebhookId(id), 'a kept registration names its webhook')
+        return { ...kept, secret: webhooks.secretAgain(id, principal) }
+      },
     })
   })
 }

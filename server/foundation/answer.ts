@@ -8,6 +8,9 @@ export interface Answer {
   readonly body: string | null
 }
 
+/** As tokens name them. */
+export type NeededPermission = 'read' | 'write' | 'resolve' | 'overwrite' | 'admin'
+
 /** An answer that a repeat of its request gets again (SPEC WRITE-8). Times are milliseconds since the epoch. */
 export interface StoredAnswer extends Answer {
   readonly principal: PrincipalId
@@ -17,6 +20,8 @@ export interface StoredAnswer extends Answer {
   readonly fingerprint: string
   /** What the answer may speak of: it is erased with any of these documents (SPEC HIST-5). */
   readonly documents: readonly DocumentId[]
+  /** What one must be allowed on each of them for what was done, and so for being told of it again; absent: `read`. */
+  readonly needs?: NeededPermission
   readonly at: number
   /** From then on the key is free again. */
   readonly expiresAt: number

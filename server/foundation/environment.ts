@@ -48,8 +48,11 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** A random tag of `length` characters of [a-z2-7] (5 bits each). */
 export function randomTag(environment: Environment, length: number): string {
-  return Array.from(environment.randomBytes(length), (byte) => ALPHABET[byte & 31]).join('')
+  return toTag(environment.randomBytes(length))
 }
+
+/** Five bits of each byte, as a tag. */
+export const toTag = (bytes: Uint8Array): string => Array.from(bytes, (byte) => ALPHABET[byte & 31]).join('')
 
 /** RFC 3339 UTC with milliseconds. */
 export function toTimestamp(ms: number): string {

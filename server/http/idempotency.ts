@@ -3,7 +3,8 @@
  * tells of, and whoever sends the same again within a day gets it again.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Answer, Keep, StoredAnswer } from '../foundation/answer.ts'
+import type { Answer, Keep, NeededPermission, StoredAnswer } from '../foundation/answer.ts'
+import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
@@ -29,6 +30,8 @@ export interface Reply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: object
+  /** What is stored in place of a body with secrets in it: whoever reads the database could use them. See `reveal`. */
+  readonly keptBody?: object
 }
 
 /** A request that changes something. */
@@ -39,6 +42,10 @@ export interface Performance<Outcome> {
   readonly perform: (keep: Keep<Outcome> | null) => Promise<Outcome>
   /** A problem is answered like one that `perform` throws. The same outcome gives the same answer. */
   readonly answer: (outcome: Outcome) => Reply | ParleyError | Promise<Reply | ParleyError>
+  /** What was needed on `documents` for what was done, so for being told of it again; `read` where it is absent. */
+  readonly needs?: (outcome: Outcome) => NeededPermission
+  /** The body of a success from its `keptBody`. Throws where that cannot be told any more. */
+  readonly reveal?: (kept: object) => object
   /** Resolves when what a stored answer tells has come about, where that goes on after the answer was stored. */
   readonly ended?: () => Promise<void>
 }
@@ -105,9 +112,9 @@ export class Idempotency {
       if (known !== null && known.expiresAt > this.#parts.environment.now()) {
         if (known.fingerprint !== fingerprint) throw reused()
         // It may speak of documents that the request does not name.
-        for (const document of known.documents) requirePermission(request.principal, 'read', document)
+        for (const document of known.documents) requirePermission(request.principal, known.needs ?? 'read', document)
         await performance.ended?.()
-        return { answer: known, isRepeat: true }
+        return { answer: revealed(known, performance.reveal), isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')
       const answer = await performOnce({ principal: sub, key, fingerprint }, path, performance, this.#parts)
@@ -132,31 +139,51 @@ async function performOnce<Outcome>(
   { store, environment, publicUrl }: IdempotencyParts,
 ): Promise<Answer> {
   const rendered = new Map<Outcome | ParleyError, Answer>()
-  const render = async (outcome: Outcome | ParleyError): Promise<Answer> => {
+  const render = async (outcome: Outcome | ParleyError): Promise<Rendered> => {
     const made = outcome instanceof ParleyError ? outcome : await performance.answer(outcome)
-    if (!(made instanceof ParleyError)) return jsonAnswer(made)
-    if (!isKept(made)) throw made
-    return problemAnswer(made, publicUrl(), path)
+    if (made instanceof ParleyError) {
+      if (!isKept(made)) throw made
+      const problem = problemAnswer(made, publicUrl(), path)
+      return { sent: problem, kept: problem }
+    }
+    const { keptBody = made.body, ...reply } = made
+    return { sent: jsonAnswer(reply), kept: jsonAnswer(keptBody === undefined ? reply : { ...reply, body: keptBody }) }
   }
-  const stored = (answer: Answer): StoredAnswer => {
+  const stored = (outcome: Outcome | ParleyError, answer: Answer): StoredAnswer => {
     const at = environment.now()
-    return { ...answer, ...identity, documents: performance.documents, at, expiresAt: at + KEPT_MS }
+    const needs = outcome instanceof ParleyError ? undefined : performance.needs?.(outcome)
+    const { documents } = performance
+    return { ...answer, ...identity, documents, ...(needs && { needs }), at, expiresAt: at + KEPT_MS }
   }
   const keep: Keep<Outcome> = async (outcome) => {
-    const answer = await render(outcome)
-    rendered.set(outcome, answer)
-    return stored(answer)
+    const { sent, kept } = await render(outcome)
+    rendered.set(outcome, sent)
+    return stored(outcome, kept)
   }
   const outcome = await performance.perform(keep).catch((error: unknown) => {
     if (error instanceof ParleyError && isKept(error)) return error
     throw error
   })
   // An act that came about returns, or throws, the very outcome whose answer went with it.
-  const kept = rendered.get(outcome)
-  if (kept !== undefined) return kept
-  const answer = await render(outcome)
-  await store.keep(stored(answer))
-  return answer
+  const told = rendered.get(outcome)
+  if (told !== undefined) return told
+  const { sent, kept } = await render(outcome)
+  await store.keep(stored(outcome, kept))
+  return sent
+}
+
+/** An answer as it is sent, and as it is stored. */
+interface Rendered {
+  readonly sent: Answer
+  readonly kept: Answer
+}
+
+/** A stored answer with what was not stored of it. */
+function revealed(known: Answer, reveal: ((kept: object) => object) | undefined): Answer {
+  if (reveal === undefined || known.body === null || known.status >= 300) return known
+  const kept: unknown = JSON.parse(known.body)
+  invariant(typeof kept === 'object' && kept !== null, 'answers have objects as bodies')
+  return { ...known, body: JSON.stringify(reveal(kept)) }
 }
 
 /** Other problems than a 409 do not use the key up, nor does the one that says that it is in use. */

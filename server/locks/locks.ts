@@ -13,7 +13,7 @@ import { documentLocked, documentUnlocked } from '../model/events.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decide, type HeldLock, type LockAction, type LockEvent, type LockState } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
-import { hashLockToken, newLockToken } from '../model/lockToken.ts'
+import { hashLockToken, newLockToken, type LockAsking, type RepeatableLockTokens } from '../model/lockToken.ts'
 
 export interface LockParts {
   readonly storage: Storage
@@ -21,6 +21,7 @@ export interface LockParts {
   readonly replicas: Replicas
   readonly reader: DocumentReader
   readonly environment: Environment
+  readonly repeatable: RepeatableLockTokens
 }
 
 export interface LockRequest {
@@ -29,6 +30,8 @@ export interface LockRequest {
   readonly ttlMs: number
   /** Renders the answer that is stored with the lock (SPEC WRITE-8). */
   readonly keep?: Keep<OwnedLock> | null
+  /** Of the request, where a repeat of it is to get the same token. */
+  readonly idempotencyKey?: string | null
 }
 
 /** A lock that was taken or renewed, with the token that only its owner has. */
@@ -85,12 +88,16 @@ export class DocumentLocks {
   }
 
   #granting(
-    { document, owner, ttlMs, keep = null }: LockRequest,
+    { document, owner, ttlMs, keep = null, idempotencyKey = null }: LockRequest,
     { fence, expired }: Extract<LockAction, { do: 'grant' }>,
     view: HeadView,
     at: number,
   ): Planned<Attempt> {
-    const token = newLockToken(this.#parts.environment, fence)
+    const { environment, repeatable } = this.#parts
+    const token =
+      idempotencyKey === null
+        ? newLockToken(environment, fence)
+        : repeatable.tokenOf({ document, owner, idempotencyKey }, fence)
     const holding = { fence, owner, tokenHash: hashLockToken(token), ttlMs }
     const ended = expired ? [documentUnlocked(document, expired, 'expired', null)] : []
     const lock = { op: 'acquire', document, ...holding, lapsed: expired !== null } as const
@@ -101,6 +108,13 @@ export class DocumentLocks {
       plans: [{ ...nothing(view), lock, events: [...ended, documentLocked(document, holding)] }],
       ...(keep === null ? { onDisk: (result) => ({ outcome: 'granted', lock: withExpiry(owned, result) }) } : {}),
     }
+  }
+
+  /** The token of a lock that was asked for with a key, from its fence and hash. Throws `lock-lost` after a change of the secret. */
+  tokenAgain(asking: LockAsking, fence: number, hash: string): string {
+    const token = this.#parts.repeatable.tokenOf(asking, fence)
+    if (hashLockToken(token) === hash) return token
+    throw new ParleyError('lock-lost', 'The secret of the server has changed since: the token cannot be told again.')
   }
 
   /** Gives the lock of this token `ttlMs` from now on, null: as much as it was given last. Rejects with `lock-lost`. */

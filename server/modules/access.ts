@@ -23,6 +23,8 @@ export async function createAccess(config: Config, environment: Environment, sto
   const following = storage.shared ? revocations.follow(environment) : null
   const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
   return {
+    /** Of this server: kept in the configuration, or drawn at this start. */
+    secret,
     revocations,
     stopFollowing: () => following?.stop(),
     issuer: new TokenIssuer({ secret, audience, environment }),

@@ -15,14 +15,23 @@ import { HistoryReader } from '../history/reader.ts'
 import { Restorer } from '../history/restore.ts'
 import { DocumentLocks } from '../locks/locks.ts'
 import { LockLines } from '../locks/waiting.ts'
+import { RepeatableLockTokens } from '../model/lockToken.ts'
 import type { Storage } from '../storage/storage.ts'
 import { StagedTransactions } from '../transactions/staged.ts'
 import { Transactor } from '../transactions/transactor.ts'
 
 export type Core = ReturnType<typeof createCore>
 
+export interface CoreParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly storage: Storage
+  /** Of the server. */
+  readonly secret: Uint8Array
+}
+
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore(config: Config, environment: Environment, storage: Storage) {
+export function createCore({ config, environment, storage, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
@@ -41,7 +50,14 @@ export function createCore(config: Config, environment: Environment, storage: St
   const lineLength = (document: DocumentId): number => lines.length(document)
   const parts = { storage, replicas, committer, environment, limits, lineLength }
   const acts = new Acts(parts)
-  const locks = new DocumentLocks({ storage, acts, replicas, reader, environment })
+  const locks = new DocumentLocks({
+    storage,
+    acts,
+    replicas,
+    reader,
+    environment,
+    repeatable: new RepeatableLockTokens(secret),
+  })
   const lines: LockLines = new LockLines(locks, environment)
   const writer = new DocumentWriter(parts, acts)
   const lifecycle = new DocumentLifecycle(storage, acts)

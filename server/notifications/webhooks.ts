@@ -4,7 +4,7 @@ import { can, canEverywhere, type Principal } from '../access/access.ts'
 import { isPurged } from '../model/document.ts'
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { PrincipalId } from '../foundation/ids.ts'
+import type { Pattern, PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Feed } from './feed.ts'
@@ -110,9 +110,7 @@ export class Webhooks {
     const feed = this.#parts.feed
     const url = parseUrl(registration.url)
     const { patterns, types } = parseRequest(registration, feed.epoch)
-    for (const pattern of patterns) {
-      if ('exact' in pattern && !can(principal, 'read', pattern.exact)) throw documentNotFound(pattern.exact)
-    }
+    assertReadable(principal, patterns)
     if (!this.#parts.allowPrivate && isPrivateHost(url.hostname)) {
       throw new ParleyError('address-refused', 'A webhook may not be on a private or loopback address.')
     }
@@ -152,6 +150,13 @@ export class Webhooks {
     const known = this.#known.get(id)
     if (known && (known.webhook.owner.sub === principal.sub || canEverywhere(principal, 'admin'))) return known
     throw new ParleyError('not-found', 'There is no such webhook that you may see.')
+  }
+
+  /** The secret of one that the principal owns and might register now. Throws `not-found`. */
+  secretAgain(id: WebhookId, principal: Principal): string {
+    const { webhook } = this.find(id, principal)
+    assertReadable(principal, parseRequest(webhook, this.#parts.feed.epoch).patterns)
+    return webhook.secret
   }
 
   async remove(id: WebhookId, principal: Principal, keep: Keep<void> | null = null): Promise<void> {
@@ -218,4 +223,11 @@ function parseUrl(text: string): URL {
   const isPlain = url !== null && url.username === '' && url.password === '' && url.hash === ''
   if (isPlain && ['http:', 'https:'].includes(url.protocol)) return url
   throw new ParleyError('invalid-request', '`url` is an absolute http or https URL without credentials and fragment.')
+}
+
+/** Throws `not-found` for a document named that the principal may not read. */
+function assertReadable(principal: Principal, patterns: readonly Pattern[]): void {
+  for (const pattern of patterns) {
+    if ('exact' in pattern && !can(principal, 'read', pattern.exact)) throw documentNotFound(pattern.exact)
+  }
 }

@@ -13,6 +13,7 @@ import type { Keep } from '../../server/foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { LockKeeper } from '../../server/locks/keeper.ts'
+import { RepeatableLockTokens } from '../../server/model/lockToken.ts'
 import { DocumentLocks, type OwnedLock } from '../../server/locks/locks.ts'
 import { LockLines } from '../../server/locks/waiting.ts'
 import { openSqlite } from '../../server/storage/sqlite.ts'
@@ -107,7 +108,14 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   const reader = new DocumentReader(storage, replicas)
   const parts = { ...options, replicas, lineLength: (document: DocumentId): number => lines.length(document) }
   const acts = new Acts(parts)
-  const locks = new DocumentLocks({ storage, acts, replicas, reader, environment })
+  const locks = new DocumentLocks({
+    storage,
+    acts,
+    replicas,
+    reader,
+    environment,
+    repeatable: new RepeatableLockTokens(Buffer.from('a secret of the tests')),
+  })
   const lines: LockLines = new LockLines(locks, environment)
   const writer = new DocumentWriter(parts, acts)
   const onUnexpected = (error: unknown): void => {

@@ -29,11 +29,11 @@ export interface AnswerRow {
   readonly body: Uint8Array | null
 }
 
-type Kept = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'status' | 'headers'>
+type Kept = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'status' | 'headers'>
 
 export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
-  const { principal, key, at, expiresAt, body, fingerprint, documents, status, headers } = answer
-  const kept: Kept = { fingerprint, documents, status, headers }
+  const { principal, key, at, expiresAt, body, fingerprint, documents, needs, status, headers } = answer
+  const kept: Kept = { fingerprint, documents, ...(needs && { needs }), status, headers }
   return { principal, key, at, expires_at: expiresAt, record: JSON.stringify(kept), documents, body }
 }
 

@@ -4,6 +4,7 @@ import type { Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { runAt } from '../foundation/environment.ts'
 import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import { Intake } from './intake.ts'
 import type { SyncLimits } from './limits.ts'
 import type { Channel } from './member.ts'
 import { decodeMessage, type ServerMessage } from './protocol.ts'
@@ -52,6 +53,7 @@ export class YSocket implements Channel {
   readonly #limits: SyncLimits
   readonly #timers = new Set<Timer>()
   #state: State = { name: 'connecting', held: [], heldBytes: 0 }
+  readonly #intake: Intake
   #unansweredPings = 0
   /** As they were at the last sign of life. */
   #bytes = { read: 0, written: 0 }
@@ -63,11 +65,14 @@ export class YSocket implements Channel {
     this.#stream = stream
     this.#environment = environment
     this.#limits = limits
+    this.#intake = new Intake(environment, socket, (frame) => this.#read(frame))
     this.#ping = this.#pingLater()
     this.gone = new Promise((resolve) => {
       socket.once('close', () => {
-        this.#settle()
-        resolve()
+        this.#intake.end(() => {
+          this.#settle()
+          resolve()
+        })
       })
     })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -131,11 +136,11 @@ export class YSocket implements Channel {
   }
 
   pause(): void {
-    this.#socket.pause()
+    this.#intake.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#intake.resume()
   }
 
   close(code: ProblemCode, reason: string): void {
@@ -159,16 +164,20 @@ export class YSocket implements Channel {
       if (heldBytes > MAX_HELD_BYTES || state.held.length >= MAX_HELD_FRAMES) {
         this.#end('overloaded', 'too much before the session is open')
       } else this.#state = { ...state, held: [...state.held, frame], heldBytes }
-    } else if (state.name === 'open') {
-      const message = decodeMessage(frame)
-      if (message.type === 'malformed') this.#end('invalid-request', message.reason)
-      else state.seat.receive(message)
-    }
+    } else this.#intake.take(frame)
+  }
+
+  #read(frame: Uint8Array): void {
+    if (this.#state.name !== 'open') return
+    const message = decodeMessage(frame)
+    if (message.type === 'malformed') this.#end('invalid-request', message.reason)
+    else this.#state.seat.receive(message)
   }
 
   #end(code: ProblemCode, reason: string): void {
     if (this.#state.name === 'closing') return
     this.#settle()
+    this.#intake.clear()
     // The answer to our close frame must be read, and a peer that sends none must not stay.
     this.resume()
     this.#timers.add(this.#environment.after(this.#limits.closeGraceMs, () => this.#socket.terminate()))

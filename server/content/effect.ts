@@ -2,7 +2,7 @@ import { invariant } from '../foundation/assert.ts'
 import type { Content, JsonValue, Path } from './content.ts'
 import { applyJsonEdits, joinEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { toPointer } from './pointer.ts'
-import { textDelta } from './compareText.ts'
+import { rewriteDelta, textDelta } from './compareText.ts'
 import { applyTextDelta, joinDeltas, type TextDelta } from './textDelta.ts'
 
 /**
@@ -25,15 +25,20 @@ export function applyEffect(content: Content, effect: Effect): Content {
   return applyJsonEdits(content, effect.edits)
 }
 
-/** The smallest effect that makes one content the other; null when they are equal. */
-export function effectBetween(from: Content, to: Content): Effect {
+/** The smallest effect that makes one content the other, to the character; null when they are equal. */
+export const effectBetween = (from: Content, to: Content): Effect => effectBy(from, to, textDelta)
+
+/** What a write does to make one content the other (`rewriteDelta`); null when they are equal. */
+export const effectOfWrite = (from: Content, to: Content): Effect => effectBy(from, to, rewriteDelta)
+
+function effectBy(from: Content, to: Content, deltaOf: typeof textDelta): Effect {
   if (from === to) return null
   if (typeof from === 'string') {
     invariant(typeof to === 'string', 'the kind of a document never changes')
-    return { kind: 'text', delta: textDelta(from, to) }
+    return { kind: 'text', delta: deltaOf(from, to) }
   }
   invariant(typeof to !== 'string', 'the kind of a document never changes')
-  const edits = jsonEdits(from, to)
+  const edits = jsonEdits(from, to, deltaOf)
   return edits.length === 0 ? null : { kind: 'json', edits }
 }
 

@@ -4,7 +4,7 @@ import { isObject, setMember, type JsonObject, type JsonValue, type Path } from 
 import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { membersInOrder } from './order.ts'
 import { readText, writeText } from './text.ts'
-import { textDelta } from './compareText.ts'
+import { rewriteDelta } from './compareText.ts'
 import { applyTextDelta } from './textDelta.ts'
 
 /**
@@ -143,7 +143,7 @@ function writeShared(container: Container, edit: JsonEdit): void {
   const before = get(container, step)
   if (isText(before) && 'delta' in edit) writeText(before, edit.delta)
   else if (isText(before) && 'value' in edit && typeof edit.value === 'string') {
-    writeText(before, textDelta(readText(before), edit.value))
+    writeText(before, rewriteDelta(readText(before), edit.value))
   } else if ('value' in edit) put(container, step, toShared(edit.value))
   else {
     invariant(typeof before === 'string', 'a delta edits a string')

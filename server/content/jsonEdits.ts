@@ -3,7 +3,6 @@ import { alignElements, spanLength, type Run, type Span } from './align.ts'
 import { isObject, member, type JsonObject, type JsonValue, type Path } from './content.ts'
 import { Draft } from './draft.ts'
 import { child } from './pointer.ts'
-import type { Work } from './shortestEdits.ts'
 import { characterWork, textDelta } from './compareText.ts'
 import { applyTextDelta, composeDeltas, type TextDelta } from './textDelta.ts'
 
@@ -42,12 +41,12 @@ type JsonChange =
 export const jsonChanges = (from: JsonObject, to: JsonObject): JsonChange[] =>
   new Comparison(Number.POSITIVE_INFINITY).of(from, to)
 
-/** The smallest edits from one content to another; `[]` when they are equal. */
-export function jsonEdits(from: JsonObject, to: JsonObject): JsonEdit[] {
+/** The smallest edits from one content to another, strings compared by `delta`; `[]` when they are equal. */
+export function jsonEdits(from: JsonObject, to: JsonObject, delta: typeof textDelta = textDelta): JsonEdit[] {
   const work = characterWork()
   return new Comparison(MAX_REPLACED_ELEMENTS)
     .of(from, to)
-    .map((change) => toEdit(change, work))
+    .map((change) => toEdit(change, (before, after) => delta(before, after, work)))
     .reverse()
 }
 
@@ -160,14 +159,14 @@ function isNested(from: JsonValue | undefined, to: JsonValue | undefined): boole
   return typeof from === 'object' && from !== null && typeof to === 'object' && to !== null
 }
 
-function toEdit(change: JsonChange, work: Work): JsonEdit {
+function toEdit(change: JsonChange, deltaOf: (from: string, to: string) => TextDelta): JsonEdit {
   const { at } = change
   if ('span' in change) return { at, index: change.span[0], remove: spanLength(change.span), insert: change.to }
   if (change.to === undefined) return { at, removed: true }
   if (typeof change.from !== 'string' || typeof change.to !== 'string' || change.to.length < MIN_DELTA_UNITS) {
     return { at, value: change.to }
   }
-  const delta = textDelta(change.from, change.to, work)
+  const delta = deltaOf(change.from, change.to)
   const isShorter = JSON.stringify(delta).length < JSON.stringify(change.to).length
   return isShorter ? { at, delta } : { at, value: change.to }
 }

@@ -1,7 +1,7 @@
 import type * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
 import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind, type Path } from './content.ts'
-import { effectBetween, type Effect } from './effect.ts'
+import { effectBetween, effectOfWrite, type Effect } from './effect.ts'
 import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from './json.ts'
 import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
 import { child, stepUnits } from './pointer.ts'
@@ -48,7 +48,7 @@ export class ContentView {
   write(to: Content): void {
     invariant(kindOf(to) === this.kind, 'the kind of a document never changes')
     const from = this.content()
-    const effect = effectBetween(from, to)
+    const effect = effectOfWrite(from, to)
     this.#written = { from, to, effect }
     if (effect?.kind === 'text' && this.#root.kind === 'text') writeText(this.#root.type, effect.delta)
     if (effect?.kind === 'json' && this.#root.kind === 'json') writeJson(this.#root.type, effect.edits)

@@ -1,3 +1,65 @@
+import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
+
+/**
+ * The words that two texts have in common by a shortest edit script of words and signs, in UTF-16 units. Of signs only those
+ * beside such a word are in it, and of blanks only those after it where something was replaced before it.
+ */
+export function commonWords(from: string, to: string, maxEdits: number, work: Work): Matching {
+  const [base, side] = [wordsOf(from), wordsOf(to)]
+  if (Math.abs(base.numbers.length - side.numbers.length) > maxEdits) return { blocks: [], complete: false }
+  const { blocks, complete } = shortestEdits(base.numbers, side.numbers, maxEdits, work)
+  const common: Block[] = []
+  let [fromAt, toAt] = [0, 0]
+  for (const block of blocks) {
+    const end = startOf(base, block.base + block.length)
+    let [start, instead] = [startOf(base, block.base), startOf(side, block.side)]
+    if (start > fromAt && instead > toAt)
+      while (start < end && isBlank(from, start)) [start, instead] = [start + 1, instead + 1]
+    const kept = from.slice(start, end)
+    // Two words may have one number.
+    if (!hasWord(base, block) || kept !== to.slice(instead, instead + kept.length)) continue
+    common.push({ base: start, side: instead, length: kept.length })
+    fromAt = end
+    toAt = instead + kept.length
+  }
+  return { blocks: common, complete }
+}
+
+type Block = Matching['blocks'][number]
+
+/** The words of a text and the signs between them. */
+interface Words {
+  /** A number for each, as in `eachWord`. */
+  readonly numbers: Int32Array
+  /** Where each begins, and after the last where the text ends. */
+  readonly starts: Int32Array
+  /** 1 for a word, 0 for a sign. */
+  readonly isWord: Uint8Array
+}
+
+function wordsOf(text: string): Words {
+  const numbers = new Int32Array(text.length)
+  const starts = new Int32Array(text.length + 1)
+  const isWord = new Uint8Array(text.length)
+  let count = 0
+  for (let at = 0; at < text.length;) {
+    const end = tokenEnd(text, at)
+    isWord[count] = kindAt(text, at) === SIGN ? 0 : 1
+    numbers[count] = hashOf(text, at, end)
+    count += 1
+    starts[count] = end
+    at = end
+  }
+  return { numbers: numbers.subarray(0, count), starts, isWord }
+}
+
+const startOf = ({ starts }: Words, token: number): number => starts[token] ?? 0
+
+const hasWord = ({ isWord }: Words, { base, length }: Block): boolean =>
+  isWord.subarray(base, base + length).includes(1)
+
+const isBlank = (text: string, at: number): boolean => text[at]?.trim() === ''
+
 /**
  * The whole words within these units of a text, each with a number, which is the same where the words are the same and hardly
  * ever where not, and its length. A word is a run of letters, digits and marks; of Chinese and Japanese, which put no spaces
@@ -22,7 +84,7 @@ export function eachWord(
 }
 
 /** Whether a word goes on from the unit before `at` to the one at it. */
-const isWithinWord = (text: string, at: number): boolean =>
+export const isWithinWord = (text: string, at: number): boolean =>
   at > 0 && at < text.length && kindBefore(text, at) === LETTER && kindAt(text, at) === LETTER
 
 function tokenEnd(text: string, at: number): number {

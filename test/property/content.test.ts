@@ -8,7 +8,7 @@ import { applyJsonEdits, jsonEdits } from '../../server/content/jsonEdits.ts'
 import { measureContent } from '../../server/content/limits.ts'
 import { parsePointer, toPointer, valueAt } from '../../server/content/pointer.ts'
 import { shortestEdits } from '../../server/content/shortestEdits.ts'
-import { textDelta } from '../../server/content/compareText.ts'
+import { rewriteDelta, textDelta } from '../../server/content/compareText.ts'
 import { applyTextDelta, composeDeltas, type TextDelta } from '../../server/content/textDelta.ts'
 import { jsonObject, jsonValue, text, unicodeText } from '../support/contentArbitraries.ts'
 
@@ -142,6 +142,36 @@ describe('text deltas', () => {
         expect(applyTextDelta(from, delta)).toBe(to)
         for (const piece of pieces(from, delta)) expect(piece.isWellFormed()).toBe(true)
         if (from === to) expect(delta).toEqual([])
+      }),
+      RUNS,
+    )
+  })
+
+  it('[DOC-8] of a write leave whole words only, unless it only adds or only takes out', () => {
+    const isLetter = (character: string | undefined): boolean => /^[\p{L}\p{N}\p{M}_]$/u.test(character ?? '')
+    const isIdeograph = (character: string | undefined): boolean => /^\p{sc=Han}$/u.test(character ?? '')
+    const characterAt = (text: string, at: number): string | undefined => [...text.slice(at, at + 2)][0]
+    const characterBefore = (text: string, at: number): string | undefined =>
+      [...text.slice(Math.max(0, at - 2), at)].at(-1)
+    const isCut = (text: string, at: number): boolean => {
+      const [before, after] = [characterBefore(text, at), characterAt(text, at)]
+      return isLetter(before) && isLetter(after) && !isIdeograph(before) && !isIdeograph(after)
+    }
+    fc.assert(
+      fc.property(anyText(), anyText(), (from, to) => {
+        const delta = rewriteDelta(from, to)
+        expect(applyTextDelta(from, delta)).toBe(to)
+        for (const piece of pieces(from, delta)) expect(piece.isWellFormed()).toBe(true)
+        const isPlain = !delta.some((item) => typeof item === 'string') || !delta.some((item) => Number(item) < 0)
+        if (isPlain) return
+        let [fromAt, toAt] = [0, 0]
+        for (const item of delta) {
+          const isKept = typeof item === 'number' && item > 0
+          if (isKept && fromAt > 0) expect(isCut(from, fromAt) || isCut(to, toAt)).toBe(false)
+          fromAt += typeof item === 'number' ? Math.abs(item) : 0
+          toAt += isKept ? item : typeof item === 'string' ? item.length : 0
+          if (isKept) expect(isCut(from, fromAt) || isCut(to, toAt)).toBe(false)
+        }
       }),
       RUNS,
     )

@@ -20,7 +20,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
-import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { encodeCursor, PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage } from '../storage/storage.ts'
 import {
@@ -32,6 +32,7 @@ import {
   type ConflictStatus,
 } from '../model/conflict.ts'
 import type { ConflictResolver, Outcome, Request } from '../conflicts/resolve.ts'
+import { overlapPage, seenVersion } from '../conflicts/overlapPage.ts'
 import { outlineOf, showConflict, sideContent, storedContent, type ShowOptions } from '../conflicts/show.ts'
 import type { Way } from '../conflicts/target.ts'
 
@@ -80,6 +81,10 @@ const ListQuery = Type.Object(
   },
   { additionalProperties: false },
 )
+const OverlapsQuery = Type.Object(PAGE_QUERY, { additionalProperties: false })
+/** How many overlaps were shown, and the version in which they were looked for. */
+const OverlapsCursor = Type.Tuple([Type.Integer({ minimum: 0 }), Type.Integer({ minimum: 0 })])
+
 /** A position in a list of conflicts: the last id shown. */
 const ListCursor = Type.Tuple([ConflictIdSchema])
 
@@ -88,6 +93,7 @@ export function conflictRoutes(parts: ConflictRouteParts): Routes {
   return async (app) => {
     addList(app, parts)
     addRead(app, parts)
+    addOverlaps(app, parts)
     addSides(app, parts)
     addProposal(app, parts)
     addResolve(app, parts)
@@ -129,6 +135,21 @@ function addRead(app: TypedApp, { storage }: ConflictRouteParts): void {
   app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request) => {
     const record = await findReadable(storage, conflictInPath(request.params), request.principal)
     return showConflict(storage, record, { contents: preferredReturn(request.headers['prefer']) !== 'minimal' })
+  })
+}
+
+/** All overlaps of a conflict, page by page, where it shows itself without them or with the first only. */
+function addOverlaps(app: TypedApp, { storage }: ConflictRouteParts): void {
+  const options = { config: { access: 'authenticated' }, schema: { querystring: OverlapsQuery } } as const
+  app.get('/conflicts/:conflict/overlaps', options, async (request) => {
+    const record = await findReadable(storage, conflictInPath(request.params), request.principal)
+    const { limit, after } = pageAsked(request.query, OverlapsCursor)
+    const [start, seen] = after ?? [0, seenVersion(record)]
+    if (seen !== seenVersion(record)) {
+      throw new ParleyError('invalid-cursor', 'The overlaps were looked for anew since: begin again without a cursor.')
+    }
+    const { items, next } = await overlapPage(storage, record, { after: start, limit })
+    return next === null ? { items } : { items, nextCursor: encodeCursor([next, seen]) }
   })
 }
 

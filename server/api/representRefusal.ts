@@ -1,5 +1,6 @@
 import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { ConflictRecord } from '../model/conflict.ts'
 import type { Storage } from '../storage/storage.ts'
 import { outlineOf, showConflict } from '../conflicts/show.ts'
 
@@ -25,8 +26,18 @@ export async function refusalOf(
     contents === 'outline'
       ? { ...(await outlineOf(storage, record, stored)), truncated: true }
       : await showConflict(storage, record, { contents, known: { sides, merged }, stored })
-  return new ParleyError('version-conflict', 'The document changed since the version this write is based on.', {
+  return new ParleyError('version-conflict', detailOf(record, stored), {
     extras: { conflict },
     headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },
   })
+}
+
+/** Which versions met, and what to do about it. */
+function detailOf({ id, state, base, current }: ConflictRecord, stored: boolean): string {
+  const met = `This write is based on version ${base.version}, and the document is at version ${current.version} since.`
+  if (!stored) {
+    return `${met} So many conflicts of yours are open that this one was not kept: resolve or dismiss some (GET /conflicts), then write again.`
+  }
+  if (state.status !== 'open') return `${met} The current content stands; what was refused stays at /conflicts/${id}.`
+  return `${met} Resolve conflict ${id} by POST /resolve-conflict with baseVersion ${current.version}.`
 }

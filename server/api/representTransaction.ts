@@ -108,9 +108,13 @@ export function showVerdict(
   const problem =
     verdict.status === 'failed'
       ? verdict.problem
-      : new ParleyError('version-conflict', 'The document changed since the version this operation is based on.', {
-          extras: { current: { version: verdict.head.version } },
-        })
+      : new ParleyError(
+          'version-conflict',
+          `The document is at version ${verdict.head.version}, past the one this operation is based on.`,
+          {
+            extras: { current: { version: verdict.head.version } },
+          },
+        )
   const shown: ProblemDocument = problemDocument(problem, publicUrl())
   return { action, document, problem: shown }
 }

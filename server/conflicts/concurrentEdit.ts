@@ -3,7 +3,7 @@
  */
 import type { Content } from '../content/content.ts'
 import { liveOverlaps, type LiveExpectation, type LiveSides } from '../content/liveMerge.ts'
-import type { LiveOverlap } from '../content/overlap.ts'
+import { differInBlanksOnly, type LiveOverlap } from '../content/overlap.ts'
 import type { Head } from '../model/document.ts'
 import type { ConflictId, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from '../model/conflict.ts'
@@ -62,6 +62,7 @@ export function concurrentEdit(
     places: placesOf(overlaps),
     live,
     clean: false,
+    whitespaceOnly: differInBlanksOnly(overlaps),
     state: { status: 'open' },
     proposals: [],
     revision: 1,
@@ -81,5 +82,11 @@ export function lookedAt(
   seen: Version,
   overlaps: readonly LiveOverlap[],
 ): ConflictRecord {
-  return { ...record, live: { ...live, seen }, places: placesOf(overlaps), revision: record.revision + 1 }
+  return {
+    ...record,
+    live: { ...live, seen },
+    places: placesOf(overlaps),
+    whitespaceOnly: differInBlanksOnly(overlaps),
+    revision: record.revision + 1,
+  }
 }

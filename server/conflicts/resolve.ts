@@ -256,7 +256,7 @@ export class ConflictResolver {
     await view.whenOnDisk()
     const outcome = new ParleyError(
       'version-conflict',
-      `What came since version ${lookedAt} overlaps this resolution.`,
+      `What came from version ${lookedAt} to ${head.version} overlaps this resolution: look again and resolve with baseVersion ${head.version}.`,
       {
         extras: { conflict: await showConflict(storage, seen, { ...shown, known }) },
         headers: {

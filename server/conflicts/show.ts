@@ -5,6 +5,7 @@ import { contentBytes } from '../content/equal.ts'
 import { merge, type JsonOverlap, type Merge, type Overlap, type TextOverlap } from '../content/merge.ts'
 import type { LiveSides } from '../content/liveMerge.ts'
 import { authorsOf, newestOf, type Hand } from '../content/hands.ts'
+import { differInBlanksOnly } from '../content/overlap.ts'
 import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -49,6 +50,8 @@ export interface ShownConflict {
   current: ShownSide
   incoming: ShownSide
   merged: { clean: boolean; version?: Version; content?: Content }
+  /** The sides differ in nothing but line ends and blanks at the ends of lines. */
+  whitespaceOnly: boolean
   overlaps: object[]
   intervening: object[]
   proposals: ShownProposal[]
@@ -109,6 +112,7 @@ export async function showConflict(
     current: { ...outline.current, authors: currentAuthors(record, history), ...shown(sides.current) },
     incoming: { ...outline.incoming, ...shown(sides.incoming) },
     merged: { ...outline.merged, clean: merged.clean, ...shown(merged.content) },
+    whitespaceOnly: differInBlanksOnly(merged.overlaps),
     overlaps: overlaps ?? outline.overlaps,
     intervening: showEntries(history.between.slice(-MAX_INTERVENING), record.documentKind),
     proposals: proposals.shown,
@@ -119,7 +123,8 @@ export async function showConflict(
   }
 }
 
-async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
+/** The contents of a conflict, and what is found in them. */
+export async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
   if (record.live) return workOutLive(storage, record, record.live)
   const sides = await sidesOf(storage, record)
   const isInvalid = record.kind === 'invalid-merge'
@@ -185,6 +190,7 @@ export async function outlineOf(
     current: await side('current'),
     incoming: { ...(await side('incoming')), authors: [record.author] },
     merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
+    whitespaceOnly: record.whitespaceOnly,
     overlaps: record.places.map((place) => ({ ...place })),
     proposals: record.proposals.map(showProposal),
     resolution: state.status === 'resolved' ? { ...state.resolution, at: toTimestamp(state.resolution.at) } : null,
@@ -246,7 +252,7 @@ function distinctAuthors(entries: readonly EntryEffect[]): string[] {
   return [...new Set(entries.map((entry) => entry.author))]
 }
 
-/** The overlaps with who is behind their current side; null where they are too large to be sent along. */
+/** The overlaps, null where they are too large to be sent along. */
 async function showOverlaps(
   storage: Storage,
   record: ConflictRecord,
@@ -256,9 +262,20 @@ async function showOverlaps(
 ): Promise<object[] | null> {
   const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
   if (characters > CONTENT_CAP_BYTES) return null
-  const hands = await handsBehind(storage, record, sides, merged.overlaps, history)
-  const shown = merged.overlaps.map((overlap, index) => showOverlap(overlap, hands[index] ?? []))
+  const shown = await authoredOverlaps(storage, record, sides, merged.overlaps, history)
   return Buffer.byteLength(JSON.stringify(shown)) <= CONTENT_CAP_BYTES ? shown : null
+}
+
+/** Overlaps of a conflict with who is behind their current side. */
+export async function authoredOverlaps(
+  storage: Storage,
+  record: ConflictRecord,
+  sides: Sides,
+  overlaps: readonly Overlap[],
+  history: History,
+): Promise<object[]> {
+  const hands = await handsBehind(storage, record, sides, overlaps, history)
+  return overlaps.map((overlap, index) => showOverlap(overlap, hands[index] ?? []))
 }
 
 /** Who is behind the current side of each overlap: as far as the history was read, and not what the returning client knew. */

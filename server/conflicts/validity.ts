@@ -90,6 +90,7 @@ export function invalidMerge({ id, at, head, found, incoming, violations }: Inva
     places: [],
     violations: kept(violations),
     clean: false,
+    whitespaceOnly: false,
     state: { status: 'open' },
     proposals: [],
     revision: 1,

@@ -84,3 +84,30 @@ export function nameOfLines({ start, end }: Range): string {
   if (start === end) return `L${start - 1}+`
   return start + 1 === end ? `L${start}` : `L${start}-${end - 1}`
 }
+
+/**
+ * Whether there are overlaps, and in each the sides differ in nothing but line ends and blanks at the ends of lines; of a live
+ * merge also what it made of them.
+ */
+export const differInBlanksOnly = (overlaps: readonly (Overlap | LiveOverlap)[]): boolean =>
+  overlaps.length > 0 &&
+  overlaps.every((overlap) => {
+    const [first, ...others] = textsOf(overlap).map((text) => (text === null ? null : withoutEndBlanks(text)))
+    return first !== null && others.every((other) => other === first)
+  })
+
+/** The texts that stand at an overlap by now; null for what is no text. */
+function textsOf(overlap: Overlap | LiveOverlap): readonly (string | null)[] {
+  if ('lines' in overlap) {
+    const { current, incoming } = overlap
+    return 'merged' in overlap ? [current, incoming, overlap.merged] : [current, incoming]
+  }
+  const values = [overlap.current, overlap.incoming, ...('merged' in overlap ? [overlap.merged] : [])]
+  return values.map((value) => (value.present && typeof value.value === 'string' ? value.value : null))
+}
+
+const withoutEndBlanks = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')

@@ -150,7 +150,8 @@ async function openConflicts(view: View): Promise<readonly ConflictRecord[]> {
 /** The 409 of an act on the document as a whole: no conflict is opened for it. */
 export function staleChange(head: Head, epoch: string, what: string): ParleyError {
   const { version } = head
-  return new ParleyError('version-conflict', `${what} changed since the version this request is based on.`, {
+  const detail = `${what} changed since the version this request is based on; it is at version ${version}.`
+  return new ParleyError('version-conflict', detail, {
     extras: { current: { version } },
     headers: { etag: `"${formatEtag(head, epoch)}"` },
   })

@@ -3,6 +3,7 @@
  */
 import type { Kind } from '../content/content.ts'
 import type { Merge, Overlap } from '../content/merge.ts'
+import { differInBlanksOnly } from '../content/overlap.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ConflictState, ContentHash, Place } from '../model/conflict.ts'
 
@@ -40,6 +41,7 @@ export function newStaleWrite(write: StaleWrite): ConflictRecord {
     incoming: { version: null, hash: write.incomingHash },
     places: placesOf(write.merge.overlaps),
     clean: write.merge.clean,
+    whitespaceOnly: differInBlanksOnly(write.merge.overlaps),
     state: write.state,
     proposals: [],
     revision: 1,
@@ -56,6 +58,7 @@ export function refreshed(
     current: { version: current.version, hash: null },
     places: placesOf(current.merge.overlaps),
     clean: current.merge.clean,
+    whitespaceOnly: differInBlanksOnly(current.merge.overlaps),
     revision: record.revision + 1,
   }
 }

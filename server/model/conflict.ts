@@ -107,6 +107,8 @@ export interface ConflictRecord {
   readonly violations?: readonly Violation[]
   /** Whether `merged` takes every change of both sides; of a live merge it never does for certain. */
   readonly clean: boolean
+  /** Whether the sides differ in nothing but line ends and blanks at the ends of lines, wherever they overlap. */
+  readonly whitespaceOnly: boolean
   readonly state: ConflictState
   readonly proposals: readonly Proposal[]
   /** Grows with each change of the record; an update names the one it saw. */

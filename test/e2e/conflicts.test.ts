@@ -64,6 +64,7 @@ describe('the 409 of a refused write', () => {
       proposals: [],
       resolution: null,
       truncated: false,
+      whitespaceOnly: false,
     })
   })
 

@@ -1,3 +1,4 @@
+import { differInBlanksOnly } from '../../server/content/overlap.ts'
 import { merge } from '../../server/content/merge.ts'
 import type { Content } from '../../server/content/content.ts'
 
@@ -28,6 +29,7 @@ export function conflictJson(
     current: side('current', 3, ['bob', 'carol']),
     incoming: side('incoming', null, ['robot']),
     merged: { clean: merged.clean, content: merged.content },
+    whitespaceOnly: differInBlanksOnly(merged.overlaps),
     overlaps: merged.overlaps.map((overlap) => (isText ? { ...overlap, authors: ['bob'] } : overlap)),
     intervening: [{ version: 2, author: 'bob', at: '2026-11-01T09:59:00.000Z' }],
     proposals: [],

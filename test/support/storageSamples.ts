@@ -123,6 +123,7 @@ export function newConflict(document: DocumentId, changes: Partial<ConflictRecor
     incoming: { version: null, hash: `incoming of ${document}` },
     places: [],
     clean: false,
+    whitespaceOnly: false,
     state: { status: 'open' },
     proposals: [],
     revision: 1,

@@ -62,6 +62,7 @@ const record: ConflictRecord = {
     },
   ],
   clean: false,
+  whitespaceOnly: false,
   state: { status: 'open' },
   proposals: [proposal],
   revision: 1,

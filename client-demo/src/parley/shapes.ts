@@ -107,6 +107,7 @@ const wholeConflictShape = {
   base: side,
   current: side,
   merged: object({ clean: boolean }, { content }),
+  whitespaceOnly: boolean,
   overlaps: list(either(textOverlap, jsonOverlap)),
   intervening: list(object({ version: number, author: string, at: string })),
   truncated: boolean,

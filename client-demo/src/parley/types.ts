@@ -160,6 +160,8 @@ export interface Conflict extends ListedConflict {
   readonly base: Side
   readonly current: Side
   readonly merged: { readonly clean: boolean; readonly content?: Content }
+  /** The sides differ in nothing but line ends and blanks at the ends of lines. */
+  readonly whitespaceOnly: boolean
   readonly overlaps: readonly Overlap[]
   readonly intervening: readonly Intervening[]
   readonly violations?: readonly Violation[]

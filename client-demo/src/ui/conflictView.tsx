@@ -101,6 +101,11 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
       )}
       <Proposals desk={desk} state={state} conflict={conflict} />
       {conflict.truncated && <Truncated conflict={conflict} />}
+      {conflict.whitespaceOnly && (
+        <p class="banner tone-info" data-testid="whitespace-only">
+          Only line ends or spaces at the ends of lines differ. The words are the same on both sides.
+        </p>
+      )}
       {conflict.overlaps.length > 0 && (
         <section aria-labelledby="overlaps-title">
           <h3 id="overlaps-title">

@@ -6,7 +6,7 @@ import { firstVersionOf } from './past.ts'
 import type { Storage } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
-import { clockSet, common, holds, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
+import { clockSet, common, holds, union, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
 import type { Replica } from './replica.ts'
 
 /** An entry after the newest prefix of the log that the client has whole. */
@@ -50,6 +50,17 @@ export function bringsSomething(doc: Y.Doc, update: Uint8Array): boolean {
   if (ds.clients.size === 0) return false
   const deleted = Y.createDeleteSetFromStructStore(doc.store).clients
   return [...clockSet(ds.clients)].some(([client, spans]) => without(spans, deleted.get(client) ?? []).length > 0)
+}
+
+/** What a client has that has written this update, or brought it, besides what it had. */
+export function withOwn(knowledge: Knowledge, update: Uint8Array): Knowledge {
+  if (knowledge.by === 'versions') return knowledge
+  const { structs, ds } = Y.decodeUpdate(update)
+  const clocks = new Map(knowledge.clocks)
+  for (const { id, length } of structs) {
+    clocks.set(id.client, Math.max(id.clock + length, clocks.get(id.client) ?? 0))
+  }
+  return { ...knowledge, clocks, deletes: union(knowledge.deletes, clockSet(ds.clients)) }
 }
 
 /** The deletes an update (or a whole state) carries. Throws where the bytes are no update. */

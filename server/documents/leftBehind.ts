@@ -104,12 +104,12 @@ export class LeftBehind {
     return (this.#stored.get(document) ?? 0) + (this.#keeping.get(document) ?? 0)
   }
 
-  /** Keeps what a session left of this incarnation of the document. */
-  keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left): void {
+  /** Keeps what a session left of this incarnation of the document; resolves once it is on disk. */
+  keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left): Promise<void> {
     const bytes = left.updates.reduce((sum, { length }) => sum + length, 0)
     add(this.#keeping, head.id, bytes)
     const at = this.#parts.environment.now()
-    this.#track(this.#keep(head, left, at).finally(() => add(this.#keeping, head.id, -bytes)))
+    return this.#track(this.#keep(head, left, at).finally(() => add(this.#keeping, head.id, -bytes)))
   }
 
   /** Takes nothing in from now on; resolves once everything that was left is on disk. */
@@ -309,9 +309,10 @@ export class LeftBehind {
     this.#timers.add(timer)
   }
 
-  #track(task: Promise<void>): void {
+  #track(task: Promise<void>): Promise<void> {
     const job: Promise<void> = task.catch(this.#parts.onUnexpected).finally(() => this.#jobs.delete(job))
     this.#jobs.add(job)
+    return job
   }
 }
 

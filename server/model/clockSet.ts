@@ -23,6 +23,12 @@ export function clockSet(ranges: Iterable<readonly [client: number, spans: reado
   return set
 }
 
+/** What is in either. */
+export function union(one: ClockSet, other: ClockSet): ClockSet {
+  const clients = new Set([...one.keys(), ...other.keys()])
+  return clockSet([...clients].map((client) => [client, [...(one.get(client) ?? []), ...(other.get(client) ?? [])]]))
+}
+
 /** Whether the set holds the whole range. */
 export function holds(set: ClockSet, client: number, { clock, len }: ClockSpan): boolean {
   const spans = set.get(client) ?? []

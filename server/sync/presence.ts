@@ -1,5 +1,6 @@
 import type { ClockSet } from '../model/clockSet.ts'
 import { UpdatePile } from '../documents/joinUpdates.ts'
+import { withOwn } from '../documents/knowledge.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { NO_VERSION, type Version } from '../foundation/ids.ts'
@@ -12,21 +13,23 @@ import { Sight } from './sight.ts'
  *
  * | state       | its updates are                         | ends when                                             |
  * |-------------|-----------------------------------------|-------------------------------------------------------|
- * | `unasked`   | applied                                 | it asks for the document (its SyncStep1)               |
- * | `arriving`  | held                                    | it answered what was sent after our answer to it       |
+ * | `unasked`   | held for a moment, then applied         | it asks for the document (its SyncStep1)               |
+ * | `arriving`  | held                                    | it answered our first SyncStep1: that is all it had    |
  * | `present`   | applied                                 | it edits without having seen what is no longer recent  |
  * | `away`      | held                                    | it answered our SyncStep1 (after the lock, if one bars)|
  * | `taking-in` | held, for when what was held is applied | that is applied                                        |
  *
- * What was held is a return: it is judged against what the session had, and taken in as one entry.
+ * What was held is a return: it is judged against what the session had, and taken in as one entry. A session that arrives
+ * is answered (`due`) only when what it brought is in the log, because from then on its copy tells no more who knew what.
+ * Then it is `away` until its page has proved to have our answer.
  */
 type State =
-  | { readonly name: 'unasked' }
-  /** `deletes` comes with its answer to our first SyncStep1. `answered`: all of our answer to it is on its way. */
-  | { readonly name: 'arriving'; readonly clocks: StateVector; deletes: ClockSet | null; answered: boolean }
+  /** `isPatient`: what it brings waits for its question. `deletes` comes with its answer to our first SyncStep1. */
+  | { readonly name: 'unasked'; readonly isPatient: boolean; deletes: ClockSet | null }
+  | { readonly name: 'arriving'; readonly clocks: StateVector; deletes: ClockSet | null }
   | { readonly name: 'present' }
   | { readonly name: 'away'; readonly knowledge: Knowledge; readonly silence: Silence | null }
-  | { readonly name: 'taking-in'; readonly silence: Silence | null }
+  | { readonly name: 'taking-in'; readonly knowledge: Knowledge; readonly silence: Silence | null }
 
 /** A session that waits for a lock is sent no entries after this version (LOCK-4). */
 export interface Silence {
@@ -50,7 +53,9 @@ export class Presence {
   readonly joinedMs: number
   /** The session has ended; what is held of it is taken in without it. */
   isGone = false
-  sight = new Sight(NO_VERSION)
+  readonly sight = new Sight(NO_VERSION)
+  /** What it asked for and was not answered yet. */
+  due: StateVector | null = null
   /** The question whose answer ends an arrival or an absence. */
   confirmation: number | null = null
   /** The question that its page answers by the list of everybody it knows of. */
@@ -64,7 +69,7 @@ export class Presence {
   isAnnounced = false
   /** Versions that the session wrote and that are not shown yet. */
   readonly writing = new Set<Version>()
-  #state: State = { name: 'unasked' }
+  #state: State = { name: 'unasked', isPatient: true, deletes: null }
   #asked: Asked[] = [{ question: null }]
   readonly #held = new UpdatePile()
   readonly #heldClocks = new Map<number, number>()
@@ -107,35 +112,40 @@ export class Presence {
     const { unseenSinceMs, isAsked } = this.sight
     return unseenSinceMs !== null && (!isAsked || this.listed !== null)
   }
-  /** Whether the session had nothing of the document when it came. */
-  get cameEmpty(): boolean {
-    return this.#state.name === 'arriving' && this.#state.clocks.size === 0
-  }
-  /** Whether the question that ends its arrival may go out: it can only be told from what comes after our answer. */
-  get canConfirm(): boolean {
+  /** Whether what it brings waits. */
+  get isHeld(): boolean {
     const state = this.#state
-    return state.name === 'arriving' && state.answered && (state.deletes !== null || state.clocks.size === 0)
+    return state.name === 'unasked' ? state.isPatient : state.name !== 'present'
+  }
+  /** Whether it has told which deletes it had when it came. */
+  get hasTold(): boolean {
+    return 'deletes' in this.#state && this.#state.deletes !== null
   }
   get clocks(): StateVector | null {
     return this.#state.name === 'arriving' ? this.#state.clocks : null
   }
 
-  /** It asks for the document, which is at `version`. Asking again changes nothing. */
-  asks(clocks: StateVector, version: Version): void {
+  /** It asks for the document for the first time. */
+  asks(clocks: StateVector): void {
     if (this.#state.name !== 'unasked') return
-    this.#state = { name: 'arriving', clocks, deletes: null, answered: false }
-    this.sight = new Sight(version)
+    this.#state = { name: 'arriving', clocks, deletes: this.#state.deletes }
+    this.due = clocks
   }
 
-  /** It had everything but for a moment, and is being sent what it missed, up to `version`. */
-  resumes(version: Version, nowMs: number): void {
-    this.sight = new Sight(this.seenUpTo ?? version)
-    if (version > this.sight.seenUpTo) this.sight.sent(version, false, nowMs)
+  /** It did not ask for the document in time: what was held of it is applied as it is. */
+  losesPatience(): readonly Uint8Array[] {
+    if (this.#state.name === 'unasked') this.#state = { ...this.#state, isPatient: false }
+    return this.#release()
   }
 
-  /** All of our answer is on its way. */
-  isAnswered(): void {
-    if (this.#state.name === 'arriving') this.#state.answered = true
+  /** It is being sent all it lacks, up to `version`. `seen`: it had everything up to here, and needs to prove the rest. */
+  isAnswered(version: Version, seen: Version | null, nowMs: number): StateVector | null {
+    const { due } = this
+    this.due = null
+    this.sight.begins(seen ?? version)
+    if (seen !== null && seen < version) this.sight.sent(version, false, nowMs)
+    for (const own of this.writing) if (own <= version) this.writing.delete(own)
+    return due
   }
 
   /** Our SyncStep1 goes out once more; its answer answers the question of this number. */
@@ -150,7 +160,7 @@ export class Presence {
 
   /** The deletes it had when it came. */
   tells(deletes: ClockSet): void {
-    if (this.#state.name === 'arriving') this.#state.deletes ??= deletes
+    if ('deletes' in this.#state) this.#state.deletes ??= deletes
   }
 
   /**
@@ -223,18 +233,31 @@ export class Presence {
 
   /** Ends an arrival or absence. Answers what was held and what the session knew; null where nothing was held. */
   arrive(): Return | null {
-    const state = this.#state
     const updates = this.#release()
-    const knowledge = knowledgeIn(state, this.seenUpTo)
-    const silence = this.silence
-    const isReturn = knowledge !== null && (updates.length > 0 || silence !== null)
-    this.#state = isReturn ? { name: 'taking-in', silence } : { name: 'present' }
-    return isReturn ? { updates, knowledge } : null
+    const knowledge = knowledgeIn(this.#state, this.seenUpTo)
+    const { silence } = this
+    if (knowledge !== null && (updates.length > 0 || silence !== null)) {
+      this.#state = { name: 'taking-in', knowledge, silence }
+      return { updates, knowledge }
+    }
+    this.#state = knowledge !== null && this.due ? { name: 'away', knowledge, silence: null } : { name: 'present' }
+    return null
   }
 
-  /** What was held is applied. Answers what came meanwhile. */
-  takenIn(): readonly Uint8Array[] {
+  /** It lacks nothing that counts. Answers what was held. */
+  settle(): readonly Uint8Array[] {
     this.#state = { name: 'present' }
+    return this.#release()
+  }
+
+  /**
+   * What was held is applied. Answers what came meanwhile: of one that has no answer yet, that is made with the same
+   * knowledge and what it brought.
+   */
+  takenIn(brought: Uint8Array | null): readonly Uint8Array[] {
+    if (this.#state.name !== 'taking-in' || !this.due) return this.settle()
+    const knowledge = brought ? withOwn(this.#state.knowledge, brought) : this.#state.knowledge
+    this.#state = { name: 'away', knowledge, silence: null }
     return this.#release()
   }
 

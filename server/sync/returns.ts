@@ -47,6 +47,8 @@ export interface ReturnsOptions {
   prepare(returned: Returned): Promise<LiveMerge | null>
   /** What of an update of the session may be applied; null where it is refused, and the session closed. */
   admitted(member: Member, update: Uint8Array): Uint8Array | null
+  /** Sends the session what it lacks, once that is on disk. */
+  answer(member: Member, stateVector: StateVector): void
   /** Applies an update of the session now. */
   apply(member: Member, change: Change): void
   /** Sends what the session lacks since a state vector, once it is on disk. */
@@ -60,8 +62,8 @@ export interface ReturnsOptions {
   listBytes(member: Member): number | null
   /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
   mustWait(member: Member): boolean
-  /** Keeps what a session left that ended while a lock barred it. */
-  leaveBehind(member: Member, left: Return): void
+  /** Keeps what a session left that ended while a lock barred it, or brought while one did; resolves once it is on disk. */
+  leaveBehind(member: Member, left: Return): Promise<void>
   /** Bytes that such sessions left, all together. */
   leftBytes(): number
   fail(member: Member, error: unknown): void
@@ -110,17 +112,29 @@ export class Returns {
     while (this.#jobs.size > 0) await Promise.all(this.#jobs)
   }
 
-  /** The session asks for the document. Asking again, or after it began to wait, changes nothing. */
-  asks({ presence }: Member, clocks: StateVector): void {
-    if (presence?.state !== 'unasked') return
-    presence.asks(clocks, this.#options.appliedVersion())
-    if (this.#options.doc.store.clients.size === 0) presence.arrive()
+  /**
+   * The session asks for the document. It is answered once what it brings is in the log, judged: who has our answer has
+   * merged it, and comes back with the two as one whatever becomes of its line or of this process.
+   */
+  asks(member: Member, clocks: StateVector): void {
+    const { presence } = member
+    if (!presence || (presence.state !== 'unasked' && !presence.due)) return this.#options.answer(member, clocks)
+    if (presence.due) {
+      presence.due = clocks
+      return
+    }
+    presence.asks(clocks)
+    this.#forget(member)
+    if (this.#options.doc.store.clients.size === 0) return this.#settle(member, presence, null)
+    // Who has nothing brings nothing.
+    if (presence.hasTold || (clocks.size === 0 && presence.heldBytes === 0)) return this.#finish(member, presence)
+    this.#expectAnswer(member, presence)
   }
 
-  /** All of our answer to it is on its way. */
+  /** All of our answer to it is on its way: what it knew until then ends with the answer to a question behind it. */
   answered(member: Member): void {
-    member.presence?.isAnswered()
-    this.#confirm(member)
+    const { presence } = member
+    if (presence?.state === 'away' && !presence.silence && presence.confirmation === null) this.#ask(member, presence)
   }
 
   /** The session brings an update, or answers a SyncStep1 of ours. */
@@ -128,7 +142,11 @@ export class Returns {
     const { presence } = member
     const asked = message === 'sync-step-2' ? presence?.answers() : null
     if (!presence) return
-    if (asked && asked.question === null && presence.clocks !== null) return this.#arrives(member, presence, update)
+    if (asked && asked.question === null) {
+      if (presence.clocks !== null) return this.#arrives(member, presence, update)
+      readUpdate(update)
+      presence.tells(deletesOf(update))
+    }
     // By then the client has merged what we sent, so its state tells no more what it did alone: that came before.
     if (asked && asked.question !== null) return this.#confirms(member, presence, update, asked.question)
     if (!asked || this.#isNew(update)) this.#take(member, presence, update, message)
@@ -184,8 +202,8 @@ export class Returns {
     if (presence.heldBytes === 0 || presence.state === 'taking-in') return this.#forget(member)
     if (!presence.isBarred) return this.#finish(member, presence)
     const left = presence.arrive()
-    presence.takenIn()
-    if (left) this.#options.leaveBehind(member, left)
+    presence.settle()
+    if (left) void this.#options.leaveBehind(member, left)
   }
 
   /** The lock has changed: those who waited return, unless it bars them still. */
@@ -215,17 +233,28 @@ export class Returns {
     const deletes = deletesOf(update)
     if (this.#isBehind(presence, deletes) && !presence.isShortBreak(clients, this.#options.limits.windowMs)) {
       presence.tells(deletes)
-      if (writers.length > 0 || deletes.size > 0) this.#hold(member, presence, update)
-      this.#confirm(member)
-      return
+      if (writers.length > 0 || deletes.size > 0) presence.hold(update, clocksOf(update))
+      return this.#finish(member, presence)
     }
-    const held = presence.arrive()?.updates ?? []
+    this.#settle(member, presence, bringsSomething(this.#options.doc, update) ? update : null)
+  }
+
+  /** The session lacks nothing that counts: what it brings is applied as it is. */
+  #settle(member: Member, presence: Presence, update: Uint8Array | null): void {
+    const { seenUpTo } = presence
+    presence.sight.begins(seenUpTo ?? this.#options.appliedVersion())
+    const held = presence.settle()
     this.#forget(member)
-    presence.takenIn()
-    presence.resumes(this.#options.appliedVersion(), this.#nowMs())
-    if (presence.sight.hasUnasked) this.#questions.soon()
-    if (bringsSomething(this.#options.doc, update)) this.#write(member, presence, update, 'sync-step-2')
+    if (update) this.#write(member, presence, update, 'sync-step-2')
     for (const one of held) this.#write(member, presence, one, 'update')
+    this.#answer(member, presence, seenUpTo)
+  }
+
+  /** `seen`: it had everything up to here, and has to prove the rest. */
+  #answer(member: Member, presence: Presence, seen: Version | null): void {
+    const due = presence.isAnswered(this.#options.appliedVersion(), seen, this.#nowMs())
+    if (due) this.#options.answer(member, due)
+    if (presence.sight.hasUnasked) this.#questions.soon()
   }
 
   #isBehind({ clocks, seenUpTo }: Presence, deletes: ClockSet): boolean {
@@ -238,8 +267,9 @@ export class Returns {
   }
 
   #confirms(member: Member, presence: Presence, update: Uint8Array, question: number): void {
-    if (hasNoStructs(update)) this.#answerBytes = update.length
-    else {
+    const isBare = hasNoStructs(update)
+    if (isBare) this.#answerBytes = update.length
+    if (!isBare || update.length <= READ_BYTES) {
       const isMore = [...readUpdate(update).sections].some(([client, { structs }]) => {
         return endOf(structs) > Math.max(presence.heldClocks.get(client) ?? 0, this.#stateOf(client))
       })
@@ -254,7 +284,7 @@ export class Returns {
   }
 
   #take(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
-    if (presence.state !== 'present' && presence.state !== 'unasked') return this.#hold(member, presence, update)
+    if (presence.isHeld) return this.#hold(member, presence, update)
     const stored = presence.state === 'present' ? this.#storedIn(presence, update) : null
     if (stored !== null) return this.#away(member, presence, update, { by: 'versions', seen: stored, own: [] })
     const { sight } = presence
@@ -301,11 +331,7 @@ export class Returns {
   }
 
   #hold(member: Member, presence: Presence, update: Uint8Array): void {
-    const { sections } = readUpdate(update)
-    presence.hold(
-      update,
-      [...sections].map(([client, { structs }]) => [client, endOf(structs)]),
-    )
+    presence.hold(update, clocksOf(update))
     const { limits } = this.#options
     const isTooMuch = presence.heldBytes > limits.heldBytes
     if (presence.isBarred) {
@@ -331,13 +357,14 @@ export class Returns {
     return bytes
   }
 
-  /** What is held is taken in after a while even if the session never answers. */
+  /** What is held is taken in after a while even if the session never answers, or never asks. */
   #expectAnswer(member: Member, presence: Presence): void {
     if (this.#timers.has(member)) return
     const { environment, limits } = this.#options
+    const waitMs = presence.state === 'unasked' ? limits.windowMs : limits.confirmMs
     this.#timers.set(
       member,
-      environment.after(limits.confirmMs, () => this.#finish(member, presence)),
+      environment.after(waitMs, () => this.#finish(member, presence)),
     )
   }
 
@@ -382,20 +409,19 @@ export class Returns {
     this.#questions.soon()
   }
 
-  #confirm(member: Member): void {
-    const { presence } = member
-    if (presence?.canConfirm && presence.confirmation === null) this.#ask(member, presence)
-  }
-
   #finish(member: Member, presence: Presence): void {
     this.#forget(member)
+    if (presence.state === 'unasked') return this.#loseBase(member, presence)
     const { doc } = this.#options
-    if (this.#options.mustWait(member) && presence.held.some((update) => bringsSomething(doc, update))) {
-      return this.#wait(member, presence, null)
-    }
+    const isBarred = this.#options.mustWait(member) && presence.held.some((update) => bringsSomething(doc, update))
+    if (isBarred && !presence.due) return this.#wait(member, presence, null)
     const returned = presence.arrive()
-    if (!returned) return
-    const job = this.#takeIn(member, presence, returned)
+    if (!returned) {
+      if (presence.due) this.#answer(member, presence, null)
+      return
+    }
+    const task = isBarred ? this.#toDisk(member, presence, returned) : this.#takeIn(member, presence, returned)
+    const job = task
       .catch((error: unknown) => this.#options.fail(member, error))
       .finally(() => {
         this.#jobs.delete(job)
@@ -404,23 +430,54 @@ export class Returns {
     this.#jobs.add(job)
   }
 
+  /** Of a session that does not ask for the document nobody knows what it had: what it writes is merged as it comes. */
+  #loseBase(member: Member, presence: Presence): void {
+    for (const one of presence.losesPatience()) this.#write(member, presence, one, 'update')
+    if (presence.isGone) this.#conclude(member, presence)
+  }
+
   async #takeIn(member: Member, presence: Presence, returned: Return): Promise<void> {
     const { silence } = presence
     const { updates, knowledge } = returned
-    if (updates.length > 0) {
-      const brought = await joinInSteps(updates)
+    const brought = updates.length > 0 ? await joinInSteps(updates) : null
+    if (brought) {
       const update = this.#options.admitted(member, brought)
       if (!update) return
       const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
       // Who says only what it has changes nothing, and waits for nobody.
       if (merge !== null || bringsSomething(this.#options.doc, update)) {
         // The next lock was faster.
-        if (this.#options.mustWait(member)) return this.#wait(member, presence, returned)
+        if (this.#options.mustWait(member)) {
+          if (presence.due) return this.#toDisk(member, presence, { updates: [brought], knowledge })
+          return this.#wait(member, presence, returned)
+        }
         this.#options.apply(member, { update: brought, message: 'sync-step-2', merge })
       }
     }
-    const queued = presence.takenIn()
-    if (silence) this.#options.catchUp(member, Y.decodeStateVector(silence.stateVector))
+    this.#goOn(member, presence, brought, silence, false)
+  }
+
+  /** A lock bars what a session brought when it came: only on disk it outlives our answer. */
+  async #toDisk(member: Member, presence: Presence, { updates, knowledge }: Return): Promise<void> {
+    const update = await joinInSteps(updates)
+    if (!this.#options.admitted(member, update)) return
+    await this.#options.leaveBehind(member, { updates: [update], knowledge })
+    this.#goOn(member, presence, update, null, this.#options.mustWait(member))
+  }
+
+  /** `brought` stands in the log, or on disk because a lock bars it still. */
+  #goOn(
+    member: Member,
+    presence: Presence,
+    brought: Uint8Array | null,
+    silence: Silence | null,
+    isBarred: boolean,
+  ): void {
+    const queued = presence.takenIn(brought)
+    if (presence.due) {
+      if (isBarred) presence.wait(this.#silence(), null)
+      this.#answer(member, presence, null)
+    } else if (silence) this.#options.catchUp(member, Y.decodeStateVector(silence.stateVector))
     for (const one of queued) this.#take(member, presence, one, 'update')
     if (presence.isGone) this.#conclude(member, presence)
   }
@@ -435,8 +492,15 @@ export class Returns {
   }
 }
 
+/** A longer list of deletes is not read when it answers a question: once a second, that would cost more than it tells. */
+const READ_BYTES = 1_024
+
 /** By its first byte, the number of clients that have some. What it deletes came before, in order, as an update. */
 const hasNoStructs = (update: Uint8Array): boolean => update[0] === 0
+
+/** The next clock of each client that writes in an update. Throws where the bytes are no update. */
+const clocksOf = (update: Uint8Array): [client: number, clock: number][] =>
+  [...readUpdate(update).sections].map(([client, { structs }]) => [client, endOf(structs)])
 
 /** The next clock after the structs of one client. */
 function endOf(structs: readonly Struct[]): number {

@@ -64,7 +64,8 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
 
 /** Keeps edits of sessions that ended while somebody else's lock barred them, until they are taken in. */
 export interface EditsKeeper {
-  keep(head: Head, left: Left): void
+  /** Resolves once they are on disk. */
+  keep(head: Head, left: Left): Promise<void>
   /** How many bytes wait there for the document. */
   bytes(document: DocumentId): number
 }
@@ -121,6 +122,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
       environment,
       prepare: (returned) => judge.prepare(this.replica, returned),
       admitted: (member, update) => this.#admitted(member, update, 'sync-step-2')?.update ?? null,
+      answer: (member, stateVector) =>
+        this.#stepToAnswer(member, { type: 'asks', stateVector, version: this.replica.appliedVersion }),
       apply: (member, change) => this.#guarded(member, () => this.#apply(member, change)),
       catchUp: (member, stateVector) => this.#catchUp(member, stateVector),
       appliedVersion: () => this.replica.appliedVersion,
@@ -135,8 +138,13 @@ export class Room<R extends LiveReplica = LiveReplica> {
     })
   }
 
-  #leaveBehind({ principal, pass }: Member, { knowledge, updates }: Return): void {
-    this.#options.keeper.keep(this.replica.head, { author: principal, tokenHash: pass.tokenHash, knowledge, updates })
+  #leaveBehind({ principal, pass }: Member, { knowledge, updates }: Return): Promise<void> {
+    return this.#options.keeper.keep(this.replica.head, {
+      author: principal,
+      tokenHash: pass.tokenHash,
+      knowledge,
+      updates,
+    })
   }
 
   /** The principal of the open session that uses the Yjs client id, if any does. */
@@ -170,15 +178,13 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   #receive(member: Member, message: ClientMessage): void {
     if (!member.isHeard) return
-    const version = this.replica.appliedVersion
     switch (message.type) {
       case 'sync-step-1':
         if (this.#isOfEarlierLife(message.stateVector)) {
           this.#close(member, 'other-history', 'this copy is of an earlier document of the same id')
           return
         }
-        this.#returns.asks(member, message.stateVector)
-        return this.#stepToAnswer(member, { type: 'asks', stateVector: message.stateVector, version })
+        return this.#returns.asks(member, message.stateVector)
       case 'sync-step-2':
       case 'update':
         if (member.step({ type: 'brings' }).do === 'apply') this.#brings(member, message)

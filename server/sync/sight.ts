@@ -41,6 +41,15 @@ export class Sight {
     this.#sent = seen
   }
 
+  /** It has, or is being sent, everything up to a version; what it was asked before counts for nothing. */
+  begins(seen: Version): void {
+    this.#seen = seen
+    this.#sent = seen
+    this.#questions = []
+    this.#unseen = null
+    this.#own = []
+  }
+
   /** The newest version up to which the page has everything. */
   get seenUpTo(): Version {
     const unseen = this.#oldestUnseen

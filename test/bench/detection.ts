@@ -52,7 +52,7 @@ async function cpuOfTyping(): Promise<number> {
       lease,
       judge: new ReturnJudge(core.storage, core.environment),
       departures: new Departures(),
-      keeper: { keep: () => undefined, bytes: () => 0 },
+      keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
       limits: DEFAULT_SYNC_LIMITS,
       environment: systemEnvironment,
       onClosed: () => undefined,

@@ -190,7 +190,7 @@ describe('a message that is none', () => {
   it('[SYNC-6] exactly the content limit is accepted', async () => {
     const client = await session(newId(), 'alice')
     client.send(frames.update(insert(text.slice(0, MEBIBYTE))))
-    await vi.waitFor(() => expect(client.text).toHaveLength(MEBIBYTE))
+    await vi.waitFor(() => expect(client.text).toHaveLength(MEBIBYTE), { timeout: 15_000 })
   })
 
   it("[SYNC-6] another's Yjs client id is left to them, and whoever brings it stays", async () => {

@@ -21,7 +21,7 @@ export class LiveScene {
     this.room = new Room<Replica>({
       lease: { replica, release },
       judge: new ReturnJudge(core.storage, core.environment),
-      keeper: { keep: () => undefined, bytes: () => 0 },
+      keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
       departures: new Departures(),
       limits,
       environment: core.environment,

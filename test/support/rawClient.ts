@@ -89,10 +89,17 @@ export class RawClient {
   readonly opened: Promise<void>
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   isClosed = false
+  /** Answers no questions. */
+  isMute = false
 
   constructor(url: string, options: { protocols?: string[]; headers?: Record<string, string> } = {}) {
     this.socket = new WebSocket(url, options.protocols ?? [], { headers: options.headers ?? {} })
-    this.socket.on('message', (data: Buffer) => this.received.push(readFrame(Uint8Array.from(data))))
+    this.socket.on('message', (data: Buffer) => {
+      const frame = readFrame(Uint8Array.from(data))
+      this.received.push(frame)
+      // As every client does; what it has to bring, tests send themselves.
+      if (frame.type === 'sync-step-1' && !this.isMute) this.send(frames.syncStep2(Uint8Array.of(0, 0)))
+    })
     this.socket.on('error', () => undefined)
     this.opened = new Promise((resolve) => this.socket.once('open', () => resolve()))
     this.closed = new Promise((resolve) => {

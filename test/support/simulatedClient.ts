@@ -40,10 +40,22 @@ export class SimulatedClient implements Channel {
     return this.#seat !== null
   }
 
-  connect<R extends LiveReplica>(room: Room<R>, access: 'read' | 'write' = 'write'): void {
+  /** `first`: what an application does as soon as it hears that its provider is connected. */
+  connect<R extends LiveReplica>(
+    room: Room<R>,
+    access: 'read' | 'write' = 'write',
+    first: () => void = () => undefined,
+  ): void {
     this.#seat = room.join(this, toPrincipalId(this.name), access)
+    first()
     this.#toServer.push(frames.syncStep1(Y.encodeStateVector(this.doc)))
     this.announce()
+  }
+
+  /** Sends an update, and asks for nothing. */
+  sendOnly<R extends LiveReplica>(room: Room<R>, update: Uint8Array): void {
+    this.#seat = room.join(this, toPrincipalId(this.name), 'write')
+    this.#toServer.push(frames.update(update))
   }
 
   /** Tells of itself, as stock clients do when somebody moves the cursor, and every 15 s. */

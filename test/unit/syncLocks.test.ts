@@ -110,7 +110,10 @@ function setUp(limits: Partial<SyncLimits> = {}) {
       },
     },
     keeper: {
-      keep: (_: unknown, one: Left) => void left.push(one),
+      keep: (_: unknown, one: Left) => {
+        left.push(one)
+        return Promise.resolve()
+      },
       bytes: () => left.flatMap(({ updates }) => updates).reduce((sum, { length }) => sum + length, 0),
     },
     departures: new Departures(),

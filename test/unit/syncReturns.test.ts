@@ -300,4 +300,96 @@ describe('an edit of a connected client', () => {
     expect(alice.doc.getText('content').toJSON()).toContain('x'.repeat(4_000))
     expect(await scene.conflicts()).toHaveLength(1)
   })
+
+  describe.each([
+    ['lower', 3],
+    ['higher', 7],
+  ])('with the %s id', (_, aliceId) => {
+    /** Alice was away for long, and both have rewritten a line. */
+    async function apart() {
+      scene = await LiveScene.start('one\ntwo\nthree')
+      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
+      await scene.pass(WINDOW_MS)
+      alice.disconnect()
+      await scene.core.environment.advance(60_000)
+      for (const { doc, name } of [alice, bob]) {
+        doc.transact(() => {
+          doc.getText('content').delete(4, 3)
+          doc.getText('content').insert(4, `by ${name}`)
+        })
+      }
+      await scene.settle([bob])
+      return { alice, bob }
+    }
+    const isFound = async (): Promise<void> => {
+      expect(await scene.conflicts()).toMatchObject([
+        {
+          base: { content: 'one\ntwo\nthree' },
+          current: { content: 'one\nby bob\nthree', authors: ['bob'] },
+          incoming: { content: 'one\nby alice\nthree', authors: ['alice'] },
+        },
+      ])
+    }
+
+    it('[CONF-6] is judged however often its line is cut before it has brought its edits', async () => {
+      const { alice } = await apart()
+      for (let n = 0; n < 3; n++) {
+        alice.connect(scene.room)
+        alice.deliverUp()
+        await settled()
+        alice.deliverDown()
+        alice.disconnect()
+        expect(alice.doc.getText('content').toJSON()).toBe('one\nby alice\nthree')
+      }
+      alice.connect(scene.room)
+      await scene.settle()
+      await isFound()
+    })
+
+    it('[CONF-6] is answered only once its edits are on disk, judged', async () => {
+      const { alice } = await apart()
+      alice.connect(scene.room)
+      alice.deliverUp()
+      alice.deliverDown()
+      const letGo = scene.core.storage.hold()
+      alice.deliverUp()
+      for (let n = 0; n < 5; n++) await settled()
+      alice.deliverDown()
+      expect(alice.doc.getText('content').toJSON()).toBe('one\nby alice\nthree')
+      letGo()
+      for (let n = 0; n < 5; n++) await settled()
+      await scene.room.settled()
+      await scene.core.committer.settled(scene.replica.id)
+      await settled()
+      alice.deliverDown()
+      expect(alice.doc.getText('content').toJSON()).toContain('by bob')
+      await isFound()
+      alice.disconnect()
+    })
+
+    it('[CONF-6] is judged with what it sends before it has asked for the document, though that leaves a gap', async () => {
+      const { alice } = await apart()
+      alice.connect(scene.room, 'write', () => alice.doc.getText('content').insert(0, '* '))
+      await scene.settle()
+      expect(alice.closed).toBeNull()
+      expect(alice.doc.getText('content').toJSON()).toBe(scene.content)
+      expect(await scene.conflicts()).toMatchObject([
+        { base: { content: 'one\ntwo\nthree' }, incoming: { content: '* one\nby alice\nthree' } },
+      ])
+    })
+  })
+
+  it('[CONF-7] that does not ask for the document is merged as it comes, after a moment', async () => {
+    const { alice } = await setUp()
+    const { doc } = alice
+    const update = new Promise<Uint8Array>((resolve) => doc.once('update', resolve))
+    alice.disconnect()
+    doc.getText('content').insert(0, 'alice ')
+    alice.sendOnly(scene.room, await update)
+    await scene.settle()
+    expect(scene.content).not.toContain('alice')
+    await scene.pass(WINDOW_MS)
+    expect(scene.content).toContain('alice')
+    expect(await scene.conflicts()).toEqual([])
+  })
 })

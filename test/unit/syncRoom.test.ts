@@ -106,7 +106,7 @@ function setUp(
   const room = new Room({
     lease: { replica, release },
     judge: { prepare: () => Promise.resolve(null) },
-    keeper: { keep: () => undefined, bytes: () => 0 },
+    keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
     departures: new Departures(),
     limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
     environment,
@@ -151,6 +151,7 @@ describe('opening a session', () => {
     await replica.applyLive(typed(9, 'four'), toPrincipalId('x'))
     const client = open('alice')
     client.send(frames.syncStep1(Y.encodeStateVector(clocks)))
+    client.send(frames.syncStep2(Uint8Array.of(0, 0)))
     await settled()
     expect(client.closed?.code ?? null).toBe(isRefused ? 'other-history' : null)
     expect(client.types.includes('sync-step-2')).toBe(!isRefused)
@@ -193,6 +194,9 @@ describe('opening a session', () => {
     await replica.applyLive(typed(1, 'hello'), toPrincipalId('x'))
     const client = open('alice')
     client.send(frames.syncStep1(Y.encodeStateVector(new Map([[1, 5]]))))
+    await settled()
+    expect(client.types, 'what it brings comes first').toEqual(['sync-step-1'])
+    client.send(frames.syncStep2(Uint8Array.of(0, 0)))
     await settled()
     expect(client.received.at(-1)).toEqual({ type: 'sync-step-2', update: Uint8Array.of(0, 0) })
     client.send(frames.syncStep1())

@@ -91,7 +91,7 @@ function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } =
     create: lease,
     ...options.replicas,
   }
-  const keeper = { keep: () => undefined, bytes: () => 0 }
+  const keeper = { keep: () => Promise.resolve(), bytes: () => 0 }
   const rooms = new Rooms({ replicas, judge: noJudge, keeper, environment, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
@@ -273,6 +273,7 @@ describe('a connection', () => {
       applied.push(update)
       return Promise.resolve(null)
     })
+    socket.receive(frames.syncStep1())
     socket.emit('message', lent, true)
     const before = Uint8Array.from(applied[0] ?? [])
     lent.fill(0)

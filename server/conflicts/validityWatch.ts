@@ -21,7 +21,7 @@ import { findBreak, invalidMerge, seenAgain, sufficesToTakeBack, type Break } fr
 export const CHECK_INTERVAL_MS = 250
 /** SPEC CONF-8: content is invalid for so long before anybody is told. */
 export const GRACE_MS = 2_000
-/** Nor is it judged for more than a twentieth of the time: a schema may take up to two seconds of everybody's. */
+/** Nor is it judged for more than a twentieth of the time: a schema may take up to a quarter of a second of everybody's. */
 const REST_FACTOR = 20
 /** Where to look for the broken entry longer than this, the search makes do with what it has. */
 const MAX_SEARCH_MS = 500

@@ -1,11 +1,11 @@
 import { createContext, Script } from 'node:vm'
-import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { LRUCache } from 'lru-cache'
-import { RE2JS } from 're2js'
 import type { Content, Violation } from '../content/content.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { JsonSchema } from '../model/document.ts'
+import { CountedAjv, counted, TooMuchWork } from './countedSchemas.ts'
 
 /** Compiled schemas kept; one takes some 10 KB, and few documents have schemas of their own. */
 const COMPILED_SCHEMAS = 500
@@ -17,25 +17,22 @@ const MAX_VIOLATIONS = 1_000
 const MAX_VIOLATION_CHARACTERS = 1_000_000
 /** A message quotes the schema, where a pattern or a list of values may be long. */
 const MAX_MESSAGE_CHARACTERS = 300
-/**
- * Forty lines of schema can ask for more work than a server does in a year, and everybody waits meanwhile.
- * The largest contents and schemas people write take a tenth of this.
- */
-const MAX_WORK_MS = 2_000
+/** What compiling a schema may take when somebody wants to set it; one that was accepted before is compiled whatever it takes. */
+const MAX_COMPILE_MS = 2_000
 
 const compiled = new LRUCache<string, ValidateFunction>({ max: COMPILED_SCHEMAS })
 
 /** Throws `invalid-schema` unless this is a JSON Schema 2020-12 that can be compiled here. */
 export function assertUsableSchema(schema: JsonSchema): void {
-  compile(schema)
+  compile(schema, MAX_COMPILE_MS)
 }
 
 /** Every violation of the schema by the content (SPEC WRITE-9); empty where there is none or no schema. */
 export function violationsOf(schema: JsonSchema | null, content: Content): readonly Violation[] {
   if (schema === null) return []
-  const validate = compile(schema)
+  const validate = compile(schema, null)
   try {
-    if (withinBounds(() => validate(content))) return []
+    if (counted(() => validate(content))) return []
   } catch (error) {
     if (!isUnbounded(error)) throw error
     return [{ pointer: '', message: 'cannot be judged: the schema asks for too much work' }]
@@ -52,56 +49,27 @@ export function assertValid(schema: JsonSchema | null, content: Content): void {
   })
 }
 
-/** RE2 runs in linear time: a pattern in a schema cannot stall the server. */
-const linearRegExp = Object.assign(
-  (pattern: string) => {
-    const expression = RE2JS.compile(pattern)
-    return { test: (text: string) => expression.matcher(text).find() }
-  },
-  { code: 'linearRegExp' },
-)
-
-const OPTIONS: Options = {
-  strict: false,
-  allErrors: true,
-  validateFormats: false,
-  logger: false,
-  // A content without a member `constructor` has none, whatever its prototype has.
-  ownProperties: true,
-  // Inlined, a definition that is referred to a thousand times would be compiled a thousand times.
-  inlineRefs: false,
-  code: { regExp: linearRegExp, optimize: false },
-}
-
 /** Judges schemas by the schema of schemas, whose compilation takes a quarter of a second: once for all. */
-let schemaOfSchemas: Ajv2020 | null = null
+let schemaOfSchemas: CountedAjv | null = null
 
-function compile(schema: JsonSchema): ValidateFunction {
-  const text = textOf(schema)
+function compile(schema: JsonSchema, mostMs: number | null): ValidateFunction {
+  const text = JSON.stringify(schema)
   const known = compiled.get(text)
   if (known) return known
   if (text.length > MAX_SCHEMA_CHARACTERS) throw unusable(`it has more than ${MAX_SCHEMA_CHARACTERS} characters`)
-  const validate = compileAnew(schema)
+  const validate = compileAnew(schema, mostMs)
   compiled.set(text, validate)
   return validate
 }
 
-/** What nests some thousand levels deep overflows the stack already when it is written. */
-function textOf(schema: JsonSchema): string {
+function compileAnew(schema: JsonSchema, mostMs: number | null): ValidateFunction {
   try {
-    return JSON.stringify(schema)
-  } catch (cause) {
-    throw unusable('it is too deep', cause)
-  }
-}
-
-function compileAnew(schema: JsonSchema): ValidateFunction {
-  try {
-    schemaOfSchemas ??= new Ajv2020(OPTIONS)
+    schemaOfSchemas ??= new CountedAjv()
     const judge = schemaOfSchemas
-    if (!withinBounds(() => judge.validateSchema(schema))) throw new Error(judge.errorsText(judge.errors))
+    if (!within(mostMs, () => counted(() => judge.validateSchema(schema))))
+      throw new Error(judge.errorsText(judge.errors))
     // An instance of its own: what one schema calls itself by `$id` is nothing to another.
-    const validate = withinBounds(() => new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false }).compile(schema))
+    const validate = within(mostMs, () => new CountedAjv({ meta: false, validateSchema: false }).compile(schema))
     if ('$async' in validate) throw new Error('`$async` is not part of JSON Schema')
     return validate
   } catch (cause) {
@@ -120,13 +88,14 @@ createContext(sandbox)
 const runTask = new Script('task()')
 
 /** Runs a task in this thread and stops it when it takes too long; `isUnbounded` knows the error. */
-function withinBounds<T>(task: () => T): T {
+function within<T>(mostMs: number | null, task: () => T): T {
+  if (mostMs === null) return task()
   let result: { readonly value: T } | null = null
   sandbox.task = () => {
     result = { value: task() }
   }
   try {
-    runTask.runInContext(sandbox, { timeout: MAX_WORK_MS })
+    runTask.runInContext(sandbox, { timeout: mostMs })
     return valueOf(result)
   } finally {
     sandbox.task = null
@@ -138,9 +107,9 @@ function valueOf<T>(result: { readonly value: T } | null): T {
   return result.value
 }
 
-/** A task that ran into the time limit, or recursed until the stack was full. */
+/** A task that ran into a limit, or recursed until the stack was full. */
 function isUnbounded(error: unknown): boolean {
-  if (error instanceof RangeError) return true
+  if (error instanceof RangeError || error instanceof TooMuchWork) return true
   // Made in the script's own realm, so it is no instance of this one's Error.
   const isCoded = typeof error === 'object' && error !== null && 'code' in error
   return isCoded && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'

@@ -154,23 +154,23 @@ describe('[DOC-7] usable schemas', () => {
 })
 
 describe('[WRITE-9] a schema that asks for endless work', () => {
-  const doubling: JsonSchema = {
+  const doubling = (depth: number): JsonSchema => ({
     $ref: '#/$defs/d0',
     $defs: Object.fromEntries([
-      ...Array.from({ length: 40 }, (_, i) => [
+      ...Array.from({ length: depth }, (_, i) => [
         `d${i}`,
         { anyOf: [{ $ref: `#/$defs/d${i + 1}` }, { $ref: `#/$defs/d${i + 1}` }] },
       ]),
-      ['d40', { type: 'null' }],
+      [`d${depth}`, { type: 'null' }],
     ]),
-  }
+  })
   it.each<[string, JsonSchema, Content]>([
     ['recursing into the same value', { $ref: '#' }, {}],
-    ['doubling at every step', doubling, {}],
+    ['doubling at every step', doubling(40), {}],
     [
-      'comparing everything with everything',
-      { properties: { a: { uniqueItems: true } } },
-      { a: Array.from({ length: 90_000 }, (_, i) => ({ i })) },
+      'a long pattern over long texts',
+      { additionalProperties: { pattern: `(${'a?'.repeat(1_000)}b|c)$` } },
+      Object.fromEntries(Array.from({ length: 100 }, (_, i) => [i, 'a'.repeat(10_000)])),
     ],
   ])('%s is stopped, and the next one is judged as ever', (_name, schema, content) => {
     expect(() => assertUsableSchema(schema)).not.toThrow()
@@ -178,5 +178,33 @@ describe('[WRITE-9] a schema that asks for endless work', () => {
     expect(violations).toHaveLength(1)
     expect(violations[0]?.message).toMatch(/too much work/)
     expect(pointers({ properties: { a: { type: 'string' } } }, { a: 1 })).toEqual(['/a'])
+  })
+
+  it('what costs less than that is judged, however long it takes: work is counted, not time', () => {
+    // Eight times the work of a depth less by three: so far from the bound that no other count could pass both tests.
+    expect(violationsOf(doubling(15), {}).some(({ message }) => /too much work/.test(message))).toBe(false)
+    expect(violationsOf(doubling(24), {})).toMatchObject([{ message: expect.stringMatching(/too much work/) }])
+  })
+
+  it('the items of an array are compared in the time that reading them takes', () => {
+    const unique: JsonSchema = { properties: { a: { uniqueItems: true } } }
+    const items = (count: number) => Array.from({ length: count }, (_, i) => ({ i, text: 'x'.repeat(20) }))
+    expect(violationsOf(unique, { a: items(90_000) })).toEqual([])
+    expect(violationsOf(unique, { a: [...items(50_000), { text: 'x'.repeat(20), i: 3 }] })).toEqual([
+      { pointer: '/a', message: 'must NOT have duplicate items (items ## 3 and 50000 are identical)' },
+    ])
+    expect(violationsOf({ uniqueItems: false, properties: { a: { uniqueItems: false } } }, { a: [1, 1] })).toEqual([])
+  })
+
+  it('counting changes nothing about what a schema says, whatever its members are called', () => {
+    const odd = ['for(const a of b){', 'const _errs1 = errors;', '"', "it's", '\\']
+    const schema: JsonSchema = {
+      properties: Object.fromEntries(odd.map((key) => [key, { type: 'string' }])),
+      required: odd,
+      additionalProperties: false,
+    }
+    expect(violationsOf(schema, Object.fromEntries(odd.map((key) => [key, 'x'])))).toEqual([])
+    expect(violationsOf(schema, Object.fromEntries(odd.map((key) => [key, 1])))).toHaveLength(odd.length)
+    expect(violationsOf(schema, { other: 1 })).toHaveLength(odd.length + 1)
   })
 })

@@ -45,7 +45,7 @@ export class Broadcast {
 /** These entries, as one. */
 export function showing(entries: readonly CommittedUpdate[]): Shown {
   const update = joinUpdates(entries.map((entry) => entry.update))
-  return { entries, messages: slices(update).map((slice) => ({ type: 'update', update: slice })) }
+  return { entries, messages: [...slices(update)].map((slice) => ({ type: 'update', update: slice })) }
 }
 
 function groups(entries: readonly CommittedUpdate[]): CommittedUpdate[][] {

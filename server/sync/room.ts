@@ -20,7 +20,8 @@ import type { Again, Answer } from './outbox.ts'
 import { Returns, type Change, type ReturnJudge } from './returns.ts'
 import type { Return } from './presence.ts'
 import type { SessionEvent } from './session.ts'
-import { slices } from './slices.ts'
+import { Remembered } from './remembered.ts'
+import { SLICE_BYTES, slices } from './slices.ts'
 
 /** What a room needs of a replica. */
 export type LiveReplica = Pick<
@@ -95,7 +96,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #broadcast = new Broadcast((shown) => this.#show(shown))
   readonly #stopListening: () => void
   /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
-  #fullAnswer: { readonly version: number; readonly messages: readonly ServerMessage[] } | null = null
+  #fullAnswer: { readonly version: number; readonly messages: Iterable<ServerMessage> } | null = null
   #isClosed = false
   /** When awareness states are next looked through; null while there is none. */
   #outdating: Timer | null = null
@@ -222,11 +223,11 @@ export class Room<R extends LiveReplica = LiveReplica> {
     member.answer({ messages, ready: this.replica.whenCommitted(appliedVersion), sent })
   }
 
-  #answerTo(stateVector: StateVector): readonly ServerMessage[] {
+  #answerTo(stateVector: StateVector): Iterable<ServerMessage> {
     if (stateVector.size > 0) return answerMessages(this.#encode(stateVector))
     const version = this.replica.appliedVersion
     if (this.#fullAnswer?.version !== version) {
-      this.#fullAnswer = { version, messages: answerMessages(this.#encode(stateVector)) }
+      this.#fullAnswer = { version, messages: new Remembered(answerMessages(this.#encode(stateVector))) }
     }
     return this.#fullAnswer.messages
   }
@@ -444,7 +445,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #difference(stateVector: StateVector, sent: () => void): Answer {
-    const messages = slices(this.#encode(stateVector)).map((update): ServerMessage => ({ type: 'update', update }))
+    const messages = updateMessages(this.#encode(stateVector))
     return { messages, ready: this.replica.whenCommitted(this.replica.appliedVersion), sent }
   }
 
@@ -465,12 +466,14 @@ function isSilent({ presence }: Member, version: Version): boolean {
   return silence !== null && version > silence.after
 }
 
-function answerMessages(update: Uint8Array): ServerMessage[] {
-  const cut = slices(update)
-  const [only] = cut
-  if (only && cut.length === 1) return [{ type: 'sync-step-2', update: only }]
-  const messages = cut.map((slice): ServerMessage => ({ type: 'update', update: slice }))
-  return [...messages, { type: 'sync-step-2', update: EMPTY_UPDATE }]
+function* answerMessages(update: Uint8Array): Generator<ServerMessage> {
+  const isWhole = update.length <= SLICE_BYTES
+  if (!isWhole) yield* updateMessages(update)
+  yield { type: 'sync-step-2', update: isWhole ? update : EMPTY_UPDATE }
+}
+
+function* updateMessages(update: Uint8Array): Generator<ServerMessage> {
+  for (const slice of slices(update)) yield { type: 'update', update: slice }
 }
 
 function awarenessMessages(entries: readonly AwarenessEntry[]): ServerMessage[] {

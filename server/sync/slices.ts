@@ -18,31 +18,35 @@ const FULL_BYTES = 160 * 1024
 /**
  * Cuts an update into updates of at most SLICE_BYTES that give the same document in any order (a single
  * value larger than that stays whole). In the order they are answered, none builds on a later one: what a client has to
- * keep until then costs it time by the square. Meant for the server's own updates: throws on malformed ones.
+ * keep until then costs it time by the square. Each is made when it is asked for, so that
+ * who sends them keeps nobody waiting. Meant for the server's own updates: throws on malformed ones.
  */
-export function slices(update: Uint8Array): Uint8Array[] {
-  if (update.length <= SLICE_BYTES) return [update]
-  const { structs, ds } = Y.decodeUpdate(update)
-  const done: Uint8Array[] = []
-  let slice = new UpdateWriter()
-  const endFull = (): void => {
-    if (slice.bytes < FULL_BYTES) return
-    done.push(slice.finish())
-    slice = new UpdateWriter()
+export function* slices(update: Uint8Array): Generator<Uint8Array> {
+  if (update.length <= SLICE_BYTES) {
+    yield update
+    return
   }
+  const { structs, ds } = Y.decodeUpdate(update)
+  let slice = new UpdateWriter()
   for (const struct of inOrder(structs)) {
     for (const piece of pieces(struct)) {
-      endFull()
+      if (slice.bytes >= FULL_BYTES) {
+        yield slice.finish()
+        slice = new UpdateWriter()
+      }
       slice.add(piece)
     }
   }
   for (const [client, ranges] of ds.clients) {
     for (const range of ranges) {
-      endFull()
+      if (slice.bytes >= FULL_BYTES) {
+        yield slice.finish()
+        slice = new UpdateWriter()
+      }
       slice.delete(client, range)
     }
   }
-  return [...done, slice.finish()]
+  yield slice.finish()
 }
 
 /** The structs of one client, as far as they have been gone through. */

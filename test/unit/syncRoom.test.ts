@@ -6,6 +6,7 @@ import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, encodeMessage, type ServerMessage } from '../../server/sync/protocol.ts'
+import { Remembered } from '../../server/sync/remembered.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
@@ -227,6 +228,20 @@ describe('opening a session', () => {
     await settled()
     const third = await live('carol')
     expect(third.text).toBe('well, hello')
+  })
+})
+
+describe('what is made one by one', () => {
+  it('[OPS-8] is made once for all who ask, whoever is first to come to it', () => {
+    let made = 0
+    const numbers = new Remembered(
+      (function* () {
+        for (; made < 3;) yield (made += 1)
+      })(),
+    )
+    const [first, second] = [numbers[Symbol.iterator](), numbers[Symbol.iterator]()]
+    expect([first.next().value, second.next().value, second.next().value, made]).toEqual([1, 1, 2, 2])
+    expect([...first, ...second, ...numbers, made]).toEqual([2, 3, 3, 1, 2, 3, 3])
   })
 })
 

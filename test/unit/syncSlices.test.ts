@@ -1,8 +1,10 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { rawUpdate } from '../support/rawUpdate.ts'
-import { SLICE_BYTES, slices } from '../../server/sync/slices.ts'
+import { SLICE_BYTES, slices as lazily } from '../../server/sync/slices.ts'
+
+const slices = (update: Uint8Array): Uint8Array[] => [...lazily(update)]
 
 function docWith(change: (doc: Y.Doc) => void): Y.Doc {
   const doc = new Y.Doc()
@@ -91,6 +93,17 @@ describe('slices', () => {
       Y.applyUpdate(doc, slice)
       expect([doc.store.pendingStructs, doc.store.pendingDs]).toEqual([null, null])
     }
+  })
+
+  it('[OPS-8] are made one by one, as they are asked for', () => {
+    const update = Y.encodeStateAsUpdate(docWith((doc) => doc.getText('content').insert(0, 'x'.repeat(4_000_000))))
+    const started = lazily(update)
+    const written = vi.spyOn(Y.UpdateEncoderV1.prototype, 'writeString')
+    started.next()
+    const ofOne = written.mock.calls.length
+    written.mockRestore()
+    expect(ofOne).toBeLessThan(20)
+    expect([...started].length).toBeGreaterThan(15)
   })
 
   it('[SYNC-9] takes what very many clients deleted together, not each by itself', () => {

@@ -206,12 +206,14 @@ export class Replicas {
     const version = start?.version ?? previousVersion(head.firstVersion)
     const doc = new ReplicaDoc({ gc: true })
     if (start) applyStored(doc, start.state, head.id)
-    const bytesAfter = await this.#replay(doc, head, version)
+    const owners = new Map<number, PrincipalId>()
+    const bytesAfter = await this.#replay(doc, head, version, owners)
     doc.clientID = this.#clientIdOf(head)
     const lock = await storage.lock(id)
     const snapshot = { version, bytesAfter }
     const formerClients = await this.#formerClients(head)
-    const replica = new Replica({ head, doc, snapshot, formerClients, lock, committer, environment, limits })
+    const known = { owners, formerClients, lock }
+    const replica = new Replica({ head, doc, snapshot, ...known, committer, environment, limits })
     // An act of this process may have committed while the rows were read; then they are read again.
     const newest = await storage.head(id)
     if (newest?.version !== head.version) return this.#load(id)
@@ -228,8 +230,8 @@ export class Replicas {
     }
   }
 
-  /** Applies every entry after a version; answers the bytes of their updates. */
-  async #replay(doc: Y.Doc, head: Head, after: Version): Promise<number> {
+  /** Applies every entry after a version, and notes who brought which Yjs clients; answers the bytes of their updates. */
+  async #replay(doc: Y.Doc, head: Head, after: Version, owners: Map<number, PrincipalId>): Promise<number> {
     let version = after
     let bytes = 0
     while (version < head.version) {
@@ -241,7 +243,9 @@ export class Replicas {
       )
       for (const entry of page) {
         if (firstVersionOf(entry) > version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
+        const clients = doc.store.clients.size
         if (entry.update.length > 0) applyStored(doc, entry.update, head.id)
+        if (entry.origin === 'live') for (const one of clientsAfter(doc, clients)) owners.set(one, entry.author)
         bytes += entry.update.length
         version = entry.version
       }
@@ -328,6 +332,11 @@ export function newHead(
     updatedBy: author,
     deletedAt: null,
   }
+}
+
+/** The Yjs clients that came after the first so many: a map keeps the order in which they came. */
+function clientsAfter({ store: { clients } }: Y.Doc, count: number): readonly number[] {
+  return clients.size === count ? [] : [...clients.keys()].slice(count)
 }
 
 /** Bytes that pass their checksum and still cannot be applied: the log is damaged all the same. */

@@ -169,6 +169,11 @@ export class Awareness {
     return this.#ids.get(member) === client || this.#said.get(member) === client
   }
 
+  /** The id that the connection said first that it writes under. */
+  saidBy(member: AwarenessMember): number | null {
+    return this.#said.get(member) ?? null
+  }
+
   /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
   announce(member: AwarenessMember, entries: readonly AwarenessEntry[], nowMs: number): readonly AwarenessEntry[] {
     const [first] = entries

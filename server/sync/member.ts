@@ -45,6 +45,8 @@ export class Member implements AwarenessMember {
   readonly presence: Presence | null
   /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
   isHeard = true
+  /** Messages it has sent. */
+  heard = 0
   readonly #limits: SyncLimits
   readonly #environment: Environment
   readonly #outbox: Outbox

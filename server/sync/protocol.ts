@@ -26,6 +26,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { MAX_CLIENT_IDS } from '../documents/admission/admission.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 
 const SYNC = 0
@@ -62,10 +63,16 @@ export type ServerMessage =
 /** A frame that is no message: `reason` is for the close frame and the log. */
 export interface Malformed {
   readonly type: 'malformed'
+  /** `overloaded`: nothing is wrong with it but its size. */
+  readonly code: 'invalid-request' | 'overloaded'
   readonly reason: string
 }
 
-const malformed = (reason: string): Malformed => ({ type: 'malformed', reason })
+const malformed = (reason: string, code: Malformed['code'] = 'invalid-request'): Malformed => ({
+  type: 'malformed',
+  code,
+  reason,
+})
 
 /** An update that changes nothing: no structs, no deletes. */
 export const EMPTY_UPDATE = Uint8Array.of(0, 0)
@@ -74,11 +81,8 @@ export const EMPTY_AWARENESS = Uint8Array.of(0)
 
 export const QUERY_AWARENESS_MESSAGE: ServerMessage = { type: 'query-awareness' }
 
-/**
- * State vectors larger than this are refused: a document that 60,000 client ids edited needs half of it,
- * and a decoded entry costs some 40 bytes of memory.
- */
-const STATE_VECTOR_MAX_BYTES = 1024 * 1024
+/** Larger ones are refused for now: as many ids as a document may have, with the largest ids and clocks, fit in. */
+const STATE_VECTOR_MAX_BYTES = MAX_CLIENT_IDS * 16
 
 /**
  * Reads one frame. The caller hands in bytes of its own (a copy of what the socket lent), for the
@@ -113,6 +117,7 @@ function readSync(decoder: decoding.Decoder): ClientMessage | Malformed {
   const body = decoding.readVarUint8Array(decoder)
   switch (step) {
     case SYNC_STEP_1: {
+      if (body.length > STATE_VECTOR_MAX_BYTES) return malformed('a state vector of too many clients', 'overloaded')
       const stateVector = decodeStateVector(body)
       return stateVector ? { type: 'sync-step-1', stateVector } : malformed('not a state vector')
     }
@@ -127,7 +132,6 @@ function readSync(decoder: decoding.Decoder): ClientMessage | Malformed {
 
 /** Null when the bytes are not exactly one state vector with safe integers and no client twice. */
 export function decodeStateVector(bytes: Uint8Array): StateVector | null {
-  if (bytes.length > STATE_VECTOR_MAX_BYTES) return null
   const decoder = decoding.createDecoder(bytes)
   const clocks = new Map<number, number>()
   try {

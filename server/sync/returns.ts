@@ -217,6 +217,11 @@ export class Returns {
     }
   }
 
+  /** Asks a session that is there to answer. */
+  probe(member: Member): void {
+    if (member.presence) this.#askForAll(member, member.presence)
+  }
+
   /** The room is closed. */
   stop(): void {
     this.#questions.stop()

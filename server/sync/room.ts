@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { Head } from '../model/document.ts'
 import type { Admitted, Offer } from '../documents/admission/admission.ts'
+import { askingForTails } from '../documents/admission/sameHistory.ts'
 import type { Left } from '../documents/leftBehind.ts'
 import type { Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
@@ -79,6 +80,9 @@ export interface Seat {
   leave(): void
 }
 
+/** For a page that is there to answer a question, before its Yjs client id passes on. */
+const HOLDER_ANSWERS_MS = 2_000
+
 type Brought = Extract<ClientMessage, { readonly update: Uint8Array }>
 
 /**
@@ -93,6 +97,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #awareness = new Awareness()
   readonly #clientIds = new ClientIds()
   readonly #owed = new Owed()
+  /** Sessions that are asked whether they are there, because another one says it writes under their Yjs client id. */
+  readonly #contested = new Set<Member>()
   readonly #broadcast = new Broadcast((shown) => this.#show(shown))
   readonly #stopListening: () => void
   /** The last answer to an empty state vector: what everybody gets who opens the document anew. */
@@ -169,7 +175,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     const again = (slow: Member): Again => this.#again(slow)
     const member = new Member({ channel, principal, access, tokenHash, limits, environment, again, onStalled })
     this.#members.add(member)
-    member.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.replica.doc) })
+    member.send({ type: 'sync-step-1', stateVector: askingForTails(this.replica.doc) })
     for (const message of awarenessMessages(this.#awareness.states(member))) member.sendAside(message)
     return {
       receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
@@ -178,6 +184,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #receive(member: Member, message: ClientMessage): void {
+    member.heard += 1
     if (!member.isHeard) return
     switch (message.type) {
       case 'sync-step-1':
@@ -242,6 +249,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
    */
   #brings(member: Member, { type, update }: Brought): void {
     const whole = type === 'sync-step-2' ? this.replica.admit(update, this.#offerOf(member, 'part')) : null
+    if (whole?.admitted === false && whole.code === 'other-history')
+      return this.#close(member, whole.code, whole.reason)
     const isHollow = whole?.admitted === true && whole.left?.because === 'missing'
     this.#returns.brings(member, isHollow ? whole.update : update, type)
   }
@@ -253,6 +262,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     if (left && !this.#owed.keep(member, left.update, this.replica.doc)) {
       return this.#close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')
     }
+    if (left) this.#contest(member)
     for (const client of extended) if (this.#isOwnWork(member, client, message)) this.#claim(member, client)
     const before = this.replica.appliedVersion
     member.unsaved(update.length)
@@ -289,6 +299,23 @@ export class Room<R extends LiveReplica = LiveReplica> {
       isOwn: (client) => this.#awareness.says(member, client),
       takes,
     }
+  }
+
+  /**
+   * Somebody else's session uses the id that the session says it writes under: a page may have gone on as somebody else,
+   * and left a line behind that is dead. Whoever is there answers.
+   */
+  #contest(member: Member): void {
+    const client = this.#awareness.saidBy(member)
+    const holder = client === null ? null : this.#clientIds.memberOf(client)
+    if (!holder || holder.principal === member.principal || this.#contested.has(holder)) return
+    this.#contested.add(holder)
+    const { heard } = holder
+    this.#returns.probe(holder)
+    this.#options.environment.after(HOLDER_ANSWERS_MS, () => {
+      this.#contested.delete(holder)
+      if (holder.heard === heard) this.#close(holder, 'too-slow', 'another connection goes on under its Yjs client id')
+    })
   }
 
   /** What somebody else had to bring first may be there now, or they are gone. */

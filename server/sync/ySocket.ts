@@ -170,7 +170,7 @@ export class YSocket implements Channel {
   #read(frame: Uint8Array): void {
     if (this.#state.name !== 'open') return
     const message = decodeMessage(frame)
-    if (message.type === 'malformed') this.#end('invalid-request', message.reason)
+    if (message.type === 'malformed') this.#end(message.code, message.reason)
     else this.#state.seat.receive(message)
   }
 

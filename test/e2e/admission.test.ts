@@ -177,3 +177,23 @@ describe('a page on which somebody signs in', () => {
     expect(anna.closeCodes).toEqual([])
   })
 })
+
+describe('two documents that write under one Yjs client id', () => {
+  it('[SYNC-7] are told apart: the second is refused and keeps what it typed', async () => {
+    const id = 'one-id'
+    const [first, second] = [new Y.Doc(), new Y.Doc()]
+    first.clientID = 7
+    second.clientID = 7
+    const alice1 = await editor(id, 'alice', 'text', first)
+    alice1.text.insert(0, 'AAAA')
+    await vi.waitFor(async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe('AAAA'))
+    alice1.destroy()
+    second.getText('content').insert(0, 'BBBBBB')
+    const token = await server.token('alice')
+    const late = new StockClient(syncUrl(), id, { token }, second)
+    opened.push(late)
+    await vi.waitFor(() => expect(late.terminal).toEqual([4409]))
+    expect((await alice.get(`/documents/${id}`)).body.content).toBe('AAAA')
+    expect(second.getText('content').toString()).toBe('BBBBBB')
+  })
+})

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { describe, expect, it } from 'vitest'
 import type { Kind } from '../../server/content/content.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
-import { admit, type Admission, type GuardContext } from '../../server/documents/admission/admission.ts'
+import { admit, MAX_CLIENT_IDS, type Admission, type GuardContext } from '../../server/documents/admission/admission.ts'
 import { fromHex } from '../support/rawClient.ts'
 import { rawUpdate, TYPES, type RawSection, type RawStruct } from '../support/rawUpdate.ts'
 
@@ -486,4 +486,43 @@ describe('hostile vectors', () => {
       expect([...doc.share.keys()]).toEqual(roots)
     },
   )
+})
+
+describe('what is known already', () => {
+  const docOf = (structs: RawStruct[], kind: Kind = 'text'): Y.Doc => {
+    const doc = serverDoc(kind)
+    Y.applyUpdate(doc, rawUpdate([by2(...structs)]))
+    return doc
+  }
+  const other = refused('other-history')
+
+  it.each([
+    ['another text', [{ text: 'abc' }], [{ text: 'abX' }], other],
+    ['another cut of the same text', [{ text: 'abc' }, { text: 'def', origin: [2, 2] }], [{ text: 'abcdef' }], ok()],
+    ['a text of which a part was deleted', [{ deleted: 2 }, { text: 'c', origin: [2, 1] }], [{ text: 'abc' }], ok()],
+    ['a text that it deleted', [{ text: 'abc' }], [{ deleted: 3 }], ok()],
+    ['a torn pair', [{ text: 'a\ufffd' }], [{ text: 'a\ufffd' }], ok()],
+  ] satisfies [string, RawStruct[], RawStruct[], unknown][])(
+    '[SYNC-7] is compared: %s',
+    (_name, has, brings, expected) => {
+      expect(admitText(rawUpdate([by2(...brings)]), docOf(has))).toEqual(expected)
+    },
+  )
+
+  it('[SYNC-7] is compared by its values too', () => {
+    const doc = docOf([{ any: [1], key: 'k' }], 'json')
+    expect(admitJson(rawUpdate([by2({ any: [1], key: 'k' })]), doc)).toEqual(ok())
+    expect(admitJson(rawUpdate([by2({ any: ['1'], key: 'k' })]), doc)).toEqual(other)
+    expect(admitJson(rawUpdate([by2({ type: TYPES.map, key: 'k' })]), doc)).toEqual(other)
+  })
+})
+
+describe('Yjs client ids', () => {
+  it('[DOC-10] are bounded, and those who are there go on', () => {
+    const doc = serverDoc()
+    for (let client = 1; client <= MAX_CLIENT_IDS; client++)
+      doc.store.clients.set(client, [new Y.GC(Y.createID(client, 0), 1)])
+    expect(admitText(rawUpdate([{ client: MAX_CLIENT_IDS + 1, structs: [{ text: 'x' }] }]), doc)).toEqual(complex)
+    expect(admitText(rawUpdate([{ client: 7, clock: 1, structs: [{ text: 'x' }] }]), doc)).toEqual(ok(7))
+  })
 })

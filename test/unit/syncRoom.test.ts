@@ -169,6 +169,32 @@ describe('opening a session', () => {
     },
   )
 
+  it('[SYNC-7] two documents that wrote under one client id are told apart, and the second is refused', async () => {
+    const { replica, live, open } = setUp()
+    const first = await live('alice')
+    first.send(frames.update(typed(7, 'AAAA')))
+    await settled()
+    first.leave()
+    const asked = open('bob').received[0]
+    expect(asked, 'it is asked for the newest it has of each client').toEqual({
+      type: 'sync-step-1',
+      stateVector: new Map([[7, 0]]),
+    })
+    for (const text of ['BBBBBB', 'AAAB', 'BB', 'AAAXAA']) {
+      const second = open('bob')
+      second.send(frames.syncStep1(Y.encodeStateVector(new Map([[7, text.length]]))))
+      second.send(frames.states([{ client: 7, clock: 1, state: {} }]))
+      second.send(frames.syncStep2(typed(7, text)))
+      await settled()
+      expect([text, second.closed?.code, replica.text]).toEqual([text, 'other-history', 'AAAA'])
+    }
+    const same = open('alice')
+    same.send(frames.syncStep1(Y.encodeStateVector(new Map([[7, 6]]))))
+    same.send(frames.syncStep2(typed(7, 'AAAA!?')))
+    await settled()
+    expect([same.closed, replica.text]).toEqual([null, 'AAAA!?'])
+  })
+
   it('[SYNC-6] takes of a stored history with a hole what can be placed, and goes on', async () => {
     const { replica, live } = setUp()
     const alice = await live('alice')
@@ -493,6 +519,29 @@ describe('a Yjs client id', () => {
     guest.leave()
     await settled()
     expect([alice.closed, replica.text]).toEqual([null, 'abcde'])
+  })
+
+  it.each([
+    ['whose line is dead, passes on within seconds', true],
+    ['who is there, does not', false],
+  ])('[SYNC-6] of somebody %s', async (_, isDead) => {
+    const { open, live, replica, environment } = setUp()
+    const guest = await live('guest')
+    guest.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    guest.send(frames.update(typed(1, 'abc')))
+    await settled()
+    guest.isStalled = isDead
+    const alice = open('alice')
+    alice.send(frames.syncStep1())
+    alice.send(frames.states([{ client: 1, clock: 2, state: {} }]))
+    alice.send(frames.syncStep2(Uint8Array.of(0, 0)))
+    await settled()
+    alice.send(frames.update(typed(1, 'd', 3)))
+    await environment.advance(2_500)
+    await settled()
+    expect([guest.closed?.code, alice.closed, replica.text]).toEqual(
+      isDead ? ['too-slow', null, 'abcd'] : [undefined, null, 'abc'],
+    )
   })
 
   it('[SYNC-6] of another session may be brought before they bring it, with what builds on that', async () => {

@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import { assertSameHistory } from './sameHistory.ts'
 import { refuse, type Section, type Struct } from './updateReader.ts'
 
 type Store = Y.Doc['store']
@@ -111,6 +112,8 @@ export class Integration {
 
   #advance(progress: Progress, struct: Struct, visit: (struct: Y.Item | Y.GC) => void): void {
     const end = endOf(struct)
+    const known = this.knownOf(struct.id.client)
+    if (struct.id.clock < known) assertSameHistory(struct, this.#store, known)
     if (end > progress.state) {
       if (this.#isForeign(struct.id.client)) progress.stuck = 'foreign'
       else if (struct.id.clock > progress.state || struct instanceof Y.Skip) progress.stuck = 'missing'

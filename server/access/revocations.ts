@@ -1,13 +1,13 @@
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
-import { ParleyError } from '../foundation/problems.ts'
 import type { Revocation, Storage } from '../storage/storage.ts'
 import type { Principal } from './access.ts'
 
 /**
  * Which tokens no longer count (SPEC AUTH-3): everything issued to a `sub`, or under a `jti`, until some moment.
- * All of them are kept in memory, one per subject, because every request asks. They are made by administrators only;
- * the bound keeps a broken script from filling the memory.
+ * All of them are kept in memory, one per subject, because every request asks. They are made by administrators only,
+ * each is an act on disk and some 100 bytes of memory, and none is ever refused: the token would go on counting. Storage
+ * forgets those that are older than any token (`MAX_TTL_SECONDS`), so that a start does not load them.
  */
 export class Revocations {
   readonly #storage: RevocationStorage
@@ -67,12 +67,6 @@ export class Revocations {
 
   /** Resolves once it is on disk; from then on the tokens are refused, and sessions have been told. */
   async revoke(revocation: Revocation, keep: Keep<void> | null = null): Promise<void> {
-    if (this.#until.size >= MAX_REVOCATIONS && !this.#until.has(keyOf(revocation))) {
-      throw new ParleyError(
-        'overloaded',
-        `There are ${MAX_REVOCATIONS} revocations already; change the secret instead.`,
-      )
-    }
     await this.#storage.revoke(revocation, keep === null ? undefined : await keep())
     this.#learn([revocation])
   }
@@ -103,9 +97,6 @@ type RevocationStorage = Pick<Storage, 'revoke' | 'revocations'>
 const FOLLOWING_MS = 2_000
 /** `until` is by the clock of the node that revoked, and may have been committed late: reads overlap by this much. */
 const CLOCKS_DIFFER_SECONDS = 600
-
-/** About 100 bytes each: 10 MB. */
-const MAX_REVOCATIONS = 100_000
 
 function keyOf({ subject }: Revocation): string {
   return 'sub' in subject ? `sub:${subject.sub}` : `jti:${subject.jti}`

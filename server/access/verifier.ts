@@ -8,7 +8,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { parseAccess, type Principal } from './access.ts'
 import { tokenRefused } from './bearer.ts'
 import type { Revocations } from './revocations.ts'
-import { HS256, SUBJECT_PATTERN } from './tokens.ts'
+import { HS256, MAX_TTL_SECONDS, SUBJECT_PATTERN } from './tokens.ts'
 
 /** Whose signatures count. Keys fetched by URL would be another source of this form. */
 export interface TrustedKeys {
@@ -96,6 +96,8 @@ export class TokenVerifier {
     const payload = await this.#signedPayload(token)
     const grants = parseAccess(payload['access'])
     if (!Check(Claims, payload) || grants === null) throw tokenRefused('The claims of the token are malformed')
+    const issuedAt = payload.iat ?? this.#environment.now() / 1000
+    if (payload.exp - issuedAt > MAX_TTL_SECONDS + 1) throw tokenRefused('The token lives longer than a decade')
     const verified: Verified = {
       principal: {
         sub: toPrincipalId(payload.sub),

@@ -1,3 +1,4 @@
+import { MAX_TTL_SECONDS } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import { OpenBound } from '../conflicts/openBound.ts'
 import { ConflictSettler } from '../conflicts/settling.ts'
@@ -63,13 +64,18 @@ export function upkeepModule({ config, storage, environment, core, http }: Upkee
   }
 }
 
-/** SPEC NOTE-1, CONF-9, WRITE-8. */
+/** SPEC NOTE-1, CONF-9, WRITE-8, AUTH-3. */
 function startPrunings(config: Config, environment: Environment, storage: Storage) {
   const events = { prune: (before: number) => storage.pruneEvents(before), days: config.eventRetentionDays }
   const conflicts = { prune: (before: number) => storage.pruneConflicts(before), days: config.conflictRetentionDays }
   // Each carries its own end.
   const answers = { prune: (now: number) => storage.pruneAnswers(now), days: 0 }
-  return [events, conflicts, answers].map(({ prune, days }) =>
+  // Nothing issued before them can still be valid.
+  const revocations = {
+    prune: (before: number) => storage.pruneRevocations(before / 1_000),
+    days: (MAX_TTL_SECONDS * 1_000) / DAY_MS,
+  }
+  return [events, conflicts, answers, revocations].map(({ prune, days }) =>
     startPruning({ prune, environment, retentionMs: days * DAY_MS }),
   )
 }

@@ -397,6 +397,10 @@ class SqliteStorage implements Storage {
     return this.#read((reader) => reader.revocations(since))
   }
 
+  async pruneRevocations(before: number): Promise<number> {
+    return this.#write({ op: 'prune-revocations', before })
+  }
+
   async addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void> {
     await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor), ...withAnswer(answer) })
   }

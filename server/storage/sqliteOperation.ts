@@ -42,6 +42,7 @@ type Deed =
   | { readonly op: 'prune-events'; readonly before: number }
   | { readonly op: 'prune-conflicts'; readonly before: number }
   | { readonly op: 'prune-answers'; readonly before: number }
+  | { readonly op: 'prune-revocations'; readonly before: number }
   | { readonly op: 'probe' }
 
 export interface ActOperation {

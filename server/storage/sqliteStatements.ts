@@ -26,6 +26,7 @@ import type { Clock } from './steadyClock.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
+const PRUNED_REVOCATIONS = 1000
 /** Fewer than events, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
 /** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
@@ -104,6 +105,8 @@ export class SqliteStatements {
         return this.#pruneEvents(operation.before)
       case 'prune-conflicts':
         return this.#pruneConflicts(operation.before)
+      case 'prune-revocations':
+        return { status: 'done', value: this.#sql.pruneRevocations.run(operation.before, PRUNED_REVOCATIONS).changes }
       case 'prune-answers':
         return { status: 'done', value: this.#answers.prune(operation.before) }
       case 'probe':
@@ -439,6 +442,10 @@ function prepareRest(connection: Database.Database) {
     upsertRevocation: connection.prepare<[kind: string, subject: string, until: number]>(
       `INSERT INTO revocations (subject_kind, subject, until) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+    ),
+    pruneRevocations: connection.prepare<[before: number, limit: number]>(
+      `DELETE FROM revocations WHERE (subject_kind, subject) IN (
+         SELECT subject_kind, subject FROM revocations WHERE until < ? LIMIT ?)`,
     ),
     insertProbe: connection.prepare<[bytes: number]>('INSERT INTO probe (filler) VALUES (zeroblob(?))'),
     deleteProbe: connection.prepare<[]>('DELETE FROM probe'),

@@ -387,6 +387,8 @@ export interface Storage {
   revoke(revocation: Revocation, answer?: StoredAnswer): Promise<void>
   /** Those whose `until` is `since` or later (seconds; 0 for all), in no particular order. */
   revocations(since: number): Promise<readonly Revocation[]>
+  /** Forgets those whose `until` is before `before` (seconds). At most a bounded number; answers how many. */
+  pruneRevocations(before: number): Promise<number>
 
   /** Keeps a new webhook, whose deliveries begin after `cursor`. */
   addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void>

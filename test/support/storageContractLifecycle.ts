@@ -76,6 +76,8 @@ export function describeLifecycle(create: CreateFixture): void {
     expect(await storage.revocations(80)).toHaveLength(2)
     expect(await storage.revocations(81)).toEqual([{ subject: { sub: alice }, until: 100 }])
     expect(await storage.revocations(101)).toEqual([])
+    expect(await storage.pruneRevocations(80)).toBe(1)
+    expect((await storage.revocations(0)).map(({ until }) => until).toSorted((a, b) => a - b)).toEqual([80, 100])
   })
 
   it('[OPS-2] closing waits for what was handed in and refuses what comes later', async () => {

@@ -204,6 +204,24 @@ describe('revocations', () => {
     await expect(verifying(verifier, token)).rejects.toThrow('revoked')
   })
 
+  it('[AUTH-3] are always taken, however many there are', async () => {
+    const revocations = await Revocations.load(revocationStorage())
+    for (let n = 0; n <= 100_001; n++) await revocations.revoke({ subject: { jti: String(n) }, until: NOW })
+    const sub = toPrincipalId('alice')
+    expect(revocations.isRevoked({ sub, tokenId: '100001', issuedAt: NOW })).toBe(true)
+    expect(revocations.isRevoked({ sub, tokenId: '100002', issuedAt: NOW })).toBe(false)
+  })
+
+  it('[AUTH-1] a life of over ten years is refused, with a time of issue or without', async () => {
+    const { verifier } = await authParts()
+    const decade = 10 * 366 * 24 * 3600
+    for (const iat of [NOW - 60, undefined]) {
+      const from = iat ?? NOW
+      expect(await verifier.verify(await sign({ iat, exp: from + decade }))).toMatchObject({ expiresAt: from + decade })
+      await expect(verifying(verifier, await sign({ iat, exp: from + decade + 60 }))).rejects.toThrow('decade')
+    }
+  })
+
   it('[AUTH-3] survive a restart', async () => {
     const { verifier, revocations, storage } = await authParts()
     const { sub } = await verifier.verify(await sign())

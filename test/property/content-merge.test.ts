@@ -238,6 +238,25 @@ describe('disjoint changes', () => {
     )
   })
 
+  it('[CONF-2] of neighbouring lines that correspond are both applied', () => {
+    const NAMES = ['Ada', 'Grace', 'Edsger', 'Barbara', 'Donald', 'Frances', 'Tony', 'Radia'] as const
+    const by = fc.array(fc.constantFrom('current', 'incoming', 'both', 'none'), {
+      minLength: 1,
+      maxLength: NAMES.length,
+    })
+    fc.assert(
+      fc.property(by, (steps) => {
+        const write = (sides: readonly string[]): string =>
+          steps
+            .map((by, i) => `${NAMES[i]} is ${'called by '.repeat(i)}${sides.includes(by) ? 'Tuesday' : 'Monday'}`)
+            .join('\n')
+        const result = merge(write([]), write(['current', 'both']), write(['incoming', 'both']))
+        expect(result).toEqual({ clean: true, content: write(['current', 'incoming', 'both']), overlaps: [] })
+      }),
+      RUNS,
+    )
+  })
+
   it('[CONF-2] of arrays are both applied', () => {
     fc.assert(
       fc.property(plan, (steps) => {

@@ -7,6 +7,7 @@ import { BaseVersionSchema } from './representDocument.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { goneSignal } from '../http/gone.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { WriteResult } from '../documents/planWrite.ts'
@@ -88,15 +89,15 @@ function addLabel(app: TypedApp, { history, idempotency }: HistoryRouteParts): v
 }
 
 function addDiff(app: TypedApp, { history }: HistoryRouteParts): void {
-  app.get('/documents/:id/diff', { ...READ, schema: { querystring: DiffQuery } }, async (request) => {
+  app.get('/documents/:id/diff', { ...READ, schema: { querystring: DiffQuery } }, async (request, reply) => {
     const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
-    return history.diff(request.documentId, isAdmin(request), from, to)
+    return history.diff(request.documentId, isAdmin(request), { from, to }, goneSignal(reply))
   })
 }
 
 function addBlame(app: TypedApp, { history }: HistoryRouteParts): void {
-  app.get('/documents/:id/blame', READ, async (request) => {
-    const { version, places, truncated } = await history.blame(request.documentId, isAdmin(request))
+  app.get('/documents/:id/blame', READ, async (request, reply) => {
+    const { version, places, truncated } = await history.blame(request.documentId, isAdmin(request), goneSignal(reply))
     const blame = places.map(({ by, ...place }) => ({
       ...place,
       author: by?.author ?? null,

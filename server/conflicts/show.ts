@@ -11,6 +11,7 @@ import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import type { EntryEffect, Storage } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
@@ -294,9 +295,37 @@ async function handsBehind(
   const before = isFromBase ? base : await contentAt(storage, document, documentKind, start)
   const sought = isFromBase ? soughtOverlap : soughtSince(before, current)
   const attribution = new Attribution(before)
-  for (const { effect, version, author, at } of between) attribution.apply(effect, { version, author, at })
+  await inSteps(between, effectSize, ({ effect, version, author, at }) =>
+    attribution.apply(effect, { version, author, at }),
+  )
   const own = new Set<number>(record.live?.own)
-  return overlaps.map((overlap) => attribution.handsOf(sought(overlap)).filter(({ by }) => !own.has(by.version)))
+  const hands: (readonly Hand[])[] = []
+  await inSteps(
+    overlaps,
+    () => 1,
+    (overlap) => {
+      hands.push(attribution.handsOf(sought(overlap)).filter(({ by }) => !own.has(by.version)))
+    },
+  )
+  return hands
+}
+
+/** Edits and overlaps looked at in one go, a few milliseconds. */
+const STEP_SIZE = 2_000
+
+const effectSize = ({ effect }: EntryEffect): number =>
+  effect?.kind === 'json' ? effect.edits.length : (effect?.delta.length ?? 0)
+
+/** Others have their turn in between. */
+async function inSteps<T>(items: readonly T[], sizeOf: (item: T) => number, task: (item: T) => void): Promise<void> {
+  let size = 0
+  for (const item of items) {
+    task(item)
+    size += sizeOf(item)
+    if (size < STEP_SIZE) continue
+    size = 0
+    await yieldTurn()
+  }
 }
 
 function showOverlap(overlap: TextOverlap | JsonOverlap, hands: readonly Hand[]): object {

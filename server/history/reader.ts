@@ -1,10 +1,12 @@
 import type { Content } from '../content/content.ts'
 import type { Mark } from '../content/hands.ts'
 import { formatEtagOf } from '../documents/etag.ts'
+import type { Head } from '../model/document.ts'
 import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { SharedWork } from '../foundation/sharedWork.ts'
 import { Turns } from '../foundation/turns.ts'
 import type { EntryEffect, Storage, VersionFacts } from '../storage/storage.ts'
 import { BlameBuilder, type Blame } from './blame.ts'
@@ -32,6 +34,8 @@ export class HistoryReader {
   readonly #storage: Storage
   /** Long walks go one after the other: readers of long histories cannot crowd out everything else together. */
   readonly #walks = new Turns<'long'>()
+  readonly #diffs = new SharedWork<Diff>()
+  readonly #blames = new SharedWork<DocumentBlame>()
 
   constructor(storage: Storage) {
     this.#storage = storage
@@ -59,7 +63,12 @@ export class HistoryReader {
   }
 
   /** What differs between two versions of one life of a document; 0 is the empty content the present one began with. */
-  async diff(document: DocumentId, isAdmin: boolean, from: number, to: number): Promise<Diff> {
+  async diff(
+    document: DocumentId,
+    isAdmin: boolean,
+    { from, to }: { readonly from: number; readonly to: number },
+    gone: AbortSignal | null = null,
+  ): Promise<Diff> {
     const log = await openLog(this.#storage, document, isAdmin)
     const older = await this.#pointAt(log, Math.min(from, to))
     const newer = await this.#pointAt(log, Math.max(from, to))
@@ -67,27 +76,37 @@ export class HistoryReader {
     if (newer.version - older.version > MAX_ENTRIES) {
       throw new ParleyError('invalid-request', `Compare versions at most ${MAX_ENTRIES} apart.`)
     }
-    const builder = new DiffBuilder(older.content, newer.content)
-    const isOfPresentLife = older.version >= previousVersion(log.head.firstVersion)
-    if (!builder.isEmpty || !isOfPresentLife) {
-      await this.walk(document, older.version, newer.version, ({ effect, origin }, by) => {
-        if (origin === 'delete' && by.version < newer.version) throw spansDeletion()
-        builder.apply(effect, by)
-      })
-    }
-    return builder.build(from > to)
+    const key = `${document} ${log.head.incarnation} ${older.version} ${newer.version} ${from > to}`
+    return this.#diffs.ask(key, gone, async (givenUp) => {
+      const builder = new DiffBuilder(older.content, newer.content)
+      const isOfPresentLife = older.version >= previousVersion(log.head.firstVersion)
+      if (!builder.isEmpty || !isOfPresentLife) {
+        const visit: Visit = ({ effect, origin }, by) => {
+          if (origin === 'delete' && by.version < newer.version) throw spansDeletion()
+          builder.apply(effect, by)
+        }
+        await this.walk(document, older.version, newer.version, visit, givenUp)
+      }
+      return builder.build(from > to)
+    })
   }
 
-  /** The newest entry behind every line or value; of a deleted document, as it was last. */
-  async blame(document: DocumentId, isAdmin: boolean): Promise<DocumentBlame> {
+  /** The newest entry behind every line or value; of a deleted document, as it was last. `gone`: nobody waits any more. */
+  async blame(document: DocumentId, isAdmin: boolean, gone: AbortSignal | null = null): Promise<DocumentBlame> {
     const { head } = await openLog(this.#storage, document, isAdmin)
+    const key = `${document} ${head.incarnation} ${head.version}`
+    return this.#blames.ask(key, gone, (givenUp) => this.#blame(head, givenUp))
+  }
+
+  async #blame(head: Head, givenUp: AbortSignal): Promise<DocumentBlame> {
+    const { id, kind, version } = head
     const first = previousVersion(head.firstVersion)
-    const start = head.version - first > MAX_ENTRIES ? toVersion(head.version - MAX_ENTRIES) : first
-    const before = start === first ? null : await this.#storage.versionAt(document, start)
-    const base = before ? await contentAt(this.#storage, document, head.kind, before.version) : emptyContent(head.kind)
+    const start = version - first > MAX_ENTRIES ? toVersion(version - MAX_ENTRIES) : first
+    const before = start === first ? null : await this.#storage.versionAt(id, start)
+    const base = before ? await contentAt(this.#storage, id, kind, before.version) : emptyContent(kind)
     const builder = new BlameBuilder(base)
-    await this.walk(document, before?.version ?? first, head.version, ({ effect }, by) => builder.apply(effect, by))
-    return { version: head.version, ...builder.build() }
+    await this.walk(id, before?.version ?? first, version, ({ effect }, by) => builder.apply(effect, by), givenUp)
+    return { version, ...builder.build() }
   }
 
   /** Names a version, or takes its name away. Of a deleted document nothing is named any more. */
@@ -117,10 +136,13 @@ export class HistoryReader {
     document: DocumentId,
     after: Version,
     upTo: Version,
-    visit: (entry: EntryEffect, by: Mark) => void,
+    visit: Visit,
+    givenUp: AbortSignal | null = null,
   ): Promise<void> {
     const walk = async (): Promise<void> => {
+      if (givenUp?.aborted) throw nobodyWaits()
       for await (const entry of effectsInSteps(this.#storage, document, after, upTo)) {
+        if (givenUp?.aborted) throw nobodyWaits()
         const { version, author, at } = entry
         visit(entry, { version, author, at })
       }
@@ -128,6 +150,11 @@ export class HistoryReader {
     return upTo - after > SHORT_WALK_ENTRIES ? this.#walks.take('long', walk) : walk()
   }
 }
+
+type Visit = (entry: EntryEffect, by: Mark) => void
+
+/** Seen by nobody. */
+const nobodyWaits = (): ParleyError => new ParleyError('invalid-request', 'The client has gone.')
 
 const spansDeletion = (): ParleyError =>
   new ParleyError('invalid-request', 'The document was deleted between these versions: compare those of one life.')

@@ -119,12 +119,12 @@ describe('compaction of a log', () => {
     const diffs = new Map<string, unknown>()
     const kept = before.filter((one) => one.origin !== 'live').map((one) => one.version)
     for (const from of kept) {
-      for (const to of kept) diffs.set(`${from} ${to}`, await history.diff(DOC, true, from, to))
+      for (const to of kept) diffs.set(`${from} ${to}`, await history.diff(DOC, true, { from, to }))
     }
     await compactAll()
     expect((await facts()).length).toBeLessThan(before.length / 3)
     for (const from of kept) {
-      for (const to of kept) expect(await history.diff(DOC, true, from, to)).toEqual(diffs.get(`${from} ${to}`))
+      for (const to of kept) expect(await history.diff(DOC, true, { from, to })).toEqual(diffs.get(`${from} ${to}`))
     }
   })
 
@@ -232,7 +232,7 @@ describe('compaction of a log', () => {
     const contents = new Map<number, unknown>()
     for (const { version } of before) contents.set(version, await contentAt(core.storage, DOC, 'json', version))
     const authors = await authorsOf()
-    const diff = await history.diff(DOC, true, 1, 61)
+    const diff = await history.diff(DOC, true, { from: 1, to: 61 })
     await compactAll()
     const after = await facts()
     expect(after.length).toBeLessThan(10)
@@ -245,7 +245,7 @@ describe('compaction of a log', () => {
       const above = [...whose.keys()].filter((one) => String(pointer).startsWith(String(one)))
       expect(above.map((one) => whose.get(one))).toContain(author)
     }
-    expect(await history.diff(DOC, true, 1, 61)).toEqual(diff)
+    expect(await history.diff(DOC, true, { from: 1, to: 61 })).toEqual(diff)
   })
 })
 

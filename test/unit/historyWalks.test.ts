@@ -45,3 +45,27 @@ it('[HIST-6] [HIST-7] long histories are gone through one after the other, a sho
   expect(changes).toBeLessThanOrEqual(2)
   expect(read.indexOf('short')).toBeLessThan(10)
 })
+
+it('[OPS-8] who asks for the same shares one walk, which ends when the last of them has gone', async () => {
+  let pages = 0
+  const effects: Storage['effects'] = (...range) => {
+    pages += 1
+    return core.storage.effects(...range)
+  }
+  const storage = new Proxy(core.storage, {
+    get: (target, name): unknown => (name === 'effects' ? effects : Reflect.get(target, name)),
+  })
+  const history = new HistoryReader(storage)
+  await history.blame(id('a'), false)
+  const alone = pages
+  pages = 0
+  await Promise.all(Array.from({ length: 30 }, () => history.blame(id('a'), false)))
+  expect(pages).toBe(alone)
+  pages = 0
+  const leaving = Array.from({ length: 30 }, () => new AbortController())
+  const asked = leaving.map(({ signal }) => history.blame(id('a'), false, signal).catch(() => 'given up'))
+  for (const one of leaving) one.abort()
+  expect(new Set(await Promise.all(asked))).toEqual(new Set(['given up']))
+  expect(pages).toBeLessThan(alone)
+  expect((await history.blame(id('a'), false)).version).toBe(LONG)
+})

@@ -10,7 +10,8 @@ import type { SocketEndpoint } from '../http/upgrade.ts'
 import { DEFAULT_SYNC_LIMITS, frameLimitBytes, type SyncLimits } from '../sync/limits.ts'
 import { assertDecodersStopAtTheEnd } from '../sync/protocol.ts'
 import type { Rooms } from '../sync/rooms.ts'
-import { YSocket, type SocketStream } from '../sync/ySocket.ts'
+import type { SocketStream } from '../sockets/peer.ts'
+import { YSocket } from '../sync/ySocket.ts'
 
 const PREFIX = '/sync/'
 /** A token among the subprotocols has the form of a JWT; none of our names has. */

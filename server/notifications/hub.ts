@@ -2,17 +2,17 @@
  * `/conflict-notifications` by WebSocket (SPEC NOTE-2): one session a socket, all reading the one feed.
  * The HTTP upgrade is made elsewhere: 401, 403 and 400 come there, before there is a socket.
  */
-import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Authenticate, Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { textFrame } from '../foundation/socketFrame.ts'
+import { textFrame } from '../sockets/frame.ts'
 import type { Feed } from './feed.ts'
 import { HubSession, type SessionLimits } from './hubSession.ts'
 import { OpenReaders } from './openReaders.ts'
 import { parseQuery, type SubscriptionRequest } from './request.ts'
+import type { SocketStream } from '../sockets/peer.ts'
 import type { FeedEvent } from './subscription.ts'
 
 export interface HubLimits extends SessionLimits {
@@ -60,7 +60,7 @@ export interface HubParts {
 /** What is known of a connection when its upgrade is done. */
 export interface HubRequest {
   /** What the socket writes to: frames that many sockets get are written there as they stand. */
-  readonly stream: Writable
+  readonly stream: SocketStream
   /** With the query the client sent. */
   readonly url: URL
   /** A token sent with the upgrade and not verified yet. */

@@ -1,30 +1,24 @@
-import type { Writable } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { can, type Authenticate, type Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
-import { ParleyError, problemKind } from '../foundation/problems.ts'
-import { textFrame } from '../foundation/socketFrame.ts'
+import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import { textFrame } from '../sockets/frame.ts'
 import type { Feed } from './feed.ts'
 import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
 import { Inbox } from './inbox.ts'
-import { Outflow } from './outflow.ts'
+import { Outflow } from '../sockets/outflow.ts'
+import { Peer, type PeerLimits, type SocketStream } from '../sockets/peer.ts'
 import { FeedReader } from './reader.ts'
 import { parseRequest, type SubscriptionRequest } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
 
 /** The id of the subscription that the query of the upgrade made. */
 const QUERY_SUBSCRIPTION = 'query'
-/** A peer that left this many pings without an answer is gone. */
-const UNANSWERED_PINGS = 2
 
-/** WebSocket close codes (RFC 6455 §7.4.1, and 1013 of the IANA registry) for problems without one of their own. */
-const INTERNAL_ERROR = 1011
-const TOO_SLOW = 1013
-
-export interface SessionLimits {
+export interface SessionLimits extends PeerLimits {
   /** For a token to come (SPEC NOTE-2). */
   readonly authenticationMs: number
   readonly subscriptions: number
@@ -34,10 +28,7 @@ export interface SessionLimits {
   readonly framesPerSecond: number
   /** Sent and not yet taken by the network; a reader that lets more pile up is closed (SPEC NOTE-6). */
   readonly bufferBytes: number
-  readonly pingMs: number
   readonly bookmarkMs: number
-  /** For a peer to answer a close, before its socket is cut. */
-  readonly closeGraceMs: number
 }
 
 export interface SessionParts {
@@ -67,9 +58,7 @@ type HubState =
 
 /** One WebSocket of the hub: what it may read, what it asked for, and how it keeps up. */
 export class HubSession implements Sink {
-  /** Resolves once the socket is closed. */
-  readonly gone: Promise<void>
-  readonly #socket: WebSocket
+  readonly #peer: Peer
   readonly #parts: SessionParts
   readonly #limits: SessionLimits
   readonly #environment: Environment
@@ -80,39 +69,36 @@ export class HubSession implements Sink {
   readonly #outflow: Outflow
   readonly #reader: FeedReader
   #bookmarkedMs: number
-  #pingedMs: number
-  #unansweredPings = 0
-  #cut: Timer | null = null
 
   /** `stream` is what the socket writes to. */
-  constructor(socket: WebSocket, stream: Writable, parts: SessionParts) {
-    this.#socket = socket
+  constructor(socket: WebSocket, stream: SocketStream, parts: SessionParts) {
     this.#parts = parts
     this.#limits = parts.limits
     this.#environment = parts.environment
     const now = parts.environment.monotonicMs()
     this.#state = { phase: 'waiting', deadlineMs: now + parts.limits.authenticationMs, request: null }
-    this.#pingedMs = now
     this.#bookmarkedMs = now
+    const peer = new Peer({
+      socket,
+      stream,
+      environment: parts.environment,
+      limits: parts.limits,
+      onMessage: (bytes, isBinary) => this.#receive(bytes, isBinary),
+      onClosed: () => this.#settle(),
+    })
+    this.#peer = peer
     const line = {
-      pendingBytes: () => socket.bufferedAmount,
-      write: (bytes: Buffer, taken?: () => void) => void stream.write(bytes, taken),
+      pendingBytes: () => peer.pendingBytes,
+      write: (bytes: Buffer, taken?: () => void) => peer.write(bytes, taken),
     }
     this.#outflow = new Outflow(line, parts.limits.bufferBytes)
     this.#reader = new FeedReader(parts.feed, (document) => this.#mayRead(document), this)
     this.#inbox = new Inbox(parts.environment, { ...parts.limits, waitingBytes: 4 * parts.limits.frameBytes })
-    this.gone = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#settle()
-        resolve()
-      })
-    })
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => {
-      this.#unansweredPings = 0
-    })
-    // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
-    socket.on('error', () => undefined)
+  }
+
+  /** Resolves once the socket is closed. */
+  get gone(): Promise<void> {
+    return this.#peer.gone
   }
 
   /** Whom the session acts for; null before a token was shown and after the end. */
@@ -136,7 +122,7 @@ export class HubSession implements Sink {
   /** Tells the client what is wrong and closes the socket with the code of the problem. */
   fail(error: ParleyError): void {
     this.#sendProblem(error, null)
-    this.#end(problemKind(error.code).close ?? INTERNAL_ERROR, error.code)
+    this.#end(error.code)
   }
 
   /** Ends where its token does not count any more. */
@@ -155,7 +141,6 @@ export class HubSession implements Sink {
     } else if (this.#expired()) {
       this.fail(EXPIRED())
     } else {
-      this.#ping(now)
       this.#bookmark(now)
     }
   }
@@ -189,9 +174,8 @@ export class HubSession implements Sink {
 
   // What the client sends
 
-  #receive(data: RawData, isBinary: boolean): void {
+  #receive(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#state.phase === 'ended') return
-    const bytes = toBytes(data)
     if (isBinary) {
       this.fail(new ParleyError('invalid-request', 'Frames are text, not binary.'))
     } else if (bytes.length > this.#limits.frameBytes) {
@@ -293,19 +277,7 @@ export class HubSession implements Sink {
 
   /** Writes a whole frame to the network. */
   #write(frame: Buffer): void {
-    if (this.#state.phase === 'ended' || this.#socket.readyState !== this.#socket.OPEN) return
-    if (!this.#outflow.write(frame)) this.#end(TOO_SLOW, 'too-slow')
-  }
-
-  #ping(now: number): void {
-    if (now - this.#pingedMs < this.#limits.pingMs) return
-    if (this.#unansweredPings >= UNANSWERED_PINGS) {
-      this.#socket.terminate()
-      return
-    }
-    this.#pingedMs = now
-    this.#unansweredPings += 1
-    this.#socket.ping()
+    if (this.#state.phase !== 'ended' && !this.#outflow.write(frame)) this.#end('too-slow')
   }
 
   /** Moves the cursor of a client on past events that were not for it, so that it never becomes too old. */
@@ -327,11 +299,10 @@ export class HubSession implements Sink {
     this.fail(new ParleyError('internal', 'The session failed.', { cause: error }))
   }
 
-  #end(code: number, reason: string): void {
+  #end(code: ProblemCode): void {
     if (this.#state.phase === 'ended') return
     this.#settle()
-    this.#socket.close(code, reason)
-    this.#cut = this.#environment.after(this.#limits.closeGraceMs, () => this.#socket.terminate())
+    this.#peer.end(code, code)
   }
 
   /** Lets go of everything but the socket; idempotent. */
@@ -341,7 +312,6 @@ export class HubSession implements Sink {
     this.#ids.clear()
     this.#inbox.clear()
     this.#outflow.close()
-    if (this.#socket.readyState === this.#socket.CLOSED) this.#cut?.cancel()
   }
 
   #expired(): boolean {
@@ -365,8 +335,3 @@ export class HubSession implements Sink {
 }
 
 const EXPIRED = (): ParleyError => new ParleyError('unauthenticated', 'The token has expired.')
-
-function toBytes(data: RawData): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data)
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data
-}

@@ -1,4 +1,4 @@
-import { binaryFrame } from '../foundation/socketFrame.ts'
+import { binaryFrame } from '../sockets/frame.ts'
 import { encodeMessage, type ServerMessage } from './protocol.ts'
 
 const frames = new WeakMap<ServerMessage, Uint8Array>()

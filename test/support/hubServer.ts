@@ -75,7 +75,7 @@ export async function startHub(
   server.on('upgrade', (request, socket, head) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
     sockets.handleUpgrade(request, socket, head, (accepted) =>
-      hub.accept(accepted, { stream: socket, url, token: url.searchParams.get('token'), principal: null }),
+      hub.accept(accepted, { stream: request.socket, url, token: url.searchParams.get('token'), principal: null }),
     )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

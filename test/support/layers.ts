@@ -10,7 +10,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['model'],
   ['storage'],
   ['access'],
-  ['documents', 'http'],
+  ['documents', 'http', 'sockets'],
   ['conflicts', 'history', 'locks', 'notifications', 'operations', 'sync', 'transactions'],
   ['api'],
   ['config'],
@@ -49,10 +49,13 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
   { names: /^better-sqlite3$/, users: /^storage\/(sqlite|migrate|instanceLock)/ },
   { names: /^jose$/, users: /^access\// },
   { names: /^(fastify|@fastify\/.*)$/, users: /^(api|http|modules)\// },
-  { names: /^ws$/, users: /^(http\/upgrade|api\/(notificationSocket|yWebsocket)|notifications\/hub|sync\/ySocket)/ },
+  {
+    names: /^ws$/,
+    users: /^(http\/upgrade|api\/(notificationSocket|yWebsocket)|notifications\/hub|sync\/ySocket|sockets\/peer)/,
+  },
   {
     names: new RegExp(`^node:(${FILES_AND_LINES.join('|')})$`),
-    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|sync\/ySocket|(app|main|config)\.ts$)/,
+    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|sockets\/peer|(app|main|config)\.ts$)/,
   },
 ]
 

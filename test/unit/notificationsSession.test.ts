@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import type { Writable } from 'node:stream'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
@@ -8,12 +7,16 @@ import { DEFAULT_HUB_LIMITS, NotificationHub } from '../../server/notifications/
 import { parseStrictJson } from '../../server/http/strictJson.ts'
 import { problemDocument } from '../../server/http/problem.ts'
 import { anEvent, FakeFeedStorage } from '../support/fakeFeed.ts'
+import type { SocketStream } from '../../server/sockets/peer.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
 
 /** What of a `ws` socket and of its stream a session uses; the test says how much the network takes. */
 class FakeSocket extends EventEmitter {
   readonly OPEN = 1
   readonly CLOSED = 3
+  readonly isPaused = false
+  readonly bytesRead = 0
+  readonly bytesWritten = 0
   readyState = 1
   bufferedAmount = 0
   readonly sent: Buffer[] = []
@@ -42,6 +45,10 @@ class FakeSocket extends EventEmitter {
     this.emit('close')
   }
 
+  resume(): void {
+    // It is never paused.
+  }
+
   ping(): void {
     // The bytes of a ping are of no interest.
   }
@@ -53,7 +60,7 @@ class FakeSocket extends EventEmitter {
 
 function handOver(socket: FakeSocket, query: string): void {
   const url = new URL(`http://localhost/conflict-notifications${query}`)
-  hub.accept(socket as unknown as WebSocket, { stream: socket as unknown as Writable, url, token: null, principal })
+  hub.accept(socket as unknown as WebSocket, { stream: socket as unknown as SocketStream, url, token: null, principal })
 }
 
 let environment: ManualEnvironment

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Outflow } from '../../server/notifications/outflow.ts'
+import { Outflow } from '../../server/sockets/outflow.ts'
 
 /** A line that puts `framing` bytes around each write, until the network takes everything. */
 function lineOf(framing: number) {

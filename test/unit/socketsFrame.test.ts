@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import * as ws from 'ws'
 import { expect, it } from 'vitest'
-import { binaryFrame, textFrame } from '../../server/foundation/socketFrame.ts'
+import { binaryFrame, textFrame } from '../../server/sockets/frame.ts'
 
 /** What a ws client reads frames with; its types do not tell of it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean }) => Writable }

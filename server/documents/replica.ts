@@ -30,8 +30,9 @@ export const CHECKPOINT_INTERVAL = 1_024
  */
 const CHECKPOINT_EFFECT_CHARACTERS = { least: 1024 * 1024, ofContent: 1 / 4 }
 /**
- * A single entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes
- * too. A small update can have a large effect: a change of very many places is kept as one of the whole text.
+ * An entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes too, once
+ * the effects add up to that part of the content: a checkpoint then costs four times what was changed, not more. A small
+ * update can have a large effect: a change of very many places is kept as one of the whole text.
  */
 const CHECKPOINT_ENTRY_BYTES = 32 * 1024
 
@@ -362,8 +363,9 @@ export class Replica {
     const characters = effectCharacters(effect)
     this.#effectCharacters += characters
     const { least, ofContent } = CHECKPOINT_EFFECT_CHARACTERS
-    const isFar = this.#effectCharacters > least + this.#view.bytes() * ofContent
-    const isLarge = Math.max(update.length, characters) > CHECKPOINT_ENTRY_BYTES
+    const pays = this.#view.bytes() * ofContent
+    const isFar = this.#effectCharacters > least + pays
+    const isLarge = Math.max(update.length, characters) > CHECKPOINT_ENTRY_BYTES && this.#effectCharacters > pays
     const isDue = version % CHECKPOINT_INTERVAL === 0 || (isFar && version % BLOCK_VERSIONS === 0)
     if (version !== firstVersion && !isDue && !isLarge) return false
     this.#effectCharacters = 0

@@ -9,6 +9,7 @@ import {
   type Authorship,
   type Replica,
 } from '../../server/documents/replica.ts'
+import { contentAt } from '../../server/documents/past.ts'
 import { toVersion, type Version } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import {
@@ -113,6 +114,22 @@ describe('Replica: checkpoints and snapshots', () => {
     expect((await core.storage.checkpoint(id('doc'), toVersion(1)))?.content).toBe('')
     const at = await core.storage.checkpoint(id('doc'), toVersion(CHECKPOINT_INTERVAL + 1))
     expect(at).toEqual({ version: CHECKPOINT_INTERVAL, content: `${CHECKPOINT_INTERVAL - 1}` })
+  })
+
+  it('large entries cost in proportion to what they change: no checkpoint before a quarter of the content is new', async () => {
+    core = await startCore()
+    await core.create('doc', 'x'.repeat(1024 * 1024))
+    const { replica } = await core.lease('doc')
+    const checkpoints: number[] = []
+    for (let n = 0; n < 18; n++) {
+      const content = String(replica.content()) + String(n % 10).repeat(33 * 1024)
+      const staged = replica.stageContent(content, by()) ?? expect.fail()
+      if ('checkpoint' in staged.append) checkpoints.push(staged.append.head.version)
+      await core.committer.commit([staged], nothingElse)
+    }
+    expect(checkpoints).toEqual([12])
+    const old = await contentAt(core.storage, id('doc'), 'text', toVersion(9))
+    expect(old.length).toBe(1024 * 1024 + 8 * 33 * 1024)
   })
 
   it('a small update with a large effect brings a checkpoint too', async () => {

@@ -1,13 +1,16 @@
 /**
  * `npm run soak [minutes]`: people come, type, go offline and come back while programs write and merge, on the server
- * as it is shipped. Prints its memory as it goes; fails when two readers of a document ever end up with different texts.
+ * as it is shipped; `npm run soak -- lines`: lines that fail for long (lines.ts). Prints its memory as it goes; fails when two readers of a document ever end up with different texts.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Running } from '../support/process.ts'
 import { connectClient } from './client.ts'
+import { soakLines } from './lines.ts'
 import { startParley, withFolder } from './processes.ts'
 import { benchToken } from './token.ts'
+
+if (process.argv[2] === 'lines') process.exit((await soakLines(process.argv.slice(3).map(Number))) ? 0 : 1)
 
 const minutes = Number(process.argv[2] ?? 10)
 const DOCUMENTS = 20

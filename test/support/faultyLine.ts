@@ -7,6 +7,8 @@ export class FaultyLine {
   readonly url: string
   readonly #close: () => Promise<void>
   readonly #pairs = new Set<Pair>()
+  readonly #holding = new Set<Direction>()
+  #delayMs = 0
   #isRefusing = false
 
   private constructor(url: string, close: () => Promise<void>) {
@@ -33,22 +35,28 @@ export class FaultyLine {
     for (const pair of this.#pairs) pair.end(how)
   }
 
+  /** New connections are good again; what became of the old ones stays. */
   mend(): void {
     this.#isRefusing = false
+    this.#holding.clear()
+    this.#delayMs = 0
   }
 
-  /** Nothing goes any more on the connections there are, and neither end is told. */
+  /** Nothing goes any more, on old connections and on new ones, and neither end is told. */
   hold(...directions: readonly Direction[]): void {
+    for (const direction of directions) this.#holding.add(direction)
     for (const pair of this.#pairs) for (const direction of directions) pair.hold(direction)
   }
 
   /** What was held arrives, in order. */
   release(): void {
+    this.mend()
     for (const pair of this.#pairs) pair.release()
   }
 
-  /** From now on everything takes so long, each way, on the connections there are. */
+  /** From now on everything takes so long, each way. */
   slow(delayMs: number): void {
+    this.#delayMs = delayMs
     for (const pair of this.#pairs) pair.delayMs = delayMs
   }
 
@@ -61,6 +69,8 @@ export class FaultyLine {
     if (this.#isRefusing) return near.resetAndDestroy() && undefined
     const pair = new Pair(near, connect(port, hostname), () => this.#pairs.delete(pair))
     this.#pairs.add(pair)
+    pair.delayMs = this.#delayMs
+    for (const direction of this.#holding) pair.hold(direction)
   }
 }
 

@@ -4,7 +4,6 @@ import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import type { ConflictServer } from './conflicts.ts'
 import { FaultyLine } from './faultyLine.ts'
-import { StockClient } from './stockClient.ts'
 
 /**
  * How a line, or who sits at its end, fails. `sees`: alice reads meanwhile what others write; `early`: her edits arrive
@@ -62,7 +61,7 @@ export function cells(lengthsMs: readonly number[]): Cell[] {
   return all
 }
 
-const LINES = ['one', 'two', 'three', 'four', 'five']
+const LINES = ['one', 'two', 'six', 'four', 'five']
 const CONTENT = {
   text: LINES.join('\n'),
   json: Object.fromEntries(LINES.map((line) => [line, line])),
@@ -125,18 +124,11 @@ export async function runCell(server: ConflictServer, cell: Cell): Promise<Resul
   const line = await FaultyLine.start(server.url)
   const token = await server.token(name('alice'))
   let alice = new Page(line.url, id, token)
-  const bob =
-    cell.writer === 'live'
-      ? await new StockClient(`${server.url.replace(/^http/, 'ws')}/sync`, id, {
-          token: await server.token(name('bob')),
-        }).synced()
-      : null
+  const bob = cell.writer === 'live' ? new Page(server.url, id, await server.token(name('bob'))) : null
   // What the server has: one that only reads is shown it.
-  const onlooker = await new StockClient(`${server.url.replace(/^http/, 'ws')}/sync`, id, {
-    token: await server.token(name('onlooker'), { '*': ['read'] }),
-  }).synced()
+  const onlooker = new Page(server.url, id, await server.token(name('onlooker'), { '*': ['read'] }))
   try {
-    await until(() => alice.provider.synced)
+    await until(() => [alice, bob, onlooker].every((page) => page === null || page.provider.synced))
     // Long enough for her page to have proved that, and to have been idle.
     await pause(300)
 
@@ -212,6 +204,7 @@ async function end(line: FaultyLine, alice: Page, { how }: Failure, open: () => 
       alice.goOn()
       return alice
     case 'given up by the client':
+      line.mend()
       alice.provider.disconnect()
       alice.provider.connect()
       return alice
@@ -232,7 +225,7 @@ async function write(
   { writer, kind, place }: Cell,
   id: string,
   rest: Awaited<ReturnType<ConflictServer['as']>>,
-  bob: StockClient | null,
+  bob: Page | null,
 ): Promise<void> {
   const doc = new Y.Doc()
   if (writer === 'nobody') return
@@ -286,8 +279,11 @@ const equals = (one: unknown, other: unknown): boolean => sorted(one) === sorted
 const sorted = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(Object.entries(value as object).toSorted())
 
+/** Longer than the longest failure needs to be over. */
+const PATIENCE_MS = 300_000
+
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 1_200; n++) {
+  for (let n = 0; n < PATIENCE_MS / 25; n++) {
     if (await isSo()) return
     await pause(25)
   }

@@ -5,7 +5,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #head: string
   #buffer = ''
-  #answered: ((status: number) => void) | null = null
+  #answered: ((answer: { readonly status: number; readonly body: string }) => void) | null = null
 
   constructor(url: URL, token: string | null) {
     this.#socket = connect(Number(url.port), url.hostname)
@@ -20,7 +20,12 @@ export class Connection {
     return this.send('PUT', path, body)
   }
 
-  send(method: 'PUT' | 'POST', path: string, body: object): Promise<number> {
+  async send(method: 'PUT' | 'POST', path: string, body: object): Promise<number> {
+    return (await this.exchange(method, path, body)).status
+  }
+
+  /** Resolves with the whole answer; its body is not decoded. */
+  exchange(method: 'PUT' | 'POST', path: string, body: object): Promise<{ status: number; body: string }> {
     const text = JSON.stringify(body)
     return new Promise((resolve) => {
       this.#answered = resolve
@@ -41,10 +46,11 @@ export class Connection {
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#buffer)?.[1] ?? 0)
     if (this.#buffer.length < end + 4 + length) return
     const status = Number(this.#buffer.slice(9, 12))
+    const body = this.#buffer.slice(end + 4, end + 4 + length)
     this.#buffer = this.#buffer.slice(end + 4 + length)
     const answered = this.#answered
     this.#answered = null
-    answered?.(status)
+    answered?.({ status, body })
   }
 }
 

@@ -7,7 +7,7 @@ database.pragma('journal_mode = WAL')
 database.pragma('synchronous = FULL')
 database.exec('CREATE TABLE documents (id TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL) STRICT')
 const swap = database.prepare('UPDATE documents SET version = version + 1, content = ? WHERE id = ? AND version = ?')
-const create = database.prepare('INSERT INTO documents (id, version, content) VALUES (?, 1, ?)')
+const create = database.prepare('INSERT INTO documents (id, version, content) VALUES (?, 1, ?) ON CONFLICT DO NOTHING')
 
 let waiting = []
 function flush() {

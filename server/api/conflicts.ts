@@ -22,7 +22,7 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { encodeCursor, PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageView } from '../storage/storage.ts'
 import {
   CONFLICT_KINDS,
   CONFLICT_STATUSES,
@@ -133,8 +133,11 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
 
 function addRead(app: TypedApp, { storage }: ConflictRouteParts): void {
   app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request) => {
-    const record = await findReadable(storage, conflictInPath(request.params), request.principal)
-    return showConflict(storage, record, { contents: preferredReturn(request.headers['prefer']) !== 'minimal' })
+    const id = conflictInPath(request.params)
+    const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
+    return storage.read(async (view) =>
+      showConflict(view, await findReadable(view, id, request.principal), { contents }),
+    )
   })
 }
 
@@ -148,7 +151,7 @@ function addOverlaps(app: TypedApp, { storage }: ConflictRouteParts): void {
     if (seen !== seenVersion(record)) {
       throw new ParleyError('invalid-cursor', 'The overlaps were looked for anew since: begin again without a cursor.')
     }
-    const { items, next } = await overlapPage(storage, record, { after: start, limit })
+    const { items, next } = await storage.read((view) => overlapPage(view, record, { after: start, limit }))
     return next === null ? { items } : { items, nextCursor: encodeCursor([next, seen]) }
   })
 }
@@ -156,8 +159,12 @@ function addOverlaps(app: TypedApp, { storage }: ConflictRouteParts): void {
 function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
   for (const side of ['base', 'current', 'incoming'] as const) {
     app.get(`/conflicts/:conflict/${side}`, { config: { access: 'authenticated' } }, async (request, reply) => {
-      const record = await findReadable(storage, conflictInPath(request.params), request.principal)
-      return sendContent(reply, await sideContent(storage, record, record[side]))
+      const id = conflictInPath(request.params)
+      const content = await storage.read(async (view) => {
+        const record = await findReadable(view, id, request.principal)
+        return sideContent(view, record, record[side])
+      })
+      return sendContent(reply, content)
     })
   }
 }
@@ -167,10 +174,14 @@ function addProposal(app: TypedApp, { storage }: ConflictRouteParts): void {
   const options = { config: { access: 'authenticated' } } as const
   app.get('/conflicts/:conflict/proposals/:proposal', options, async (request, reply) => {
     const id = idInPath(request.params, 'proposal', PROPOSAL_ID_PATTERN)
-    const record = await findReadable(storage, conflictInPath(request.params), request.principal)
-    const proposal = record.proposals.find((one) => one.id === id)
-    if (!proposal) throw new ParleyError('not-found', `The conflict has no proposal ${id}.`)
-    return sendContent(reply, await storedContent(storage, record, proposal.hash))
+    const conflict = conflictInPath(request.params)
+    const content = await storage.read(async (view) => {
+      const record = await findReadable(view, conflict, request.principal)
+      const proposal = record.proposals.find((one) => one.id === id)
+      if (!proposal) throw new ParleyError('not-found', `The conflict has no proposal ${id}.`)
+      return storedContent(view, record, proposal.hash)
+    })
+    return sendContent(reply, content)
   })
 }
 
@@ -276,20 +287,20 @@ function idInPath(params: unknown, name: 'conflict' | 'proposal', pattern: strin
 }
 
 /** A conflict of a document the principal may read; for all others there is none (SPEC CONF-5). */
-async function find(storage: Storage, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
+async function find(storage: StorageView, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
   const record = await storage.conflict(id)
   if (!record || !can(principal, 'read', record.document)) throw notFound()
   return record
 }
 
-async function findReadable(storage: Storage, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
+async function findReadable(storage: StorageView, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
   const record = await find(storage, id, principal)
   if (await isVisible(storage, record, principal)) return record
   throw new ParleyError('conflict-expired', `The document ${record.document} was deleted.`)
 }
 
 /** What belongs to a deleted document stays readable to `admin` only (SPEC DOC-6). */
-async function isVisible(storage: Storage, record: ConflictRecord, principal: Principal): Promise<boolean> {
+async function isVisible(storage: StorageView, record: ConflictRecord, principal: Principal): Promise<boolean> {
   if (can(principal, 'admin', record.document)) return true
   const head = await storage.head(record.document)
   return head !== null && head.deletedAt === null && head.incarnation === record.incarnation

@@ -1,5 +1,5 @@
 import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
-import type { EntryEffect, Storage } from '../storage/storage.ts'
+import type { EntryEffect, StorageView } from '../storage/storage.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 
 /** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
@@ -19,7 +19,7 @@ export interface History {
   readonly isWhole: boolean
 }
 
-export async function readHistory(storage: Pick<Storage, 'effects'>, record: ConflictRecord): Promise<History> {
+export async function readHistory(storage: Pick<StorageView, 'effects'>, record: ConflictRecord): Promise<History> {
   const [base, current] = [record.base.version ?? record.live?.since ?? null, record.current.version]
   if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
   const isNothing = base === NO_VERSION
@@ -40,7 +40,7 @@ const authorsOf = (entries: readonly EntryEffect[]): string[] => entries.map((en
 
 /** Entries with `after < version <= upTo`, or the newest of them. */
 async function newestEntries(
-  storage: Pick<Storage, 'effects'>,
+  storage: Pick<StorageView, 'effects'>,
   record: ConflictRecord,
   after: Version,
   upTo: Version,

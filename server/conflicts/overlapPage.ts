@@ -1,6 +1,6 @@
 import { placesOf } from '../documents/staleWrite.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/storage.ts'
 import { readHistory } from './history.ts'
 import { authoredOverlaps, workOut } from './show.ts'
 
@@ -15,7 +15,7 @@ export interface OverlapPage {
 
 /** Up to `limit` overlaps of a conflict that follow the first `after` of them, however many there are (SPEC CONF-4). */
 export async function overlapPage(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<OverlapPage> {

@@ -3,7 +3,7 @@ import { contentHash } from '../content/equal.ts'
 import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
-import { divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
+import { divide, mayMatter, withEvidence, type Divide } from '../documents/knowledge.ts'
 import type { LiveMerge, Replica } from '../documents/replica.ts'
 import { workOutReturn } from '../documents/returned.ts'
 import type { Returned } from '../model/returned.ts'
@@ -12,7 +12,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../model/events.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/storage.ts'
 import { concurrentEdit } from './concurrentEdit.ts'
 import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import { formsAt, formsOf, type Forms } from './forms.ts'
@@ -31,12 +31,12 @@ export interface Return {
 
 /** Judges what becomes of edits that were made without knowledge of others' (SPEC CONF-6). */
 export class ReturnJudge {
-  readonly #storage: Storage
+  readonly #storage: StorageView
   readonly #environment: Environment
   /** What was raised on a replica may not be on disk yet; if it never gets there, the replica is gone. */
   readonly #raised = new WeakMap<Replica, Set<string>>()
 
-  constructor(storage: Storage, environment: Environment) {
+  constructor(storage: StorageView, environment: Environment) {
     this.#storage = storage
     this.#environment = environment
   }
@@ -46,12 +46,9 @@ export class ReturnJudge {
    * client knew everything that counts. Rejects as `workOutReturn` does, or with what ended the replica.
    */
   async prepare(replica: Replica, returned: Return): Promise<LiveMerge | null> {
-    const storage = this.#storage
-    const found = await divide(storage, replica, returned.knowledge)
-    const divided = withEvidence(found, returned.update)
-    const unseen = divided.later.filter((entry) => entry.known !== 'all')
-    if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
-    const sides = await workOutReturn(storage, replica.head, { ...returned, divide: divided })
+    const worked = await this.#storage.read((view) => workOut(view, replica, returned))
+    if (worked === null) return null
+    const { divided, sides } = worked
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
     const raised = await this.#raisedOn(replica, returned.author)
     const expected = await expect(replica, sides)
@@ -74,6 +71,19 @@ export class ReturnJudge {
     for (const record of stored) raised.add(sameness(record))
     return raised
   }
+}
+
+/** How the log divides, and the sides of the return, both from one state of it; null where nothing matters. */
+async function workOut(
+  view: StorageView,
+  replica: Replica,
+  returned: Return,
+): Promise<{ readonly divided: Divide; readonly sides: Returned } | null> {
+  const found = await divide(view, replica, returned.knowledge)
+  const divided = withEvidence(found, returned.update)
+  const unseen = divided.later.filter((entry) => entry.known !== 'all')
+  if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
+  return { divided, sides: await workOutReturn(view, replica.head, { ...returned, divide: divided }) }
 }
 
 interface Prepared {

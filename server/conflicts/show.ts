@@ -12,7 +12,7 @@ import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { EntryEffect, Storage } from '../storage/storage.ts'
+import type { EntryEffect, StorageView } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
 import { readHistory, type History } from './history.ts'
@@ -81,13 +81,13 @@ export interface ShowOptions {
 }
 
 /** The content of one side. Throws `document-damaged` where it is gone. */
-export function sideContent(storage: Storage, record: ConflictRecord, side: SideRef): Promise<Content> {
+export function sideContent(storage: StorageView, record: ConflictRecord, side: SideRef): Promise<Content> {
   if (side.hash !== null) return storedContent(storage, record, side.hash)
   return contentAt(storage, record.document, record.documentKind, side.version)
 }
 
 /** A content that is kept with the conflict: what was refused, or what a proposal would make. */
-export async function storedContent(storage: Storage, record: ConflictRecord, hash: string): Promise<Content> {
+export async function storedContent(storage: StorageView, record: ConflictRecord, hash: string): Promise<Content> {
   const content = await storage.content(hash)
   if (content === null) throw new ParleyError('document-damaged', `A content of conflict ${record.id} is missing.`)
   return content
@@ -95,10 +95,14 @@ export async function storedContent(storage: Storage, record: ConflictRecord, ha
 
 /** Works a conflict out in full: contents, overlaps with their authors, merge. */
 export async function showConflict(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   options: ShowOptions,
 ): Promise<ShownConflict> {
+  return storage.read((view) => showIn(view, record, options))
+}
+
+async function showIn(storage: StorageView, record: ConflictRecord, options: ShowOptions): Promise<ShownConflict> {
   const { sides, merged } = options.known ?? (await workOut(storage, record))
   const history = await readHistory(storage, record)
   const overlaps = await showOverlaps(storage, record, sides, merged, history)
@@ -125,7 +129,7 @@ export async function showConflict(
 }
 
 /** The contents of a conflict, and what is found in them. */
-export async function workOut(storage: Storage, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
+export async function workOut(storage: StorageView, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
   if (record.live) return workOutLive(storage, record, record.live)
   const sides = await sidesOf(storage, record)
   const isInvalid = record.kind === 'invalid-merge'
@@ -140,7 +144,7 @@ export const holdingVersion = ({ kind, live, incoming }: ConflictRecord): Versio
 export const standing = ({ incoming }: Sides): Merge => ({ clean: false, content: incoming, overlaps: [] })
 
 async function workOutLive(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   live: LiveFacts,
 ): Promise<{ sides: Sides; merged: Merge }> {
@@ -149,23 +153,27 @@ async function workOutLive(
 }
 
 /** The contents of the three sides. */
-export async function sidesOf(storage: Storage, record: ConflictRecord): Promise<Sides> {
-  const base = await sideContent(storage, record, record.base)
-  const current = await sideContent(storage, record, record.current)
-  const incoming = await sideContent(storage, record, record.incoming)
-  return { base, current, incoming }
+export async function sidesOf(storage: StorageView, record: ConflictRecord): Promise<Sides> {
+  return storage.read(async (view) => {
+    const base = await sideContent(view, record, record.base)
+    const current = await sideContent(view, record, record.current)
+    const incoming = await sideContent(view, record, record.incoming)
+    return { base, current, incoming }
+  })
 }
 
 /** The contents around a live merge, to look for its places where they were looked for last. */
-export async function liveSides(storage: Storage, record: ConflictRecord, live: LiveFacts): Promise<LiveSides> {
-  const at = (version: Version): Promise<Content> => contentAt(storage, record.document, record.documentKind, version)
-  const merged = await at(live.merged)
-  return { ...(await sidesOf(storage, record)), merged, seen: live.seen === live.merged ? merged : await at(live.seen) }
+export async function liveSides(storage: StorageView, record: ConflictRecord, live: LiveFacts): Promise<LiveSides> {
+  return storage.read(async (view) => {
+    const at = (version: Version): Promise<Content> => contentAt(view, record.document, record.documentKind, version)
+    const merged = await at(live.merged)
+    return { ...(await sidesOf(view, record)), merged, seen: live.seen === live.merged ? merged : await at(live.seen) }
+  })
 }
 
 /** A conflict as lists show it: without contents, the values of overlaps, and what only the log tells (SPEC CONF-4). */
 export async function outlineOf(
-  storage: Pick<Storage, 'epoch' | 'versionAt'>,
+  storage: Pick<StorageView, 'epoch' | 'versionAt'>,
   record: ConflictRecord,
   stored = true,
 ): Promise<OutlinedConflict> {
@@ -207,7 +215,7 @@ function showProposal(proposal: Proposal): ShownProposal {
 
 /** The proposals with their contents, as far as these fit. */
 async function showProposals(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   { contents, proposed }: ShowOptions,
 ): Promise<{ shown: ShownProposal[]; truncated: boolean }> {
@@ -255,7 +263,7 @@ function distinctAuthors(entries: readonly EntryEffect[]): string[] {
 
 /** The overlaps, null where they are too large to be sent along. */
 async function showOverlaps(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   sides: Sides,
   merged: Merge,
@@ -269,7 +277,7 @@ async function showOverlaps(
 
 /** Overlaps of a conflict with who is behind their current side. */
 export async function authoredOverlaps(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   sides: Sides,
   overlaps: readonly Overlap[],
@@ -281,7 +289,7 @@ export async function authoredOverlaps(
 
 /** Who is behind the current side of each overlap: as far as the history was read, and not what the returning client knew. */
 async function handsBehind(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   { base, current }: Sides,
   overlaps: readonly Overlap[],

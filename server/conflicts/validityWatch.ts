@@ -12,10 +12,10 @@ import type { DocumentId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../model/events.ts'
-import type { Act, Committed, Storage } from '../storage/storage.ts'
+import type { Act, Committed, Storage, StorageView } from '../storage/storage.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { newConflictId } from '../documents/conflictIds.ts'
-import { findBreak, invalidMerge, seenAgain, sufficesToTakeBack, type Break } from './validity.ts'
+import { findBreak, invalidMerge, seenAgain, sufficesToTakeBack, type Break, type PastValidity } from './validity.ts'
 
 /** SPEC CONF-8: a document is not judged more often. */
 export const CHECK_INTERVAL_MS = 250
@@ -196,22 +196,19 @@ export class ValidityWatch {
   #search({ head, schema }: Judged, invalid: Version): Promise<Break> {
     const { storage, environment } = this.#parts
     const beganMs = environment.monotonicMs()
-    return findBreak(
-      {
-        isEnough: () => environment.monotonicMs() - beganMs > MAX_SEARCH_MS,
-        isValidAt: async (version) => {
-          await yieldTurn()
-          return violationsOf(schema, await contentAt(storage, head.id, head.kind, version)).length === 0
-        },
-        rowAt: async (version) => {
-          const row = await storage.versionAt(head.id, version)
-          if (row === null) throw new ParleyError('document-damaged', `The log of ${head.id} lacks version ${version}.`)
-          return row
-        },
+    const past = (view: StorageView): PastValidity => ({
+      isEnough: () => environment.monotonicMs() - beganMs > MAX_SEARCH_MS,
+      isValidAt: async (version) => {
+        await yieldTurn()
+        return violationsOf(schema, await contentAt(view, head.id, head.kind, version)).length === 0
       },
-      head.firstVersion,
-      invalid,
-    )
+      rowAt: async (version) => {
+        const row = await view.versionAt(head.id, version)
+        if (row === null) throw new ParleyError('document-damaged', `The log of ${head.id} lacks version ${version}.`)
+        return row
+      },
+    })
+    return storage.read((view) => findBreak(past(view), head.firstVersion, invalid))
   }
 
   /** Up to which version what is to be taken back reaches: where that one entry does not do, all that came since. */
@@ -219,10 +216,13 @@ export class ValidityWatch {
     const { storage } = this.#parts
     const { head, schema, content } = judged
     if (after >= head.version) return after
-    const current = await contentAt(storage, head.id, head.kind, before)
-    const incoming = await contentAt(storage, head.id, head.kind, after)
+    const at = (view: StorageView, version: Version): Promise<Content> => contentAt(view, head.id, head.kind, version)
+    const sides = await storage.read(async (view) => ({
+      current: await at(view, before),
+      incoming: await at(view, after),
+    }))
     const isValid = (left: Content): boolean => violationsOf(schema, left).length === 0
-    return sufficesToTakeBack({ current, incoming }, content, isValid) ? after : head.version
+    return sufficesToTakeBack(sides, content, isValid) ? after : head.version
   }
 
   /** Whether somebody said of this very spell that it need not be looked at. */

@@ -3,7 +3,7 @@ import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { previousVersion, toVersion } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { firstVersionOf } from './past.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import { clockSet, common, holds, union, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
@@ -71,7 +71,7 @@ export const deletesOf = (update: Uint8Array): ClockSet => clockSet(Y.decodeUpda
  * something. Rejects with what ended the replica, or `document-damaged`.
  */
 export async function divide(
-  storage: Pick<Storage, 'entries'>,
+  storage: Pick<StorageView, 'entries'>,
   replica: ReadReplica,
   knowledge: Knowledge,
 ): Promise<Divide> {

@@ -6,7 +6,7 @@ import { composeDeltas, type TextDelta } from '../content/textDelta.ts'
 import { NO_VERSION, type DocumentId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { EntryEffect, Storage, VersionFacts } from '../storage/storage.ts'
+import type { EntryEffect, VersionFacts, StorageView } from '../storage/storage.ts'
 
 /** Effects read at a time, some milliseconds. */
 const EFFECT_PAGE_ENTRIES = 128
@@ -19,12 +19,16 @@ export const emptyContent = (kind: Kind): Content => (kind === 'text' ? '' : {})
  * `document-damaged` where the log has a hole.
  */
 export async function contentAt(
-  storage: Storage,
+  storage: StorageView,
   document: DocumentId,
   kind: Kind,
   version: Version,
 ): Promise<Content> {
   if (version === NO_VERSION) return emptyContent(kind)
+  return storage.read((view) => contentIn(view, document, version))
+}
+
+async function contentIn(storage: StorageView, document: DocumentId, version: Version): Promise<Content> {
   const checkpoint = await storage.checkpoint(document, version)
   if (!checkpoint) throw new ParleyError('document-damaged', `The log of ${document} has no content to start from.`)
   const { content } = checkpoint
@@ -47,11 +51,12 @@ function composed(deltas: readonly TextDelta[]): TextDelta {
 }
 
 /**
- * Every entry with `after < version <= upTo`, oldest first. Both must be kept versions. Throws `base-compacted` where
+ * Every entry with `after < version <= upTo`, oldest first. Both must be kept versions, and the view must hold one state
+ * all along (`StorageView.read`), for rows are packed and joined at any moment. Throws `base-compacted` where
  * `upTo` is none, `document-damaged` where one is missing.
  */
 export async function* effectsBetween(
-  storage: Storage,
+  storage: StorageView,
   document: DocumentId,
   after: Version,
   upTo: Version,
@@ -73,7 +78,7 @@ export async function* effectsBetween(
  * is read in one go, for a write that lets others go first while it is planned never ends on a busy document.
  */
 export async function* effectsInSteps(
-  storage: Storage,
+  storage: StorageView,
   document: DocumentId,
   after: Version,
   upTo: Version,
@@ -98,7 +103,7 @@ export function nearestTo(version: Version, { version: last, firstVersion }: Ver
 
 /** Nothing follows `version` in the log, although `upTo` does: that was compacted away, or the log is damaged. */
 async function whyMissing(
-  storage: Storage,
+  storage: StorageView,
   document: DocumentId,
   version: Version,
   upTo: Version,

@@ -1,5 +1,5 @@
 import type { DocumentId } from '../foundation/ids.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/storage.ts'
 import type { DocumentState, Head } from '../model/document.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
@@ -7,10 +7,10 @@ import { missing } from './planWrite.ts'
 
 /** Reads documents as of their newest committed entry. */
 export class DocumentReader {
-  readonly #storage: Storage
+  readonly #storage: StorageView
   readonly #replicas: Replicas
 
-  constructor(storage: Storage, replicas: Replicas) {
+  constructor(storage: StorageView, replicas: Replicas) {
     this.#storage = storage
     this.#replicas = replicas
   }
@@ -22,13 +22,15 @@ export class DocumentReader {
   async read(id: DocumentId): Promise<DocumentState> {
     const loaded = await this.#fromMemory(id)
     if (loaded) return loaded
-    const head = await this.#headInStorage(id)
-    return { head, content: await contentAt(this.#storage, id, head.kind, head.version) }
+    return this.#storage.read(async (view) => {
+      const head = await headIn(view, id)
+      return { head, content: await contentAt(view, id, head.kind, head.version) }
+    })
   }
 
   /** The same without the content, which a client may have already. */
   async head(id: DocumentId): Promise<Head> {
-    return (await this.#fromMemory(id))?.head ?? (await this.#headInStorage(id))
+    return (await this.#fromMemory(id))?.head ?? headIn(this.#storage, id)
   }
 
   /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */
@@ -45,11 +47,11 @@ export class DocumentReader {
       lease.release()
     }
   }
+}
 
-  async #headInStorage(id: DocumentId): Promise<Head> {
-    const head = await this.#storage.head(id)
-    if (!head) throw missing(id, { absent: 'never' })
-    if (head.deletedAt !== null) throw missing(id, { absent: 'deleted', lastVersion: head.version })
-    return head
-  }
+async function headIn(storage: StorageView, id: DocumentId): Promise<Head> {
+  const head = await storage.head(id)
+  if (!head) throw missing(id, { absent: 'never' })
+  if (head.deletedAt !== null) throw missing(id, { absent: 'deleted', lastVersion: head.version })
+  return head
 }

@@ -4,7 +4,7 @@ import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/storage.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import type { Returned } from '../model/returned.ts'
@@ -19,7 +19,7 @@ const PAGE_ENTRIES = 32
 const STEP_ENTRIES = 128
 const STEP_BYTES = 64 * 1024
 
-type ReadStorage = Pick<Storage, 'entries' | 'snapshot' | 'checkpoint' | 'effects'>
+type ReadStorage = Pick<StorageView, 'entries' | 'snapshot' | 'checkpoint' | 'effects'>
 
 /**
  * Works out both sides of a return in a document of its own, from what of the log the client has: nothing of
@@ -27,7 +27,7 @@ type ReadStorage = Pick<Storage, 'entries' | 'snapshot' | 'checkpoint' | 'effect
  * Rejects with `missing-dependencies` where the edits build on what neither has, and `document-damaged`.
  */
 export async function workOutReturn(
-  storage: Storage,
+  storage: StorageView,
   head: Head,
   {
     divide,
@@ -62,7 +62,7 @@ export async function workOutReturn(
   }
 }
 
-async function prefixContent(storage: Storage, head: Head, prefix: Version): Promise<Content> {
+async function prefixContent(storage: StorageView, head: Head, prefix: Version): Promise<Content> {
   return prefix < head.firstVersion ? emptyContent(head.kind) : contentAt(storage, head.id, head.kind, prefix)
 }
 

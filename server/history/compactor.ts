@@ -156,10 +156,14 @@ export class LogCompactor {
 
   async #rewrite({ document, packed }: LogState, after: Version, upTo: Version, how: 'join' | 'pack'): Promise<void> {
     const { storage } = this.#options
-    // The log of a document that was purged once does not begin at 1.
-    const start = Math.max(after, await storage.logStart(document))
-    const facts = await storage.versions(document, toVersion(start), upTo, BLOCK_VERSIONS)
-    const pinned = how === 'join' ? await storage.pinned(document, after, upTo) : null
+    const { facts, pinned } = await storage.read(async (view) => {
+      // The log of a document that was purged once does not begin at 1.
+      const start = Math.max(after, await view.logStart(document))
+      return {
+        facts: await view.versions(document, toVersion(start), upTo, BLOCK_VERSIONS),
+        pinned: how === 'join' ? await view.pinned(document, after, upTo) : null,
+      }
+    })
     for (const stretch of packable(facts.toReversed())) {
       const [first, last] = [stretch[0], stretch.at(-1)]
       if (!first || !last || this.#stopped) continue

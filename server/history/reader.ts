@@ -141,11 +141,16 @@ export class HistoryReader {
   ): Promise<void> {
     const walk = async (): Promise<void> => {
       if (givenUp?.aborted) throw nobodyWaits()
-      for await (const entry of effectsInSteps(this.#storage, document, after, upTo)) {
-        if (givenUp?.aborted) throw nobodyWaits()
-        const { version, author, at } = entry
-        visit(entry, { version, author, at })
-      }
+      let reached = after
+      // Asked again because of a purge, it goes on where it was.
+      await this.#storage.read(async (view) => {
+        for await (const entry of effectsInSteps(view, document, reached, upTo)) {
+          if (givenUp?.aborted) throw nobodyWaits()
+          const { version, author, at } = entry
+          visit(entry, { version, author, at })
+          reached = version
+        }
+      })
     }
     return upTo - after > SHORT_WALK_ENTRIES ? this.#walks.take('long', walk) : walk()
   }

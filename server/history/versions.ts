@@ -2,7 +2,7 @@ import { isPurged, type Head } from '../model/document.ts'
 import { nearestTo } from '../documents/past.ts'
 import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
-import type { Storage, VersionFacts } from '../storage/storage.ts'
+import type { VersionFacts, StorageView } from '../storage/storage.ts'
 
 /** The part of a document's log that someone may see. */
 export interface Log {
@@ -15,7 +15,7 @@ export interface Log {
  * The log of a document: of its present life, or to `admin` of all its lives (SPEC DOC-6). Throws `not-found`, or
  * `document-deleted` where it is deleted and the reader is no `admin`, or nothing is left of it.
  */
-export async function openLog(storage: Storage, document: DocumentId, isAdmin: boolean): Promise<Log> {
+export async function openLog(storage: StorageView, document: DocumentId, isAdmin: boolean): Promise<Log> {
   const head = await storage.head(document)
   if (!head) throw documentNotFound(document)
   if (isPurged(head) || (head.deletedAt !== null && !isAdmin)) {
@@ -25,7 +25,7 @@ export async function openLog(storage: Storage, document: DocumentId, isAdmin: b
 }
 
 /** The facts of a version that is kept. Throws `not-found`, or `version-compacted` with the nearest that is. */
-export async function keptVersion(storage: Storage, log: Log, version: number): Promise<VersionFacts> {
+export async function keptVersion(storage: StorageView, log: Log, version: number): Promise<VersionFacts> {
   const { head } = log
   const isOfLog = version > log.after && version <= head.version
   const facts = isOfLog ? await storage.versionAt(head.id, toVersion(version)) : null

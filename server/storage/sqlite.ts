@@ -1,7 +1,4 @@
 import type Database from 'better-sqlite3'
-import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
-import type { Content } from '../content/content.ts'
-import type { Head } from '../model/document.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { StoredAnswer } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -10,7 +7,6 @@ import {
   toSequence,
   toVersion,
   trustedDocumentId,
-  type ConflictId,
   type DocumentId,
   type Incarnation,
   type PrincipalId,
@@ -28,7 +24,7 @@ import { encodePack } from './rows/pack.ts'
 import { encodeWaiting } from './rows/waiting.ts'
 import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
 import { openConnection } from './sqliteConnection.ts'
-import { toStorageError, unavailable } from './sqliteErrors.ts'
+import { unavailable } from './sqliteErrors.ts'
 import { canonicalPath, openDatabaseFile } from './sqliteFile.ts'
 import { shortenLocks } from './sqliteLocks.ts'
 import { PURGE } from './sqlitePurge.ts'
@@ -36,23 +32,19 @@ import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult
 import { SqliteReader } from './sqliteReader.ts'
 import { FRESH_LIMITS, SqliteWriter, type FreshLimits } from './sqliteWriter.ts'
 import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
+import { SqliteSnapshots, type SnapshotLimits } from './sqliteSnapshots.ts'
+import { SqliteView } from './sqliteView.ts'
 import type {
   Act,
   ActResult,
-  Checkpoint,
   Committed,
-  ConflictQuery,
   DeliveryQuery,
-  Entry,
-  EntryEffect,
-  HeadQuery,
   LogProgress,
-  LogState,
   Revocation,
   Rewrite,
   Snapshot,
   Storage,
-  VersionFacts,
+  StorageView,
   WaitingEdits,
   WaitingFacts,
   WaitingQuery,
@@ -78,6 +70,8 @@ export interface SqliteInternals {
   readonly prepareWriter?: (connection: Database.Database) => void
   /** Instead of `FRESH_LIMITS`. */
   readonly fresh?: FreshLimits
+  /** Instead of `SNAPSHOT_LIMITS`. */
+  readonly snapshots?: SnapshotLimits
   /** Another entry point of the writer's thread, that can load the source. */
   readonly workerUrl?: URL
   /** Instead of ending the process when the writer's thread died. */
@@ -105,7 +99,13 @@ export async function openSqlite(options: SqliteOptions, internals: SqliteIntern
     const queue = new WriteQueue(executor, internals.crash ?? crash)
     die = (cause) => queue.die(cause)
     if (lost !== null) die(lost)
-    return new SqliteStorage(opened.epoch, new SqliteReader(connection, clock), executor, queue, lock)
+    const { epoch } = opened
+    const open = (): Database.Database => openReading(file)
+    const { environment } = options
+    const limits = internals.snapshots === undefined ? {} : { limits: internals.snapshots }
+    const snapshots = new SqliteSnapshots({ epoch, environment, clock, open, ...limits })
+    const reader = new SqliteReader(connection, clock)
+    return new SqliteStorage({ epoch, reader, snapshots, executor, queue, lock })
   } catch (error) {
     connection?.close()
     lock.release()
@@ -141,6 +141,12 @@ async function startExecutor(
   }
 }
 
+function openReading(file: string): Database.Database {
+  const connection = openConnection(file)
+  connection.pragma('query_only = ON')
+  return connection
+}
+
 /** In a task of its own, so that those who wait for an answer have theirs first. */
 const crash = (error: Error): void => {
   setImmediate(() => {
@@ -148,33 +154,40 @@ const crash = (error: Error): void => {
   })
 }
 
-class SqliteStorage implements Storage {
+/** What a storage is made of. */
+interface Parts {
   readonly epoch: string
+  readonly reader: SqliteReader
+  readonly snapshots: SqliteSnapshots
+  readonly executor: BatchExecutor
+  readonly queue: WriteQueue
+  readonly lock: InstanceLock
+}
+
+class SqliteStorage extends SqliteView implements Storage {
   /** The instance lock keeps every other process out. */
   readonly shared = false
-  readonly #reader: SqliteReader
-  readonly #executor: BatchExecutor
-  readonly #queue: WriteQueue
-  readonly #lock: InstanceLock
+  readonly #parts: Parts
   readonly #listeners = new Set<(committed: Committed) => void>()
   #closing: Promise<void> | null = null
   #closed = false
 
-  constructor(epoch: string, reader: SqliteReader, executor: BatchExecutor, queue: WriteQueue, lock: InstanceLock) {
-    this.epoch = epoch
-    this.#reader = reader
-    this.#executor = executor
-    this.#queue = queue
-    this.#lock = lock
+  constructor(parts: Parts) {
+    super(parts.epoch)
+    this.#parts = parts
+  }
+
+  read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
+    return this.#parts.snapshots.read(question)
   }
 
   refusal(): ParleyError | null {
-    return this.#queue.refusal()
+    return this.#parts.queue.refusal()
   }
 
   commit(act: Act): Promise<ActResult> {
     try {
-      return this.#queue.submit(encodeAct(act), (result) => this.#settle(act, result), true)
+      return this.#parts.queue.submit(encodeAct(act), (result) => this.#settle(act, result), true)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -194,6 +207,7 @@ class SqliteStorage implements Storage {
           sequence: toSequence(result.value + index),
         }))
         const heads = act.appends.map((append) => append.head)
+        if (act.purges !== undefined && act.purges.length > 0) this.#parts.snapshots.endAll()
         this.#tell({ heads: act.purges === undefined ? heads : [...heads, ...act.purges], events })
         const { lockExpiresAt } = result
         return { status: 'committed', events, ...(lockExpiresAt === undefined ? {} : { lockExpiresAt }) }
@@ -234,38 +248,6 @@ class SqliteStorage implements Storage {
     await this.#write({ op: 'snapshot', document, row: encodeSnapshot(document, snapshot), entryChecksum })
   }
 
-  async head(document: DocumentId): Promise<Head | null> {
-    return this.#read((reader) => reader.head(document))
-  }
-
-  async heads(query: HeadQuery): Promise<readonly Head[]> {
-    return this.#read((reader) => reader.heads(query))
-  }
-
-  async snapshot(document: DocumentId): Promise<Snapshot | null> {
-    return this.#read((reader) => reader.snapshot(document))
-  }
-
-  async entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]> {
-    return this.#read((reader) => reader.log.entries(document, { after, upTo, limit }))
-  }
-
-  async effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]> {
-    return this.#read((reader) => reader.log.effects(document, { after, upTo, limit }))
-  }
-
-  async checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null> {
-    return this.#read((reader) => reader.checkpoint(document, version))
-  }
-
-  async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {
-    return this.#read((reader) => reader.history.versions(document, after, upTo, limit))
-  }
-
-  async versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null> {
-    return this.#read((reader) => reader.history.versionAt(document, version))
-  }
-
   async setLabel(
     document: DocumentId,
     version: Version,
@@ -281,70 +263,34 @@ class SqliteStorage implements Storage {
     return (await this.#write({ op: 'rewrite', document, replaced, kept, pack })) === 1
   }
 
-  async pinned(document: DocumentId, after: Version, upTo: Version): Promise<ReadonlySet<Version>> {
-    return this.#read((reader) => reader.history.pinned(document, after, upTo))
-  }
-
   async setLogProgress(document: DocumentId, progress: LogProgress): Promise<void> {
     const { packed, joined, dueAt } = progress
     await this.#write({ op: 'log-progress', document, packed, joined, dueAt })
   }
 
-  async logStates(after: DocumentId | null, limit: number): Promise<readonly LogState[]> {
-    return this.#read((reader) => reader.history.logStates(after, limit))
-  }
-
-  async logState(document: DocumentId): Promise<LogState | null> {
-    return this.#read((reader) => reader.history.logState(document))
-  }
-
-  async logStart(document: DocumentId): Promise<Version> {
-    return this.#read((reader) => reader.history.logStart(document))
-  }
-
   async erasePurged(document: DocumentId): Promise<boolean> {
     const state = await this.#write({ op: 'erase-purged', document })
     if (state !== PURGE.rowsGone) return state === PURGE.rowsLeft
-    const isEmpty = (await this.#write({ op: 'empty-wal' })) === 1
+    const isEmpty = (await this.#parts.snapshots.without(() => this.#write({ op: 'empty-wal' }))) === 1
     if (!isEmpty) throw unavailable('somebody reads an older state of it')
     await this.#write({ op: 'end-purge', document })
     return false
   }
 
   async unfinishedPurges(): Promise<readonly DocumentId[]> {
-    return this.#read((reader) => reader.purges.unfinished())
-  }
-
-  async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
-    return this.#read((reader) => reader.purges.formerClients(document))
-  }
-
-  async conflict(id: ConflictId): Promise<ConflictRecord | null> {
-    return this.#read((reader) => reader.conflict(id))
-  }
-
-  async conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]> {
-    return this.#read((reader) => reader.conflicts(query))
-  }
-
-  async openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>> {
-    return this.#read((reader) => reader.openConflictCounts(documents))
-  }
-
-  async content(hash: ContentHash): Promise<Content | null> {
-    return this.#read((reader) => reader.content(hash))
+    return this.ask((reader) => reader.purges.unfinished())
   }
 
   async lock(document: DocumentId): Promise<LockState> {
-    return this.#read((reader) => reader.locks.lock(document))
+    return this.ask((reader) => reader.locks.lock(document))
   }
 
   async locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>> {
-    return this.#read((reader) => reader.locks.locks(documents))
+    return this.ask((reader) => reader.locks.locks(documents))
   }
 
   async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
-    return this.#read((reader) => reader.locks.nextLocks(limit))
+    return this.ask((reader) => reader.locks.nextLocks(limit))
   }
 
   async keepWaiting(edits: WaitingEdits, incarnation: Incarnation): Promise<number | null> {
@@ -353,23 +299,23 @@ class SqliteStorage implements Storage {
   }
 
   async waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]> {
-    return this.#read((reader) => reader.waiting.list(query))
+    return this.ask((reader) => reader.waiting.list(query))
   }
 
   async waitingEdits(position: number): Promise<WaitingEdits | null> {
-    return this.#read((reader) => reader.waiting.edits(position))
+    return this.ask((reader) => reader.waiting.edits(position))
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
-    return this.#read((reader) => reader.events(after, limit))
+    return this.ask((reader) => reader.events(after, limit))
   }
 
   async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
-    return this.#read((reader) => reader.eventRange())
+    return this.ask((reader) => reader.eventRange())
   }
 
   async eventMark(sequence: Sequence): Promise<string> {
-    return this.#read((reader) => reader.eventMark(sequence))
+    return this.ask((reader) => reader.eventMark(sequence))
   }
 
   async pruneEvents(before: number): Promise<number> {
@@ -381,7 +327,7 @@ class SqliteStorage implements Storage {
   }
 
   async answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null> {
-    return this.#read((reader) => reader.answers.answer(principal, key))
+    return this.ask((reader) => reader.answers.answer(principal, key))
   }
 
   async pruneAnswers(before: number): Promise<number> {
@@ -394,7 +340,7 @@ class SqliteStorage implements Storage {
   }
 
   async revocations(since: number): Promise<readonly Revocation[]> {
-    return this.#read((reader) => reader.revocations(since))
+    return this.ask((reader) => reader.revocations(since))
   }
 
   async pruneRevocations(before: number): Promise<number> {
@@ -414,7 +360,7 @@ class SqliteStorage implements Storage {
   }
 
   async webhooks(): Promise<readonly StoredWebhook[]> {
-    return this.#read((reader) => reader.webhooks.webhooks())
+    return this.ask((reader) => reader.webhooks.webhooks())
   }
 
   async queueDeliveries(
@@ -431,11 +377,11 @@ class SqliteStorage implements Storage {
   }
 
   async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
-    return this.#read((reader) => reader.webhooks.pendingDeliveries(id))
+    return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
   }
 
   async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
-    return this.#read((reader) => reader.webhooks.deliveries(id, query))
+    return this.ask((reader) => reader.webhooks.deliveries(id, query))
   }
 
   async writable(): Promise<boolean> {
@@ -455,15 +401,17 @@ class SqliteStorage implements Storage {
 
   /** The writer goes last: whoever closes a database last moves the WAL into it, which is work for its thread. */
   async #close(): Promise<void> {
-    await this.#queue.drain()
+    const { reader, snapshots, executor, queue, lock } = this.#parts
+    await queue.drain()
     this.#closed = true
-    this.#reader.close()
-    await this.#executor.close()
-    this.#lock.release()
+    snapshots.close()
+    reader.close()
+    await executor.close()
+    lock.release()
   }
 
   #write(operation: Exclude<SqliteOperation, { op: 'act' }>): Promise<number> {
-    return this.#queue.submit(operation, (result) => {
+    return this.#parts.queue.submit(operation, (result) => {
       if (result.status === 'answered') throw requestInProgress()
       if (result.status === 'missed') return 0
       invariant(result.status === 'done', 'only acts are refused')
@@ -471,12 +419,8 @@ class SqliteStorage implements Storage {
     })
   }
 
-  #read<T>(read: (reader: SqliteReader) => T): T {
+  protected reader(): SqliteReader {
     if (this.#closed) throw new ParleyError('shutting-down', 'The storage is closed.')
-    try {
-      return read(this.#reader)
-    } catch (error) {
-      throw toStorageError(error)
-    }
+    return this.#parts.reader
   }
 }

@@ -262,9 +262,53 @@ export interface Revocation {
   readonly until: number
 }
 
-export interface Storage {
+/** What storage tells of documents, their logs and their conflicts. */
+export interface StorageView {
   /** Random tag of this database; changes when a backup is started (SPEC OPS-7). Part of every etag and cursor. */
   readonly epoch: string
+  /**
+   * Answers one question, however many steps it takes, from one state: nothing that is committed meanwhile shows, so that
+   * rows are not packed or joined between two steps. The question changes nothing outside, for it is asked again where a
+   * document was purged meanwhile. Rejects with `overloaded` where it takes over a minute, or too many are asked at once.
+   */
+  read<T>(question: (view: StorageView) => Promise<T>): Promise<T>
+
+  /** Heads of deleted documents are found too. */
+  head(document: DocumentId): Promise<Head | null>
+  /** Living documents only. */
+  heads(query: HeadQuery): Promise<readonly Head[]>
+  /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the three below. */
+  snapshot(document: DocumentId): Promise<Snapshot | null>
+  /**
+   * Rows with `after < version <= upTo`, oldest first, at most `limit`. A row that stands for several versions counts
+   * by its last.
+   */
+  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
+  effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
+  /** The newest checkpoint at or before `version`. */
+  checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
+  /** What is known of rows with `after < version <= upTo`, newest first, at most `limit`. */
+  versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]>
+  /** Versions with `after < version <= upTo` that are named, or that a conflict refers to. */
+  pinned(document: DocumentId, after: Version, upTo: Version): Promise<ReadonlySet<Version>>
+  /** Living documents in id order, those after this id. */
+  logStates(after: DocumentId | null, limit: number): Promise<readonly LogState[]>
+  logState(document: DocumentId): Promise<LogState | null>
+  /** The row that holds a version, alone or with others; null where the log has none. */
+  versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null>
+  /** The version before the first row that is kept: 0 but for a document that was purged once. */
+  logStart(document: DocumentId): Promise<Version>
+  /** Yjs clients of ended incarnations of this id, erased ones too, with the clock after their last struct. */
+  formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>>
+
+  conflict(id: ConflictId): Promise<ConflictRecord | null>
+  conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
+  /** Open conflicts of living documents, counted by document. */
+  openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
+  content(hash: ContentHash): Promise<Content | null>
+}
+
+export interface Storage extends StorageView {
   /** Whether other processes may use this database at the same time, so that not everything in it was written here. */
   readonly shared: boolean
 
@@ -287,43 +331,17 @@ export interface Storage {
    */
   storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void>
 
-  /** Heads of deleted documents are found too. */
-  head(document: DocumentId): Promise<Head | null>
-  /** Living documents only. */
-  heads(query: HeadQuery): Promise<readonly Head[]>
-  /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the three below. */
-  snapshot(document: DocumentId): Promise<Snapshot | null>
-  /**
-   * Rows with `after < version <= upTo`, oldest first, at most `limit`. A row that stands for several versions counts
-   * by its last.
-   */
-  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
-  effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
-  /** The newest checkpoint at or before `version`. */
-  checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
-  /** What is known of rows with `after < version <= upTo`, newest first, at most `limit`. */
-  versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]>
   /**
    * Stands, and answers true, if the rows are those that are stored, none of the versions that go is named or referred
    * to by a conflict, and packed rows go all or none. Their checkpoints go too. Readers cannot tell when it happens.
    */
   rewrite(rewrite: Rewrite): Promise<boolean>
-  /** Versions with `after < version <= upTo` that are named, or that a conflict refers to. */
-  pinned(document: DocumentId, after: Version, upTo: Version): Promise<ReadonlySet<Version>>
   setLogProgress(document: DocumentId, progress: LogProgress): Promise<void>
-  /** Living documents in id order, those after this id. */
-  logStates(after: DocumentId | null, limit: number): Promise<readonly LogState[]>
-  logState(document: DocumentId): Promise<LogState | null>
-  /** The row that holds a version, alone or with others; null where the log has none. */
-  versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null>
   /**
    * Names a version, or takes its name away (null). False where the log has no row of exactly this version; nothing is
    * written then. `answer` as of `revoke`.
    */
   setLabel(document: DocumentId, version: Version, label: string | null, answer?: StoredAnswer): Promise<boolean>
-
-  /** The version before the first row that is kept: 0 but for a document that was purged once. */
-  logStart(document: DocumentId): Promise<Version>
 
   /**
    * Erases a bounded part of what the log, checkpoints, labels, conflicts with their contents, events, webhook
@@ -333,15 +351,6 @@ export interface Storage {
   erasePurged(document: DocumentId): Promise<boolean>
   /** Documents that were purged and of which something may still be left. */
   unfinishedPurges(): Promise<readonly DocumentId[]>
-  /** Yjs clients of ended incarnations of this id, erased ones too, with the clock after their last struct. */
-  formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>>
-
-  conflict(id: ConflictId): Promise<ConflictRecord | null>
-  conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
-  /** Open conflicts of living documents, counted by document. */
-  openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
-  content(hash: ContentHash): Promise<Content | null>
-
   lock(document: DocumentId): Promise<LockState>
   /** Those of the documents whose lock is held now. */
   locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>>

@@ -292,6 +292,27 @@ it('[HIST-5] a purge has not ended while somebody reads an older state of the fi
   expect(readFileSync(`${file}-wal`).includes('alice')).toBe(false)
 })
 
+it('a question that takes too long, or that storage is closed under, is refused and can be asked again', async () => {
+  const file = newFile()
+  const storage = await opened(file, 'inline', { snapshots: { heldMs: 20, atOnce: 1, waiting: 1 } })
+  const head = await createDocument(storage, newDocumentId())
+  const slow = storage.read(async (view) => {
+    await view.head(head.id)
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    return view.head(head.id)
+  })
+  const next = storage.read((view) => view.head(head.id))
+  await expect(storage.read((view) => view.head(head.id))).rejects.toMatchObject({ code: 'overloaded' })
+  await expect(slow).rejects.toMatchObject({ code: 'overloaded' })
+  expect(await next).toEqual(head)
+  const closing = storage.read(async (view) => {
+    await storage.close()
+    return view.head(head.id)
+  })
+  await expect(closing).rejects.toMatchObject({ code: 'shutting-down' })
+  await expect(storage.read((view) => view.head(head.id))).rejects.toMatchObject({ code: 'shutting-down' })
+})
+
 it('a row alone goes to its place at once, those of a transaction wait to be sorted in', async () => {
   const file = newFile()
   const storage = await opened(file)

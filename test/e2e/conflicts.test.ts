@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { expectStatus, read, stage, startConflictServer, type ConflictServer } from '../support/conflicts.ts'
 import type { Caller } from '../support/server.ts'
 import { suiteServer } from '../support/suite.ts'
+import { watchedView } from '../support/watchedView.ts'
 
 const server = suiteServer(startConflictServer)
 
@@ -367,20 +368,15 @@ function countReads({ storage }: ConflictServer): { stop(): number } {
     'content',
   ] as const
   let count = 0
-  for (const name of methods) {
-    const original: unknown = Reflect.get(storage, name)
-    if (typeof original !== 'function') throw new Error(`storage has no ${name}`)
-    Object.defineProperty(storage, name, {
-      configurable: true,
-      value: (...parameters: unknown[]): unknown => {
-        count += 1
-        return Reflect.apply(original, storage, parameters)
-      },
-    })
+  const watched = watchedView(storage, (name) => {
+    if (methods.some((method) => method === name)) count += 1
+  })
+  for (const name of [...methods, 'read'] as const) {
+    Object.defineProperty(storage, name, { configurable: true, value: Reflect.get(watched, name) })
   }
   return {
     stop() {
-      for (const name of methods) Reflect.deleteProperty(storage, name)
+      for (const name of [...methods, 'read']) Reflect.deleteProperty(storage, name)
       return count
     },
   }

@@ -1,5 +1,6 @@
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { Act, ActResult, Storage } from '../../server/storage/storage.ts'
+import { watchedView } from './watchedView.ts'
 
 /** A disk that a test can stop and break. Acts keep the order in which they were handed over. */
 export interface FaultyStorage extends Storage {
@@ -43,7 +44,9 @@ export function faultyStorage(inner: Storage): FaultyStorage {
     if (gate) await gate
     return inner.storeSnapshot(...parameters)
   }
+  const count = (name: PropertyKey): void => void counts.set(name, (counts.get(name) ?? 0) + 1)
   const own = {
+    read: watchedView(inner, count).read,
     acts,
     commit,
     refusal,
@@ -67,13 +70,13 @@ export function faultyStorage(inner: Storage): FaultyStorage {
   return new Proxy(inner, {
     get(target, name) {
       if (name in own) {
-        if (name === 'commit') counts.set(name, (counts.get(name) ?? 0) + 1)
+        if (name === 'commit') count(name)
         return Reflect.get(own, name)
       }
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== 'function') return value
       return (...parameters: unknown[]): unknown => {
-        counts.set(name, (counts.get(name) ?? 0) + 1)
+        count(name)
         return Reflect.apply(value, target, parameters)
       }
     },

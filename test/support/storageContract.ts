@@ -7,6 +7,7 @@ import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeLocks } from './storageContractLocks.ts'
 import { describePurge } from './storageContractPurge.ts'
+import { describeView } from './storageContractView.ts'
 import { describeReads } from './storageContractReads.ts'
 import { describeRewrites } from './storageContractRewrites.ts'
 import { describeVersions } from './storageContractVersions.ts'
@@ -30,6 +31,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('versions', () => describeVersions(shared))
     describe('rewrites', () => describeRewrites(shared))
     describe('purge', () => describePurge(shared))
+    describe('a question of several steps', () => describeView(shared))
     describe('answers', () => describeAnswers(shared))
     describe('conflicts', () => describeConflicts(shared, create))
     describe('events', () => describeEvents(shared, create))

@@ -76,6 +76,26 @@ async function compactAll(): Promise<void> {
 }
 
 describe('compaction of a log', () => {
+  it('[HIST-2] [HIST-6] is not noticed by who reads the history meanwhile', async () => {
+    await typeLog(330)
+    startCompactor()
+    const history = new HistoryReader(core.storage)
+    const last = (await core.storage.head(DOC))?.version ?? 0
+    const blamed = async (): Promise<unknown> => (await history.blame(DOC, false)).places.map(({ by }) => by?.author)
+    const read = async (): Promise<unknown> => [await history.diff(DOC, false, { from: 1, to: last }), await blamed()]
+    const before = await read()
+    let isOver = false
+    const compacting = compactAll().then(() => (isOver = true))
+    let reads = 0
+    while (!isOver) {
+      expect(await read()).toEqual(before)
+      reads += 1
+    }
+    await compacting
+    expect(reads).toBeGreaterThan(0)
+    expect((await facts()).length).toBeLessThan(300)
+  })
+
   it('[HIST-4] keeps the content of every kept version, blame and differences, and takes none by REST', async () => {
     await typeLog(700, { restEvery: 97 })
     startCompactor()

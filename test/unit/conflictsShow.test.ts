@@ -10,7 +10,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import type { EntryEffect, Storage } from '../../server/storage/storage.ts'
 
 const AT = Date.UTC(2026, 10, 22)
-type Log = Pick<Storage, 'epoch' | 'effects' | 'checkpoint' | 'content' | 'versionAt'>
+type Log = Pick<Storage, 'read' | 'epoch' | 'effects' | 'checkpoint' | 'content' | 'versionAt'>
 
 /** A log of these contents from version 1 on, version n by `p<n>`, with a checkpoint at each. */
 function logOf(contents: readonly Content[], stored: Record<string, Content> = {}): Storage {
@@ -27,11 +27,12 @@ function logOf(contents: readonly Content[], stored: Record<string, Content> = {
   })
   const log: Log = {
     epoch: 'epoch',
+    versionAt: async () => null,
+    read: (question) => question(log as Storage),
     effects: async (_, after, upTo, limit) =>
       entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit),
     checkpoint: async (_, version) => ({ version, content: contents[version - 1] ?? expect.fail() }),
     content: async (hash) => stored[hash] ?? null,
-    versionAt: async () => null,
   }
   // Showing asks for nothing else.
   return log as Storage

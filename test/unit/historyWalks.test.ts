@@ -22,7 +22,12 @@ it('[HIST-6] [HIST-7] long histories are gone through one after the other, a sho
     return core.storage.effects(document, ...range)
   }
   const storage = new Proxy(core.storage, {
-    get: (target, name): unknown => (name === 'effects' ? effects : Reflect.get(target, name)),
+    get: (target, name): unknown =>
+      name === 'effects'
+        ? effects
+        : name === 'read'
+          ? <T>(question: (view: Storage) => Promise<T>) => question(storage)
+          : Reflect.get(target, name),
   })
   const history = new HistoryReader(storage)
   const restorer = new Restorer(storage, core.writer, history)
@@ -53,7 +58,12 @@ it('[OPS-8] who asks for the same shares one walk, which ends when the last of t
     return core.storage.effects(...range)
   }
   const storage = new Proxy(core.storage, {
-    get: (target, name): unknown => (name === 'effects' ? effects : Reflect.get(target, name)),
+    get: (target, name): unknown =>
+      name === 'effects'
+        ? effects
+        : name === 'read'
+          ? <T>(question: (view: Storage) => Promise<T>) => question(storage)
+          : Reflect.get(target, name),
   })
   const history = new HistoryReader(storage)
   await history.blame(id('a'), false)

@@ -1,3 +1,4 @@
+import type { StorageView } from '../../server/storage/storage.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
 import { CHECKPOINT_INTERVAL } from '../../server/documents/replica.ts'
@@ -82,7 +83,8 @@ describe('the content at a version', () => {
   it('[OPS-6] is damage where the log has a hole', async () => {
     await history('one', (n) => `text ${n}`, 4)
     const effects = core.storage.effects.bind(core.storage)
-    const holed = Object.assign(Object.create(core.storage) as DocumentCore['storage'], {
+    const holed: DocumentCore['storage'] = Object.assign(Object.create(core.storage) as DocumentCore['storage'], {
+      read: <T>(question: (view: StorageView) => Promise<T>) => question(holed),
       effects: async (...query: Parameters<typeof effects>) =>
         (await effects(...query)).filter((one) => one.version !== 3),
     })

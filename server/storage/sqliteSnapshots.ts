@@ -1,0 +1,181 @@
+import type Database from 'better-sqlite3'
+import type { Environment, Timer } from '../foundation/environment.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { SqliteReader } from './sqliteReader.ts'
+import { SqliteView } from './sqliteView.ts'
+import type { Clock } from './steadyClock.ts'
+import type { StorageView } from './storage.ts'
+
+export interface SnapshotLimits {
+  /** While a snapshot is held, the WAL grows by all that is written: a minute of a busy server is some 300 MB. */
+  readonly heldMs: number
+  /** Each has a connection with a cache of 2 MB. Long questions of the history take turns before they come here. */
+  readonly atOnce: number
+  /** Questions that wait for a connection: about as many as requests can be under way. */
+  readonly waiting: number
+}
+
+export const SNAPSHOT_LIMITS: SnapshotLimits = { heldMs: 60_000, atOnce: 8, waiting: 10_000 }
+
+/** Connections that are kept while nobody asks. */
+const IDLE_CONNECTIONS = 2
+/** How often a question is asked again because a document was purged meanwhile. */
+const MAX_ROUNDS = 5
+
+export interface SnapshotParts {
+  readonly epoch: string
+  readonly environment: Environment
+  readonly clock: Clock
+  /** Opens a connection for reading. */
+  readonly open: () => Database.Database
+  readonly limits?: SnapshotLimits
+}
+
+/** A connection with what is prepared on it. */
+interface Session {
+  readonly connection: Database.Database
+  readonly reader: SqliteReader
+  readonly begin: Database.Statement<[]>
+  readonly end: Database.Statement<[]>
+}
+
+/**
+ * Answers questions of several steps, each on a connection of its own within one transaction of reading: what is committed
+ * meanwhile does not show. While a snapshot is held the WAL cannot be cut, so none is held for long.
+ */
+export class SqliteSnapshots {
+  readonly #parts: SnapshotParts
+  readonly #limits: SnapshotLimits
+  readonly #idle: Session[] = []
+  readonly #held = new Set<Snapshot>()
+  readonly #line: (() => void)[] = []
+  #isClosed = false
+  /** Set while no snapshot may be held. */
+  #pause: Promise<unknown> | null = null
+
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts
+    this.#limits = parts.limits ?? SNAPSHOT_LIMITS
+  }
+
+  /** See `StorageView.read`. */
+  async read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
+    for (let round = 1; ; round++) {
+      const snapshot = await this.#hold()
+      try {
+        const answer = await question(snapshot)
+        if (snapshot.end() !== 'purge' || round === MAX_ROUNDS) return this.#checked(snapshot, answer)
+      } catch (error) {
+        if (snapshot.end() !== 'purge' || round === MAX_ROUNDS) throw error
+      } finally {
+        this.#release(snapshot)
+      }
+    }
+  }
+
+  /** A document was purged: what is being read may hold it, and is read anew. */
+  endAll(): void {
+    for (const snapshot of this.#held) snapshot.end('purge')
+  }
+
+  /** Runs a task while no snapshot is held. */
+  async without<T>(task: () => Promise<T>): Promise<T> {
+    const running = (async () => {
+      await this.#pause
+      this.endAll()
+      return task()
+    })()
+    const pause = running.catch(() => undefined)
+    this.#pause = pause
+    try {
+      return await running
+    } finally {
+      if (this.#pause === pause) this.#pause = null
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const snapshot of this.#held) snapshot.end('closed')
+    for (const { connection } of this.#idle.splice(0)) connection.close()
+    for (const next of this.#line.splice(0)) next()
+  }
+
+  #checked<T>(snapshot: Snapshot, answer: T): T {
+    if (snapshot.end() === 'purge') throw tooBusy()
+    return answer
+  }
+
+  async #hold(): Promise<Snapshot> {
+    while (this.#pause !== null) await this.#pause
+    if (this.#held.size >= this.#limits.atOnce) {
+      if (this.#line.length >= this.#limits.waiting) throw tooBusy()
+      await new Promise<void>((resolve) => this.#line.push(resolve))
+      return this.#hold()
+    }
+    if (this.#isClosed) throw closed()
+    const session = this.#idle.pop() ?? this.#start()
+    const snapshot = new Snapshot(this.#parts, session, this.#limits.heldMs)
+    this.#held.add(snapshot)
+    return snapshot
+  }
+
+  #release(snapshot: Snapshot): void {
+    this.#held.delete(snapshot)
+    const { session } = snapshot
+    if (this.#isClosed || this.#idle.length >= IDLE_CONNECTIONS) session.connection.close()
+    else this.#idle.push(session)
+    this.#line.shift()?.()
+  }
+
+  #start(): Session {
+    const connection = this.#parts.open()
+    const reader = new SqliteReader(connection, this.#parts.clock)
+    return { connection, reader, begin: connection.prepare('BEGIN'), end: connection.prepare('COMMIT') }
+  }
+}
+
+/** How a snapshot came to its end. */
+type End = 'answered' | 'purge' | 'late' | 'closed'
+
+/** One state of the database, until it is ended. */
+class Snapshot extends SqliteView {
+  readonly session: Session
+  readonly #timer: Timer
+  #ended: End | null = null
+
+  constructor({ epoch, environment }: SnapshotParts, session: Session, heldMs: number) {
+    super(epoch)
+    this.session = session
+    session.begin.run()
+    this.#timer = environment.after(heldMs, () => this.end('late'))
+  }
+
+  /** A question within a question is answered from the same state. */
+  read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
+    return question(this)
+  }
+
+  /** Lets the state go; answers how it ended first. */
+  end(how: End = 'answered'): End {
+    if (this.#ended !== null) return this.#ended
+    this.#ended = how
+    this.#timer.cancel()
+    this.session.end.run()
+    return how
+  }
+
+  protected reader(): SqliteReader {
+    switch (this.#ended) {
+      case null:
+        return this.session.reader
+      case 'closed':
+        throw closed()
+      default:
+        throw tooBusy()
+    }
+  }
+}
+
+const closed = (): ParleyError => new ParleyError('shutting-down', 'The storage is closed.')
+const tooBusy = (): ParleyError => new ParleyError('overloaded', 'To read this took too long just now. Try again.')

@@ -10,10 +10,10 @@ import { formsAt, type Forms } from './forms.ts'
 import type { Target, Way } from './target.ts'
 
 /** The places are not what they were when they were last looked for. */
-type Moved = { readonly ok: false; readonly errors: null }
-export type LiveTarget = Target | Moved
+type MovedPlace = { readonly ok: false; readonly errors: null }
+export type LiveTarget = Target | MovedPlace
 
-const MOVED: Moved = { ok: false, errors: null }
+const MOVED: MovedPlace = { ok: false, errors: null }
 
 /** Of a `concurrent-edit`; `lookedAt` is the content at the version the resolver looked at. */
 export function liveTargetOf(sides: LiveSides, forms: Forms, lookedAt: Content, way: Way): LiveTarget {

@@ -45,27 +45,27 @@ export interface Outcome {
 }
 
 /** What a decision is worked out from, all of the same moment. */
-interface Situation {
+interface ResolvingSituation {
   readonly record: ConflictRecord
   readonly view: View
   readonly head: Head
   readonly by: PrincipalId
   readonly at: number
   readonly pass: LockPass
-  readonly shown: Shown
+  readonly shown: ShownSides
 }
 
 /** Who asks, for what, and with which `Lock-Token` (SPEC LOCK-2); `shown` is for the conflict in a refusal. */
 export interface Asked {
   readonly by: PrincipalId
   readonly request: Request
-  readonly shown: Shown
+  readonly shown: ShownSides
   readonly lockToken?: string | null
   readonly keep?: Keep<Outcome> | null
 }
 
 /** How much of the conflict goes with a refusal. */
-type Shown = Pick<ShowOptions, 'contents'>
+type ShownSides = Pick<ShowOptions, 'contents'>
 
 /** A content to be written as the resolution, looked at from a version. */
 interface Wanted {
@@ -109,7 +109,7 @@ export class ConflictResolver {
     // What decides nothing about the document needs no lock of it.
     if (request.ask === 'resolve' || request.ask === 'accept') await found.assertPasses(pass)
     await this.#assertOpen(record, shown)
-    const situation: Situation = { record, view: found, head: found.head, by, at, pass, shown }
+    const situation: ResolvingSituation = { record, view: found, head: found.head, by, at, pass, shown }
     switch (request.ask) {
       case 'resolve':
       case 'propose': {
@@ -128,7 +128,7 @@ export class ConflictResolver {
     }
   }
 
-  async #assertOpen(record: ConflictRecord, shown: Shown): Promise<void> {
+  async #assertOpen(record: ConflictRecord, shown: ShownSides): Promise<void> {
     if (record.state.status === 'open') return
     throw new ParleyError('conflict-closed', `The conflict is ${record.state.status} already.`, {
       extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
@@ -136,7 +136,7 @@ export class ConflictResolver {
   }
 
   async #wanted(
-    situation: Situation,
+    situation: ResolvingSituation,
     request: { readonly baseVersion: Version; readonly way: Way; readonly comment: string | null },
   ): Promise<Wanted | 'moved'> {
     const { record, view } = situation
@@ -176,7 +176,7 @@ export class ConflictResolver {
     throw invalidResolution(target.errors)
   }
 
-  async #accepted(situation: Situation, id: ProposalId): Promise<Wanted> {
+  async #accepted(situation: ResolvingSituation, id: ProposalId): Promise<Wanted> {
     const proposal = await this.#pending(situation, id)
     const content = await storedContent(this.#parts.storage, situation.record, proposal.hash)
     const lookedAt = await this.#contentAt(situation.view, proposal.baseVersion)
@@ -185,7 +185,7 @@ export class ConflictResolver {
   }
 
   /** Writes the wanted content, merged with what came since the resolver looked, and closes the conflict. */
-  async #apply(situation: Situation, wanted: Wanted): Promise<Step<Outcome>> {
+  async #apply(situation: ResolvingSituation, wanted: Wanted): Promise<Step<Outcome>> {
     const { record, view, head, by, at, pass } = situation
     const before = view.content()
     const after = this.#merged(situation, wanted)
@@ -215,7 +215,7 @@ export class ConflictResolver {
   }
 
   /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
-  #merged({ record, view, head }: Situation, wanted: Wanted): Content | null {
+  #merged({ record, view, head }: ResolvingSituation, wanted: Wanted): Content | null {
     const merged = merge(wanted.lookedAt, view.content(), wanted.content)
     if (!merged.clean) return null
     // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
@@ -226,7 +226,7 @@ export class ConflictResolver {
     return merged.content
   }
 
-  async #propose(situation: Situation, wanted: Wanted): Promise<Step<Outcome>> {
+  async #propose(situation: ResolvingSituation, wanted: Wanted): Promise<Step<Outcome>> {
     const { record, by, at } = situation
     if (this.#merged(situation, wanted) === null) return this.#refuseMoved(situation, wanted.baseVersion)
     const { use, content, baseVersion, comment } = wanted
@@ -240,7 +240,7 @@ export class ConflictResolver {
     }
   }
 
-  async #reject(situation: Situation, id: ProposalId, comment: string | null): Promise<Step<Outcome>> {
+  async #reject(situation: ResolvingSituation, id: ProposalId, comment: string | null): Promise<Step<Outcome>> {
     const { by, at } = situation
     const pending = await this.#pending(situation, id)
     const { record, proposal } = decided(situation.record, pending, { status: 'rejected', by, at, comment })
@@ -248,7 +248,7 @@ export class ConflictResolver {
   }
 
   /** The 409 of a resolution that overlaps what came since: the same conflict, seen from the head, still open. */
-  async #refuseMoved({ record, view, head, shown }: Situation, lookedAt: Version): Promise<Step<Outcome>> {
+  async #refuseMoved({ record, view, head, shown }: ResolvingSituation, lookedAt: Version): Promise<Step<Outcome>> {
     const { storage } = this.#parts
     const newer = { version: head.version, content: view.content() }
     const { record: seen, known } = await seenFrom(storage, record, newer)
@@ -275,7 +275,7 @@ export class ConflictResolver {
     return view.contentAt(version)
   }
 
-  async #pending({ record, shown }: Situation, id: ProposalId): Promise<Proposal> {
+  async #pending({ record, shown }: ResolvingSituation, id: ProposalId): Promise<Proposal> {
     const proposal = record.proposals.find((one) => one.id === id)
     if (!proposal) throw invalidResolution([{ overlap: id, message: 'this conflict has no such proposal' }])
     if (proposal.status === 'pending') return proposal
@@ -285,7 +285,7 @@ export class ConflictResolver {
   }
 }
 
-function dismissal(situation: Situation, comment: string | null): Step<Outcome> {
+function dismissal(situation: ResolvingSituation, comment: string | null): Step<Outcome> {
   const { record, by, at } = situation
   const done = closed(record, { status: 'dismissed', closedAt: at, closedBy: by, comment })
   return decision(situation, done, [conflictDismissed(done)])
@@ -293,7 +293,7 @@ function dismissal(situation: Situation, comment: string | null): Step<Outcome> 
 
 /** What becomes of a conflict where the document stays as it is. */
 const decision = (
-  { view, head }: Situation,
+  { view, head }: ResolvingSituation,
   record: ConflictRecord,
   events: readonly NewEvent[],
 ): { readonly outcome: Outcome; readonly plan: Plan } => ({

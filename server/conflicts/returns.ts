@@ -54,7 +54,7 @@ export class ReturnJudge {
     const expected = await expect(replica, sides)
     const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, author: returned.author }
     await yieldTurn()
-    return new Merge(prepared, expected, this.#environment)
+    return new JudgedMerge(prepared, expected, this.#environment)
   }
 
   /**
@@ -127,7 +127,7 @@ const hashesOf = ({ base, baseVersion, incoming }: Returned): Pick<Prepared, 'in
 const sameness = ({ author, live, incoming }: ConflictRecord): string =>
   JSON.stringify([author, live?.since ?? null, incoming.hash])
 
-class Merge implements LiveMerge {
+class JudgedMerge implements LiveMerge {
   readonly #prepared: Prepared
   readonly #environment: Environment
   #expected: Expected

@@ -55,7 +55,7 @@ interface Judged {
 }
 
 /** The conflicts, contents and events of an act; null where there is nothing to store. */
-type Parts = Pick<Act, 'conflicts' | 'events'> | null
+type ValidityWatchParts = Pick<Act, 'conflicts' | 'events'> | null
 
 /**
  * Opens, refreshes and ends the conflict of a document whose content live edits made break its schema (SPEC CONF-8).
@@ -154,7 +154,7 @@ export class ValidityWatch {
     return { outcome: judgedMs, plan: parts === null ? null : { ...nothing(found), ...parts } }
   }
 
-  async #decide(watch: Watch, view: View, judged: Judged): Promise<Parts> {
+  async #decide(watch: Watch, view: View, judged: Judged): Promise<ValidityWatchParts> {
     const { environment } = this.#parts
     const { head, violations } = judged
     const open = await openInvalidMerge(view)
@@ -174,7 +174,7 @@ export class ValidityWatch {
     return parts
   }
 
-  async #refresh(open: ConflictRecord, judged: Judged): Promise<Parts> {
+  async #refresh(open: ConflictRecord, judged: Judged): Promise<ValidityWatchParts> {
     const { current, incoming } = open
     invariant(current.version !== null && incoming.version !== null, 'its sides are versions of the log')
     const reach = await this.#reach({ before: current.version, after: incoming.version }, judged)
@@ -182,7 +182,7 @@ export class ValidityWatch {
     return record && { conflicts: [{ op: 'update', record }], events: [] }
   }
 
-  async #open(judged: Judged, invalid: Version): Promise<Parts> {
+  async #open(judged: Judged, invalid: Version): Promise<ValidityWatchParts> {
     const { environment } = this.#parts
     const { head, violations } = judged
     const found = await this.#search(judged, invalid)

@@ -41,7 +41,7 @@ export function likenessOfLines(): (a: string, b: string) => boolean {
 const bare = (line: string): string => line.trim()
 
 /** The lines of a run, without the blanks around them, which do not count. */
-interface Lines {
+interface LineList {
   readonly base: readonly string[]
   readonly side: readonly string[]
 }
@@ -88,17 +88,17 @@ function sharedWordUnits(a: string, b: string, { start, tail }: Ends): number {
   return shared
 }
 
-function pairsOf(lines: Lines, likeness: Likeness): readonly Pair[] {
+function pairsOf(lines: LineList, likeness: Likeness): readonly Pair[] {
   const pairs = isSmall(lines) ? bestPairs(lines, likeness) : pairsByPlace(lines, likeness)
   const found = pairs.slice(0, likeness.pairsLeft)
   likeness.pairsLeft -= found.length
   return found
 }
 
-const isSmall = ({ base, side }: Lines): boolean => base.length * side.length <= MAX_CELLS
+const isSmall = ({ base, side }: LineList): boolean => base.length * side.length <= MAX_CELLS
 
 /** Of all ways to pair alike lines in order the one with most characters in common; of equal ones the earliest pairs. */
-function bestPairs({ base, side }: Lines, likeness: Likeness): Pair[] {
+function bestPairs({ base, side }: LineList, likeness: Likeness): Pair[] {
   const width = side.length + 1
   const place = (i: number, j: number): number => i * width + j
   /** What pairing these two is worth: also two empty lines are worth something. */
@@ -127,7 +127,7 @@ function bestPairs({ base, side }: Lines, likeness: Likeness): Pair[] {
 }
 
 /** Equally many lines: each with the one at its place, if they are alike. Else from both ends, as long as they are. */
-function pairsByPlace({ base, side }: Lines, likeness: Likeness): Pair[] {
+function pairsByPlace({ base, side }: LineList, likeness: Likeness): Pair[] {
   const isEqual = base.length === side.length
   const shorter = Math.min(base.length, side.length)
   const before: Pair[] = []
@@ -144,13 +144,13 @@ function pairsByPlace({ base, side }: Lines, likeness: Likeness): Pair[] {
     after.push(pair)
   }
   const end = after.length
-  const middle: Lines = { base: base.slice(start, base.length - end), side: side.slice(start, side.length - end) }
+  const middle: LineList = { base: base.slice(start, base.length - end), side: side.slice(start, side.length - end) }
   const between = isSmall(middle) ? bestPairs(middle, likeness) : []
   return [...before, ...between.map(([i, j]): Pair => [start + i, start + j]), ...after.reverse()]
 }
 
 /** The pairs as changes of their own, and what lies before, between and after them. */
-function split(run: Run, lines: Lines, pairs: readonly Pair[]): Run[] {
+function split(run: Run, lines: LineList, pairs: readonly Pair[]): Run[] {
   const runs: Run[] = []
   let [baseAt, sideAt] = [0, 0]
   const upTo = (base: number, side: number): void => {

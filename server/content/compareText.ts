@@ -57,13 +57,13 @@ function oneChange(start: number, gone: string, come: string): TextDelta {
 }
 
 /** A comparison on its way. */
-interface Comparison {
+interface TextComparison {
   readonly builder: DeltaBuilder
   readonly work: Work
   readonly by: 'characters' | 'words'
 }
 
-function compareLines(from: string, to: string, ends: Ends, comparison: Comparison): TextDelta {
+function compareLines(from: string, to: string, ends: Ends, comparison: TextComparison): TextDelta {
   const { builder } = comparison
   const { start, tail } = wholeLines(from, ends)
   const [baseText, sideText] = [from.slice(start, from.length - tail), to.slice(start, to.length - tail)]
@@ -152,7 +152,7 @@ function wholeLines(text: string, { start, tail }: Ends): Ends {
  * What stays within a changed run of lines. Past the limit a run of equally many lines is compared
  * line by line, as arrays are: then every line was changed, none moved. What is left when the work is used up is one change.
  */
-function compareRun(from: Passage, to: Passage, comparison: Comparison): void {
+function compareRun(from: Passage, to: Passage, comparison: TextComparison): void {
   const { builder, work, by } = comparison
   work.left -= RUN_WORK
   const matching = matchBy[by](from.text, to.text, work)
@@ -166,7 +166,7 @@ function compareRun(from: Passage, to: Passage, comparison: Comparison): void {
 }
 
 /** Line by line, as far as the work goes and lines are alike. Answers how many units of both it took in. */
-function compareEach(from: string, to: string, { builder, work, by }: Comparison): [fromAt: number, toAt: number] {
+function compareEach(from: string, to: string, { builder, work, by }: TextComparison): [fromAt: number, toAt: number] {
   let [fromAt, toAt, unlike] = [0, 0, 0]
   for (let index = 0; fromAt < from.length && work.left > 0; index += 1) {
     if (index === LOOKED_AT && 2 * unlike > LOOKED_AT) break

@@ -39,12 +39,12 @@ type JsonChange =
  * those of `from`. Subtrees that are the same object in memory cost nothing.
  */
 export const jsonChanges = (from: JsonObject, to: JsonObject): JsonChange[] =>
-  new Comparison(Number.POSITIVE_INFINITY).of(from, to)
+  new ArrayComparison(Number.POSITIVE_INFINITY).of(from, to)
 
 /** The smallest edits from one content to another, strings compared by `delta`; `[]` when they are equal. */
 export function jsonEdits(from: JsonObject, to: JsonObject, delta: typeof textDelta = textDelta): JsonEdit[] {
   const work = characterWork()
-  return new Comparison(MAX_REPLACED_ELEMENTS)
+  return new ArrayComparison(MAX_REPLACED_ELEMENTS)
     .of(from, to)
     .map((change) => toEdit(change, (before, after) => delta(before, after, work)))
     .reverse()
@@ -89,7 +89,7 @@ function editedText(root: JsonValue, edit: { at: Path; delta: TextDelta }): stri
 }
 
 /** Collects the changes from one content to another. */
-class Comparison {
+class ArrayComparison {
   readonly #changes: JsonChange[] = []
   #elementsLeft: number
 

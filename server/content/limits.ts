@@ -65,7 +65,7 @@ export const measureContent = (content: Content, enoughBytes = Number.POSITIVE_I
 export const textSize = (bytes: number): ContentSize => ({ bytes, depth: 1, nodes: 1, pointerUnits: 0 })
 
 /** A value with the length of the pointer that leads to it. */
-interface Place {
+interface NestedPlace {
   readonly value: JsonValue
   readonly pointerUnits: number
 }
@@ -73,9 +73,9 @@ interface Place {
 /** The same of any JSON value. Walks level by level; stops once `bytes` is past `enoughBytes`. */
 export function measureJson(root: JsonValue, enoughBytes = Number.POSITIVE_INFINITY): ContentSize {
   const size = { bytes: 0, depth: 0, nodes: 0, pointerUnits: 0 }
-  let level: Place[] = [{ value: root, pointerUnits: 0 }]
+  let level: NestedPlace[] = [{ value: root, pointerUnits: 0 }]
   while (level.length > 0) {
-    const next: Place[] = []
+    const next: NestedPlace[] = []
     let nested = false
     for (const place of level) {
       size.nodes += 1
@@ -91,7 +91,7 @@ export function measureJson(root: JsonValue, enoughBytes = Number.POSITIVE_INFIN
 }
 
 /** Bytes of a value without those of its children, which go to `children`. */
-function ownBytes({ value, pointerUnits }: Place, children: Place[]): number {
+function ownBytes({ value, pointerUnits }: NestedPlace, children: NestedPlace[]): number {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       children.push({ value: item, pointerUnits: pointerUnits + stepUnits(index) })

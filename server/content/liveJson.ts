@@ -50,15 +50,15 @@ class Placeholders {
 const NONE: readonly number[] = []
 
 /** A place in a content: a member or element at a path, or with `span` elements of the array there. */
-interface Target {
+interface LiveTarget {
   readonly at: Path
   readonly span: Span | null
 }
 
 /** An overlap and where it is in the content that is looked at. */
-interface Found {
+interface FoundPlace {
   readonly overlap: LiveJsonOverlap
-  readonly target: Target
+  readonly target: LiveTarget
 }
 
 /** What the three-way merge of CONF-2 makes of two sides, with a placeholder in the place of each overlap. */
@@ -103,7 +103,7 @@ export function rewriteJson(
   return applyJsonEdits(sides.seen, edits.toReversed())
 }
 
-function editOf({ at, span }: Target, value: Value, elements: true | undefined): JsonEdit {
+function editOf({ at, span }: LiveTarget, value: Value, elements: true | undefined): JsonEdit {
   if (span !== null) {
     const insert = value.present ? (elements && Array.isArray(value.value) ? value.value : [value.value]) : []
     return { at, index: span[0], remove: spanLength(span), insert }
@@ -114,7 +114,7 @@ function editOf({ at, span }: Target, value: Value, elements: true | undefined):
   return { at, removed: true }
 }
 
-function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): Found[] {
+function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): FoundPlace[] {
   const { content: expected, placeholders, overlaps } = known ?? new JsonExpectation(sides, formAt)
   const { places, strays } = new PlaceholderSearch(expected, sides.merged, placeholders)
   const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, formAt)]).map((place) =>
@@ -126,14 +126,14 @@ function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation |
 }
 
 /** Marks that were found at one place of the other content; at their own place, or (`depth`) around it. */
-interface Place {
+interface LivePlace {
   readonly placeholders: readonly number[]
-  readonly target: Target
+  readonly target: LiveTarget
 }
 
 /** Finds the placeholders of one content in another, and where the two differ besides. */
 class PlaceholderSearch {
-  readonly places: Place[] = []
+  readonly places: LivePlace[] = []
   /** Where the contents differ and no placeholder is; in the other content. */
   readonly strays: Path[] = []
   readonly #placeholders: Placeholders
@@ -191,9 +191,9 @@ const isPaired = (base: Span, side: Span): boolean => spanLength(base) === spanL
  * Places where the merge is not what was expected although the sides did not meet there: an edit under a parent that
  * the other side replaced by its equal, an element that both added.
  */
-function strayPlaces(strays: readonly Path[], expected: JsonObject, merged: JsonObject, formAt: FormAt): Place[] {
+function strayPlaces(strays: readonly Path[], expected: JsonObject, merged: JsonObject, formAt: FormAt): LivePlace[] {
   const places = new Map(strays.map((path) => strayAt(path, formAt)).map((at) => [toPointer(at), at]))
-  return [...places].flatMap(([pointer, at]): Place[] => {
+  return [...places].flatMap(([pointer, at]): LivePlace[] => {
     const [wanted, made] = [valueAt(expected, pointer), valueAt(merged, pointer)]
     const isText = (): boolean => formAt(at, at) === 'lines'
     if (wanted.present && made.present && isReordered(wanted.value, made.value, isText)) return []
@@ -222,11 +222,11 @@ function sameMembers(a: string[], b: string[]): boolean {
 }
 
 /** Places that are not below another one, each once. */
-function outermost(places: readonly Place[]): Place[] {
+function outermost(places: readonly LivePlace[]): LivePlace[] {
   const wide = new Set(places.flatMap(({ target }) => (target.span === null ? [toPointer(target.at)] : [])))
-  const isBelow = ({ at, span }: Target): boolean =>
+  const isBelow = ({ at, span }: LiveTarget): boolean =>
     at.some((_, i) => wide.has(toPointer(at.slice(0, i)))) || (span !== null && wide.has(toPointer(at)))
-  const outer = new Map<string, Place>()
+  const outer = new Map<string, LivePlace>()
   for (const place of places) {
     const { at, span } = place.target
     const key = `${toPointer(at)} ${span?.join() ?? ''}`
@@ -236,7 +236,7 @@ function outermost(places: readonly Place[]): Place[] {
 }
 
 /** The overlap of a placeholder, or for wider places the values of all sides around it. */
-function foundAt({ placeholders, target }: Place, overlaps: readonly JsonOverlap[], sides: JsonSides): Found {
+function foundAt({ placeholders, target }: LivePlace, overlaps: readonly JsonOverlap[], sides: JsonSides): FoundPlace {
   const [placeholder] = placeholders
   const first = placeholder === undefined ? null : (overlaps[placeholder] ?? null)
   const depth = target.at.length + (target.span === null ? 0 : 1)
@@ -261,10 +261,10 @@ function around(inside: JsonOverlap | null, at: Path, { base, current, incoming 
   }
 }
 
-const pointerOf = ({ at, span }: Target): string => toPointer(span === null ? at : [...at, span[0]])
+const pointerOf = ({ at, span }: LiveTarget): string => toPointer(span === null ? at : [...at, span[0]])
 
 /** The overlaps in the content that is looked at, where that is not the merged one. */
-function relocated(found: readonly Found[], sides: JsonSides): Found[] {
+function relocated(found: readonly FoundPlace[], sides: JsonSides): FoundPlace[] {
   const { merged, seen } = sides
   if (seen === merged) return [...found]
   const placeholders = new Placeholders()
@@ -278,7 +278,7 @@ function relocated(found: readonly Found[], sides: JsonSides): Found[] {
 }
 
 /** With what stands at the place by now, in the form of the other values. */
-function withMerged({ overlap, target }: Found, seen: JsonObject): Found {
+function withMerged({ overlap, target }: FoundPlace, seen: JsonObject): FoundPlace {
   const { at, span } = target
   if (span === null) return { overlap: { ...overlap, merged: valueAt(seen, toPointer(at)) }, target }
   const array = valueAt(seen, toPointer(at))

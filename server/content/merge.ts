@@ -101,14 +101,14 @@ function threeWay(
 }
 
 /** Keys, and the elements of arrays that are met on the way or at the end. */
-type Place = readonly (string | Span)[]
+type MergedPlace = readonly (string | Span)[]
 
-function placeOfEdit(edit: JsonEdit): Place {
+function placeOfEdit(edit: JsonEdit): MergedPlace {
   const place = edit.at.map((step): string | Span => (typeof step === 'number' ? [step, step + 1] : step))
   return 'index' in edit ? [...place, [edit.index, edit.index + edit.remove]] : place
 }
 
-function placeOfOverlap(overlap: JsonOverlap, current: Content): Place {
+function placeOfOverlap(overlap: JsonOverlap, current: Content): MergedPlace {
   const tokens = parsePointer(overlap.pointers.current) ?? []
   let node: JsonValue | undefined = current
   return tokens.map((token, i): string | Span => {
@@ -125,7 +125,7 @@ function elementCount({ current, elements }: JsonOverlap): number {
 }
 
 /** One is the other or lies below it. */
-function placesMeet(a: Place, b: Place): boolean {
+function placesMeet(a: MergedPlace, b: MergedPlace): boolean {
   return a.every((step, i) => {
     const other = b[i]
     if (other === undefined) return true

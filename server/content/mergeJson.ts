@@ -68,10 +68,14 @@ export function valueChanges(base: JsonObject, side: JsonObject): ValueChange[] 
   })
 }
 
-type Sides<T> = Readonly<Record<'base' | 'current' | 'incoming', T>>
-type Places = Sides<Path>
+type MemberSides<T> = Readonly<Record<'base' | 'current' | 'incoming', T>>
+type MemberPlaces = MemberSides<Path>
 
-function mergeValue(sides: Sides<JsonValue | undefined>, at: Places, by: SettleJson): JsonValue | undefined {
+function mergeValue(
+  sides: MemberSides<JsonValue | undefined>,
+  at: MemberPlaces,
+  by: SettleJson,
+): JsonValue | undefined {
   const { base, current, incoming } = sides
   if (incoming === base || incoming === current) return current
   if (current === base) return incoming
@@ -105,7 +109,7 @@ function mergedLines(base: string, current: string, incoming: string): string | 
 const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && contentEquals(a, b))
 
-function mergeObjects(sides: Sides<JsonObject>, at: Places, by: SettleJson): JsonObject {
+function mergeObjects(sides: MemberSides<JsonObject>, at: MemberPlaces, by: SettleJson): JsonObject {
   const { base, current, incoming } = sides
   const keys = Object.keys(incoming).filter((key) => incoming[key] !== member(base, key))
   for (const key of Object.keys(base)) if (!Object.hasOwn(incoming, key)) keys.push(key)
@@ -121,7 +125,7 @@ function mergeObjects(sides: Sides<JsonObject>, at: Places, by: SettleJson): Jso
   return membersInOrder(merged)
 }
 
-function mergeArrays(sides: Sides<JsonValue[]>, at: Places, by: SettleJson): JsonValue[] {
+function mergeArrays(sides: MemberSides<JsonValue[]>, at: MemberPlaces, by: SettleJson): JsonValue[] {
   const currentRuns = alignElements(sides.base, sides.current)
   const incomingRuns = alignElements(sides.base, sides.incoming)
   if (incomingRuns.length === 0) return sides.current
@@ -161,7 +165,12 @@ function singly(runs: readonly Run[], otherRuns: readonly Run[]): Run[] {
   })
 }
 
-function settledElements(sides: Sides<JsonValue[]>, stretch: Stretch, at: Places, by: SettleJson): JsonValue[] {
+function settledElements(
+  sides: MemberSides<JsonValue[]>,
+  stretch: Stretch,
+  at: MemberPlaces,
+  by: SettleJson,
+): JsonValue[] {
   if (stretch.changedBy !== 'both') return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
   const places = stepInto(at, { base: stretch.base[0], current: stretch.current[0], incoming: stretch.incoming[0] })
   const elements = {
@@ -193,13 +202,13 @@ function elementsValue(elements: readonly JsonValue[], several: boolean): Value 
   return toValue(several ? [...elements] : elements[0])
 }
 
-const stepInto = (at: Places, step: Sides<string | number>): Places => ({
+const stepInto = (at: MemberPlaces, step: MemberSides<string | number>): MemberPlaces => ({
   base: [...at.base, step.base],
   current: [...at.current, step.current],
   incoming: [...at.incoming, step.incoming],
 })
 
-function overlapAt(at: Places, base: Value, current: Value, incoming: Value): JsonOverlap {
+function overlapAt(at: MemberPlaces, base: Value, current: Value, incoming: Value): JsonOverlap {
   const pointer = toPointer(at.base)
   const pointers = { current: toPointer(at.current), incoming: toPointer(at.incoming) }
   return { id: `P${pointer}`, pointer, pointers, base, current, incoming }

@@ -15,7 +15,7 @@ export function readText(type: Y.Text): string {
  * passage. Inserted text takes the formatting of its place, as typing does.
  */
 export function writeText(type: Y.Text, delta: TextDelta): void {
-  const place = new Place(type)
+  const place = new TextPlace(type)
   for (const item of delta) {
     if (typeof item === 'string') {
       insertInPieces(type, place.index, item)
@@ -32,7 +32,7 @@ export function writeText(type: Y.Text, delta: TextDelta): void {
 }
 
 /** A place in a shared text, which counts embeds in its indices where the plain text does not. */
-class Place {
+class TextPlace {
   /** Index in the shared text as it is by now. */
   index = 0
   /** The same in the plain text as it was at first. */

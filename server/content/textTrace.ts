@@ -26,7 +26,7 @@ interface Piece {
   readonly own?: string
 }
 
-interface Line {
+interface TracedLine {
   /** UTF-16 units without the newline. */
   units: number
   pieces: Piece[]
@@ -47,7 +47,7 @@ export interface LineBlame {
  * consecutive changes of one author come one by one or joined in one delta.
  */
 export class TextTrace {
-  readonly #lines: Line[]
+  readonly #lines: TracedLine[]
   readonly #baseStarts: readonly number[]
   #lineage: Lineage<Hand | null> | null = null
   /** Who made the newest changes, with nobody in between, and the version of the first of them. */
@@ -67,7 +67,7 @@ export class TextTrace {
     if (this.#run.author !== by.author) this.#run = { author: by.author, since: by.version }
     this.#lineage = null
     let at = 0
-    let cursor: Cursor | null = null
+    let cursor: TraceCursor | null = null
     for (const item of delta) {
       if (typeof item === 'string') {
         cursor = this.#insert(cursor ?? this.#seek(at), item, by)
@@ -107,7 +107,7 @@ export class TextTrace {
   }
 
   /** Right behind the unit before the position, so before the traces of what stood between it and the next. */
-  #seek(at: number): Cursor {
+  #seek(at: number): TraceCursor {
     while (at < this.#start) {
       this.#index -= 1
       this.#start -= this.#lineAt(this.#index).units + 1
@@ -126,13 +126,13 @@ export class TextTrace {
     return { piece, offset: left }
   }
 
-  #lineAt(index: number): Line {
+  #lineAt(index: number): TracedLine {
     const line = this.#lines[index]
     if (!line) throw new RangeError('The delta reaches past the end of the text')
     return line
   }
 
-  #insert(cursor: Cursor, text: string, by: Mark): Cursor {
+  #insert(cursor: TraceCursor, text: string, by: Mark): TraceCursor {
     const line = this.#lineAt(this.#index)
     const parts = text.split('\n')
     const piece = split(line, cursor)
@@ -159,7 +159,7 @@ export class TextTrace {
     return end
   }
 
-  #remove(cursor: Cursor, units: number, by: Mark): Cursor {
+  #remove(cursor: TraceCursor, units: number, by: Mark): TraceCursor {
     const line = this.#lineAt(this.#index)
     let piece = split(line, cursor)
     let joined = 0
@@ -197,18 +197,18 @@ export class TextTrace {
 }
 
 /** A place within the line worked on. */
-interface Cursor {
+interface TraceCursor {
   readonly piece: number
   /** Units of that piece before the place. */
   readonly offset: number
 }
 
-const newLine = (pieces: Piece[], end: Mark | null = null): Line => ({ units: unitsOf(pieces), pieces, end })
+const newLine = (pieces: Piece[], end: Mark | null = null): TracedLine => ({ units: unitsOf(pieces), pieces, end })
 const unitsOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, piece) => sum + piece.units, 0)
 const isAlive = (piece: Piece): boolean => piece.units > 0
 
 /** Makes a piece begin at the cursor, and answers which. */
-function split(line: Line, { piece, offset }: Cursor): number {
+function split(line: TracedLine, { piece, offset }: TraceCursor): number {
   const here = line.pieces[piece]
   if (here === undefined || offset === 0) return piece
   if (offset < here.units) line.pieces.splice(piece + 1, 0, { units: here.units - offset, by: here.by })
@@ -217,7 +217,7 @@ function split(line: Line, { piece, offset }: Cursor): number {
 }
 
 /** Puts the trace of a removal at `piece`, or not where what went was by the same author. Answers whether one was added. */
-function leaveTrace(line: Line, piece: number, was: Mark | null, trace: Piece): boolean {
+function leaveTrace(line: TracedLine, piece: number, was: Mark | null, trace: Piece): boolean {
   if (was?.author === trace.by?.author) return false
   const before = line.pieces[piece - 1]
   if (before !== undefined && before.units === 0 && !before.newline && before.by?.author === trace.by?.author) {
@@ -232,7 +232,7 @@ function leaveTrace(line: Line, piece: number, was: Mark | null, trace: Piece): 
 }
 
 /** Of newlines that their author took out with nothing in between only one leaves a trace. */
-function leaveNewline(line: Line, piece: number, trace: Piece): boolean {
+function leaveNewline(line: TracedLine, piece: number, trace: Piece): boolean {
   const before = line.pieces[piece - 1]
   if (trace.own !== undefined && before?.own === trace.own && before.run === trace.run) return false
   line.pieces.splice(piece, 0, trace)
@@ -240,7 +240,7 @@ function leaveNewline(line: Line, piece: number, trace: Piece): boolean {
 }
 
 /** The newest entry that changed a line. An empty one was made by one of the newlines around it too. */
-function newestOf(line: Line, previousEnd: Mark | null): Mark | null {
+function newestOf(line: TracedLine, previousEnd: Mark | null): Mark | null {
   let newest = line.units === 0 ? newer(line.end, previousEnd) : null
   const isOwn = ownPieces(line)
   for (const [index, { by }] of line.pieces.entries()) if (isOwn(index)) newest = newer(newest, by)
@@ -251,7 +251,7 @@ function newestOf(line: Line, previousEnd: Mark | null): Mark | null {
  * Which pieces are a line's own: of what went before its first character or behind its last what stood in this line, not
  * in whole lines beside it. Of an empty line that was empty all along, what went from it since.
  */
-function ownPieces({ units, pieces }: Line): (index: number) => boolean {
+function ownPieces({ units, pieces }: TracedLine): (index: number) => boolean {
   if (!pieces.some((piece) => piece.newline)) return () => true
   const [first, last] = [pieces.findIndex(isAlive), pieces.findLastIndex(isAlive)]
   if (units === 0) {
@@ -290,7 +290,7 @@ function wasEmptyAllAlong(pieces: readonly Piece[]): boolean {
 const partsLines = (piece: Piece | undefined): boolean => piece?.newline === true && piece.own === undefined
 
 /** A text as a sequence of units. The newline that its last line lacks counts as one of them, kept for ever. */
-function partsOf(lines: readonly Line[]): Part<Hand | null>[] {
+function partsOf(lines: readonly TracedLine[]): Part<Hand | null>[] {
   const parts: Part<Hand | null>[] = []
   for (const line of lines) {
     const isOwn = ownPieces(line)
@@ -305,7 +305,7 @@ function partsOf(lines: readonly Line[]): Part<Hand | null>[] {
 }
 
 /** Where each line begins, and after the last where one more would. */
-function startsOf(lines: readonly Line[]): number[] {
+function startsOf(lines: readonly TracedLine[]): number[] {
   const starts = [0]
   for (const { units } of lines) starts.push((starts.at(-1) ?? 0) + units + 1)
   return starts

@@ -13,9 +13,9 @@ export interface Stretch {
  * what lies between the stretches is unchanged on both sides. In order.
  */
 export function weave(currentRuns: readonly Run[], incomingRuns: readonly Run[]): Stretch[] {
-  const changes: Change[] = [
-    ...currentRuns.map((run): Change => ({ by: 'current', base: run.base, growth: growthOf(run) })),
-    ...incomingRuns.map((run): Change => ({ by: 'incoming', base: run.base, growth: growthOf(run) })),
+  const changes: WovenChange[] = [
+    ...currentRuns.map((run): WovenChange => ({ by: 'current', base: run.base, growth: growthOf(run) })),
+    ...incomingRuns.map((run): WovenChange => ({ by: 'incoming', base: run.base, growth: growthOf(run) })),
   ]
   changes.sort((a, b) => a.base[0] - b.base[0] || a.base[1] - b.base[1])
   const shift = { current: 0, incoming: 0 }
@@ -31,7 +31,7 @@ export function weave(currentRuns: readonly Run[], incomingRuns: readonly Run[])
 
 type Side = 'current' | 'incoming'
 
-interface Change {
+interface WovenChange {
   readonly by: Side
   readonly base: Span
   /** How many elements more the side has there than the base. */
@@ -46,7 +46,7 @@ interface Group {
 
 const growthOf = (run: Run): number => spanLength(run.side) - spanLength(run.base)
 
-function joinOverlapping(sorted: readonly Change[]): Group[] {
+function joinOverlapping(sorted: readonly WovenChange[]): Group[] {
   const groups: Group[] = []
   for (const change of sorted) {
     let group = groups.at(-1)

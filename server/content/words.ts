@@ -8,7 +8,7 @@ export function commonWords(from: string, to: string, maxEdits: number, work: Wo
   const [base, side] = [wordsOf(from), wordsOf(to)]
   if (Math.abs(base.numbers.length - side.numbers.length) > maxEdits) return { blocks: [], complete: false }
   const { blocks, complete } = shortestEdits(base.numbers, side.numbers, maxEdits, work)
-  const common: Block[] = []
+  const common: WordBlock[] = []
   let [fromAt, toAt] = [0, 0]
   for (const block of blocks) {
     const end = startOf(base, block.base + block.length)
@@ -25,7 +25,7 @@ export function commonWords(from: string, to: string, maxEdits: number, work: Wo
   return { blocks: common, complete }
 }
 
-type Block = Matching['blocks'][number]
+type WordBlock = Matching['blocks'][number]
 
 /** The words of a text and the signs between them. */
 interface Words {
@@ -55,7 +55,7 @@ function wordsOf(text: string): Words {
 
 const startOf = ({ starts }: Words, token: number): number => starts[token] ?? 0
 
-const hasWord = ({ isWord }: Words, { base, length }: Block): boolean =>
+const hasWord = ({ isWord }: Words, { base, length }: WordBlock): boolean =>
   isWord.subarray(base, base + length).includes(1)
 
 const isBlank = (text: string, at: number): boolean => text[at]?.trim() === ''

@@ -73,10 +73,10 @@ export function joinUpdates(updates: readonly Uint8Array[]): Uint8Array {
   return writer.finish()
 }
 
-type Struct = ReturnType<typeof Y.decodeUpdate>['structs'][number]
+type JoinedStruct = ReturnType<typeof Y.decodeUpdate>['structs'][number]
 
 /** The structs, where pieces of text that continue each other are one: so Yjs itself has them once they are applied. */
-function* runsOf(structs: readonly Struct[]): Generator<Struct> {
+function* runsOf(structs: readonly JoinedStruct[]): Generator<JoinedStruct> {
   let run: { first: Y.Item; text: string[]; length: number } | null = null
   for (const struct of structs) {
     const text = textOf(struct)
@@ -92,7 +92,7 @@ function* runsOf(structs: readonly Struct[]): Generator<Struct> {
   if (run) yield textItem(run)
 }
 
-const textOf = (struct: Struct): string | null =>
+const textOf = (struct: JoinedStruct): string | null =>
   struct instanceof Y.Item && struct.content instanceof Y.ContentString ? struct.content.str : null
 
 /** Whether the item was put right behind the run, between what this stands between. */

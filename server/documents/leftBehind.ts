@@ -32,7 +32,7 @@ const STUCK: ReadonlySet<ProblemCode> = new Set([
 ])
 
 /** What came of an attempt to take edits in. `stuck`: something other than a lock keeps them out. */
-type Outcome = 'gone' | 'barred' | 'stuck' | 'damaged'
+type TakenIn = 'gone' | 'barred' | 'stuck' | 'damaged'
 
 /** Edits of a session that ended while somebody else's lock barred them. */
 export interface Left {
@@ -216,7 +216,7 @@ export class LeftBehind {
     }
   }
 
-  async #takeIn(facts: WaitingFacts): Promise<Outcome> {
+  async #takeIn(facts: WaitingFacts): Promise<TakenIn> {
     try {
       return await this.#apply(facts)
     } catch (problem) {
@@ -259,7 +259,7 @@ export class LeftBehind {
     this.#after(() => this.#stuckMs.get(document) === delayMs && this.#look(document), delayMs)
   }
 
-  async #apply(facts: WaitingFacts): Promise<Outcome> {
+  async #apply(facts: WaitingFacts): Promise<TakenIn> {
     const { storage, replicas, prepare, refusal, malformed } = this.#parts
     const edits = await storage.waitingEdits(facts.position)
     if (!edits) return 'gone'

@@ -91,7 +91,7 @@ export interface ReplicaOptions {
 /** An entry on its way to the disk. */
 type Underway = Omit<EntryMark, 'checksum'> & { readonly update: Uint8Array }
 
-interface Waiter {
+interface CommitWaiter {
   readonly version: Version
   readonly resolve: () => void
   readonly reject: (problem: ParleyError) => void
@@ -112,7 +112,7 @@ export class Replica {
   readonly #environment: Environment
   readonly #kept: Kept
   readonly #captured: Uint8Array[] = []
-  readonly #waiters: Waiter[] = []
+  readonly #waiters: CommitWaiter[] = []
   readonly #committedListeners = new Set<(entry: CommittedUpdate) => void>()
   readonly #endedListeners = new Set<(problem: ParleyError) => void>()
   #applied: Head

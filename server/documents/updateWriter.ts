@@ -1,9 +1,9 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 
-type Struct = Y.Item | Y.GC | Y.Skip
+type WrittenStruct = Y.Item | Y.GC | Y.Skip
 
-interface Section {
+interface WrittenSection {
   readonly client: number
   readonly clock: number
   count: number
@@ -17,7 +17,7 @@ const RANGE_BYTES = 10
 
 /** Writes an update, struct by struct: those of a client in the order of their clocks, clients in any order. */
 export class UpdateWriter {
-  readonly #sections = new Map<number, Section>()
+  readonly #sections = new Map<number, WrittenSection>()
   readonly #deletes = new Map<number, { clock: number; len: number }[]>()
   #bytes = 0
 
@@ -26,7 +26,7 @@ export class UpdateWriter {
     return this.#bytes
   }
 
-  add(struct: Struct): void {
+  add(struct: WrittenStruct): void {
     const { client, clock } = struct.id
     let section = this.#sections.get(client)
     if (!section) {

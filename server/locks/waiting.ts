@@ -21,7 +21,7 @@ export interface WaitOptions {
   readonly gone: AbortSignal
 }
 
-interface Waiter {
+interface LockWaiter {
   readonly request: LockRequest
   /** On the monotonic clock. */
   readonly untilMs: number
@@ -31,7 +31,7 @@ interface Waiter {
 
 interface Queue {
   readonly document: DocumentId
-  readonly line: Line<Waiter>
+  readonly line: Line<LockWaiter>
   isServing: boolean
   /** Something happened while it was being served. */
   isDue: boolean
@@ -102,7 +102,7 @@ export class LockLines {
     return queue
   }
 
-  #leave(queue: Queue, waiter: Waiter): void {
+  #leave(queue: Queue, waiter: LockWaiter): void {
     if (!queue.line.leave(waiter)) return
     waiter.refuse(left())
     if (!queue.isServing) this.#tidy(queue)

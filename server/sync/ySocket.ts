@@ -25,7 +25,7 @@ const MAX_HELD_FRAMES = 100
  * | `refused`    | ignored          | –           | –                     | → `closing`  | → `closing`   |
  * | `closing`    | ignored          | seat left   | –                     | –            | –             |
  */
-type State =
+type SocketState =
   | { readonly name: 'connecting'; readonly held: readonly Uint8Array[]; readonly heldBytes: number }
   | { readonly name: 'open'; readonly seat: Seat; readonly principal: Principal }
   | { readonly name: 'refused' }
@@ -37,7 +37,7 @@ export class YSocket implements Channel {
   readonly #environment: Environment
   readonly #limits: SyncLimits
   readonly #timers = new Set<Timer>()
-  #state: State = { name: 'connecting', held: [], heldBytes: 0 }
+  #state: SocketState = { name: 'connecting', held: [], heldBytes: 0 }
   readonly #intake: Intake
 
   /** `stream` is what the socket writes to. */

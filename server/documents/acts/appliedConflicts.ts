@@ -3,14 +3,14 @@ import type { ConflictRecord } from '../../model/conflict.ts'
 import type { ConflictQuery, Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
 
-interface Parts {
+interface AppliedConflictParts {
   readonly storage: Pick<Storage, 'conflicts'>
   readonly committer: Pick<Committer, 'conflictsUnderway'>
 }
 
 /** Conflicts of a document as every act leaves them that was handed over, on disk or not; newest first. */
 export async function appliedConflicts(
-  { storage, committer }: Parts,
+  { storage, committer }: AppliedConflictParts,
   document: DocumentId,
   query: Omit<ConflictQuery, 'patterns'>,
 ): Promise<readonly ConflictRecord[]> {

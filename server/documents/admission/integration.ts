@@ -5,7 +5,7 @@ import { refuse, type Section, type Struct } from './updateReader.ts'
 type Store = Y.Doc['store']
 
 /** How far one section has been integrated. `state` is the next clock expected of its client. */
-interface Progress {
+interface Integrated {
   readonly section: Section
   next: number
   state: number
@@ -18,7 +18,7 @@ export type Hindrance = 'missing' | 'foreign'
 
 /** Something that waits: `progress` has to go on until its client's state is past `clock`. */
 interface Wait {
-  readonly progress: Progress
+  readonly progress: Integrated
   readonly clock: number
 }
 const TO_ITS_END = Number.POSITIVE_INFINITY
@@ -31,7 +31,7 @@ const TO_ITS_END = Number.POSITIVE_INFINITY
  */
 export class Integration {
   readonly #store: Store
-  readonly #progress = new Map<number, Progress>()
+  readonly #progress = new Map<number, Integrated>()
   readonly #isForeign: (client: number) => boolean
 
   constructor(store: Store, sections: ReadonlyMap<number, Section>, isForeign: (client: number) => boolean) {
@@ -84,7 +84,7 @@ export class Integration {
   }
 
   /** The stack is never deeper than the update has clients: one that is needed while it waits is a circle. */
-  #runThrough(start: Progress, visit: (struct: Y.Item | Y.GC) => void): void {
+  #runThrough(start: Integrated, visit: (struct: Y.Item | Y.GC) => void): void {
     const waits: Wait[] = [{ progress: start, clock: TO_ITS_END }]
     const waiting = new Set([start])
     for (let wait = waits.at(-1); wait; wait = waits.at(-1)) {
@@ -110,7 +110,7 @@ export class Integration {
     }
   }
 
-  #advance(progress: Progress, struct: Struct, visit: (struct: Y.Item | Y.GC) => void): void {
+  #advance(progress: Integrated, struct: Struct, visit: (struct: Y.Item | Y.GC) => void): void {
     const end = endOf(struct)
     const known = this.knownOf(struct.id.client)
     if (struct.id.clock < known) assertSameHistory(struct, this.#store, known)

@@ -31,7 +31,7 @@ interface Parent {
 }
 
 /** Where an item goes: a list of `parent`, or its key `key`. Null: its parent is gone, and so is the item. */
-type Place = { readonly type: Type | string; readonly key: string | null } | null
+type ItemPlace = { readonly type: Type | string; readonly key: string | null } | null
 
 export interface PlacementContext {
   readonly doc: Y.Doc
@@ -51,7 +51,7 @@ export class Placement {
   readonly #context: PlacementContext
   readonly #integration: Integration
   /** Places of the update's own items, filled as they are placed. */
-  readonly #places = new Map<Y.Item, Place>()
+  readonly #places = new Map<Y.Item, ItemPlace>()
   readonly #parents = new Map<Type | string, Parent>()
   #subdocuments = 0
 
@@ -84,7 +84,7 @@ export class Placement {
     this.#assertFits(struct, place)
   }
 
-  #placeOf(item: Y.Item): Place {
+  #placeOf(item: Y.Item): ItemPlace {
     const left = item.origin && this.#integration.find(item.origin)
     const right = item.rightOrigin && this.#integration.find(item.rightOrigin)
     if ((left && this.#isGone(left)) || (right && this.#isGone(right))) return null
@@ -107,7 +107,7 @@ export class Placement {
     return !(struct instanceof Y.Item) || this.#placeKnown(struct) === null
   }
 
-  #placeKnown(item: Y.Item): Place {
+  #placeKnown(item: Y.Item): ItemPlace {
     const placed = this.#places.get(item)
     if (placed !== undefined) return placed
     const parent: unknown = item.parent
@@ -118,7 +118,7 @@ export class Placement {
    * Of an item that is known in part Yjs puts the rest right after the known part, whatever the item says.
    * If it says something else, the document would end up inconsistent.
    */
-  #assertContinues(item: Y.Item, place: NonNullable<Place>): void {
+  #assertContinues(item: Y.Item, place: NonNullable<ItemPlace>): void {
     const { client, clock } = item.id
     const known = this.#integration.knownOf(client)
     if (clock >= known) return
@@ -128,7 +128,7 @@ export class Placement {
     }
   }
 
-  #assertFits(item: Y.Item, place: NonNullable<Place>): void {
+  #assertFits(item: Y.Item, place: NonNullable<ItemPlace>): void {
     const parent = this.#parentOf(place.type)
     const { content } = item
     if (parent.own && !fits(content, parent.shape, place.key)) {
@@ -211,7 +211,7 @@ export class Placement {
   }
 }
 
-const isSame = (one: Place, other: Place): boolean => one?.type === other?.type && one?.key === other?.key
+const isSame = (one: ItemPlace, other: ItemPlace): boolean => one?.type === other?.type && one?.key === other?.key
 
 /** The root a decoded struct names as its parent. */
 function rootName(item: Y.Item): string | null {

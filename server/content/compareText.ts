@@ -44,8 +44,23 @@ export function textDelta(from: string, to: string, work: Work = characterWork()
 export function rewriteDelta(from: string, to: string, work: Work = characterWork()): TextDelta {
   const ends = commonEnds(from, to)
   const [gone, come] = [between(from, ends), between(to, ends)]
-  if (gone === '' || come === '') return oneChange(ends.start, gone, come)
-  return compareLines(from, to, ends, { builder: new DeltaBuilder(), work, by: 'words' })
+  if (gone !== '' && come !== '') {
+    return compareLines(from, to, ends, { builder: new DeltaBuilder(), work, by: 'words' })
+  }
+  const start = lineStart(gone === '' ? to : from, ends.start, gone.length + come.length)
+  return oneChange(start, from.slice(start, start + gone.length), to.slice(start, start + come.length))
+}
+
+/**
+ * Where a passage of lines begins that was added or taken out: lines that begin alike leave open which units of them it is,
+ * and people mean whole lines. Somebody else who takes out the same line takes out the same units then.
+ */
+function lineStart(text: string, start: number, length: number): number {
+  if (!text.slice(start, start + length).includes('\n')) return start
+  for (let at = start; ; at -= 1) {
+    if (at === 0 || text[at - 1] === '\n') return at
+    if (text[at - 1] !== text[at - 1 + length]) return start
+  }
 }
 
 function oneChange(start: number, gone: string, come: string): TextDelta {

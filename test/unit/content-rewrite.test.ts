@@ -25,6 +25,11 @@ describe('what a write leaves of the text it replaces', () => {
     ['a word is put between others that change', 'red tea, blue tea', 'hot tea, cold tea', ['tea, ', ' tea']],
     ['signs alone do not stay', '| a | b |', '| c | d |', ['| ', ' |']],
     ['one line of three', 'one\ntwo\nthree', 'one\n2\nthree', ['one\n', '\nthree']],
+    ['a line less, and the next begins like it', 'one\ntwo\nthree\n', 'one\nthree\n', ['one\n', 'three\n']],
+    ['the first line less', 'aa\nab\n', 'ab\n', ['ab\n']],
+    ['the last line less', 'one\ntwo', 'one', ['one']],
+    ['a line more before one that begins like it', 'one\nthree\n', 'one\ntwo\nthree\n', ['one\n', 'three\n']],
+    ['a line break less', 'one\ntwo', 'onetwo', ['one', 'two']],
     ['only something new', 'color', 'colour', ['colo', 'r']],
     ['only something less', 'wonderful', 'wonder', ['wonder']],
     ['Chinese, a character of it', '我喜欢喝茶', '我喜欢喝咖啡', ['我喜欢喝']],
@@ -34,6 +39,11 @@ describe('what a write leaves of the text it replaces', () => {
     const delta = rewriteDelta(from, to)
     expect(applyTextDelta(from, delta)).toBe(to)
     expect(kept(from, delta)).toEqual(expected)
+  })
+
+  it('[DOC-8] lines that are added or taken out are whole lines, as people mean them', () => {
+    expect(rewriteDelta('one\ntwo\nthree\n', 'one\nthree\n')).toEqual([4, -4])
+    expect(rewriteDelta('one\nthree\n', 'one\ntwo\nthree\n')).toEqual([4, 'two\n'])
   })
 
   it('[DOC-8] of many changed lines the words that stay, past the limits of work too', () => {

@@ -161,7 +161,7 @@ export class LeftBehind {
     this.#due.add(document)
     if (this.#isWorking) return
     this.#isWorking = true
-    this.#track(this.#work())
+    void this.#track(this.#work())
   }
 
   async #work(): Promise<void> {

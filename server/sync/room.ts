@@ -9,20 +9,20 @@ import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
 import { decide } from '../model/lock.ts'
-import { Awareness, decodeAwareness, encodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
+import { Awareness, decodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
 import { Broadcast, showing, type Shown } from './broadcast.ts'
 import { ClientIds } from './clientIds.ts'
 import type { Departures } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
 import { Owed } from './owed.ts'
 import { Member, type Channel } from './member.ts'
-import { EMPTY_AWARENESS, EMPTY_UPDATE, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
+import { EMPTY_AWARENESS, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
 import type { Again, Answer } from './outbox.ts'
 import { Returns, type Change, type ReturnJudge } from './returns.ts'
 import type { Return } from './presence.ts'
 import type { SessionEvent } from './session.ts'
 import { Remembered } from './remembered.ts'
-import { SLICE_BYTES, slices } from './slices.ts'
+import { answerMessages, awarenessMessages, updateMessages } from './messages.ts'
 
 /** What a room needs of a replica. */
 export type LiveReplica = Pick<
@@ -491,20 +491,6 @@ export class Room<R extends LiveReplica = LiveReplica> {
 function isSilent({ presence }: Member, version: Version): boolean {
   const silence = presence?.silence ?? null
   return silence !== null && version > silence.after
-}
-
-function* answerMessages(update: Uint8Array): Generator<ServerMessage> {
-  const isWhole = update.length <= SLICE_BYTES
-  if (!isWhole) yield* updateMessages(update)
-  yield { type: 'sync-step-2', update: isWhole ? update : EMPTY_UPDATE }
-}
-
-function* updateMessages(update: Uint8Array): Generator<ServerMessage> {
-  for (const slice of slices(update)) yield { type: 'update', update: slice }
-}
-
-function awarenessMessages(entries: readonly AwarenessEntry[]): ServerMessage[] {
-  return encodeAwareness(entries).map((body) => ({ type: 'awareness', body }))
 }
 
 /**

@@ -96,7 +96,10 @@ class Pair {
   }
 
   end(how: 'closed' | 'reset'): void {
-    for (const socket of this.#sockets) how === 'closed' ? socket.end() : socket.resetAndDestroy()
+    for (const socket of this.#sockets) {
+      if (how === 'closed') socket.end()
+      else socket.resetAndDestroy()
+    }
   }
 
   hold(direction: Direction): void {

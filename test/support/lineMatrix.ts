@@ -80,7 +80,11 @@ class Page {
       constructor(address: string, protocols: string[]) {
         super(address, protocols)
         let listener: ((event: WebSocket.MessageEvent) => void) | null = null
-        Object.defineProperty(this, 'onmessage', { set: (given: typeof listener) => void (listener = given) })
+        Object.defineProperty(this, 'onmessage', {
+          set: (given: typeof listener) => {
+            listener = given
+          },
+        })
         this.addEventListener('message', (event) => later(() => listener?.(event)))
       }
     }

@@ -84,14 +84,14 @@ describe('compaction of a log', () => {
     const blamed = async (): Promise<unknown> => (await history.blame(DOC, false)).places.map(({ by }) => by?.author)
     const read = async (): Promise<unknown> => [await history.diff(DOC, false, { from: 1, to: last }), await blamed()]
     const before = await read()
-    let isOver = false
-    const compacting = compactAll().then(() => (isOver = true))
+    const compacting = { isOver: false }
+    const done = compactAll().then(() => (compacting.isOver = true))
     let reads = 0
-    while (!isOver) {
+    while (!compacting.isOver) {
       expect(await read()).toEqual(before)
       reads += 1
     }
-    await compacting
+    await done
     expect(reads).toBeGreaterThan(0)
     expect((await facts()).length).toBeLessThan(300)
   })

@@ -1,5 +1,12 @@
 import type Database from 'better-sqlite3'
-import { toPrincipalId, toVersion, trustedDocumentId, type DocumentId, type Version } from '../foundation/ids.ts'
+import {
+  NO_VERSION,
+  toPrincipalId,
+  toVersion,
+  trustedDocumentId,
+  type DocumentId,
+  type Version,
+} from '../foundation/ids.ts'
 import { damaged } from './checksum.ts'
 import { originOf } from './rows/entry.ts'
 import type { PackedEffect } from './rows/pack.ts'
@@ -70,8 +77,11 @@ export class SqliteHistoryReader {
   }
 
   logStart(document: DocumentId): Version {
-    const first = this.#sql.firstVersion.get({ id: document }) ?? 1
-    return toVersion(Math.max(first - 1, this.#sql.key.get(document)?.erased ?? 0))
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return NO_VERSION
+    // A log that a purge has emptied begins after its last version.
+    const first = this.#sql.firstVersion.get({ id: document }) ?? stored.version + 1
+    return toVersion(Math.max(first - 1, stored.erased))
   }
 
   pinned(document: DocumentId, after: Version, upTo: Version): Set<Version> {

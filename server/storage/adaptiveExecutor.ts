@@ -42,7 +42,7 @@ export interface InlineWriter {
   close(): void
 }
 
-type State =
+type WriterPlace =
   /** `operations` written here since the other thread last wrote, and commits here since the last slow one. */
   | { readonly disk: 'fast'; readonly operations: number; readonly fastCommits: number }
   | { readonly disk: 'slow'; readonly fastCommits: number }
@@ -56,7 +56,7 @@ export class AdaptiveExecutor implements BatchExecutor {
   readonly #inline: InlineWriter
   readonly #thread: ThreadWriter
   readonly #limits: AdaptiveLimits
-  #state: State
+  #state: WriterPlace
 
   constructor(inline: InlineWriter, thread: ThreadWriter, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
     this.#inline = inline
@@ -94,7 +94,7 @@ export class AdaptiveExecutor implements BatchExecutor {
   }
 
   /** `written` operations of this thread; 0 where the other one wrote. */
-  #next(commitMs: number, written: number): State {
+  #next(commitMs: number, written: number): WriterPlace {
     const { slowCommitMs, fastCommits } = this.#limits
     const state = this.#state
     // What the other thread commits may move the WAL, which says nothing of the disk.

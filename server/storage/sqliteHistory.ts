@@ -13,7 +13,7 @@ import type { PackedEffect } from './rows/pack.ts'
 import { STORED_LOG, type SqliteLogReader, type StoredLog } from './sqliteLog.ts'
 import type { LogState, VersionFacts } from './storage.ts'
 
-interface FactsRow {
+interface VersionFactsRow {
   readonly version: number
   readonly author: string
   readonly at: number
@@ -29,7 +29,7 @@ interface StateRow {
   readonly due_at: number | null
 }
 
-type Facts = Omit<VersionFacts, 'label'>
+type StoredFacts = Omit<VersionFacts, 'label'>
 
 /** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
@@ -45,7 +45,7 @@ export class SqliteHistoryReader {
   versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionFacts[] {
     const stored = this.#sql.key.get(document)
     if (stored === undefined) return []
-    const found: Facts[] = []
+    const found: StoredFacts[] = []
     let at = Math.min(upTo, stored.version)
     const start = Math.max(after, stored.erased)
     while (at > start && found.length < limit) {
@@ -97,7 +97,7 @@ export class SqliteHistoryReader {
     return row === undefined ? null : decodeState(row)
   }
 
-  #labelled(document: number, facts: readonly Facts[]): VersionFacts[] {
+  #labelled(document: number, facts: readonly StoredFacts[]): VersionFacts[] {
     const versions = facts.map((one) => one.version)
     const range = { document, from: Math.min(...versions), upTo: Math.max(...versions) }
     const labels = new Map(
@@ -107,11 +107,11 @@ export class SqliteHistoryReader {
   }
 }
 
-function packedFacts({ version, firstVersion, author, at, origin, updateBytes: bytes }: PackedEffect): Facts {
+function packedFacts({ version, firstVersion, author, at, origin, updateBytes: bytes }: PackedEffect): StoredFacts {
   return { version, firstVersion: firstVersion ?? version, author, at, origin, bytes }
 }
 
-function decodeFacts(document: DocumentId, row: FactsRow): Facts {
+function decodeFacts(document: DocumentId, row: VersionFactsRow): StoredFacts {
   const origin = originOf(row.origin)
   if (origin === undefined) throw damaged(`Entry ${row.version} of ${document}`)
   const version = toVersion(row.version)
@@ -140,7 +140,7 @@ function prepare(connection: Database.Database) {
   return {
     key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
     // The length of a blob stands in the head of its row, so that none is read.
-    facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], FactsRow>(
+    facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], VersionFactsRow>(
       `SELECT version, sub AS author, at, origin, length(update_bytes) AS bytes
        FROM single_entries JOIN principals ON principals.key = author
        WHERE document = @document AND version > @after AND version <= @upTo ORDER BY version DESC LIMIT @limit`,

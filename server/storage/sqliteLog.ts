@@ -9,7 +9,7 @@ import type { Entry, EntryEffect } from './storage.ts'
 /** Pages are often smaller than a pack, and neighbouring versions are asked for together. */
 const CACHED_PACKS = 8
 
-interface Page {
+interface EntryPage {
   readonly after: Version
   readonly upTo: Version
   readonly limit: number
@@ -37,7 +37,7 @@ export class SqliteLogReader {
     this.#sql = prepare(connection)
   }
 
-  entries(document: DocumentId, page: Page): Entry[] {
+  entries(document: DocumentId, page: EntryPage): Entry[] {
     return this.#read(document, page, {
       alone: this.#sql.entries,
       decode: (row) => decodeEntry(document, row),
@@ -49,7 +49,7 @@ export class SqliteLogReader {
     })
   }
 
-  effects(document: DocumentId, page: Page): EntryEffect[] {
+  effects(document: DocumentId, page: EntryPage): EntryEffect[] {
     return this.#read(document, page, {
       alone: this.#sql.effects,
       decode: (row) => decodeEntryEffect(document, row),
@@ -72,7 +72,7 @@ export class SqliteLogReader {
   }
 
   /** Throws `document-damaged` where a row is missing: a log has no gaps. */
-  #read<Stored, Row extends EntryEffect>(document: DocumentId, page: Page, ways: Ways<Stored, Row>): Row[] {
+  #read<Stored, Row extends EntryEffect>(document: DocumentId, page: EntryPage, ways: Ways<Stored, Row>): Row[] {
     const stored = this.#sql.key.get(document)
     if (stored === undefined) return []
     const last = Math.min(page.upTo, stored.version)

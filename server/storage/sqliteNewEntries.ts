@@ -67,16 +67,16 @@ function prepare(connection: Database.Database) {
         'SELECT document FROM fresh_entries WHERE document > ? ORDER BY document, version LIMIT 1 OFFSET ?',
       )
       .pluck(),
-    copy: connection.prepare<[Range]>(
+    copy: connection.prepare<[RowRange]>(
       `INSERT INTO entries (${columns}) SELECT ${columns} FROM fresh_entries
        WHERE document > @after AND document <= @upTo ORDER BY document, version`,
     ),
-    remove: connection.prepare<[Range]>('DELETE FROM fresh_entries WHERE document > @after AND document <= @upTo'),
+    remove: connection.prepare<[RowRange]>('DELETE FROM fresh_entries WHERE document > @after AND document <= @upTo'),
   }
 }
 
 /** Keys of documents. */
-interface Range {
+interface RowRange {
   readonly after: number
   readonly upTo: number
 }

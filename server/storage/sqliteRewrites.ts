@@ -94,7 +94,7 @@ export class SqliteRewriter {
   }
 
   /** The packs that hold some version of the range. */
-  #packsIn({ document, after, upTo }: Range): PackFactsRow[] {
+  #packsIn({ document, after, upTo }: RewriteRange): PackFactsRow[] {
     const packs: PackFactsRow[] = []
     for (const pack of this.#sql.packs.iterate(document, after)) {
       if (pack.first_version > upTo) break
@@ -108,7 +108,7 @@ export class SqliteRewriter {
   }
 }
 
-interface Range {
+interface RewriteRange {
   readonly document: number
   readonly after: number
   readonly upTo: number
@@ -129,21 +129,21 @@ function prepare(connection: Database.Database) {
     deleteLabel: connection.prepare<[document: number, version: number]>(
       'DELETE FROM labels WHERE document = ? AND version = ?',
     ),
-    versions: connection.prepare<[Range], number>(`SELECT version FROM single_entries WHERE ${inRange}`).pluck(),
+    versions: connection.prepare<[RewriteRange], number>(`SELECT version FROM single_entries WHERE ${inRange}`).pluck(),
     packs: connection.prepare<[document: number, after: number], PackFactsRow>(
       `SELECT ${PACK_COLUMNS} FROM packs WHERE document = ? AND last_version > ? ORDER BY last_version`,
     ),
-    pinned: connection.prepare<[Range & { id: string }], number>(PINNED).pluck(),
-    deleteEntries: connection.prepare<[Range]>(`DELETE FROM entries WHERE ${inRange}`),
-    deleteFreshEntries: connection.prepare<[Range]>(`DELETE FROM fresh_entries WHERE ${inRange}`),
-    deletePacks: connection.prepare<[Range]>(
+    pinned: connection.prepare<[RewriteRange & { id: string }], number>(PINNED).pluck(),
+    deleteEntries: connection.prepare<[RewriteRange]>(`DELETE FROM entries WHERE ${inRange}`),
+    deleteFreshEntries: connection.prepare<[RewriteRange]>(`DELETE FROM fresh_entries WHERE ${inRange}`),
+    deletePacks: connection.prepare<[RewriteRange]>(
       'DELETE FROM packs WHERE document = @document AND last_version > @after AND last_version <= @upTo',
     ),
     insertPack: connection.prepare<[...numbers: [number, number, number, number, number], Uint8Array, Uint8Array]>(
       `INSERT INTO packs (document, last_version, first_version, checksum, updates_checksum, facts, updates)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ),
-    checkpoints: connection.prepare<[Range], number>(`SELECT version FROM checkpoints WHERE ${inRange}`).pluck(),
+    checkpoints: connection.prepare<[RewriteRange], number>(`SELECT version FROM checkpoints WHERE ${inRange}`).pluck(),
     deleteCheckpoint: connection.prepare<[document: number, version: number]>(
       'DELETE FROM checkpoints WHERE document = ? AND version = ?',
     ),

@@ -7,7 +7,7 @@ import type { NewHeadRow } from './rows/head.ts'
 import type { ActOperation, SqliteOperation } from './sqliteOperation.ts'
 import type { ExecutedBatch } from './writeQueue.ts'
 
-export type PackedOperation = SqliteOperation | Step
+export type PackedOperation = SqliteOperation | MessageStep
 
 /** Either all is done, with the `value` of each operation, or there is more to tell. */
 export type PackedBatch =
@@ -15,7 +15,7 @@ export type PackedBatch =
   | { readonly batch: ExecutedBatch }
 
 /** An act that takes one document a version on and does nothing besides. */
-type Step = readonly [
+type MessageStep = readonly [
   actAt: number,
   expected: number,
   editor: string | null,

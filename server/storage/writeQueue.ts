@@ -41,14 +41,14 @@ export const WRITE_QUEUE_LIMITS: WriteQueueLimits = {
 /** So many turns of the event loop in a row that brought one operation each, and the next is expected to bring no more. */
 const LONE_TURNS = 16
 
-interface Waiting {
+interface WaitingDeed {
   readonly operation: SqliteOperation
   readonly bytes: number
   settle(result: SqliteResult): void
   fail(error: Error): void
 }
 
-type State =
+type QueueState =
   | { readonly kind: 'open' }
   /** `closed` is called when the last operation is answered. */
   | { readonly kind: 'closing'; readonly closed: () => void }
@@ -63,14 +63,14 @@ export class WriteQueue {
   readonly #executor: BatchExecutor
   readonly #crash: (error: Error) => void
   readonly #limits: WriteQueueLimits
-  #waiting: Waiting[] = []
+  #waiting: WaitingDeed[] = []
   #waitingBytes = 0
-  #inFlight: readonly Waiting[] = []
+  #inFlight: readonly WaitingDeed[] = []
   #scheduled = false
   /** Operations of this turn of the event loop, and how many turns in a row brought one. */
   #turn: { operations: number } | null = null
   #loneTurns = 0
-  #state: State = { kind: 'open' }
+  #state: QueueState = { kind: 'open' }
 
   /** `crash` is called when the writer is lost, unless this was being closed: a server cannot go on without one. */
   constructor(executor: BatchExecutor, crash: (error: Error) => void, limits: WriteQueueLimits = WRITE_QUEUE_LIMITS) {
@@ -177,7 +177,7 @@ export class WriteQueue {
     }
   }
 
-  #executed(batch: readonly Waiting[], { results }: ExecutedBatch): void {
+  #executed(batch: readonly WaitingDeed[], { results }: ExecutedBatch): void {
     if (this.#inFlight !== batch) return
     this.#inFlight = []
     batch.forEach((one, index) => one.settle(results[index] ?? NO_RESULT))
@@ -185,7 +185,7 @@ export class WriteQueue {
     this.#closeIfIdle()
   }
 
-  #takeBatch(): Waiting[] {
+  #takeBatch(): WaitingDeed[] {
     let bytes = 0
     let count = 0
     for (const one of this.#waiting) {

@@ -52,7 +52,7 @@ export interface AwarenessMember {
   readonly hasAnswered: boolean
 }
 
-interface Presence extends AwarenessEntry {
+interface KnownState extends AwarenessEntry {
   readonly member: AwarenessMember
   /** The newest clock that was told of the id. */
   readonly told: number
@@ -127,7 +127,7 @@ function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
 
 /** The awareness of one room. A connection has at most one id: a stock client announces its own at once. */
 export class Awareness {
-  readonly #present = new Map<number, Presence>()
+  readonly #present = new Map<number, KnownState>()
   /** Oldest first. */
   readonly #departed = new Map<number, Departed>()
   readonly #ids = new Map<AwarenessMember, number>()
@@ -217,7 +217,7 @@ export class Awareness {
   }
 
   /** What is known of the id from now on; null where nothing of it changes. */
-  #take(member: AwarenessMember, entry: AwarenessEntry, nowMs: number): Presence | null {
+  #take(member: AwarenessMember, entry: AwarenessEntry, nowMs: number): KnownState | null {
     if (Buffer.byteLength(entry.state) > MAX_STATE_BYTES) return null
     const known = this.#present.get(entry.client)
     const presence =
@@ -229,9 +229,9 @@ export class Awareness {
   #introduced(
     member: AwarenessMember,
     entry: AwarenessEntry,
-    present: Presence | undefined,
+    present: KnownState | undefined,
     nowMs: number,
-  ): Presence | null {
+  ): KnownState | null {
     const last = present ?? this.#departed.get(entry.client)
     if (!this.#mayIntroduce(member, entry, present)) return null
     this.#departed.delete(entry.client)
@@ -245,7 +245,7 @@ export class Awareness {
    * Whether the connection may make this id its own. An echo of what we told it must not: it has no newer clock than
    * we told, and it comes after the connection's answer to our SyncStep1, for clients answer in order.
    */
-  #mayIntroduce(member: AwarenessMember, entry: AwarenessEntry, present: Presence | undefined): boolean {
+  #mayIntroduce(member: AwarenessMember, entry: AwarenessEntry, present: KnownState | undefined): boolean {
     if (entry.state === LEFT || this.#ids.has(member)) return false
     const last = present ? { told: present.told, by: present.member } : this.#departed.get(entry.client)
     if (!last) return true
@@ -254,7 +254,7 @@ export class Awareness {
     return entry.clock > last.told && (hasTheId || (present === undefined && member.mayWrite))
   }
 
-  #rememberDeparted({ client, told, member }: Presence): void {
+  #rememberDeparted({ client, told, member }: KnownState): void {
     this.#departed.delete(client)
     this.#departed.set(client, { told, by: member })
     const [oldest] = this.#departed.keys()
@@ -263,7 +263,7 @@ export class Awareness {
 }
 
 /** What the connection that has the id says anew; null for what is not newer. */
-function updated(known: Presence, entry: AwarenessEntry, nowMs: number): Presence | null {
+function updated(known: KnownState, entry: AwarenessEntry, nowMs: number): KnownState | null {
   const leaves = entry.state === LEFT && known.state !== LEFT
   if (entry.clock < known.clock || (entry.clock === known.clock && !leaves)) return null
   const told =
@@ -271,4 +271,4 @@ function updated(known: Presence, entry: AwarenessEntry, nowMs: number): Presenc
   return { ...entry, member: known.member, told, atMs: nowMs }
 }
 
-const asTold = ({ client, told, state }: Presence): AwarenessEntry => ({ client, clock: told, state })
+const asTold = ({ client, told, state }: KnownState): AwarenessEntry => ({ client, clock: told, state })

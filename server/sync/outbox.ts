@@ -40,7 +40,7 @@ interface Sending {
   isReady: boolean
 }
 
-type Waiting =
+type WaitingItem =
   | { readonly frame: Uint8Array }
   | { readonly frame: Uint8Array; readonly entry: EntryMessage }
   | { readonly sending: Sending }
@@ -59,7 +59,7 @@ export class Outbox {
   readonly #line: Line
   readonly #limitBytes: number
   readonly #again: Again
-  #inOrder: Waiting[] = []
+  #inOrder: WaitingItem[] = []
   #entries = { count: 0, bytes: 0 }
   #lacking: Map<number, number> | null = null
   #aside: Uint8Array[] = []
@@ -140,7 +140,7 @@ export class Outbox {
   /** What the first of them begins with takes the place of all entries that wait. */
   #dropEntries(): void {
     const lacking = new Map<number, number>()
-    const kept: Waiting[] = []
+    const kept: WaitingItem[] = []
     for (const one of this.#inOrder) {
       if (!('entry' in one)) kept.push(one)
       else {

@@ -23,7 +23,7 @@ import { Sight } from './sight.ts'
  * is answered (`due`) only when what it brought is in the log, because from then on its copy tells no more who knew what.
  * Then it is `away` until its page has proved to have our answer.
  */
-type State =
+type PresenceState =
   /** `isPatient`: what it brings waits for its question. `deletes` comes with its answer to our first SyncStep1. */
   | { readonly name: 'unasked'; readonly isPatient: boolean; deletes: ClockSet | null }
   | { readonly name: 'arriving'; readonly clocks: StateVector; deletes: ClockSet | null }
@@ -46,7 +46,7 @@ export interface Return {
 }
 
 /** What a session is asked by our SyncStep1: what it has, when it came; or, later, for proof of what it has seen. */
-type Asked = { readonly question: number | null }
+type AskedOf = { readonly question: number | null }
 
 /** One session that may write, between what it has and what there is. No I/O; the room acts. */
 export class Presence {
@@ -69,8 +69,8 @@ export class Presence {
   isAnnounced = false
   /** Versions that the session wrote and that are not shown yet. */
   readonly writing = new Set<Version>()
-  #state: State = { name: 'unasked', isPatient: true, deletes: null }
-  #asked: Asked[] = [{ question: null }]
+  #state: PresenceState = { name: 'unasked', isPatient: true, deletes: null }
+  #asked: AskedOf[] = [{ question: null }]
   readonly #held = new UpdatePile()
   readonly #heldClocks = new Map<number, number>()
   /** Yjs clients whose edits it has brought that no session used. */
@@ -80,7 +80,7 @@ export class Presence {
     this.joinedMs = nowMs
   }
 
-  get state(): State['name'] {
+  get state(): PresenceState['name'] {
     return this.#state.name
   }
   get held(): readonly Uint8Array[] {
@@ -154,7 +154,7 @@ export class Presence {
   }
 
   /** Its next SyncStep2 is here. Null where it answers nothing. */
-  answers(): Asked | null {
+  answers(): AskedOf | null {
     return this.#asked.shift() ?? null
   }
 
@@ -270,7 +270,7 @@ export class Presence {
   }
 }
 
-function knowledgeIn(state: State, seenUpTo: Version | null): Knowledge | null {
+function knowledgeIn(state: PresenceState, seenUpTo: Version | null): Knowledge | null {
   switch (state.name) {
     case 'arriving':
       return { by: 'clocks', clocks: state.clocks, deletes: state.deletes ?? new Map(), seenUpTo }

@@ -50,14 +50,14 @@ export function* slices(update: Uint8Array): Generator<Uint8Array> {
 }
 
 /** The structs of one client, as far as they have been gone through. */
-interface Progress {
+interface SliceProgress {
   readonly structs: Struct[]
   next: number
 }
 
 /** The structs, each after all in the update that it builds on. */
 function* inOrder(structs: readonly Struct[]): Generator<Struct> {
-  const clients = new Map<number, Progress>()
+  const clients = new Map<number, SliceProgress>()
   for (const struct of structs) {
     const progress = clients.get(struct.id.client)
     if (progress) progress.structs.push(struct)
@@ -80,7 +80,7 @@ function* inOrder(structs: readonly Struct[]): Generator<Struct> {
 }
 
 /** What the struct builds on that has not been gone through. */
-function firstMissing(struct: Struct, clients: ReadonlyMap<number, Progress>) {
+function firstMissing(struct: Struct, clients: ReadonlyMap<number, SliceProgress>) {
   if (!(struct instanceof Y.Item)) return null
   for (const id of [struct.origin, struct.rightOrigin, parentId(struct)]) {
     const progress = id && id.client !== struct.id.client ? clients.get(id.client) : undefined

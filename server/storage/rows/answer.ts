@@ -29,11 +29,11 @@ export interface AnswerRow {
   readonly body: Uint8Array | null
 }
 
-type Kept = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'status' | 'headers'>
+type KeptAnswer = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'status' | 'headers'>
 
 export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
   const { principal, key, at, expiresAt, body, fingerprint, documents, needs, status, headers } = answer
-  const kept: Kept = { fingerprint, documents, ...(needs && { needs }), status, headers }
+  const kept: KeptAnswer = { fingerprint, documents, ...(needs && { needs }), status, headers }
   return { principal, key, at, expires_at: expiresAt, record: JSON.stringify(kept), documents, body }
 }
 
@@ -48,7 +48,7 @@ export function packAnswer(row: NewAnswerRow): AnswerRow {
 export function decodeAnswer(row: AnswerRow): StoredAnswer {
   if (checksumOf(row) !== row.checksum) throw damaged('A stored answer')
   return {
-    ...parseStored<Kept>(row.record),
+    ...parseStored<KeptAnswer>(row.record),
     principal: toPrincipalId(row.principal),
     key: row.key,
     at: row.at,

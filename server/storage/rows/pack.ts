@@ -31,7 +31,7 @@ export interface PackedEffect extends EntryEffect {
 }
 
 /** What `facts` holds: authors by number, and the rows, each as the versions it stands for, times as differences. */
-interface Facts {
+interface PackFacts {
   readonly authors: readonly string[]
   readonly rows: readonly [
     versions: number,
@@ -70,7 +70,7 @@ export async function encodePack(document: DocumentId, entries: readonly Entry[]
 /** Throws `document-damaged`. */
 export function decodePackFacts(document: DocumentId, row: PackFactsRow): PackedEffect[] {
   if (checksum(document, row) !== row.checksum) throw damaged(nameOf(document, row))
-  const { authors, rows } = parseStored<Facts>(inflateRawSync(row.facts).toString())
+  const { authors, rows } = parseStored<PackFacts>(inflateRawSync(row.facts).toString())
   let version = row.first_version - 1
   let at = 0
   return rows.map(([versions, author, after, origin, updateBytes, effect]) => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ParleyError } from '../foundation/problems.ts'
-import { parseIfMatch, parseIfNoneMatch, type Precondition as HeaderCondition } from '../http/preconditions.ts'
+import { parseIfMatch, parseIfNoneMatch, type HeaderPrecondition as HeaderCondition } from '../http/preconditions.ts'
 import { queryInteger } from '../http/validation.ts'
 import { intentOf, type IfMatch, type Intent } from '../documents/base.ts'
 

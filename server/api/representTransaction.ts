@@ -7,7 +7,7 @@ import type { Reply } from '../http/idempotency.ts'
 import { problemDocument, type ProblemDocument } from '../http/problem.ts'
 import type { Storage } from '../storage/storage.ts'
 import { gravest, isConflict } from '../transactions/gravest.ts'
-import type { Done, Failure, Outcome, Verdict } from '../transactions/operation.ts'
+import type { Done, OperationFailure, OperationOutcome, Verdict } from '../transactions/operation.ts'
 
 /** Contents and conflicts in one answer: a hundred operations could have gigabytes. What is left out has its href. */
 const ROOM_BYTES = 8 * 1024 * 1024
@@ -20,11 +20,11 @@ export interface RepresentParts {
 /** The answer to a transaction that was performed (SPEC TX-1, TX-3). */
 export async function answerTo(
   parts: RepresentParts,
-  outcome: Outcome,
+  outcome: OperationOutcome,
   contents: boolean,
 ): Promise<Reply | ParleyError> {
   if (outcome.status === 'committed') {
-    const room = new Room()
+    const room = new AnswerRoom()
     const operations = outcome.results.map((done) =>
       showDone(done, parts.storage.epoch, done.outcome === 'merged', room),
     )
@@ -61,10 +61,10 @@ function refusal({ publicUrl }: RepresentParts, problems: readonly (ParleyError 
 /** The problem of each operation that failed, with its conflict as far as that fits. */
 async function problemsOf(
   { storage }: RepresentParts,
-  failures: readonly (Failure | null)[],
+  failures: readonly (OperationFailure | null)[],
   contents: boolean,
 ): Promise<readonly (ParleyError | null)[]> {
-  const room = new Room()
+  const room = new AnswerRoom()
   const problems: (ParleyError | null)[] = []
   for (const failure of failures) {
     if (failure === null) problems.push(null)
@@ -80,7 +80,7 @@ async function problemsOf(
 }
 
 /** What became, or would become, of an operation; with the content it leads to, where asked for and as far as it fits. */
-export function showDone(done: Done, epoch: string, withContent: boolean, room: Room): object {
+export function showDone(done: Done, epoch: string, withContent: boolean, room: AnswerRoom): object {
   const { head, outcome } = done
   const shown = {
     id: head.id,
@@ -98,7 +98,7 @@ export function showVerdict(
   { publicUrl, storage }: RepresentParts,
   operation: { readonly action: string; readonly document: string },
   verdict: Verdict,
-  room: Room,
+  room: AnswerRoom,
 ): object {
   const { action, document } = operation
   if (verdict.status === 'done') {
@@ -120,7 +120,7 @@ export function showVerdict(
 }
 
 /** Counts what an answer holds already. */
-export class Room {
+export class AnswerRoom {
   #leftBytes = ROOM_BYTES
 
   get isFull(): boolean {

@@ -11,8 +11,8 @@ import type { Routes, TypedApp } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
 import { gravest } from '../transactions/gravest.ts'
-import type { Operation, Outcome, Verdict } from '../transactions/operation.ts'
-import { answerTo, refusalOrNull, Room, showVerdict, type RepresentParts } from './representTransaction.ts'
+import type { Operation, OperationOutcome, Verdict } from '../transactions/operation.ts'
+import { answerTo, refusalOrNull, AnswerRoom, showVerdict, type RepresentParts } from './representTransaction.ts'
 import {
   assertDistinct,
   TRANSACTION_ID_PATTERN,
@@ -71,7 +71,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
     return idempotency.answer(request, reply, {
       documents,
       perform: (keep) => transactor.perform(read, principal.sub, keep),
-      answer: (outcome: Outcome) => answerTo(parts, outcome, contents),
+      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
     })
   })
 }
@@ -106,14 +106,14 @@ function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
     const contents = wantsContents(request)
     return idempotency.answer(request, reply, {
       documents: documentsOf(transactions.peek(id, principal.sub)),
-      perform: async (keep: Keep<Outcome> | null) => {
+      perform: async (keep: Keep<OperationOutcome> | null) => {
         const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
           const performed = await transactor.perform(readAll(parts, operations, principal), principal.sub, keep)
           return { outcome: performed, ends: endOf(performed) }
         })
         return outcome
       },
-      answer: (outcome: Outcome) => answerTo(parts, outcome, contents),
+      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
       needs: () => 'write',
     })
   })
@@ -133,7 +133,7 @@ function addRollBack(app: TypedApp, { transactions, idempotency }: TransactionRo
 type StagedBody = StagedTransaction<OperationBody>
 
 /** A lock may be released: the transaction can be committed later as it is. All else needs another one. */
-function endOf(outcome: Outcome): 'succeeds' | 'is-refused' | 'fails' {
+function endOf(outcome: OperationOutcome): 'succeeds' | 'is-refused' | 'fails' {
   if (outcome.status === 'committed') return 'succeeds'
   const codes = outcome.failures.map((failure) => failure && codeOf(failure))
   const code = codes[gravest(codes) ?? -1] ?? null
@@ -178,7 +178,7 @@ async function preview(
   const read = bodies.map((body) => readOne(parts, body, principal))
   const allowed = read.flatMap((one) => (one instanceof ParleyError ? [] : [one]))
   const verdicts = [...(await parts.transactor.preview(allowed, principal.sub))]
-  const room = new Room()
+  const room = new AnswerRoom()
   return bodies.map((body, index) => {
     const one = read[index]
     const verdict: Verdict | undefined =

@@ -50,7 +50,7 @@ class Placeholders {
 const NONE: readonly number[] = []
 
 /** A place in a content: a member or element at a path, or with `span` elements of the array there. */
-interface LiveTarget {
+interface LiveShared {
   readonly at: Path
   readonly span: Span | null
 }
@@ -58,7 +58,7 @@ interface LiveTarget {
 /** An overlap and where it is in the content that is looked at. */
 interface FoundPlace {
   readonly overlap: LiveJsonOverlap
-  readonly target: LiveTarget
+  readonly target: LiveShared
 }
 
 /** What the three-way merge of CONF-2 makes of two sides, with a placeholder in the place of each overlap. */
@@ -103,7 +103,7 @@ export function rewriteJson(
   return applyJsonEdits(sides.seen, edits.toReversed())
 }
 
-function editOf({ at, span }: LiveTarget, value: Value, elements: true | undefined): JsonEdit {
+function editOf({ at, span }: LiveShared, value: Value, elements: true | undefined): JsonEdit {
   if (span !== null) {
     const insert = value.present ? (elements && Array.isArray(value.value) ? value.value : [value.value]) : []
     return { at, index: span[0], remove: spanLength(span), insert }
@@ -128,7 +128,7 @@ function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation |
 /** Marks that were found at one place of the other content; at their own place, or (`depth`) around it. */
 interface LivePlace {
   readonly placeholders: readonly number[]
-  readonly target: LiveTarget
+  readonly target: LiveShared
 }
 
 /** Finds the placeholders of one content in another, and where the two differ besides. */
@@ -224,7 +224,7 @@ function sameMembers(a: string[], b: string[]): boolean {
 /** Places that are not below another one, each once. */
 function outermost(places: readonly LivePlace[]): LivePlace[] {
   const wide = new Set(places.flatMap(({ target }) => (target.span === null ? [toPointer(target.at)] : [])))
-  const isBelow = ({ at, span }: LiveTarget): boolean =>
+  const isBelow = ({ at, span }: LiveShared): boolean =>
     at.some((_, i) => wide.has(toPointer(at.slice(0, i)))) || (span !== null && wide.has(toPointer(at)))
   const outer = new Map<string, LivePlace>()
   for (const place of places) {
@@ -261,7 +261,7 @@ function around(inside: JsonOverlap | null, at: Path, { base, current, incoming 
   }
 }
 
-const pointerOf = ({ at, span }: LiveTarget): string => toPointer(span === null ? at : [...at, span[0]])
+const pointerOf = ({ at, span }: LiveShared): string => toPointer(span === null ? at : [...at, span[0]])
 
 /** The overlaps in the content that is looked at, where that is not the merged one. */
 function relocated(found: readonly FoundPlace[], sides: JsonSides): FoundPlace[] {

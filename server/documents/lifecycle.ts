@@ -22,7 +22,7 @@ import { assertValid } from './schema.ts'
 /** Conflicts read at a time when a document is deleted. */
 const CONFLICT_PAGE = 500
 
-export interface Change {
+export interface LifecycleChange {
   readonly document: DocumentId
   readonly author: PrincipalId
   readonly intent: Intent
@@ -44,7 +44,7 @@ export class LifecyclePlanner {
    * that the content keeps, so it ends the conflict over what broke the last one (CONF-8).
    */
   async settings(
-    { document, author, intent, lockToken }: Change,
+    { document, author, intent, lockToken }: LifecycleChange,
     wanted: Partial<Settings>,
     found: Found,
     at: number,
@@ -75,7 +75,7 @@ export class LifecyclePlanner {
   }
 
   /** A deletion, with which the document's open conflicts expire (SPEC DOC-6, CONF-4). The outcome is the last head. */
-  async removal(change: Change, found: Found, at: number): Promise<Step<Head>> {
+  async removal(change: LifecycleChange, found: Found, at: number): Promise<Step<Head>> {
     const view = await this.#removable(change, found)
     const state = { status: 'expired', closedAt: at, closedBy: change.author, comment: null } as const
     const expired = (await openConflicts(view)).map((record) => closed(record, state))
@@ -86,7 +86,7 @@ export class LifecyclePlanner {
   }
 
   /** A deletion after which nothing is left but that it was: of its conflicts nothing is told any more (SPEC HIST-5). */
-  async purge(change: Change, found: Found, at: number): Promise<Step<void>> {
+  async purge(change: LifecycleChange, found: Found, at: number): Promise<Step<void>> {
     const { outcome, plan } = await deletion(change, await this.#removable(change, found), at)
     return { outcome: undefined, plan: { ...plan, purge: purgedHead(outcome, change.author) } }
   }
@@ -95,7 +95,7 @@ export class LifecyclePlanner {
    * Throws `not-found`, `document-deleted`, `locked`, `lock-lost`, and `version-conflict` where the base of a deletion is
    * not the current version, or its content is not.
    */
-  async #removable({ document, intent, lockToken }: Change, found: Found): Promise<View> {
+  async #removable({ document, intent, lockToken }: LifecycleChange, found: Found): Promise<View> {
     if ('absent' in found) throw missing(document, found)
     await found.assertPasses(passOf(lockToken))
     const { head } = found
@@ -112,7 +112,7 @@ export class LifecyclePlanner {
 }
 
 async function deletion(
-  { author, lockToken }: Change,
+  { author, lockToken }: LifecycleChange,
   view: View,
   at: number,
 ): Promise<{ readonly outcome: Head; readonly plan: Plan }> {
@@ -168,19 +168,19 @@ export class DocumentLifecycle {
   }
 
   /** Changes settings; answers the head after it. The caller has seen to it that a schema is usable. */
-  changeSettings(change: Change, wanted: Partial<Settings>, keep: Keep<Head> | null = null): Promise<Head> {
+  changeSettings(change: LifecycleChange, wanted: Partial<Settings>, keep: Keep<Head> | null = null): Promise<Head> {
     const plan = onOne((found, at) => this.#planner.settings(change, wanted, found, at))
     return this.#acts.perform([change.document], plan, keep)
   }
 
   /** Deletes the document; answers the last head. */
-  remove(change: Change, keep: Keep<Head> | null = null): Promise<Head> {
+  remove(change: LifecycleChange, keep: Keep<Head> | null = null): Promise<Head> {
     const plan = onOne((found, at) => this.#planner.removal(change, found, at))
     return this.#acts.perform([change.document], plan, keep)
   }
 
   /** Deletes the document, and begins to erase it. */
-  purge(change: Change, keep: Keep<void> | null = null): Promise<void> {
+  purge(change: LifecycleChange, keep: Keep<void> | null = null): Promise<void> {
     const plan = onOne((found, at) => this.#planner.purge(change, found, at))
     return this.#acts.perform([change.document], plan, keep)
   }

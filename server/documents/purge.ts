@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts'
 import { baseOf } from './base.ts'
 import type { Committer } from './commit.ts'
 import { isPurged, purgedHead, type Head } from '../model/document.ts'
-import { staleChange, type Change, type DocumentLifecycle } from './lifecycle.ts'
+import { staleChange, type LifecycleChange, type DocumentLifecycle } from './lifecycle.ts'
 import { missing } from './planWrite.ts'
 
 export interface PurgerParts {
@@ -41,7 +41,7 @@ export class DocumentPurger {
    * Purges a document under the preconditions of a deletion, living or deleted. Resolves when no file holds any of it;
    * where the disk refuses that, rejects with `storage-unavailable`, and the erasing ends by itself.
    */
-  async purge(change: Change, keep: Keep<void> | null = null): Promise<void> {
+  async purge(change: LifecycleChange, keep: Keep<void> | null = null): Promise<void> {
     const head = await this.#parts.storage.head(change.document)
     if (!head) throw missing(change.document, { absent: 'never' })
     if (head.deletedAt === null) await this.#lifecycle.purge(change, keep)
@@ -83,7 +83,7 @@ export class DocumentPurger {
   }
 
   /** Of a document that is deleted already the request names the last version. */
-  async #purgeDeleted(change: Change, head: Head, keep: Keep<void> | null): Promise<void> {
+  async #purgeDeleted(change: LifecycleChange, head: Head, keep: Keep<void> | null): Promise<void> {
     const { storage, committer, environment } = this.#parts
     if (isPurged(head)) {
       // The request that began it was not answered; this one is, when it has ended.

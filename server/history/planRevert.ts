@@ -5,13 +5,13 @@ import type { PrincipalId, Version } from '../foundation/ids.ts'
 import type { Effect } from '../content/effect.ts'
 
 /** Consecutive changes of one author, from the content at `after` to the content at `upTo`. */
-export interface Stretch {
+export interface RevertStretch {
   readonly after: Version
   readonly upTo: Version
 }
 
 /** An entry of a log as far as it counts here. */
-export interface Change {
+export interface AuthoredChange {
   readonly version: Version
   readonly author: PrincipalId
   readonly effect: Effect
@@ -20,7 +20,7 @@ export interface Change {
 /** Collects the stretches of an author while entries go by, oldest first. Entries without an effect part nothing. */
 export class AuthorStretches {
   readonly #author: PrincipalId
-  readonly #stretches: Stretch[] = []
+  readonly #stretches: RevertStretch[] = []
   #last: Version
   #isOpen = false
 
@@ -31,11 +31,11 @@ export class AuthorStretches {
   }
 
   /** Oldest first. */
-  get found(): readonly Stretch[] {
+  get found(): readonly RevertStretch[] {
     return this.#stretches
   }
 
-  add({ version, author, effect }: Change): void {
+  add({ version, author, effect }: AuthoredChange): void {
     const isMine = author === this.#author
     if (effect !== null && isMine) {
       const open = this.#isOpen ? this.#stretches.pop() : undefined

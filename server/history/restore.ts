@@ -11,7 +11,7 @@ import { NO_VERSION, previousVersion, type DocumentId, type PrincipalId, type Ve
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
-import { AuthorStretches, type Stretch } from './planRevert.ts'
+import { AuthorStretches, type RevertStretch } from './planRevert.ts'
 import type { HistoryReader } from './reader.ts'
 import { keptVersion, openLog, type Log } from './versions.ts'
 
@@ -20,7 +20,7 @@ const MAX_STRETCHES = 200
 /** Entries one revert goes through; see blame. */
 const MAX_ENTRIES = 500_000
 
-interface Request {
+interface RestoringRequest {
   readonly document: DocumentId
   readonly author: PrincipalId
   readonly isAdmin: boolean
@@ -30,11 +30,11 @@ interface Request {
   /** Renders the answer that is stored with the write (SPEC WRITE-8). */
   readonly keep: Keep<WriteResult> | null
 }
-export interface RestoreRequest extends Request {
+export interface RestoreRequest extends RestoringRequest {
   /** Whose content shall stand again. */
   readonly version: number
 }
-export interface RevertRequest extends Request {
+export interface RevertRequest extends RestoringRequest {
   /** Whose changes are taken back. */
   readonly of: PrincipalId
   /** Those after this version; 0 for all. */
@@ -124,7 +124,11 @@ export class Restorer {
     throw new ParleyError('invalid-request', 'Changes are taken back from a version that is there.')
   }
 
-  async #stretchesOf({ document, of }: RevertRequest, since: Version, base: Version): Promise<readonly Stretch[]> {
+  async #stretchesOf(
+    { document, of }: RevertRequest,
+    since: Version,
+    base: Version,
+  ): Promise<readonly RevertStretch[]> {
     if (base - since > MAX_ENTRIES) {
       throw new ParleyError('invalid-request', `Name a later \`since\`, at most ${MAX_ENTRIES} versions back.`)
     }
@@ -144,7 +148,7 @@ export class Restorer {
 }
 
 const writeOf = (
-  { document, author, intent, lockToken }: Request,
+  { document, author, intent, lockToken }: RestoringRequest,
   origin: 'restore' | 'revert',
   content: Content,
 ): WriteRequest => ({

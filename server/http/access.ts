@@ -23,7 +23,7 @@ import { parseIfMatch } from './preconditions.ts'
  *   and with `unconditional` besides, if that is set and the request says `If-Match: *`.
  * - `{ everywhere }`: a valid token with that permission on `*`; `{ anywhere }`: on some pattern at least.
  */
-export type Access =
+export type RouteAccess =
   | 'public'
   | 'authenticated'
   | { readonly document: string; readonly needs: Permission; readonly unconditional?: Permission }
@@ -32,7 +32,7 @@ export type Access =
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    access?: Access
+    access?: RouteAccess
     /** `?token=` counts too; its name must stand in the query schema (SPEC AUTH-1: WebSocket and SSE only). */
     queryToken?: boolean
   }
@@ -91,7 +91,11 @@ export function guard(
 }
 
 /** Throws unless the principal may use the route; answers the document in the path, if the route has one. */
-function judge(principal: Principal, access: Exclude<Access, 'public'>, request: FastifyRequest): DocumentId | null {
+function judge(
+  principal: Principal,
+  access: Exclude<RouteAccess, 'public'>,
+  request: FastifyRequest,
+): DocumentId | null {
   if (access === 'authenticated') return null
   if ('document' in access) {
     const documentId = documentInPath(request, access.document)

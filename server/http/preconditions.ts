@@ -5,7 +5,7 @@ export interface EntityTag {
 }
 
 /** `If-Match` or `If-None-Match` as sent. `detail` of a malformed one is for the 400 it deserves. */
-export type Precondition =
+export type HeaderPrecondition =
   | { readonly kind: 'any' }
   | { readonly kind: 'tags'; readonly tags: readonly EntityTag[] }
   | { readonly kind: 'malformed'; readonly detail: string }
@@ -14,13 +14,13 @@ export type Precondition =
  * `If-Match` (RFC 9110 §13.1.1): `*` or a list of entity tags. Repeated header lines arrive joined by commas
  * (§5.3), which is how Node hands them over. Which tags count is the caller's to judge: a weak one never matches.
  */
-export const parseIfMatch = (header: string): Precondition => parseTags('If-Match', header)
+export const parseIfMatch = (header: string): HeaderPrecondition => parseTags('If-Match', header)
 
 /** `If-None-Match` (RFC 9110 §13.1.2), which is of the same form. */
-export const parseIfNoneMatch = (header: string): Precondition => parseTags('If-None-Match', header)
+export const parseIfNoneMatch = (header: string): HeaderPrecondition => parseTags('If-None-Match', header)
 
 /** Whether the current tag is named, by weak comparison as §13.1.2 demands for `If-None-Match`. */
-export function namesTag(precondition: Precondition, current: string): boolean {
+export function namesTag(precondition: HeaderPrecondition, current: string): boolean {
   switch (precondition.kind) {
     case 'any':
       return true
@@ -37,7 +37,7 @@ export const quote = (etag: string): string => `"${etag}"`
 /** `W/` is case-sensitive; etagc is any visible ASCII but the quote, and obs-text. */
 const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/
 
-function parseTags(name: string, header: string): Precondition {
+function parseTags(name: string, header: string): HeaderPrecondition {
   const trimmed = header.trim()
   if (trimmed === '*') return { kind: 'any' }
   const tags: EntityTag[] = []
@@ -53,7 +53,7 @@ function parseTags(name: string, header: string): Precondition {
   return tags.length > 0 ? { kind: 'tags', tags } : malformed(name)
 }
 
-const malformed = (name: string): Precondition => ({
+const malformed = (name: string): HeaderPrecondition => ({
   kind: 'malformed',
   detail: `${name} is \`*\` or a list of entity tags in double quotes, like "abc-7".`,
 })

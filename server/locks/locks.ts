@@ -44,7 +44,7 @@ export interface OwnedLock {
 }
 
 /** What one try to take a lock came to. */
-export type Attempt =
+export type LockAttempt =
   | { readonly outcome: 'granted'; readonly lock: OwnedLock }
   | { readonly outcome: 'held'; readonly lock: HeldLock }
   /** Whoever asked did not want it any more. */
@@ -71,7 +71,7 @@ export class DocumentLocks {
    * Takes the lock if nobody holds it; `isWanted` is asked right before. Rejects with `not-found`, `document-deleted`
    * or `storage-unavailable`.
    */
-  tryAcquire(request: LockRequest, isWanted: () => boolean): Promise<Attempt> {
+  tryAcquire(request: LockRequest, isWanted: () => boolean): Promise<LockAttempt> {
     const { document, keep = null } = request
     // Held in memory, it hears of the lock before anything else can be applied to it.
     return this.#parts.acts.perform(
@@ -92,7 +92,7 @@ export class DocumentLocks {
     { fence, expired }: Extract<LockAction, { do: 'grant' }>,
     view: HeadView,
     at: number,
-  ): Planned<Attempt> {
+  ): Planned<LockAttempt> {
     const { environment, repeatable } = this.#parts
     const token =
       idempotencyKey === null
@@ -206,7 +206,7 @@ function present<Shown extends HeadView>(document: DocumentId, found: Shown | Ab
   return found
 }
 
-function lockOf(attempt: Attempt | ParleyError): OwnedLock | ParleyError {
+function lockOf(attempt: LockAttempt | ParleyError): OwnedLock | ParleyError {
   if (attempt instanceof ParleyError) return attempt
   invariant(attempt.outcome === 'granted', 'only a lock that is taken is stored')
   return attempt.lock

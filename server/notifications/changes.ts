@@ -12,7 +12,7 @@ export const COALESCING_MS = 1_000
 const MAX_REMEMBERED = 10_000
 
 /** A change that was told: the head as it was then. */
-export interface Change {
+export interface ToldChange {
   readonly stamp: number
   readonly head: Head
 }
@@ -36,7 +36,7 @@ export class Changes {
   /** Changes to be told now; one a document. */
   readonly #due = new Map<DocumentId, Head>()
   /** The last told change of each document, by stamp. */
-  readonly #told = new Map<DocumentId, Change>()
+  readonly #told = new Map<DocumentId, ToldChange>()
   /** Everything told after this stamp is remembered. */
   #rememberedFrom: number
   #stamp: number
@@ -75,7 +75,7 @@ export class Changes {
   }
 
   /** Takes the next change that is to be told and counts it as told; null if there is none. */
-  next(): Change | null {
+  next(): ToldChange | null {
     for (const [id, head] of this.#due) {
       this.#due.delete(id)
       return this.#remember(head)
@@ -100,13 +100,13 @@ export class Changes {
   }
 
   /** Remembered changes told after `stamp`, oldest first; of each document the last one. */
-  after(stamp: number): readonly Change[] {
+  after(stamp: number): readonly ToldChange[] {
     if (stamp === this.#stamp) return []
     return [...this.#told.values()].filter((change) => change.stamp > stamp)
   }
 
   /** Whether a change is still the last that was told of its document, which lives. */
-  isLast({ stamp, head }: Change): boolean {
+  isLast({ stamp, head }: ToldChange): boolean {
     return this.#told.get(head.id)?.stamp === stamp
   }
 
@@ -150,7 +150,7 @@ export class Changes {
     this.#told.delete(head.id)
   }
 
-  #remember(head: Head): Change {
+  #remember(head: Head): ToldChange {
     this.#stamp = Math.max(this.#stamp + 1, this.#environment.now() * 1_000)
     const change = { stamp: this.#stamp, head }
     this.#told.delete(head.id)

@@ -15,7 +15,7 @@ import { Changes } from './changes.ts'
 import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
 import { CHANGED, DELETED, pointAfter, type EventType, type FeedPoint, type StoredEvent } from '../model/event.ts'
 import { SubscriberIndex } from './subscriberIndex.ts'
-import { Subscription, type FeedEvent, type Interest, type Place, type Sink } from './subscription.ts'
+import { Subscription, type FeedEvent, type Interest, type FeedPlace, type Sink } from './subscription.ts'
 
 /** Events that wait to be told, about 1 MB. Past this they are left to storage and read from there. */
 const MAX_QUEUED = 1_000
@@ -118,7 +118,7 @@ export class Feed {
   }
 
   /** A place that every live subscription has reached, and its cursor: what may be sent as a bookmark. */
-  settled(): { readonly place: Place; readonly cursor: string } {
+  settled(): { readonly place: FeedPlace; readonly cursor: string } {
     const { point, told } = this.#settled
     const place = { sequence: point.sequence, stamp: told.stamp }
     return { place, cursor: this.#format({ ...point, told, change: null }) }

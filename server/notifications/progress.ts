@@ -1,10 +1,10 @@
 import { invariant } from '../foundation/assert.ts'
 import { parseCursor } from './envelope.ts'
-import type { FeedEvent, Place } from './subscription.ts'
+import type { FeedEvent, FeedPlace } from './subscription.ts'
 
 /** A place of the feed and the cursor that names it. */
 export interface SettledPlace {
-  readonly place: Place
+  readonly place: FeedPlace
   readonly cursor: string
 }
 
@@ -12,7 +12,7 @@ export interface SettledPlace {
 export class Progress {
   readonly #epoch: string
   #cursor: string
-  #place: Place
+  #place: FeedPlace
 
   /** `start` is the cursor of its first subscription. */
   constructor(start: string, epoch: string) {
@@ -61,7 +61,7 @@ export class Progress {
     return true
   }
 
-  #placeOf(text: string): Place {
+  #placeOf(text: string): FeedPlace {
     const cursor = parseCursor(text, this.#epoch)
     invariant(cursor !== null && cursor !== 'foreign', 'the feed gives out cursors of its own epoch')
     return { sequence: cursor.sequence, stamp: cursor.told?.stamp ?? null }

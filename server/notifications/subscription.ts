@@ -2,7 +2,7 @@ import { matchesPattern, type DocumentId, type Pattern, type Sequence } from '..
 import type { EventType } from '../model/event.ts'
 
 /** How far the holder of a cursor has come: the last stored event, and the stamp of the last change told. */
-export interface Place {
+export interface FeedPlace {
   readonly sequence: Sequence
   /** Null where the cursor says nothing of changes. */
   readonly stamp: number | null
@@ -16,7 +16,7 @@ export interface FeedEvent {
   readonly document: DocumentId
   /** The CloudEvent as JSON text. */
   readonly json: string
-  readonly place: Place
+  readonly place: FeedPlace
 }
 
 /** What a subscriber asks for. */

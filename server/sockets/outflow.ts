@@ -2,7 +2,7 @@
 const FRAMING_BYTES = 64
 
 /** What the bytes for one reader are written to. */
-export interface Line {
+export interface OutflowLine {
   /** How many bytes were written and are not yet taken by the network. */
   pendingBytes(): number
   write(bytes: Buffer, taken?: () => void): void
@@ -13,12 +13,12 @@ export interface Line {
  * than a quarter of the room is taken, so that live events find some.
  */
 export class Outflow {
-  readonly #line: Line
+  readonly #line: OutflowLine
   readonly #maxBytes: number
   readonly #waiters: (() => void)[] = []
   #isClosed = false
 
-  constructor(line: Line, maxBytes: number) {
+  constructor(line: OutflowLine, maxBytes: number) {
     this.#line = line
     this.#maxBytes = maxBytes
   }

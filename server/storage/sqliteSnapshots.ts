@@ -47,7 +47,7 @@ export class SqliteSnapshots {
   readonly #parts: SnapshotParts
   readonly #limits: SnapshotLimits
   readonly #idle: Session[] = []
-  readonly #held = new Set<Snapshot>()
+  readonly #held = new Set<HeldSnapshot>()
   readonly #line: (() => void)[] = []
   #isClosed = false
   /** Set while no snapshot may be held. */
@@ -101,12 +101,12 @@ export class SqliteSnapshots {
     for (const next of this.#line.splice(0)) next()
   }
 
-  #checked<T>(snapshot: Snapshot, answer: T): T {
+  #checked<T>(snapshot: HeldSnapshot, answer: T): T {
     if (snapshot.end() === 'purge') throw tooBusy()
     return answer
   }
 
-  async #hold(): Promise<Snapshot> {
+  async #hold(): Promise<HeldSnapshot> {
     while (this.#pause !== null) await this.#pause
     if (this.#held.size >= this.#limits.atOnce) {
       if (this.#line.length >= this.#limits.waiting) throw tooBusy()
@@ -115,12 +115,12 @@ export class SqliteSnapshots {
     }
     if (this.#isClosed) throw closed()
     const session = this.#idle.pop() ?? this.#start()
-    const snapshot = new Snapshot(this.#parts, session, this.#limits.heldMs)
+    const snapshot = new HeldSnapshot(this.#parts, session, this.#limits.heldMs)
     this.#held.add(snapshot)
     return snapshot
   }
 
-  #release(snapshot: Snapshot): void {
+  #release(snapshot: HeldSnapshot): void {
     this.#held.delete(snapshot)
     const { session } = snapshot
     if (this.#isClosed || this.#idle.length >= IDLE_CONNECTIONS) session.connection.close()
@@ -139,7 +139,7 @@ export class SqliteSnapshots {
 type End = 'answered' | 'purge' | 'late' | 'closed'
 
 /** One state of the database, until it is ended. */
-class Snapshot extends SqliteView {
+class HeldSnapshot extends SqliteView {
   readonly session: Session
   readonly #timer: Timer
   #ended: End | null = null

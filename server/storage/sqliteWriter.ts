@@ -20,7 +20,7 @@ export interface FreshLimits {
 export const FRESH_LIMITS: FreshLimits = { batch: 2, rows: 2_048 }
 
 /** A connection with everything prepared on it. */
-interface Session {
+interface WriterSession {
   readonly connection: Database.Database
   readonly statements: SqliteStatements
   readonly begin: Database.Statement<[]>
@@ -39,7 +39,7 @@ export class SqliteWriter {
   readonly #open: () => Database.Database
   readonly #clock: Clock
   readonly #fresh: FreshLimits
-  #session: Session | null
+  #session: WriterSession | null
 
   /** `open` makes a configured connection; it is asked for another one after each failed batch. */
   constructor(open: () => Database.Database, clock: Clock, fresh: FreshLimits) {
@@ -81,7 +81,7 @@ export class SqliteWriter {
   }
 
   /** No batch is at stake, so a failure is nobody's; the next batch will tell where the disk refuses. */
-  #besides<T>(task: (session: Session) => T): T | null {
+  #besides<T>(task: (session: WriterSession) => T): T | null {
     try {
       return this.#session === null ? null : task(this.#session)
     } catch {
@@ -97,7 +97,7 @@ export class SqliteWriter {
   }
 }
 
-function startSession(connection: Database.Database, clock: Clock): Session {
+function startSession(connection: Database.Database, clock: Clock): WriterSession {
   const prepare = (sql: string): Database.Statement<[]> => connection.prepare<[]>(sql)
   return {
     connection,
@@ -112,7 +112,11 @@ function startSession(connection: Database.Database, clock: Clock): Session {
   }
 }
 
-function executeBatch(session: Session, operations: readonly SqliteOperation[], fresh: FreshLimits): ExecutedBatch {
+function executeBatch(
+  session: WriterSession,
+  operations: readonly SqliteOperation[],
+  fresh: FreshLimits,
+): ExecutedBatch {
   session.begin.run()
   session.statements.leaveFresh(newRows(operations) >= fresh.batch)
   const results = executeAsOne(session, operations) ?? operations.map((operation) => executeOne(session, operation))
@@ -126,7 +130,7 @@ const emptiesWal = ({ op }: SqliteOperation): boolean => op === 'empty-wal'
 
 /** Moves all of the WAL into the file and cuts it to nothing, which no transaction can; says whether it could. */
 function withEmptyWal(
-  { connection }: Session,
+  { connection }: WriterSession,
   operations: readonly SqliteOperation[],
   results: readonly SqliteResult[],
 ): SqliteResult[] {
@@ -149,7 +153,7 @@ const newRows = (operations: readonly SqliteOperation[]): number =>
   operations.reduce((rows, operation) => rows + (operation.op === 'act' ? operation.appends.length : 0), 0)
 
 /** Without savepoints, which cost as much as a statement. Null, and all is taken back, where an operation is refused. */
-function executeAsOne(session: Session, operations: readonly SqliteOperation[]): SqliteResult[] | null {
+function executeAsOne(session: WriterSession, operations: readonly SqliteOperation[]): SqliteResult[] | null {
   const results: SqliteResult[] = []
   for (const operation of operations) {
     const result = attempt(session, operation)
@@ -165,7 +169,7 @@ function executeAsOne(session: Session, operations: readonly SqliteOperation[]):
 }
 
 /** Throws where not only this operation but the whole batch is lost. */
-function executeOne(session: Session, operation: SqliteOperation): SqliteResult {
+function executeOne(session: WriterSession, operation: SqliteOperation): SqliteResult {
   session.savepoint.run()
   const result = attempt(session, operation)
   if (result.status !== 'done') {
@@ -176,7 +180,7 @@ function executeOne(session: Session, operation: SqliteOperation): SqliteResult 
   return result
 }
 
-function attempt(session: Session, operation: SqliteOperation): SqliteResult {
+function attempt(session: WriterSession, operation: SqliteOperation): SqliteResult {
   try {
     return session.statements.run(operation)
   } catch (error) {

@@ -4,13 +4,13 @@ import type { ProblemCode } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
-import { Outbox, type Answer, type Again, type Line } from './outbox.ts'
+import { Outbox, type QueuedAnswer, type Again, type MemberLine } from './outbox.ts'
 import { EMPTY_AWARENESS, type ServerMessage } from './protocol.ts'
 import { Presence } from './presence.ts'
 import { openSession, step, type SessionAction, type SessionEvent, type SessionState } from './session.ts'
 
 /** What a room needs of a connection, whatever protocol it speaks. */
-export interface Channel extends Line {
+export interface Channel extends MemberLine {
   /** Stops and resumes reading from the client. */
   pause(): void
   resume(): void
@@ -69,7 +69,7 @@ export class Member implements AwarenessMember {
     this.#environment = environment
     this.#state = openSession(access)
     this.presence = this.mayWrite ? new Presence(environment.monotonicMs()) : null
-    const line: Line = {
+    const line: MemberLine = {
       frameOf: (message) => channel.frameOf(message),
       write: (frame, taken) => {
         this.#lastSentMs = environment.monotonicMs()
@@ -117,7 +117,7 @@ export class Member implements AwarenessMember {
   }
 
   /** Sends the answer once it is ready; later messages wait behind it. */
-  answer(answer: Answer): void {
+  answer(answer: QueuedAnswer): void {
     this.#outbox.pushAnswer(answer)
   }
 

@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import type { EntryMessage } from './broadcast.ts'
 import type { ServerMessage, StateVector } from './protocol.ts'
 
 /**
@@ -10,7 +11,7 @@ const WINDOW_BYTES = 1024 * 1024
 const MAX_WAITING_ENTRIES = 4_096
 
 /** The way to one client, in its protocol. */
-export interface Line {
+export interface MemberLine {
   /** The bytes of a message; the same object for the same message, where many sessions get it. */
   frameOf(message: ServerMessage): Uint8Array
   /** `taken` is called once the network took the frame, or never will. */
@@ -18,7 +19,7 @@ export interface Line {
 }
 
 /** What is made when its turn to be sent comes. */
-export interface Answer {
+export interface QueuedAnswer {
   readonly messages: Iterable<ServerMessage>
   /** Resolves once what the messages show is on disk. */
   readonly ready: Promise<void>
@@ -29,7 +30,7 @@ export interface Answer {
 /** Makes anew what was dropped for a client whose line is slow, as it is by then. */
 export interface Again {
   /** What it lacks of the document: at least everything from these clocks on, and all deletes. */
-  entries(lacking: StateVector): Answer
+  entries(lacking: StateVector): QueuedAnswer
   /** Everything that goes aside. */
   aside(): readonly ServerMessage[]
 }
@@ -47,8 +48,6 @@ type WaitingItem =
   /** In place of entries that were dropped, which begin at these clocks. */
   | { readonly lacking: Map<number, number> }
 
-type EntryMessage = Extract<ServerMessage, { readonly type: 'update' }>
-
 /**
  * What one session is still to be sent. What concerns the document goes in order: an answer may be large and
  * waits until what it shows is on disk, and later entries wait behind it. Everything else (who is here, signs
@@ -56,7 +55,7 @@ type EntryMessage = Extract<ServerMessage, { readonly type: 'update' }>
  * the bound what waits is dropped, and made anew as one difference when the line has room for it.
  */
 export class Outbox {
-  readonly #line: Line
+  readonly #line: MemberLine
   readonly #limitBytes: number
   readonly #again: Again
   #inOrder: WaitingItem[] = []
@@ -71,7 +70,7 @@ export class Outbox {
   #isStopped = false
 
   /** `limitBytes`: of entries that wait, and of what waits besides. */
-  constructor(line: Line, limitBytes: number, again: Again) {
+  constructor(line: MemberLine, limitBytes: number, again: Again) {
     this.#line = line
     this.#limitBytes = limitBytes
     this.#again = again
@@ -114,7 +113,7 @@ export class Outbox {
   }
 
   /** Sends the messages once they are ready, after everything that was pushed in order before. */
-  pushAnswer(answer: Answer): void {
+  pushAnswer(answer: QueuedAnswer): void {
     if (!this.#isStopped) this.#inOrder.push({ sending: this.#begin(answer) })
   }
 
@@ -126,7 +125,7 @@ export class Outbox {
     this.#lacksAside = false
   }
 
-  #begin({ messages, ready, sent }: Answer): Sending {
+  #begin({ messages, ready, sent }: QueuedAnswer): Sending {
     const sending: Sending = { messages: messages[Symbol.iterator](), sent, isReady: false }
     const isReady = (): void => {
       sending.isReady = true

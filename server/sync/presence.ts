@@ -40,7 +40,7 @@ export interface Silence {
 }
 
 /** What was held of a session, and what it knew when it made that. */
-export interface Return {
+export interface HeldReturn {
   readonly updates: readonly Uint8Array[]
   readonly knowledge: Knowledge
 }
@@ -197,7 +197,7 @@ export class Presence {
    * A lock bars what is held (LOCK-4), or was about to be taken in: it waits, as a return with the knowledge that the
    * session had. A silence that began before goes on.
    */
-  wait(silence: Silence, returned: Return | null): void {
+  wait(silence: Silence, returned: HeldReturn | null): void {
     const knowledge = returned?.knowledge ?? knowledgeIn(this.#state, this.seenUpTo)
     if (knowledge === null) return
     this.#state = { name: 'away', knowledge, silence: this.silence ? { ...this.silence, isOver: false } : silence }
@@ -232,7 +232,7 @@ export class Presence {
   }
 
   /** Ends an arrival or absence. Answers what was held and what the session knew; null where nothing was held. */
-  arrive(): Return | null {
+  arrive(): HeldReturn | null {
     const updates = this.#release()
     const knowledge = knowledgeIn(this.#state, this.seenUpTo)
     const { silence } = this

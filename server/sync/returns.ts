@@ -10,19 +10,19 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Departures } from './departures.ts'
 import type { SyncLimits } from './limits.ts'
 import type { Member } from './member.ts'
-import type { Presence, Return, Silence } from './presence.ts'
+import type { Presence, HeldReturn, Silence } from './presence.ts'
 import { QUERY_AWARENESS_MESSAGE, type ServerMessage, type StateVector } from './protocol.ts'
 import { Questions } from './questions.ts'
 import { readUpdate, type Struct } from '../documents/admission/updateReader.ts'
 
 /** Judges what becomes of edits that were made without knowledge of others' (CONF-6). */
-export interface ReturnJudge<R> {
+export interface RoomJudge<R> {
   /** What judges the merge when it is applied; null where the client knew everything that counts. */
-  prepare(replica: R, returned: Returned): Promise<LiveMerge | null>
+  prepare(replica: R, returned: ReturnedEdits): Promise<LiveMerge | null>
 }
 
 /** What a client brings that did not know everything the document holds. */
-export interface Returned {
+export interface ReturnedEdits {
   readonly author: PrincipalId
   readonly knowledge: Knowledge
   /** Everything it brings, as one update. */
@@ -30,7 +30,7 @@ export interface Returned {
 }
 
 /** An update to be applied, the message it came in, and what judges it. */
-export interface Change {
+export interface HeldChange {
   readonly update: Uint8Array
   readonly message: 'sync-step-2' | 'update'
   readonly merge: LiveMerge | null
@@ -44,13 +44,13 @@ export interface ReturnsOptions {
   readonly limits: SyncLimits
   readonly environment: Environment
   /** Works out the judgement of a return. */
-  prepare(returned: Returned): Promise<LiveMerge | null>
+  prepare(returned: ReturnedEdits): Promise<LiveMerge | null>
   /** What of an update of the session may be applied; null where it is refused, and the session closed. */
   admitted(member: Member, update: Uint8Array): Uint8Array | null
   /** Sends the session what it lacks, once that is on disk. */
   answer(member: Member, stateVector: StateVector): void
   /** Applies an update of the session now. */
-  apply(member: Member, change: Change): void
+  apply(member: Member, change: HeldChange): void
   /** Sends what the session lacks since a state vector, once it is on disk. */
   catchUp(member: Member, stateVector: StateVector): void
   appliedVersion(): Version
@@ -63,7 +63,7 @@ export interface ReturnsOptions {
   /** Whether a lock of somebody else bars what the session writes (LOCK-4). */
   mustWait(member: Member): boolean
   /** Keeps what a session left that ended while a lock barred it, or brought while one did; resolves once it is on disk. */
-  leaveBehind(member: Member, left: Return): Promise<void>
+  leaveBehind(member: Member, left: HeldReturn): Promise<void>
   /** Bytes that such sessions left, all together. */
   leftBytes(): number
   fail(member: Member, error: unknown): void
@@ -288,7 +288,7 @@ export class Returns {
     return bringsSomething(this.#options.doc, update)
   }
 
-  #take(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
+  #take(member: Member, presence: Presence, update: Uint8Array, message: HeldChange['message']): void {
     if (presence.isHeld) return this.#hold(member, presence, update)
     const stored = presence.state === 'present' ? this.#storedIn(presence, update) : null
     if (stored !== null) return this.#away(member, presence, update, { by: 'versions', seen: stored, own: [] })
@@ -317,7 +317,7 @@ export class Returns {
   }
 
   /** Applies what needs no judgement, unless a lock bars it. */
-  #write(member: Member, presence: Presence, update: Uint8Array, message: Change['message']): void {
+  #write(member: Member, presence: Presence, update: Uint8Array, message: HeldChange['message']): void {
     if (presence.state === 'away') return this.#hold(member, presence, update)
     if (!this.#options.mustWait(member)) return this.#options.apply(member, { update, message, merge: null })
     presence.leave(this.#silence(), presence.sight.knowledge())
@@ -325,7 +325,7 @@ export class Returns {
   }
 
   /** What is held, or `returned`, has to wait for a lock. */
-  #wait(member: Member, presence: Presence, returned: Return | null): void {
+  #wait(member: Member, presence: Presence, returned: HeldReturn | null): void {
     presence.wait(this.#silence(), returned)
     if (presence.isGone) this.#conclude(member, presence)
   }
@@ -441,7 +441,7 @@ export class Returns {
     if (presence.isGone) this.#conclude(member, presence)
   }
 
-  async #takeIn(member: Member, presence: Presence, returned: Return): Promise<void> {
+  async #takeIn(member: Member, presence: Presence, returned: HeldReturn): Promise<void> {
     const { silence } = presence
     const { updates, knowledge } = returned
     const brought = updates.length > 0 ? await joinInSteps(updates) : null
@@ -463,7 +463,7 @@ export class Returns {
   }
 
   /** A lock bars what a session brought when it came: only on disk it outlives our answer. */
-  async #toDisk(member: Member, presence: Presence, { updates, knowledge }: Return): Promise<void> {
+  async #toDisk(member: Member, presence: Presence, { updates, knowledge }: HeldReturn): Promise<void> {
     const update = await joinInSteps(updates)
     if (!this.#options.admitted(member, update)) return
     await this.#options.leaveBehind(member, { updates: [update], knowledge })

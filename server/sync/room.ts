@@ -17,9 +17,9 @@ import type { SyncLimits } from './limits.ts'
 import { Owed } from './owed.ts'
 import { Member, type Channel } from './member.ts'
 import { EMPTY_AWARENESS, type ClientMessage, type ServerMessage, type StateVector } from './protocol.ts'
-import type { Again, Answer } from './outbox.ts'
-import { Returns, type Change, type ReturnJudge } from './returns.ts'
-import type { Return } from './presence.ts'
+import type { Again, QueuedAnswer } from './outbox.ts'
+import { Returns, type HeldChange, type RoomJudge } from './returns.ts'
+import type { HeldReturn } from './presence.ts'
 import type { SessionEvent } from './session.ts'
 import { Remembered } from './remembered.ts'
 import { answerMessages, awarenessMessages, updateMessages } from './messages.ts'
@@ -51,7 +51,7 @@ export interface LiveLease<R extends LiveReplica = LiveReplica> {
 export interface RoomOptions<R extends LiveReplica = LiveReplica> {
   /** Held until the room is empty. */
   readonly lease: LiveLease<R>
-  readonly judge: ReturnJudge<R>
+  readonly judge: RoomJudge<R>
   /** Of all rooms. */
   readonly departures: Departures
   readonly limits: SyncLimits
@@ -145,7 +145,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     })
   }
 
-  #leaveBehind({ principal, pass }: Member, { knowledge, updates }: Return): Promise<void> {
+  #leaveBehind({ principal, pass }: Member, { knowledge, updates }: HeldReturn): Promise<void> {
     return this.#options.keeper.keep(this.replica.head, {
       author: principal,
       tokenHash: pass.tokenHash,
@@ -255,7 +255,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#returns.brings(member, isHollow ? whole.update : update, type)
   }
 
-  #apply(member: Member, { update: brought, message, merge }: Change): void {
+  #apply(member: Member, { update: brought, message, merge }: HeldChange): void {
     const admission = this.#admitted(member, brought, message)
     if (!admission) return
     const { update, extended, left } = admission
@@ -471,7 +471,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     }
   }
 
-  #difference(stateVector: StateVector, sent: () => void): Answer {
+  #difference(stateVector: StateVector, sent: () => void): QueuedAnswer {
     const messages = updateMessages(this.#encode(stateVector))
     return { messages, ready: this.replica.whenCommitted(this.replica.appliedVersion), sent }
   }

@@ -9,7 +9,7 @@ import type { WaitingEdits } from '../storage/storage.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
 import type { Channel } from './member.ts'
-import type { ReturnJudge } from './returns.ts'
+import type { RoomJudge } from './returns.ts'
 import { Room, type EditsKeeper, type LiveLease, type LiveReplica, type Seat } from './room.ts'
 
 /** The documents in memory, as rooms use them. */
@@ -27,7 +27,7 @@ interface NewLiveDocument {
 
 export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   readonly replicas: LiveReplicas<R>
-  readonly judge: ReturnJudge<R>
+  readonly judge: RoomJudge<R>
   /** Keeps what sessions leave behind a lock (LOCK-4). */
   readonly keeper: EditsKeeper
   readonly environment: Environment

@@ -1,5 +1,5 @@
 import type { Content } from '../content/content.ts'
-import type { Change } from '../documents/lifecycle.ts'
+import type { LifecycleChange } from '../documents/lifecycle.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { NewDocument } from '../documents/replicas.ts'
 import type { Head } from '../model/document.ts'
@@ -11,7 +11,7 @@ export type Operation =
   | { readonly do: 'create'; readonly document: DocumentId; readonly wanted: NewDocument; readonly content: Content }
   /** A put or a patch. */
   | { readonly do: 'write'; readonly document: DocumentId; readonly request: WriteRequest }
-  | { readonly do: 'delete'; readonly document: DocumentId; readonly change: Change }
+  | { readonly do: 'delete'; readonly document: DocumentId; readonly change: LifecycleChange }
 
 /** What became of an operation, or would become of it. */
 export type Done =
@@ -19,15 +19,15 @@ export type Done =
   | { readonly status: 'done'; readonly outcome: 'deleted'; readonly head: Head }
 
 /** Why an operation fails: a stale write that is refused with what it met, or a problem. */
-export type Failure =
+export type OperationFailure =
   | Exclude<WriteResult, { status: 'done' }>
   | { readonly status: 'failed'; readonly problem: ParleyError }
 
 /** What becomes of each operation, in the order of the request. */
-export type Verdict = Done | Failure
+export type Verdict = Done | OperationFailure
 
 /** What became of a transaction. */
-export type Outcome =
+export type OperationOutcome =
   | { readonly status: 'committed'; readonly results: readonly Done[] }
   /** Nothing was written but the conflicts of those that were refused as stale. */
-  | { readonly status: 'refused'; readonly failures: readonly (Failure | null)[] }
+  | { readonly status: 'refused'; readonly failures: readonly (OperationFailure | null)[] }

@@ -7,7 +7,7 @@ import { nothing, NO_CONTENTS, type Found, type Plan, type Planned, type Step } 
 import { LifecyclePlanner } from '../documents/lifecycle.ts'
 import { WritePlanner, type PlannerParts } from '../documents/planWrite.ts'
 import { gravest, isConflict } from './gravest.ts'
-import type { Done, Failure, Operation, Outcome, Verdict } from './operation.ts'
+import type { Done, OperationFailure, Operation, OperationOutcome, Verdict } from './operation.ts'
 
 /** Performs operations on several documents as one act, or none of them (SPEC TX-1, TX-3, TX-4). */
 export class Transactor {
@@ -26,7 +26,11 @@ export class Transactor {
    * those that are refused as stale. Throws what is nobody's fault (`storage-unavailable`, `document-damaged`,
    * `overloaded`); nothing was written then.
    */
-  perform(operations: readonly Operation[], author: PrincipalId, keep: Keep<Outcome> | null = null): Promise<Outcome> {
+  perform(
+    operations: readonly Operation[],
+    author: PrincipalId,
+    keep: Keep<OperationOutcome> | null = null,
+  ): Promise<OperationOutcome> {
     const plan = async (found: readonly Found[], at: number) =>
       concluded(await this.#plan(operations, author, found, at))
     return this.#acts.perform(documentsOf(operations), plan, keep)
@@ -98,7 +102,7 @@ async function asVerdict(found: Found, plan: () => Promise<Step<Verdict>>): Prom
 }
 
 /** All of it, or only the conflicts of what is refused, and what the rest speaks of. */
-function concluded(steps: readonly Planning[]): Planned<Outcome> {
+function concluded(steps: readonly Planning[]): Planned<OperationOutcome> {
   const outcome = outcomeOf(steps.map((step) => step.outcome))
   if (outcome.status === 'committed') return { outcome, plans: plansOf(steps) }
   const opens = opensConflicts(outcome)
@@ -113,9 +117,9 @@ function withoutAct({ outcome, plan }: Planning): Planning {
   return { outcome, plan: { document, version, entry: null, conflicts: [], contents: NO_CONTENTS, events: [] } }
 }
 
-function outcomeOf(verdicts: readonly Verdict[]): Outcome {
+function outcomeOf(verdicts: readonly Verdict[]): OperationOutcome {
   const results: Done[] = []
-  const failures: (Failure | null)[] = []
+  const failures: (OperationFailure | null)[] = []
   for (const verdict of verdicts) {
     if (verdict.status === 'done') results.push(verdict)
     failures.push(verdict.status === 'done' ? null : verdict)
@@ -124,11 +128,11 @@ function outcomeOf(verdicts: readonly Verdict[]): Outcome {
 }
 
 /** The code of a failure, for its place in the order of refusal. */
-export const codeOf = (failure: Failure): ProblemCode =>
+export const codeOf = (failure: OperationFailure): ProblemCode =>
   failure.status === 'failed' ? failure.problem.code : 'version-conflict'
 
 /** Conflicts are opened where the transaction is answered as one (SPEC TX-3). */
-function opensConflicts({ failures }: Extract<Outcome, { status: 'refused' }>): boolean {
+function opensConflicts({ failures }: Extract<OperationOutcome, { status: 'refused' }>): boolean {
   const codes = failures.map((failure) => failure && codeOf(failure))
   const code = codes[gravest(codes) ?? -1] ?? null
   return code !== null && isConflict(code)

@@ -157,11 +157,24 @@ describe('the layers of server/', () => {
 })
 
 describe('the structure', () => {
+  const serverTexts = async (): Promise<(readonly [file: string, text: string])[]> =>
+    Promise.all((await serverFiles()).map(async (file) => [file, await readFile(join(server, file), 'utf8')] as const))
+
   it('has one caller of storage.commit', async () => {
-    const texts = await Promise.all(
-      (await serverFiles()).map(async (file) => [file, await readFile(join(server, file), 'utf8')] as const),
+    const callers = (await serverTexts()).filter(([, text]) =>
+      /storage\.commit\(/.test(text.replaceAll(/^\s*(\*|\/\/).*$/gm, '')),
     )
-    const callers = texts.filter(([, text]) => /storage\.commit\(/.test(text.replaceAll(/^\s*(\*|\/\/).*$/gm, '')))
     expect(callers.map(([file]) => file)).toEqual(['documents/commit.ts'])
+  })
+
+  it('declares every type by a name of its own', async () => {
+    const places = new Map<string, string[]>()
+    for (const [file, text] of await serverTexts()) {
+      for (const [, name] of text.matchAll(/^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm)) {
+        if (name) places.set(name, [...(places.get(name) ?? []), file])
+      }
+    }
+    expect(places.size).toBeGreaterThan(500)
+    expect([...places].filter(([, files]) => new Set(files).size > 1)).toEqual([])
   })
 })

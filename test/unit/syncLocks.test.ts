@@ -9,7 +9,7 @@ import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
-import type { Returned } from '../../server/sync/returns.ts'
+import type { ReturnedEdits } from '../../server/sync/returns.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { deferred } from '../support/deferred.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
@@ -96,7 +96,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const release = vi.fn()
   const onClosed = vi.fn<() => void>()
   const left: Left[] = []
-  const judged: Returned[] = []
+  const judged: ReturnedEdits[] = []
   let judging: Promise<LiveMerge | null> = Promise.resolve(null)
   const onUnexpected = (error: unknown): void => {
     throw error
@@ -104,7 +104,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const options = {
     lease: { replica, release },
     judge: {
-      prepare: (_: FakeReplica, returned: Returned) => {
+      prepare: (_: FakeReplica, returned: ReturnedEdits) => {
         judged.push(returned)
         return judging
       },

@@ -13,7 +13,7 @@ import { toSequence } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import type { Operation, Outcome } from '../../server/transactions/operation.ts'
+import type { Operation, OperationOutcome } from '../../server/transactions/operation.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { ALICE, BOB, id, LIMITS } from '../support/documentCore.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
@@ -128,7 +128,7 @@ const DONE: readonly Operation[] = [
 ]
 const REFUSED: readonly Operation[] = [put('a', 'two\n', 1), put('stale', 'eins\n', 1), put('b', 'two\n', 1)]
 
-const keep: Keep<Outcome> = async () => newAnswer({ key: 'the key', documents: [id('a')] })
+const keep: Keep<OperationOutcome> = async () => newAnswer({ key: 'the key', documents: [id('a')] })
 
 /** All that a transaction may have changed. */
 async function stateOf(storage: Storage): Promise<unknown> {

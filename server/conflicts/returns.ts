@@ -80,7 +80,7 @@ async function workOut(
   returned: Return,
 ): Promise<{ readonly divided: Divide; readonly sides: Returned } | null> {
   const found = await divide(view, replica, returned.knowledge)
-  const divided = withEvidence(found, returned.update)
+  const divided = withEvidence(found, returned.update, returned.knowledge)
   const unseen = divided.later.filter((entry) => entry.known !== 'all')
   if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
   return { divided, sides: await workOutReturn(view, replica.head, { ...returned, divide: divided }) }

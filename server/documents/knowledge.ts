@@ -54,7 +54,7 @@ export function bringsSomething(doc: Y.Doc, update: Uint8Array): boolean {
 
 /** What a client has that has written this update, or brought it, besides what it had. */
 export function withOwn(knowledge: Knowledge, update: Uint8Array): Knowledge {
-  if (knowledge.by === 'versions') return knowledge
+  if (knowledge.by !== 'clocks') return knowledge
   const { structs, ds } = Y.decodeUpdate(update)
   const clocks = new Map(knowledge.clocks)
   for (const { id, length } of structs) {
@@ -105,7 +105,7 @@ export async function divide(
 
 /** The parts of structs that the client does not have: of an entry joined of several it may have the first. */
 function lacking(structs: Ranges, knowledge: Knowledge): Ranges {
-  if (knowledge.by === 'versions') return structs
+  if (knowledge.by !== 'clocks') return structs
   return structs.flatMap(({ client, clock, length }) => {
     const start = Math.max(clock, knowledge.clocks.get(client) ?? 0)
     return start < clock + length ? [{ client, clock: start, length: clock + length - start }] : []
@@ -120,10 +120,10 @@ function extended({ prefix, later }: Divide): Divide {
 }
 
 /**
- * The same with what the edits themselves show: who builds on an entry has seen it, and with it all that was
- * sent before it.
+ * The same with what the edits themselves show: who builds on an entry, or deletes of it, has seen it, and with it all
+ * that was sent before it.
  */
-export function withEvidence(divide: Divide, update: Uint8Array): Divide {
+export function withEvidence(divide: Divide, update: Uint8Array, { by }: Knowledge): Divide {
   const owners = new Map<number, { clock: number; end: number; version: Version }[]>()
   for (const { version, known, structs } of divide.later) {
     if (known === 'all') continue
@@ -139,7 +139,7 @@ export function withEvidence(divide: Divide, update: Uint8Array): Divide {
     const owner = id && owners.get(id.client)?.find(({ clock, end }) => clock <= id.clock && id.clock < end)
     if (owner && owner.version > seen) seen = owner.version
   }
-  for (const one of [update, ...divide.later.flatMap((entry) => entry.update ?? [])]) seeIdsOf(one, see)
+  for (const one of [update, ...divide.later.flatMap((entry) => entry.update ?? [])]) seeIdsOf(one, by, see)
   if (seen === divide.prefix) return divide
   return {
     prefix: divide.prefix,
@@ -147,8 +147,8 @@ export function withEvidence(divide: Divide, update: Uint8Array): Divide {
   }
 }
 
-/** Hands on every id that an update builds on or deletes. */
-function seeIdsOf(update: Uint8Array, see: (id: Y.ID | null) => void): void {
+/** Hands on every id that an update shows its author to have known. */
+function seeIdsOf(update: Uint8Array, by: Knowledge['by'], see: (id: Y.ID | null) => void): void {
   if (update.length === 0) return
   const { structs, ds } = Y.decodeUpdate(update)
   for (const struct of structs) {
@@ -159,6 +159,7 @@ function seeIdsOf(update: Uint8Array, see: (id: Y.ID | null) => void): void {
     const parent: unknown = struct.parent
     if (parent instanceof Y.ID) see(parent)
   }
+  if (by === 'stored') return
   for (const [client, spans] of ds.clients) {
     for (const { clock, len } of spans) {
       see(Y.createID(client, clock))
@@ -269,9 +270,9 @@ class VersionReading {
   readonly #seen: Version
   readonly #own: ReadonlySet<Version>
 
-  constructor({ seen, own }: Extract<Knowledge, { by: 'versions' }>) {
-    this.#seen = seen
-    this.#own = new Set(own)
+  constructor(knowledge: Exclude<Knowledge, { by: 'clocks' }>) {
+    this.#seen = knowledge.seen
+    this.#own = new Set(knowledge.by === 'versions' ? knowledge.own : [])
   }
 
   isCovered(version: Version): boolean {

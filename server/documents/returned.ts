@@ -51,7 +51,9 @@ export async function workOutReturn(
   const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()
   await steps.rest()
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
-  if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+  // What stored edits delete of what came later is Yjs' doing, and no part of their side.
+  const deletesUnknown = doc.store.pendingDs !== null && knowledge.by !== 'stored'
+  if (doc.store.pendingStructs !== null || deletesUnknown) {
     throw new ParleyError('missing-dependencies', 'The edits build on something the server does not have.')
   }
   return {

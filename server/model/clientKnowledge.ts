@@ -4,7 +4,9 @@ import type { ClockSet } from './clockSet.ts'
 /**
  * What a live client has of a document, besides what it now brings (CONF-6). `clocks`: what it said of itself
  * when it came (the state vector of its SyncStep1, the delete set of its first SyncStep2). `versions`: a client
- * that stayed connected has seen all up to a version, and what it wrote itself.
+ * that stayed connected has seen all up to a version, and what it wrote itself. `stored`: another page made the edits,
+ * which had seen all up to a version. The one that brings them has merged them with what it was sent, and Yjs deletes what
+ * loses: so their deletes of what came later tell nothing of who knew it.
  *
  * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `seenUpTo` does:
  * the newest version up to which its page had everything, null where that is forgotten; then it is taken to have known.
@@ -17,3 +19,4 @@ export type Knowledge =
       readonly seenUpTo: Version | null
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
+  | { readonly by: 'stored'; readonly seen: Version }

@@ -291,7 +291,7 @@ export class Returns {
   #take(member: Member, presence: Presence, update: Uint8Array, message: HeldChange['message']): void {
     if (presence.isHeld) return this.#hold(member, presence, update)
     const stored = presence.state === 'present' ? this.#storedIn(presence, update) : null
-    if (stored !== null) return this.#away(member, presence, update, { by: 'versions', seen: stored, own: [] })
+    if (stored !== null) return this.#away(member, presence, update, { by: 'stored', seen: stored })
     const { sight } = presence
     const since = sight.unseenSinceMs
     if (since === null || this.#nowMs() - since < this.#options.limits.windowMs || presence.state === 'unasked') {

@@ -21,6 +21,7 @@ import {
 const LIFE = newHead(newDocumentId()).incarnation
 
 const byVersions: Knowledge = { by: 'versions', seen: toVersion(3), own: [toVersion(5), toVersion(7)] }
+const byStored: Knowledge = { by: 'stored', seen: toVersion(4) }
 const byClocks: Knowledge = {
   by: 'clocks',
   clocks: new Map([
@@ -54,6 +55,7 @@ const positions = async (storage: Storage, document: DocumentId): Promise<number
 export function describeWaiting(shared: SharedFixture, create: CreateFixture): void {
   it.each([
     ['seen versions', { knowledge: byVersions }],
+    ['edits that a browser stored', { knowledge: byStored }],
     ['clocks and deletes, by one with a token', { knowledge: byClocks, tokenHash: toLockHash('one') }],
     ['clocks of one that was sent nothing', { knowledge: { ...byClocks, seenUpTo: null } }],
     ['many bytes', { update: new Uint8Array(100_000).fill(7), author: alice, at: NOON + 1 }],

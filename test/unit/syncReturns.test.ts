@@ -235,6 +235,47 @@ describe('an edit of a connected client', () => {
     expect(await scene.conflicts()).toHaveLength(found)
   })
 
+  it.each([
+    ['lower', 3],
+    ['higher', 7],
+  ])(
+    '[CONF-6] brings stored edits of a page with the %s id that set a key others set too: found',
+    async (_, aliceId) => {
+      scene = await LiveScene.start({ two: 'two' })
+      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
+      await scene.pass(WINDOW_MS)
+      alice.disconnect()
+      await scene.core.environment.advance(WINDOW_MS)
+      for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
+      await scene.settle([bob])
+      const page = await scene.join('alice', 9)
+      await scene.pass(WINDOW_MS)
+      Y.applyUpdate(page.doc, Y.encodeStateAsUpdate(alice.doc), 'stored')
+      await scene.settle()
+      expect(scene.content).toEqual(page.doc.getMap('content').toJSON())
+      expect(await scene.conflicts()).toMatchObject([{ overlaps: [{ pointer: '/two' }] }])
+    },
+  )
+
+  it('[CONF-6] brings stored edits of a page that replaced what others worked in: found', async () => {
+    scene = await LiveScene.start({ in: { deep: 1 } })
+    const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+    await scene.pass(WINDOW_MS)
+    alice.disconnect()
+    await scene.core.environment.advance(WINDOW_MS)
+    alice.doc.getMap('content').set('in', 'replaced')
+    const inner: unknown = bob.doc.getMap('content').get('in')
+    if (!(inner instanceof Y.Map)) throw new Error('a nested map is shared')
+    inner.set('deep', 2)
+    await scene.settle([bob])
+    const page = await scene.join('alice', 9)
+    await scene.pass(WINDOW_MS)
+    Y.applyUpdate(page.doc, Y.encodeStateAsUpdate(alice.doc), 'stored')
+    await scene.settle()
+    expect(scene.content).toEqual({ in: 'replaced' })
+    expect(await scene.conflicts()).toMatchObject([{ overlaps: [{ pointer: '/in' }] }])
+  })
+
   it('[CONF-7] a return without edits raises nothing and makes no version', async () => {
     const { alice, bob } = await setUp()
     alice.disconnect()

@@ -27,6 +27,7 @@ type StoredKnowledge =
       readonly sentUpTo: number | null
     }
   | { readonly by: 'versions'; readonly seen: number; readonly own: readonly number[] }
+  | { readonly by: 'stored'; readonly seen: number }
 
 export function encodeWaiting(edits: WaitingEdits): WaitingRow {
   const row = {
@@ -54,13 +55,14 @@ export function decodeWaiting(row: WaitingRow): WaitingEdits {
 }
 
 function encodeKnowledge(knowledge: Knowledge): StoredKnowledge {
-  if (knowledge.by === 'versions') return knowledge
+  if (knowledge.by !== 'clocks') return knowledge
   const { by, clocks, deletes, seenUpTo } = knowledge
   return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo: seenUpTo }
 }
 
 function decodeKnowledge(stored: StoredKnowledge): Knowledge {
   if (stored.by === 'versions') return { by: 'versions', seen: toVersion(stored.seen), own: stored.own.map(toVersion) }
+  if (stored.by === 'stored') return { by: 'stored', seen: toVersion(stored.seen) }
   const { clocks, deletes, sentUpTo } = stored
   return {
     by: 'clocks',

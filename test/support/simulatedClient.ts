@@ -14,6 +14,8 @@ export class SimulatedClient implements Channel {
   readonly doc: Y.Doc
   readonly name: string
   closed: ProblemCode | null = null
+  /** Answers no SyncStep1, as no stock client does. */
+  isMute = false
   /** Updates that reached it. */
   updates = 0
   /** The questions that reached it, oldest first. */
@@ -131,6 +133,7 @@ export class SimulatedClient implements Channel {
     switch (frame.type) {
       case 'sync-step-1': {
         this.asked.push(frame.type)
+        if (this.isMute) return
         const encoded = Y.encodeStateVector(frame.stateVector)
         this.#toServer.push(frames.syncStep2(Y.encodeStateAsUpdate(this.doc, encoded)))
         return

@@ -5,6 +5,7 @@ import type { SyncLimits } from '../../server/sync/limits.ts'
 import { Sight } from '../../server/sync/sight.ts'
 import { LiveScene } from '../support/liveScene.ts'
 import { settled } from '../support/manualEnvironment.ts'
+import { SimulatedClient } from '../support/simulatedClient.ts'
 
 const WINDOW_MS = 2_000
 
@@ -418,6 +419,38 @@ describe('an edit of a connected client', () => {
         { base: { content: 'one\ntwo\nthree' }, incoming: { content: '* one\nby alice\nthree' } },
       ])
     })
+  })
+
+  it('[CONF-6] that answers none of our questions is shown what there is after 60 s all the same', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    bob.doc.getText('content').insert(0, 'bob ')
+    await scene.settle([bob])
+    alice.isMute = true
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(alice.doc.getText('content').toJSON()).toBe('one\ntwo\nthree')
+    await scene.core.environment.advance(60_000)
+    await scene.settle()
+    expect(alice.doc.getText('content').toJSON()).toBe('bob one\ntwo\nthree')
+  })
+
+  it('[CONF-6] that has nothing is shown what there is at once, and its edits go in after 60 s, answers or not', async () => {
+    const { bob } = await setUp()
+    const mute = new SimulatedClient('mute', 11)
+    scene.clients.push(mute)
+    mute.isMute = true
+    mute.connect(scene.room)
+    await scene.settle()
+    expect(mute.doc.getText('content').toJSON()).toBe('one\ntwo\nthree')
+    mute.doc.getText('content').insert(0, 'mute ')
+    bob.doc.getText('content').insert(13, ' bob')
+    await scene.settle()
+    expect(mute.doc.getText('content').toJSON()).toBe('mute one\ntwo\nthree bob')
+    expect(scene.content).toBe('one\ntwo\nthree bob')
+    await scene.core.environment.advance(60_000)
+    await scene.settle()
+    expect(scene.content).toBe('mute one\ntwo\nthree bob')
   })
 
   it('[CONF-7] that does not ask for the document is merged as it comes, after a moment', async () => {

@@ -42,13 +42,16 @@ const at = (share) => latenciesMs[Math.floor(latenciesMs.length * share)] ?? lat
 console.log(JSON.stringify({ p50: at(0.5), p99: at(0.99), keys: counted.length }))
 process.exit(0)
 
-/** Joins the room; answers what types one key. */
+/** Joins the room as stock clients do, which say at once who they are; answers what types one key. */
 async function join(n) {
   const client = 1_000_000 + n
+  /** By client id, who is here: clock and state as they were told. */
+  const own = { clock: 1, state: JSON.stringify({ user: { name: `typist ${n}` } }) }
+  const present = new Map([[client, own]])
   const socket = new WebSocket(isHocuspocus ? url : `${url}/${room}?token=${token}`)
   socket.on('error', () => undefined)
   await new Promise((resolve) => socket.once('open', resolve))
-  const isReady = new Promise((resolve) => socket.on('message', (data) => read(data, n, socket, resolve)))
+  const isReady = new Promise((resolve) => socket.on('message', (data) => read(data, { n, present, socket }, resolve)))
   if (isHocuspocus)
     socket.send(
       framed(
@@ -61,7 +64,12 @@ async function join(n) {
       ),
     )
   socket.send(framed((encoder) => writeSync(encoder, 0, Uint8Array.of(0))))
+  socket.send(framed((encoder) => writePresent(encoder, present)))
   await isReady
+  setInterval(() => {
+    own.clock += 1
+    socket.send(framed((encoder) => writePresent(encoder, new Map([[client, own]]))))
+  }, 15_000)
   let clock = 0
   sentMs.set(client, new Map())
   return () => {
@@ -85,6 +93,30 @@ function writeSync(encoder, step, body) {
   encoding.writeVarUint8Array(encoder, body)
 }
 
+function writePresent(encoder, present) {
+  const body = encoding.createEncoder()
+  encoding.writeVarUint(body, present.size)
+  for (const [client, { clock, state }] of present) {
+    encoding.writeVarUint(body, client)
+    encoding.writeVarUint(body, clock)
+    encoding.writeVarString(body, state)
+  }
+  encoding.writeVarUint(encoder, 1)
+  encoding.writeVarUint8Array(encoder, encoding.toUint8Array(body))
+}
+
+/** Takes in what is told of others; what is told of `own` is an echo. */
+function readPresent(decoder, present, own) {
+  const body = decoding.createDecoder(decoding.readVarUint8Array(decoder))
+  for (let left = decoding.readVarUint(body); left > 0; left--) {
+    const client = decoding.readVarUint(body)
+    const [clock, state] = [decoding.readVarUint(body), decoding.readVarString(body)]
+    if (client === own) continue
+    if (state === 'null') present.delete(client)
+    else present.set(client, { clock, state })
+  }
+}
+
 /** One letter behind the last of the same person. */
 function key(client, clock) {
   const encoder = encoding.createEncoder()
@@ -99,10 +131,14 @@ function key(client, clock) {
   return encoding.toUint8Array(encoder)
 }
 
-function read(data, n, socket, onReady) {
+function read(data, { n, present, socket }, onReady) {
   const decoder = decoding.createDecoder(new Uint8Array(data))
   if (isHocuspocus) decoding.readVarString(decoder)
-  if (decoding.readVarUint(decoder) !== 0) return
+  const type = decoding.readVarUint(decoder)
+  if (type === 1) readPresent(decoder, present, 1_000_000 + n)
+  // As stock clients do, which list everybody they know of.
+  if (type === 3) socket.send(framed((encoder) => writePresent(encoder, present)))
+  if (type !== 0) return
   const step = decoding.readVarUint(decoder)
   // As stock clients do: it has nothing that the server lacks and is not on its way.
   if (step === 0) socket.send(framed((encoder) => writeSync(encoder, 1, Uint8Array.of(0, 0))))

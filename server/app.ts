@@ -41,7 +41,12 @@ export async function startApp(
   const { authenticate } = access
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
   const store = answerStore(storage, core.committer)
-  const idempotency = new Idempotency({ store, environment, publicUrl: http.publicUrl })
+  const idempotency = new Idempotency({
+    store,
+    contentAt: (document, version) => core.reader.at(document, version),
+    environment,
+    publicUrl: http.publicUrl,
+  })
   const parts = { config, environment, storage, access, core, http, idempotency }
   const { door, requests } = httpModules(config, http)
   const { readers, webhooks } = await notificationModules(parts)

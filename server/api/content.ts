@@ -17,7 +17,14 @@ import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import { isJson, readPatch } from './contentPatch.ts'
 import type { ConflictPolicy } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
-import { BaseVersionSchema, ConflictPolicySchema, ContentSchema, documentOf, KindSchema } from './representDocument.ts'
+import {
+  BaseVersionSchema,
+  ConflictPolicySchema,
+  ContentSchema,
+  documentOf,
+  KindSchema,
+  shownAt,
+} from './representDocument.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
@@ -171,8 +178,10 @@ function answerTo(
   if (result.status !== 'done') return refusalOf(storage, result, etag, prefer !== 'minimal')
   const headers: Record<string, string> = {}
   if (result.outcome === 'created') headers['location'] = `/documents/${head.id}`
+  const isMerged = result.outcome === 'merged'
   // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
-  if (result.outcome !== 'merged') headers['etag'] = quote(etag)
+  if (!isMerged) headers['etag'] = quote(etag)
+  const isWhole = prefer === 'representation'
   // Members without a value are not sent.
   const body = {
     id: head.id,
@@ -180,9 +189,13 @@ function answerTo(
     etag,
     outcome: result.outcome,
     updatedAt: toTimestamp(head.updatedAt),
-    content: result.outcome === 'merged' ? result.content : undefined,
+    content: isMerged ? result.content : undefined,
     conflictId: result.outcome === 'overwrote' ? result.conflict : undefined,
-    document: prefer === 'representation' ? documentOf(result, storage.epoch) : undefined,
+    document: isWhole ? documentOf(result, storage.epoch) : undefined,
   }
-  return { status: result.outcome === 'created' ? 201 : 200, headers, body }
+  const contents = [
+    ...(isMerged ? [shownAt(head, 'content')] : []),
+    ...(isWhole ? [shownAt(head, 'document', 'content')] : []),
+  ]
+  return { status: result.outcome === 'created' ? 201 : 200, headers, body, contents }
 }

@@ -38,6 +38,7 @@ import {
   JsonSchemaSchema,
   KindSchema,
   RootSchema,
+  shownAt,
   summaryOf,
 } from './representDocument.ts'
 import { assertUsableSchema } from '../documents/schema.ts'
@@ -129,6 +130,7 @@ function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
           status: 201,
           headers: { location: `/documents/${id}`, etag: etagOf(created.head, storage) },
           body: documentOf(created, storage.epoch),
+          contents: [shownAt(created.head, 'content')],
         }
       },
     })

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import type { Content } from '../content/content.ts'
+import type { ShownContent } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import {
   CONFLICT_POLICIES,
@@ -55,6 +56,13 @@ export function summaryOf(head: Head, epoch: string): Summary {
     updatedBy: head.updatedBy,
   }
 }
+
+/** Where an answer shows the content of a document at its present version. */
+export const shownAt = ({ id, version }: Head, ...path: ShownContent['path']): ShownContent => ({
+  path,
+  document: id,
+  version,
+})
 
 /** SPEC `Document`. */
 export const documentOf = (state: DocumentState, epoch: string): Summary & { content: Content } => ({

@@ -1,3 +1,4 @@
+import { shownAt } from './representDocument.ts'
 import type { Content } from '../content/content.ts'
 import { contentBytes } from '../content/equal.ts'
 import { refusalOf } from './representRefusal.ts'
@@ -28,7 +29,10 @@ export async function answerTo(
     const operations = outcome.results.map((done) =>
       showDone(done, parts.storage.epoch, done.outcome === 'merged', room),
     )
-    return { status: 200, body: { operations } }
+    const contents = outcome.results.flatMap(({ head }, index) =>
+      'content' in (operations[index] ?? {}) ? [shownAt(head, 'operations', index, 'content')] : [],
+    )
+    return { status: 200, body: { operations }, contents }
   }
   return refusal(parts, await problemsOf(parts, outcome.failures, contents))
 }

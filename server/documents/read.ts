@@ -1,6 +1,7 @@
-import type { DocumentId } from '../foundation/ids.ts'
+import type { Content } from '../content/content.ts'
+import type { DocumentId, Version } from '../foundation/ids.ts'
 import type { StorageView } from '../storage/storage.ts'
-import type { DocumentState, Head } from '../model/document.ts'
+import { isPurged, type DocumentState, type Head } from '../model/document.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
 import { missing } from './planWrite.ts'
@@ -31,6 +32,16 @@ export class DocumentReader {
   /** The same without the content, which a client may have already. */
   async head(id: DocumentId): Promise<Head> {
     return (await this.#fromMemory(id))?.head ?? headIn(this.#storage, id)
+  }
+
+  /** What a document holds or held at a version that is kept. Throws `document-deleted` where it was purged. */
+  async at(id: DocumentId, version: Version): Promise<Content> {
+    return this.#storage.read(async (view) => {
+      const head = await view.head(id)
+      if (!head) throw missing(id, { absent: 'never' })
+      if (isPurged(head)) throw missing(id, { absent: 'deleted', lastVersion: head.version })
+      return contentAt(view, id, head.kind, version)
+    })
   }
 
   /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */

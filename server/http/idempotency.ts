@@ -3,10 +3,11 @@
  * tells of, and whoever sends the same again within a day gets it again.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Answer, Keep, NeededPermission, StoredAnswer } from '../foundation/answer.ts'
+import type { Content } from '../content/content.ts'
+import type { Answer, Keep, NeededPermission, ShownContent, StoredAnswer } from '../foundation/answer.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { requirePermission } from './access.ts'
@@ -32,6 +33,8 @@ export interface Reply {
   readonly body?: object
   /** What is stored in place of a body with secrets in it: whoever reads the database could use them. See `reveal`. */
   readonly keptBody?: object
+  /** Where `body` shows contents that the log has as well: they are read from there for a repeat, and not stored again. */
+  readonly contents?: readonly ShownContent[]
 }
 
 /** A request that changes something. */
@@ -52,6 +55,8 @@ export interface Performance<Outcome> {
 
 export interface IdempotencyParts {
   readonly store: AnswerStore
+  /** What a document holds at a version. Throws where that was erased. */
+  readonly contentAt: (document: DocumentId, version: Version) => Promise<Content>
   readonly environment: Environment
   readonly publicUrl: () => string
 }
@@ -114,7 +119,7 @@ export class Idempotency {
         // It may speak of documents that the request does not name.
         for (const document of known.documents) requirePermission(request.principal, known.needs ?? 'read', document)
         await performance.ended?.()
-        return { answer: revealed(known, performance.reveal), isRepeat: true }
+        return { answer: revealed(await filled(known, this.#parts.contentAt), performance.reveal), isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')
       const answer = await performOnce({ principal: sub, key, fingerprint }, path, performance, this.#parts)
@@ -146,10 +151,9 @@ async function performOnce<Outcome>(
       const problem = problemAnswer(made, publicUrl(), path)
       return { sent: problem, kept: problem }
     }
-    const { keptBody = made.body, ...reply } = made
-    return { sent: jsonAnswer(reply), kept: jsonAnswer(keptBody === undefined ? reply : { ...reply, body: keptBody }) }
+    return { sent: jsonAnswer(made), kept: keptOf(made) }
   }
-  const stored = (outcome: Outcome | ParleyError, answer: Answer): StoredAnswer => {
+  const stored = (outcome: Outcome | ParleyError, answer: LeanAnswer): StoredAnswer => {
     const at = environment.now()
     const needs = outcome instanceof ParleyError ? undefined : performance.needs?.(outcome)
     const { documents } = performance
@@ -172,18 +176,51 @@ async function performOnce<Outcome>(
   return sent
 }
 
+/** Null stands where `contents` says that content is to be put. */
+type LeanAnswer = Answer & Pick<StoredAnswer, 'contents'>
+
 /** An answer as it is sent, and as it is stored. */
 interface Rendered {
   readonly sent: Answer
-  readonly kept: Answer
+  readonly kept: LeanAnswer
+}
+
+/** An answer without its secrets, and without the contents that stand in the log. */
+function keptOf(reply: Reply): LeanAnswer {
+  const { keptBody = reply.body, contents = [] } = reply
+  if (keptBody === undefined) return jsonAnswer(reply)
+  const body = contents.reduce<object>((rest, { path }) => withMember(rest, path, null), keptBody)
+  return { ...jsonAnswer({ ...reply, body }), ...(contents.length > 0 && { contents }) }
+}
+
+/** A stored answer with the contents that stand in the log. Byte for byte what was sent: members keep their places. */
+async function filled(known: StoredAnswer, contentAt: IdempotencyParts['contentAt']): Promise<Answer> {
+  if (known.contents === undefined || known.body === null) return known
+  let body = parsedBody(known.body)
+  for (const { path, document, version } of known.contents) {
+    body = withMember(body, path, await contentAt(document, version))
+  }
+  return { ...known, body: JSON.stringify(body) }
+}
+
+/** A copy of `whole` with `value` where `path` leads: to a member or an element that is there. */
+function withMember(whole: unknown, [step, ...rest]: ShownContent['path'], value: Content | null): object {
+  const leadsOn = typeof whole === 'object' && whole !== null && step !== undefined && Object.hasOwn(whole, step)
+  invariant(leadsOn, 'a path leads to a member')
+  const changed = rest.length === 0 ? value : withMember(Reflect.get(whole, step), rest, value)
+  return Array.isArray(whole) ? whole.with(Number(step), changed) : { ...whole, [step]: changed }
 }
 
 /** A stored answer with what was not stored of it. */
 function revealed(known: Answer, reveal: ((kept: object) => object) | undefined): Answer {
   if (reveal === undefined || known.body === null || known.status >= 300) return known
-  const kept: unknown = JSON.parse(known.body)
-  invariant(typeof kept === 'object' && kept !== null, 'answers have objects as bodies')
-  return { ...known, body: JSON.stringify(reveal(kept)) }
+  return { ...known, body: JSON.stringify(reveal(parsedBody(known.body))) }
+}
+
+function parsedBody(text: string): object {
+  const body: unknown = JSON.parse(text)
+  invariant(typeof body === 'object' && body !== null, 'answers have objects as bodies')
+  return body
 }
 
 /** Other problems than a 409 do not use the key up, nor does the one that says that it is in use. */

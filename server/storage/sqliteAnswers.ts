@@ -16,10 +16,12 @@ export class SqliteAnswerWriter {
   /** False where its key has an answer that has not expired. What speaks of a document that was purged is not kept. */
   insert(row: NewAnswerRow): boolean {
     this.#sql.deleteExpired.run(row.principal, row.key, row.at)
-    if (row.documents.some((document) => this.#sql.isPurged.get(document) !== undefined)) return true
+    if (row.documents.some(({ id }) => this.#sql.isPurged.get(id) !== undefined)) return true
     const { changes, lastInsertRowid } = this.#sql.insert.run(packAnswer(row))
     if (changes === 0) return false
-    for (const document of row.documents) this.#sql.insertDocument.run(document, Number(lastInsertRowid))
+    for (const { id, shownVersion } of row.documents) {
+      this.#sql.insertDocument.run(id, Number(lastInsertRowid), shownVersion)
+    }
     return true
   }
 
@@ -59,8 +61,8 @@ function prepareWrites(connection: Database.Database) {
       `INSERT INTO answers (principal, key, at, expires_at, checksum, record, body)
        VALUES (@principal, @key, @at, @expires_at, @checksum, @record, @body) ON CONFLICT DO NOTHING`,
     ),
-    insertDocument: connection.prepare<[document: string, answer: number]>(
-      'INSERT INTO answer_documents (document, answer) VALUES (?, ?)',
+    insertDocument: connection.prepare<[document: string, answer: number, version: number | null]>(
+      'INSERT INTO answer_documents (document, answer, version) VALUES (?, ?, ?)',
     ),
     prune: connection.prepare<[before: number, limit: number]>(
       'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE expires_at < ? ORDER BY expires_at LIMIT ?)',

@@ -126,12 +126,14 @@ const decodeState = (row: StateRow): LogState => ({
   dueAt: row.due_at,
 })
 
-/** Versions of a document that a label or a conflict holds. */
+/** Versions of a document that a label, a conflict or a stored answer holds. */
 export const PINNED = `
   SELECT labels.version FROM labels JOIN documents ON documents.key = labels.document
     WHERE id = @id AND labels.version > @after AND labels.version <= @upTo
   UNION
-  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo`
+  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo
+  UNION
+  SELECT version FROM answer_documents WHERE document = @id AND version > @after AND version <= @upTo`
 
 const STATES = `SELECT id, version, due_at, coalesce(packed, 0) AS packed, coalesce(joined, 0) AS joined
   FROM documents LEFT JOIN log_progress ON log_progress.document = documents.key`

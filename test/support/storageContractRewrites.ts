@@ -12,6 +12,8 @@ import {
   closed,
   commitAll,
   createDocument,
+  newAct,
+  newAnswer,
   newConflict,
   newDocumentId,
   newHead,
@@ -145,6 +147,22 @@ export function describeRewrites(shared: SharedFixture): void {
     await commitAll(storage, changing({ ...open, state: closed, revision: 2 }))
     expect(await join(4, 6)).toBe(true)
     expect(await storage.pinned(id, ALL[0], ALL[1])).toEqual(new Set([3, 6, 9]))
+  })
+
+  it('[HIST-4] [WRITE-8] a version that a stored answer shows stays until the answer is forgotten', async () => {
+    const { storage } = shared()
+    const { id } = await createDocument(storage, newDocumentId(), 6)
+    const contents = [{ path: ['content'], document: id, version: toVersion(3) }]
+    const answer = newAnswer({ key: `of ${id}`, documents: [id, newDocumentId()], contents })
+    await commitAll(storage, newAct({ answer }))
+    expect(await storage.answer(answer.principal, answer.key)).toEqual(answer)
+    expect(await storage.pinned(id, ALL[0], ALL[1])).toEqual(new Set([3]))
+    const join = (): Promise<boolean> =>
+      storage.rewrite({ document: id, replaced: v(2, 3, 4), rows: [joinedRow(2, 4)] })
+    expect(await join()).toBe(false)
+    await commitAll(storage, newAct({ answer: { ...answer, contents: [], at: answer.expiresAt } }))
+    expect(await storage.pinned(id, ALL[0], ALL[1])).toEqual(new Set())
+    expect(await join()).toBe(true)
   })
 
   it('[HIST-4] no conflict is kept that refers to a version compacted away meanwhile', async () => {

@@ -14,7 +14,7 @@ export interface NewAnswerRow {
   readonly at: number
   readonly expires_at: number
   readonly record: string
-  readonly documents: readonly string[]
+  readonly documents: readonly { readonly id: string; readonly shownVersion: number | null }[]
   readonly body: string | null
 }
 
@@ -29,12 +29,28 @@ export interface AnswerRow {
   readonly body: Uint8Array | null
 }
 
-type KeptAnswer = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'status' | 'headers'>
+type KeptAnswer = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'contents' | 'status' | 'headers'>
 
 export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
-  const { principal, key, at, expiresAt, body, fingerprint, documents, needs, status, headers } = answer
-  const kept: KeptAnswer = { fingerprint, documents, ...(needs && { needs }), status, headers }
-  return { principal, key, at, expires_at: expiresAt, record: JSON.stringify(kept), documents, body }
+  const { principal, key, at, expiresAt, body, fingerprint, documents, needs, contents, status, headers } = answer
+  const kept: KeptAnswer = {
+    fingerprint,
+    documents,
+    ...(needs && { needs }),
+    ...(contents && { contents }),
+    status,
+    headers,
+  }
+  const shown = new Map(contents?.map(({ document, version }) => [document, version]))
+  return {
+    principal,
+    key,
+    at,
+    expires_at: expiresAt,
+    record: JSON.stringify(kept),
+    documents: documents.map((id) => ({ id, shownVersion: shown.get(id) ?? null })),
+    body,
+  }
 }
 
 export function packAnswer(row: NewAnswerRow): AnswerRow {

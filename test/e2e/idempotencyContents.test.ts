@@ -1,0 +1,214 @@
+import Database from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { expectStatus } from '../support/conflicts.ts'
+import { startDocumentServer, verdict, written } from '../support/documents.ts'
+import { seededChance } from '../support/seededChance.ts'
+import type { Answer, Caller } from '../support/server.ts'
+import { StockClient } from '../support/stockClient.ts'
+import { suiteServer } from '../support/suite.ts'
+
+/** All that a test types stands before the first of it is old enough to be compacted. */
+const server = suiteServer(() =>
+  startDocumentServer({ PARLEY_COMPACTION_AGE_SECONDS: '3', PARLEY_COMPACTION_INTERVAL_SECONDS: '1' }),
+)
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['admin'] })
+
+let keys = 0
+/** Headers of a request with a key of its own whose answer shows the document. */
+const keyed = (more: Record<string, string> = {}) => ({
+  'idempotency-key': `key-${++keys}`,
+  prefer: 'return=representation',
+  ...more,
+})
+const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' }
+
+/** Status, headers and body as they came: parsing and printing JSON keeps the order of members and the numbers. */
+const essence = ({ status, headers, body }: Answer): unknown => {
+  const names = ['etag', 'location', 'content-type', 'content-length']
+  return [status, names.map((name) => headers.get(name)), JSON.stringify(body)]
+}
+const isReplayed = (answer: Answer): boolean => answer.headers.get('idempotency-replayed') === 'true'
+
+/** Sends something again and again, with the same key. */
+type Send = () => Promise<Answer>
+
+interface Case {
+  readonly ids: readonly string[]
+  readonly send: Send
+  readonly outcome: string
+}
+
+/** Each kind of success whose answer shows content, on documents of its own. Answers the documents and how to send it. */
+const CASES: Readonly<Record<string, () => Promise<Case>>> = {
+  'a creation': async () => {
+    const id = server.newId()
+    const headers = keyed()
+    const content = { b: 1.5e300, '10': 'é\u2028😀', a: [{}, -0, null], '9': { z: '', y: true } }
+    return { ids: [id], outcome: '201', send: () => alice.post('/documents', { id, kind: 'json', content }, headers) }
+  },
+  'a patch': async () => {
+    const id = await server.create({ b: 1, a: { c: 'text' } }, { schema: { required: ['b'], type: 'object' } })
+    const headers = keyed(MERGE_PATCH)
+    const path = `/documents/${id}/content?baseVersion=1`
+    return { ids: [id], outcome: '200 written', send: () => alice.patch(path, { a: { '7': [1] }, aa: '' }, headers) }
+  },
+  'a write of text': async () => {
+    const id = await server.create('one\r\ntwo\n')
+    const headers = keyed()
+    const body = { content: 'one\r\n\u0000 \\ "2" 😀\n', baseVersion: 1 }
+    return { ids: [id], outcome: '200 written', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a merge': async () => {
+    const id = await written(server, 'one\ntwo\n', [[bob, 'one\nII\n']])
+    const headers = keyed()
+    const body = { content: 'ONE\ntwo\n', baseVersion: 1, onConflict: 'merge' }
+    return { ids: [id], outcome: '200 merged', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a write that changes nothing': async () => {
+    const id = await server.create('x')
+    const headers = keyed()
+    const body = { content: 'x', baseVersion: 1 }
+    return { ids: [id], outcome: '200 unchanged', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'an overwrite': async () => {
+    const id = await written(server, 'one\n', [[bob, 'II\n']])
+    const headers = keyed()
+    const body = { content: 'III\n', baseVersion: 1, onConflict: 'incoming-wins' }
+    return { ids: [id], outcome: '200 overwrote', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a restore': async () => {
+    const id = await written(server, { a: 1 }, [[bob, { b: 2 }]])
+    const headers = keyed()
+    const body = { version: 1, baseVersion: 2 }
+    return { ids: [id], outcome: '200 written', send: () => alice.post(`/documents/${id}/restore`, body, headers) }
+  },
+  'a transaction': async () => {
+    const first = await written(server, 'one\ntwo\n', [[bob, 'one\nII\n']])
+    const second = await server.create('x')
+    const third = await written(server, { a: 1, b: 1 }, [[bob, { a: 1, b: 2 }]])
+    const merge = { action: 'put', baseVersion: 1, onConflict: 'merge' }
+    const operations = [
+      { ...merge, document: first, content: 'ONE\ntwo\n' },
+      { ...merge, document: second, content: 'y' },
+      { ...merge, document: third, content: { a: 2, b: 1 } },
+    ]
+    const headers = keyed()
+    const ids = [first, second, third]
+    return { ids, outcome: '200', send: () => alice.post('/transactions', { operations, commit: true }, headers) }
+  },
+}
+
+const versionsOf = async (by: Caller, id: string): Promise<{ version: number; firstVersion?: number }[]> =>
+  (await by.get(`/documents/${id}/versions`)).body.items
+
+/** Bytes that the database holds for the answers that are stored. */
+function storedBytes(): number {
+  const connection = new Database(server.file, { readonly: true })
+  const sql = 'SELECT coalesce(sum(length(record) + coalesce(length(body), 0)), 0) FROM answers'
+  const bytes = connection.prepare<[], number>(sql).pluck().get() ?? 0
+  connection.close()
+  return bytes
+}
+
+describe('[WRITE-8] an answer that shows content', () => {
+  it('[WRITE-8] costs what was changed, not what the document holds', async () => {
+    const chance = seededChance(8)
+    const filler = Array.from({ length: 100_000 }, () => chance(2 ** 32).toString(36)).join(' ')
+    const before = storedBytes()
+    const id = server.newId()
+    expectStatus(await alice.post('/documents', { id, kind: 'json', content: { filler, n: 0 } }, keyed()), 201)
+    for (let n = 1; n <= 10; n++) {
+      const path = `/documents/${id}/content?baseVersion=${n}`
+      const { document } = expectStatus(await alice.patch(path, { n }, keyed(MERGE_PATCH)), 200).body
+      expect(document.content.filler.length).toBe(filler.length)
+    }
+    const path = `/documents/${id}/content?baseVersion=1&onConflict=merge`
+    const merged = await alice.patch(path, { m: 1 }, keyed(MERGE_PATCH))
+    expect([verdict(merged), merged.body.content.m, merged.body.document.content.m]).toEqual(['200 merged', 1, 1])
+    const operations = [
+      {
+        action: 'patch',
+        document: id,
+        baseVersion: 1,
+        onConflict: 'merge',
+        patch: { o: 1 },
+        contentType: MERGE_PATCH['content-type'],
+      },
+    ]
+    const committed = await alice.post('/transactions', { operations, commit: true }, keyed())
+    expect(expectStatus(committed, 200).body.operations[0].content.o).toBe(1)
+    expect(storedBytes() - before).toBeLessThan(13 * 1000)
+  })
+
+  it('[WRITE-8] is replayed byte for byte after further writes, a restart and a deletion', async () => {
+    const made: (Case & { readonly name: string; readonly first: unknown })[] = []
+    for (const [name, prepare] of Object.entries(CASES)) {
+      const one = await prepare()
+      const first = await one.send()
+      expect([name, verdict(first)]).toEqual([name, one.outcome])
+      made.push({ name, ...one, first: essence(first) })
+    }
+    const replays = async (): Promise<void> => {
+      for (const { name, send, first } of made) {
+        const again = await send()
+        expect([name, essence(again), isReplayed(again)]).toEqual([name, first, true])
+      }
+    }
+    await replays()
+    const ids = made.flatMap((one) => one.ids)
+    for (const id of ids) {
+      const { content, version } = (await bob.get(`/documents/${id}`)).body
+      const next = typeof content === 'string' ? `later\n${content}` : { ...content, b: 'later' }
+      expectStatus(await bob.put(`/documents/${id}`, { content: next, baseVersion: version }), 200)
+    }
+    await replays()
+    await server.restart()
+    await replays()
+    for (const id of ids) {
+      const { version } = (await root.get(`/documents/${id}`)).body
+      expectStatus(await root.delete(`/documents/${id}?baseVersion=${version}`), 204)
+    }
+    await replays()
+  })
+
+  it(
+    '[WRITE-8] [HIST-4] keeps the version it shows: what was typed around it is compacted',
+    { timeout: 40_000 },
+    async () => {
+      const id = await server.create('start\n')
+      const socket = `${server.url.replace('http', 'ws')}/sync`
+      const typist = await new StockClient(socket, id, { token: await server.token('typist') }).synced()
+      onTestFinished(() => typist.destroy())
+      const type = async (): Promise<void> => {
+        for (let n = 0; n < 12; n++) typist.text.insert(typist.text.length, `${n} `)
+        const typed = typist.text.toString()
+        await expect.poll(async () => (await alice.get(`/documents/${id}/content`)).body).toBe(typed)
+      }
+      await type()
+      const headers = keyed()
+      const { content, version } = (await alice.get(`/documents/${id}`)).body
+      const send: Send = () => alice.put(`/documents/${id}`, { content, baseVersion: version }, headers)
+      const first = await send()
+      expect(verdict(first)).toBe('200 unchanged')
+      await type()
+      const reaches = async (): Promise<boolean> =>
+        (await versionsOf(alice, id)).some((item) => item.firstVersion !== undefined && item.firstVersion > version)
+      await expect.poll(reaches, { timeout: 20_000 }).toBe(true)
+      expect((await versionsOf(alice, id)).map((item) => item.version)).toContain(version)
+      const again = await send()
+      expect([essence(again), isReplayed(again)]).toEqual([essence(first), true])
+    },
+  )
+
+  it('[WRITE-8] [HIST-5] is gone with the version, by a purge', async () => {
+    const id = await server.create('x')
+    const headers = keyed()
+    const send: Send = () => alice.put(`/documents/${id}`, { content: 'y', baseVersion: 1 }, headers)
+    expectStatus(await send(), 200)
+    expectStatus(await root.delete(`/documents/${id}?baseVersion=2&purge=true`), 204)
+    const again = await send()
+    expect([verdict(again), isReplayed(again)]).toEqual(['410 document-deleted', false])
+  })
+})

@@ -267,7 +267,7 @@ describe('[DOC-10] admission against a plain recount', () => {
           seen.admitted += scene.seen.admitted
           seen.refused += scene.seen.refused
         }),
-        { numRuns: 25 },
+        { numRuns: 100 },
       )
       expect(seen.admitted).toBeGreaterThan(50)
       expect(seen.refused, 'limits were met').toBeGreaterThan(5)

@@ -53,13 +53,22 @@ export function assertValid(schema: JsonSchema | null, content: Content): void {
 let schemaOfSchemas: CountedAjv | null = null
 
 function compile(schema: JsonSchema, mostMs: number | null): ValidateFunction {
-  const text = JSON.stringify(schema)
+  const text = textOf(schema)
   const known = compiled.get(text)
   if (known) return known
   if (text.length > MAX_SCHEMA_CHARACTERS) throw unusable(`it has more than ${MAX_SCHEMA_CHARACTERS} characters`)
   const validate = compileAnew(schema, mostMs)
   compiled.set(text, validate)
   return validate
+}
+
+/** A schema that nests too deep to be written down is none that anybody can use. */
+function textOf(schema: JsonSchema): string {
+  try {
+    return JSON.stringify(schema)
+  } catch (cause) {
+    throw unusable('it is too deep', cause)
+  }
 }
 
 function compileAnew(schema: JsonSchema, mostMs: number | null): ValidateFunction {

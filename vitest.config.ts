@@ -3,8 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // silentMerges finds a false alarm in some random json histories: it is to be mended, and then run here again.
-    exclude: ['test/bench/**', 'test/property/silentMerges.test.ts', '**/node_modules/**'],
+    exclude: ['test/bench/**', '**/node_modules/**'],
     // Forks: better-sqlite3 is a native module, and a crash in one file must not take the others with it.
     pool: 'forks',
     // Continuous integration has two shared cores.

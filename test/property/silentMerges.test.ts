@@ -148,6 +148,9 @@ function holds(overlap: object, place: string): boolean {
   return base.start <= start + 1 && end + 1 <= base.end
 }
 
+/** A question, and its answer. */
+const PROOF_MS = 1_500
+
 class Run {
   readonly #scene: LiveScene
   readonly #draws: Draws
@@ -180,6 +183,9 @@ class Run {
 
   /** `abruptly`: something is still under way to it, and lost. */
   async #leave(client: SimulatedClient, abruptly: boolean): Promise<void> {
+    // Its page proves what it was sent, once a second at most: without that it counts as not seen (CONF-6).
+    await this.#scene.pass(PROOF_MS)
+    await this.#scene.settle()
     const other = this.#scene.clients.find((one) => one !== client && !this.#away.has(one))
     if (abruptly && other) {
       this.#edits.insert(other.doc, this.#kind)

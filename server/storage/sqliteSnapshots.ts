@@ -9,7 +9,10 @@ import type { StorageView } from './storage.ts'
 export interface SnapshotLimits {
   /** While a snapshot is held, the WAL grows by all that is written: a minute of a busy server is some 300 MB. */
   readonly heldMs: number
-  /** Each has a connection with a cache of 2 MB. Long questions of the history take turns before they come here. */
+  /**
+   * Each has a connection with a cache of 2 MB, which is kept for the next question: to open one and prepare its statements
+   * takes longer than most questions. Long questions of the history take turns before they come here.
+   */
   readonly atOnce: number
   /** Questions that wait for a connection: about as many as requests can be under way. */
   readonly waiting: number
@@ -17,8 +20,6 @@ export interface SnapshotLimits {
 
 export const SNAPSHOT_LIMITS: SnapshotLimits = { heldMs: 60_000, atOnce: 8, waiting: 10_000 }
 
-/** Connections that are kept while nobody asks. */
-const IDLE_CONNECTIONS = 2
 /** How often a question is asked again because a document was purged meanwhile. */
 const MAX_ROUNDS = 5
 
@@ -123,7 +124,7 @@ export class SqliteSnapshots {
   #release(snapshot: HeldSnapshot): void {
     this.#held.delete(snapshot)
     const { session } = snapshot
-    if (this.#isClosed || this.#idle.length >= IDLE_CONNECTIONS) session.connection.close()
+    if (this.#isClosed) session.connection.close()
     else this.#idle.push(session)
     this.#line.shift()?.()
   }

@@ -7,47 +7,55 @@ const JOINED_AT_ONCE = 16
 /** A larger one is joined with others at the end only, for to join it takes some milliseconds. */
 const LARGE_BYTES = 64 * 1024
 
-/** Updates that come one by one and are joined as they come, so that they stay few whatever their number. */
+/**
+ * Updates that come one by one and are joined as they come, so that they stay few whatever their number, and in their
+ * order, because each may build on those before it. A value: adding to it makes another.
+ */
 export class UpdatePile {
-  /** Of each level fewer than are joined at once. One of the next is joined of so many of the level before. */
-  #levels: Uint8Array[][] = []
-  #large: Uint8Array[] = []
-  #bytes = 0
-
+  static readonly EMPTY = new UpdatePile([], [], 0)
   /** Of what they are by now. */
-  get bytes(): number {
-    return this.#bytes
+  readonly bytes: number
+  /** The newest large one and all before it. */
+  readonly #before: readonly Uint8Array[]
+  /** Of each level fewer than are joined at once. One of the next is joined of so many of the level before, and older. */
+  readonly #levels: readonly (readonly Uint8Array[])[]
+
+  private constructor(before: readonly Uint8Array[], levels: UpdatePile['updates'][], bytes: number) {
+    this.#before = before
+    this.#levels = levels
+    this.bytes = bytes
   }
 
   get isEmpty(): boolean {
-    return this.#bytes === 0
+    return this.bytes === 0
   }
 
-  add(update: Uint8Array): void {
-    this.#bytes += update.length
-    this.#put(update, 0)
-  }
-
-  /** What they are by now, in no order. */
+  /** What they are by now, the oldest first. */
   get updates(): readonly Uint8Array[] {
-    return [...this.#large, ...this.#levels.flat()]
+    return [...this.#before, ...this.#levels.toReversed().flat()]
   }
 
-  clear(): void {
-    this.#levels = []
-    this.#large = []
-    this.#bytes = 0
-  }
-
-  #put(update: Uint8Array, level: number): void {
-    if (update.length > LARGE_BYTES) return void this.#large.push(update)
-    const updates = (this.#levels[level] ??= [])
-    updates.push(update)
-    if (updates.length < JOINED_AT_ONCE) return
-    this.#levels[level] = []
-    const joined = joinUpdates(updates)
-    this.#bytes += joined.length - updates.reduce((sum, { length }) => sum + length, 0)
-    this.#put(joined, level + 1)
+  with(update: Uint8Array): UpdatePile {
+    const bytes = this.bytes + update.length
+    if (update.length > LARGE_BYTES) return new UpdatePile([...this.updates, update], [], bytes)
+    const levels = [...this.#levels]
+    let added = update
+    let saved = 0
+    for (let level = 0; ; level++) {
+      const updates = [...(levels[level] ?? []), added]
+      levels[level] = updates
+      if (updates.length < JOINED_AT_ONCE) return new UpdatePile(this.#before, levels, bytes - saved)
+      added = joinUpdates(updates)
+      saved += updates.reduce((sum, { length }) => sum + length, 0) - added.length
+      levels[level] = []
+      if (added.length > LARGE_BYTES) {
+        const older = levels
+          .slice(level + 1)
+          .toReversed()
+          .flat()
+        return new UpdatePile([...this.#before, ...older, added], [], bytes - saved)
+      }
+    }
   }
 }
 

@@ -71,7 +71,7 @@ export class Presence {
   readonly writing = new Set<Version>()
   #state: PresenceState = { name: 'unasked', isPatient: true, deletes: null }
   #asked: AskedOf[] = [{ question: null }]
-  readonly #held = new UpdatePile()
+  #held = UpdatePile.EMPTY
   readonly #heldClocks = new Map<number, number>()
   /** Yjs clients whose edits it has brought that no session used. */
   readonly #handedOn = new Set<number>()
@@ -203,7 +203,7 @@ export class Presence {
     this.#state = { name: 'away', knowledge, silence: this.silence ? { ...this.silence, isOver: false } : silence }
     this.confirmation = null
     if (!returned) return
-    for (const update of returned.updates) this.#held.add(update)
+    for (const update of returned.updates) this.#held = this.#held.with(update)
   }
 
   /** Forgets what is held: the session is about to be closed, and its client keeps its edits. */
@@ -218,7 +218,7 @@ export class Presence {
 
   /** `clocks`: the next clock of each client that writes in it. */
   hold(update: Uint8Array, clocks: Iterable<readonly [client: number, clock: number]>): void {
-    this.#held.add(update)
+    this.#held = this.#held.with(update)
     for (const [client, clock] of clocks) {
       this.#heldClocks.set(client, Math.max(clock, this.#heldClocks.get(client) ?? 0))
     }
@@ -263,7 +263,7 @@ export class Presence {
 
   #release(): readonly Uint8Array[] {
     const { updates } = this.#held
-    this.#held.clear()
+    this.#held = UpdatePile.EMPTY
     this.#heldClocks.clear()
     this.confirmation = null
     return updates

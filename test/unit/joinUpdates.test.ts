@@ -29,11 +29,11 @@ function docOf(updates: readonly Uint8Array[]): Y.Doc {
 
 describe('updates that wait', () => {
   it('[OPS-8] are joined as they come, so that they stay few and small, however many there are', () => {
-    const pile = new UpdatePile()
+    let pile = UpdatePile.EMPTY
     const updates = typed('x'.repeat(20_000))
     let most = 0
     for (const update of updates) {
-      pile.add(update)
+      pile = pile.with(update)
       most = Math.max(most, pile.updates.length)
     }
     expect(most).toBeLessThanOrEqual(60)
@@ -44,12 +44,12 @@ describe('updates that wait', () => {
   })
 
   it('[OPS-8] are joined with large ones at the end only', () => {
-    const pile = new UpdatePile()
+    let pile = UpdatePile.EMPTY
     const doc = new Y.Doc()
     const large = updatesOf(doc, () => {
       for (let n = 0; n < 40; n++) doc.getText('content').insert(0, 'x'.repeat(70 * KIBIBYTE))
     })
-    for (const update of large) pile.add(update)
+    for (const update of large) pile = pile.with(update)
     expect(pile.updates.every((update, n) => update === large[n])).toBe(true)
     expect(pile.updates).toHaveLength(40)
   })
@@ -99,12 +99,17 @@ describe('updates that wait', () => {
         }
         const wanted = docOf(updates)
         const joined = docOf([await joinInSteps(updates)])
-        const pile = new UpdatePile()
-        for (const update of updates) pile.add(update)
+        let pile = UpdatePile.EMPTY
+        for (const update of updates) pile = pile.with(update)
         for (const doc of [joined, docOf(pile.updates)]) {
           expect(doc.getText('content').toString()).toBe(wanted.getText('content').toString())
           expect(Y.encodeStateVector(doc)).toEqual(Y.encodeStateVector(wanted))
           expect(doc.store.pendingStructs).toBeNull()
+        }
+        const oneByOne = new Y.Doc()
+        for (const update of pile.updates) {
+          Y.applyUpdate(oneByOne, update)
+          expect(oneByOne.store.pendingStructs, 'none builds on a later one').toBeNull()
         }
       }),
       { numRuns: 200 },

@@ -259,6 +259,21 @@ describe('[LOCK-4] waiting for a lock', () => {
     },
   )
 
+  it('[SYNC-6] many keystrokes while its return is judged go in after it, in their order', async () => {
+    const { replica, open, lock, unlock, judgeSlowly } = setUp()
+    const bob = await open('bob', 1)
+    lock()
+    bob.type('x')
+    await quiet()
+    const answer = judgeSlowly()
+    unlock()
+    await quiet()
+    for (const key of 'abcdefghijklmnopqrstuvwxyz') bob.type(key)
+    answer()
+    await quiet()
+    expect([bob.closed, replica.text]).toEqual([null, 'xabcdefghijklmnopqrstuvwxyz'])
+  })
+
   it('who never answers is taken in all the same, after a while', async () => {
     const { replica, environment, open, lock, unlock } = setUp()
     const bob = await open('bob', 1)

@@ -12,7 +12,7 @@ import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
 import { demoModule, restModule } from './modules/rest.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
-import { openSqlite } from './storage/sqlite.ts'
+import { openSqlite } from './storage/sqlite/open.ts'
 import type { Storage } from './storage/storage.ts'
 
 export interface RunningApp {

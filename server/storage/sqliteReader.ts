@@ -16,7 +16,7 @@ import { NO_MARK } from '../foundation/mark.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { eventMark, type StoredEvent } from '../model/event.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
-import { decodeConflict, type RecordRow } from './rows/conflict.ts'
+import { decodeConflict, type RecordRow } from './sqlite/rows/conflict.ts'
 import {
   decodeCheckpoint,
   decodeSnapshot,
@@ -24,17 +24,17 @@ import {
   type CheckpointRow,
   type PackedContent,
   type SnapshotRow,
-} from './rows/content.ts'
-import { decodeEvent, type EventRow } from './rows/event.ts'
-import { decodeHead, type HeadRow } from './rows/head.ts'
-import { SqliteHistoryReader } from './sqliteHistory.ts'
-import { SqliteLogReader } from './sqliteLog.ts'
-import { SqliteLockReader } from './sqliteLocks.ts'
-import { notPurged, SqlitePurgeReader } from './sqlitePurge.ts'
-import { SqliteAnswerReader } from './sqliteAnswers.ts'
-import { SqliteWaitingReader } from './sqliteWaiting.ts'
-import { SqliteWebhookReader } from './sqliteWebhooks.ts'
-import type { Clock } from './steadyClock.ts'
+} from './sqlite/rows/content.ts'
+import { decodeEvent, type EventRow } from './sqlite/rows/event.ts'
+import { decodeHead, type HeadRow } from './sqlite/rows/head.ts'
+import { SqliteHistoryReader } from './sqlite/history.ts'
+import { SqliteLogReader } from './sqlite/log.ts'
+import { SqliteLockReader } from './sqlite/locks.ts'
+import { notPurged, SqlitePurgeReader } from './sqlite/purges.ts'
+import { SqliteAnswerReader } from './sqlite/answers.ts'
+import { SqliteWaitingReader } from './sqlite/waiting.ts'
+import { SqliteWebhookReader } from './sqlite/webhooks.ts'
+import type { Clock } from './sqlite/steadyClock.ts'
 import type { Checkpoint, ConflictQuery, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Environment, Timer } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteView } from './sqliteView.ts'
-import type { Clock } from './steadyClock.ts'
+import type { Clock } from './sqlite/steadyClock.ts'
 import type { StorageView } from './storage.ts'
 
 export interface SnapshotLimits {

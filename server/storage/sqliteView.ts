@@ -2,7 +2,7 @@ import type { Content } from '../content/content.ts'
 import type { ConflictId, DocumentId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { Head } from '../model/document.ts'
-import { toStorageError } from './sqliteErrors.ts'
+import { toStorageError } from './sqlite/errors.ts'
 import type { SqliteReader } from './sqliteReader.ts'
 import type {
   Checkpoint,

@@ -9,7 +9,7 @@ import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { LogCompactor } from '../../server/history/compactor.ts'
 import { HistoryReader } from '../../server/history/reader.ts'
-import { openSqlite } from '../../server/storage/sqlite.ts'
+import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { median, percentile, withFolder } from './processes.ts'
 
@@ -49,7 +49,7 @@ async function measure(patches: readonly Patch[]): Promise<void> {
   await withFolder(async (folder) => {
     const environment = new MovedClock()
     const file = join(folder, 'history.db')
-    const workerUrl = new URL('../../dist/server/storage/sqliteWorker.js', import.meta.url)
+    const workerUrl = new URL('../../dist/server/storage/sqlite/worker.js', import.meta.url)
     const storage = await openSqlite({ file, writer: 'adaptive', environment }, { workerUrl })
     const onUnexpected = (error: unknown): never => {
       throw error

@@ -3,7 +3,7 @@ import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId, trustedDocumentId } from '../../server/foundation/ids.ts'
-import { openSqlite } from '../../server/storage/sqlite.ts'
+import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { withFolder } from './processes.ts'
 
 const DOCUMENTS = 2_000

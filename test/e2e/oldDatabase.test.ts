@@ -1,11 +1,11 @@
 import { renameSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
-import { migrateSqlite, readMigrations } from '../../server/storage/migrate.ts'
+import { migrateSqlite, readMigrations } from '../../server/storage/sqlite/migrate.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict } from '../support/documents.ts'
 
-const known = readMigrations('sqlite')
+const known = readMigrations()
 /** The oldest schema that this test goes back to. */
 const OLDEST = 9
 const SCHEMAS = known.map(({ number }) => number).filter((number) => number >= OLDEST)

@@ -2,6 +2,6 @@
 import { cpSync, rmSync } from 'node:fs'
 
 const root = new URL('../../', import.meta.url)
-const target = new URL('dist/server/storage/sql/', root)
+const target = new URL('dist/server/storage/sqlite/sql/', root)
 rmSync(target, { recursive: true, force: true })
-cpSync(new URL('server/storage/sql/', root), target, { recursive: true })
+cpSync(new URL('server/storage/sqlite/sql/', root), target, { recursive: true })

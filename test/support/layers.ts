@@ -30,8 +30,8 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
     to: /^http\//,
     why: 'features do not know how they are asked: what requests and answers look like stands in api/',
   },
-  { from: /^(?!storage\/|app\.ts)/, to: /^storage\/(sqlite|rows\/)/, why: 'storage is known by its port' },
-  { from: /^storage\/rows\//, to: /^storage\/sqlite/, why: 'how a row is packed does not depend on who stores it' },
+  { from: /^(?!storage\/|app\.ts)/, to: /^storage\/sqlite/, why: 'storage is known by its port' },
+  { from: /^storage\/(?!sqlite)/, to: /^storage\/sqlite/, why: 'the port knows none of its adapters' },
   { from: /^api\//, to: /^(documents|sync)\/replica/, why: 'routes ask features; they never hold a replica' },
   {
     from: /^(config|main)\.ts$/,
@@ -46,7 +46,7 @@ const FILES_AND_LINES = ['fs', 'fs/promises', 'net', 'http', 'https', 'worker_th
 /** Who may use what reaches outside the process or belongs to one edge only; any other package is free to use. */
 const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = [
   { names: /^yjs$/, users: /^(content|documents|sync)\// },
-  { names: /^better-sqlite3$/, users: /^storage\/(sqlite|migrate|instanceLock)/ },
+  { names: /^better-sqlite3$/, users: /^storage\/sqlite/ },
   { names: /^jose$/, users: /^access\// },
   { names: /^(fastify|@fastify\/.*)$/, users: /^(api|http|modules)\// },
   {

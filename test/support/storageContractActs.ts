@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { nextVersion, toIncarnation, toPrincipalId, toSequence, toVersion } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/checksum.ts'
+import { entryChecksum } from '../../server/storage/sqlite/row.ts'
 import type { Act, Append, Committed, EntryMark } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/checksum.ts'
+import { entryChecksum } from '../../server/storage/sqlite/row.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { DAMAGES, type Damage, type SharedFixture } from './storageFixture.ts'
 import {

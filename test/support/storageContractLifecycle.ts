@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, toVersion } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/checksum.ts'
+import { entryChecksum } from '../../server/storage/sqlite/row.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture } from './storageFixture.ts'
 import {

@@ -2,4 +2,4 @@
 import { register } from 'tsx/esm/api'
 
 register()
-await import('../../server/storage/sqliteWorker.ts')
+await import('../../server/storage/sqlite/worker.ts')

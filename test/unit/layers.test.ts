@@ -27,7 +27,14 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['./concurrentEdit.ts', '../content/merge.ts', '../model/document.ts'],
   },
   'conflicts/resolve.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
+    refused: [
+      '../storage/sqlite/open.ts',
+      '../http/mount.ts',
+      '../sync/room.ts',
+      '../app.ts',
+      'better-sqlite3',
+      'fastify',
+    ],
     allowed: ['../storage/storage.ts', '../documents/write.ts', '../access/access.ts'],
   },
   'history/diff.ts': {
@@ -35,7 +42,14 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['../content/merge.ts', '../model/document.ts'],
   },
   'history/reader.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
+    refused: [
+      '../storage/sqlite/open.ts',
+      '../http/mount.ts',
+      '../sync/room.ts',
+      '../app.ts',
+      'better-sqlite3',
+      'fastify',
+    ],
     allowed: ['../storage/storage.ts', '../documents/past.ts', './diff.ts'],
   },
   'transactions/transaction.ts': {
@@ -43,15 +57,29 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['../foundation/problems.ts'],
   },
   'transactions/transactor.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'better-sqlite3', 'fastify'],
+    refused: [
+      '../storage/sqlite/open.ts',
+      '../http/mount.ts',
+      '../sync/room.ts',
+      '../app.ts',
+      'better-sqlite3',
+      'fastify',
+    ],
     allowed: ['../documents/plan.ts', '../model/lockRefusal.ts', './gravest.ts'],
   },
   'documents/write.ts': {
-    refused: ['../storage/sqlite.ts', '../http/server.ts', '../conflicts/resolve.ts', '../app.ts', 'fastify', 'jose'],
+    refused: [
+      '../storage/sqlite/open.ts',
+      '../http/server.ts',
+      '../conflicts/resolve.ts',
+      '../app.ts',
+      'fastify',
+      'jose',
+    ],
     allowed: ['../storage/storage.ts', './commit.ts', './staleWrite.ts', '../access/access.ts', 'yjs'],
   },
   'api/documents.ts': {
-    refused: ['../storage/sqlite.ts', '../documents/replica.ts', '../app.ts', 'yjs', 'ws', 'better-sqlite3'],
+    refused: ['../storage/sqlite/open.ts', '../documents/replica.ts', '../app.ts', 'yjs', 'ws', 'better-sqlite3'],
     allowed: ['../http/mount.ts', '../storage/storage.ts', '../documents/write.ts', 'fastify'],
   },
   'model/lock.ts': {
@@ -59,7 +87,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['../foundation/ids.ts'],
   },
   'locks/locks.ts': {
-    refused: ['../storage/sqlite.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'fastify', 'yjs'],
+    refused: ['../storage/sqlite/open.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'fastify', 'yjs'],
     allowed: ['../storage/storage.ts', '../documents/replicas.ts', '../model/events.ts', '../model/lock.ts'],
   },
   'notifications/feed.ts': {
@@ -75,7 +103,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['jose', '../storage/storage.ts', './tokens.ts'],
   },
   'api/tokens.ts': {
-    refused: ['../storage/sqlite.ts', 'jose'],
+    refused: ['../storage/sqlite/open.ts', 'jose'],
     allowed: ['../http/mount.ts', '../access/tokens.ts'],
   },
   'http/x.ts': {
@@ -92,23 +120,19 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['fastify', '../access/access.ts', '../content/content.ts'],
   },
   'storage/storage.ts': {
-    refused: ['better-sqlite3', '../documents/write.ts'],
-    allowed: ['../model/document.ts'],
+    refused: ['better-sqlite3', '../documents/write.ts', './sqlite/open.ts', '../http/mount.ts'],
+    allowed: ['../model/document.ts', '../model/conflict.ts'],
   },
-  'storage/sqlite.ts': {
-    refused: ['../documents/write.ts', '../http/mount.ts', 'yjs'],
-    allowed: ['better-sqlite3', './storage.ts'],
-  },
-  'storage/rows/x.ts': {
-    refused: ['../../http/mount.ts', '../../documents/write.ts', '../sqlite.ts', 'better-sqlite3'],
-    allowed: ['../storage.ts', '../../model/conflict.ts'],
+  'storage/sqlite/open.ts': {
+    refused: ['../../documents/write.ts', '../../http/mount.ts', 'yjs'],
+    allowed: ['better-sqlite3', '../storage.ts', '../../model/conflict.ts'],
   },
   'sync/room.ts': {
     refused: ['ws', 'fastify', '../http/upgrade.ts', '../conflicts/resolve.ts', '../app.ts'],
     allowed: ['yjs', '../documents/replica.ts'],
   },
   'api/yWebsocket.ts': {
-    refused: ['yjs', '../documents/replicas.ts', '../storage/sqlite.ts'],
+    refused: ['yjs', '../documents/replicas.ts', '../storage/sqlite/open.ts'],
     allowed: ['ws', '../http/upgrade.ts', '../sync/rooms.ts'],
   },
   'operations/x.ts': {
@@ -116,14 +140,14 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     allowed: ['../foundation/environment.ts'],
   },
   'config.ts': { refused: ['./app.ts', './documents/write.ts'], allowed: ['./http/logLevel.ts'] },
-  'main.ts': { refused: ['./storage/sqlite.ts', './documents/write.ts'], allowed: ['./app.ts', './config.ts'] },
+  'main.ts': { refused: ['./storage/sqlite/open.ts', './documents/write.ts'], allowed: ['./app.ts', './config.ts'] },
   'modules/x.ts': {
-    refused: ['../app.ts', '../storage/sqlite.ts', 'better-sqlite3', 'ws', 'yjs'],
+    refused: ['../app.ts', '../storage/sqlite/open.ts', 'better-sqlite3', 'ws', 'yjs'],
     allowed: ['../config.ts', '../api/documents.ts', '../documents/replicas.ts', 'fastify'],
   },
   'app.ts': {
     refused: ['better-sqlite3', 'ws', 'yjs', 'fastify'],
-    allowed: ['./storage/sqlite.ts', './modules/http.ts'],
+    allowed: ['./storage/sqlite/open.ts', './modules/http.ts'],
   },
   'cellar/x.ts': { refused: ['../foundation/ids.ts'], allowed: [] },
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { AdaptiveExecutor, type AdaptiveLimits } from '../../server/storage/adaptiveExecutor.ts'
-import type { SqliteOperation } from '../../server/storage/sqliteOperation.ts'
-import type { ExecutedBatch } from '../../server/storage/writeQueue.ts'
+import { AdaptiveExecutor, type AdaptiveLimits } from '../../server/storage/sqlite/adaptiveExecutor.ts'
+import type { SqliteOperation } from '../../server/storage/sqlite/operation.ts'
+import type { ExecutedBatch } from '../../server/storage/sqlite/writeQueue.ts'
 
 const LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
-import { assertDurable, openConnection } from '../../server/storage/sqliteConnection.ts'
+import { assertDurable, openConnection } from '../../server/storage/sqlite/connection.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
 
 function newFile(): string {

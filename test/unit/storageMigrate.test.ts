@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
-import { migrateSqlite, pendingMigrations, readMigrations } from '../../server/storage/migrate.ts'
+import { migrateSqlite, pendingMigrations, readMigrations } from '../../server/storage/sqlite/migrate.ts'
 
 const one = { number: 1, sql: 'CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1)' }
 const two = { number: 2, sql: 'UPDATE one SET n = n + 1; CREATE TABLE two (n INTEGER) STRICT' }
@@ -55,7 +55,7 @@ it('a newer schema is refused with both numbers and the name of the database', (
 it('the migrations that Parley comes with make a sound database whose tables are strict', () => {
   const connection = newDatabase()
   migrateSqlite(connection, 10)
-  expect(ledger(connection)).toHaveLength(readMigrations('sqlite').length)
+  expect(ledger(connection)).toHaveLength(readMigrations().length)
   expect(connection.pragma('integrity_check', { simple: true })).toBe('ok')
   const lax =
     "SELECT name FROM pragma_table_list WHERE type <> 'view' AND schema = 'main' AND NOT strict AND name NOT LIKE 'sqlite_%'"

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
-import { openConnection } from '../../server/storage/sqliteConnection.ts'
+import { openConnection } from '../../server/storage/sqlite/connection.ts'
 import { SqliteSnapshots, SNAPSHOT_LIMITS } from '../../server/storage/sqliteSnapshots.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
 

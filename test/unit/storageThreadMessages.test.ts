@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { toLockHash } from '../../server/foundation/ids.ts'
-import { encodeAct, type SqliteOperation } from '../../server/storage/sqliteOperation.ts'
+import { encodeAct, type SqliteOperation } from '../../server/storage/sqlite/operation.ts'
 import type { Append } from '../../server/storage/storage.ts'
-import { packBatch, packOperation, unpackBatch, unpackOperation } from '../../server/storage/threadMessages.ts'
+import { packBatch, packOperation, unpackBatch, unpackOperation } from '../../server/storage/sqlite/threadMessages.ts'
 import { after, alice, appendTo, newAct, newDocumentId, newEvent, newHead } from '../support/storageSamples.ts'
 
 const head = newHead(newDocumentId(), { schema: { type: 'string' } })

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import type { SqliteOperation, SqliteResult } from '../../server/storage/sqliteOperation.ts'
+import type { SqliteOperation, SqliteResult } from '../../server/storage/sqlite/operation.ts'
 import {
   WriteQueue,
   type BatchExecutor,
   type ExecutedBatch,
   type WriteQueueLimits,
-} from '../../server/storage/writeQueue.ts'
+} from '../../server/storage/sqlite/writeQueue.ts'
 import { waitUntil } from '../support/waitFor.ts'
 
 const LIMITS: WriteQueueLimits = { waitingOperations: 8, waitingBytes: 10_000, batchOperations: 4, batchBytes: 5000 }

@@ -1,0 +1,71 @@
+import type Database from 'better-sqlite3'
+import type { StoredAnswer } from '../../foundation/answer.ts'
+import { decodeAnswer, packAnswer, type AnswerRow, type NewAnswerRow } from './rows/answer.ts'
+
+/** Answers one pruning call deletes at most: each may take a body of some MiB along. */
+const PRUNED_ANSWERS = 500
+
+/** Stores answers for the repeats of their requests; knows nothing of transactions. */
+export class SqliteAnswerWriter {
+  readonly #sql: ReturnType<typeof prepareWrites>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareWrites(connection)
+  }
+
+  /** False where its key has an answer that has not expired. What speaks of a document that was purged is not kept. */
+  insert(row: NewAnswerRow): boolean {
+    this.#sql.deleteExpired.run(row.principal, row.key, row.at)
+    if (row.documents.some(({ id }) => this.#sql.isPurged.get(id) !== undefined)) return true
+    const { changes, lastInsertRowid } = this.#sql.insert.run(packAnswer(row))
+    if (changes === 0) return false
+    for (const { id, shownVersion } of row.documents) {
+      this.#sql.insertDocument.run(id, Number(lastInsertRowid), shownVersion)
+    }
+    return true
+  }
+
+  /** Deletes what expired before `before`, at most a bounded number; answers how many. */
+  prune(before: number): number {
+    return this.#sql.prune.run(before, PRUNED_ANSWERS).changes
+  }
+}
+
+export class SqliteAnswerReader {
+  readonly #select: Database.Statement<[principal: string, key: string], AnswerRow>
+
+  constructor(connection: Database.Database) {
+    this.#select = connection.prepare(
+      `SELECT principal, key, at, expires_at, checksum, record, body FROM answers WHERE principal = ? AND key = ?
+         AND NOT EXISTS (
+           SELECT 1 FROM answer_documents JOIN purges ON purges.id = answer_documents.document
+           WHERE answer_documents.answer = answers.id AND answers.id <= purges.answer)`,
+    )
+  }
+
+  answer(principal: string, key: string): StoredAnswer | null {
+    const row = this.#select.get(principal, key)
+    return row === undefined ? null : decodeAnswer(row)
+  }
+}
+
+function prepareWrites(connection: Database.Database) {
+  return {
+    deleteExpired: connection.prepare<[principal: string, key: string, now: number]>(
+      'DELETE FROM answers WHERE principal = ? AND key = ? AND expires_at <= ?',
+    ),
+    isPurged: connection.prepare<[document: string]>(
+      'SELECT 1 FROM documents WHERE id = ? AND first_version > version',
+    ),
+    insert: connection.prepare<[AnswerRow]>(
+      `INSERT INTO answers (principal, key, at, expires_at, checksum, record, body)
+       VALUES (@principal, @key, @at, @expires_at, @checksum, @record, @body) ON CONFLICT DO NOTHING`,
+    ),
+    insertDocument: connection.prepare<[document: string, answer: number, version: number | null]>(
+      'INSERT INTO answer_documents (document, answer, version) VALUES (?, ?, ?)',
+    ),
+    prune: connection.prepare<[before: number, limit: number]>(
+      'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE expires_at < ? ORDER BY expires_at LIMIT ?)',
+    ),
+  }
+}

@@ -1,0 +1,175 @@
+import type Database from 'better-sqlite3'
+import {
+  NO_VERSION,
+  toPrincipalId,
+  toVersion,
+  trustedDocumentId,
+  type DocumentId,
+  type Version,
+} from '../../foundation/ids.ts'
+import { damaged } from './row.ts'
+import { originOf } from './rows/entry.ts'
+import type { PackedEffect } from './rows/pack.ts'
+import { STORED_LOG, type SqliteLogReader, type StoredLog } from './log.ts'
+import type { LogState, VersionFacts } from '../storage.ts'
+
+interface VersionFactsRow {
+  readonly version: number
+  readonly author: string
+  readonly at: number
+  readonly origin: number
+  readonly bytes: number
+}
+
+interface StateRow {
+  readonly id: string
+  readonly version: number
+  readonly packed: number
+  readonly joined: number
+  readonly due_at: number | null
+}
+
+type StoredFacts = Omit<VersionFacts, 'label'>
+
+/** Answers what the port asks about versions, without what they did. */
+export class SqliteHistoryReader {
+  readonly #sql: ReturnType<typeof prepare>
+  readonly #log: SqliteLogReader
+
+  constructor(connection: Database.Database, log: SqliteLogReader) {
+    this.#sql = prepare(connection)
+    this.#log = log
+  }
+
+  /** Newest first. */
+  versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionFacts[] {
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return []
+    const found: StoredFacts[] = []
+    let at = Math.min(upTo, stored.version)
+    const start = Math.max(after, stored.erased)
+    while (at > start && found.length < limit) {
+      const pack = this.#log.packAt(stored.key, at)
+      if (pack) {
+        for (const row of this.#log.packed(document, pack).toReversed()) {
+          if (row.version <= at && row.version > start && found.length < limit) found.push(packedFacts(row))
+        }
+        at = pack.first_version - 1
+        continue
+      }
+      const end = Math.max(start, this.#sql.packedUpTo.get(stored.key, at) ?? 0)
+      const range = { document: stored.key, after: end, upTo: at, limit: limit - found.length }
+      for (const row of this.#sql.facts.all(range)) found.push(decodeFacts(document, row))
+      at = end
+    }
+    return this.#labelled(stored.key, found)
+  }
+
+  versionAt(document: DocumentId, version: Version): VersionFacts | null {
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined || version <= stored.erased) return null
+    const pack = this.#log.packAt(stored.key, version)
+    const packed = pack && this.#log.packed(document, pack).find((row) => row.version >= version)
+    if (packed) return this.#labelled(stored.key, [packedFacts(packed)])[0] ?? null
+    const range = { document: stored.key, after: version - 1, upTo: version, limit: 1 }
+    const facts = this.#sql.facts.all(range).map((row) => decodeFacts(document, row))
+    return this.#labelled(stored.key, facts)[0] ?? null
+  }
+
+  logStart(document: DocumentId): Version {
+    const stored = this.#sql.key.get(document)
+    if (stored === undefined) return NO_VERSION
+    // A log that a purge has emptied begins after its last version.
+    const first = this.#sql.firstVersion.get({ id: document }) ?? stored.version + 1
+    return toVersion(Math.max(first - 1, stored.erased))
+  }
+
+  pinned(document: DocumentId, after: Version, upTo: Version): Set<Version> {
+    return new Set(this.#sql.pinned.all({ id: document, after, upTo }).map(toVersion))
+  }
+
+  logStates(after: DocumentId | null, limit: number): LogState[] {
+    return this.#sql.states.all(after ?? '', limit).map(decodeState)
+  }
+
+  logState(document: DocumentId): LogState | null {
+    const row = this.#sql.state.get(document)
+    return row === undefined ? null : decodeState(row)
+  }
+
+  #labelled(document: number, facts: readonly StoredFacts[]): VersionFacts[] {
+    const versions = facts.map((one) => one.version)
+    const range = { document, from: Math.min(...versions), upTo: Math.max(...versions) }
+    const labels = new Map(
+      facts.length === 0 ? [] : this.#sql.labels.all(range).map(({ version, label }) => [version, label]),
+    )
+    return facts.map((one) => ({ ...one, label: labels.get(one.version) ?? null }))
+  }
+}
+
+function packedFacts({ version, firstVersion, author, at, origin, updateBytes: bytes }: PackedEffect): StoredFacts {
+  return { version, firstVersion: firstVersion ?? version, author, at, origin, bytes }
+}
+
+function decodeFacts(document: DocumentId, row: VersionFactsRow): StoredFacts {
+  const origin = originOf(row.origin)
+  if (origin === undefined) throw damaged(`Entry ${row.version} of ${document}`)
+  const version = toVersion(row.version)
+  return { version, firstVersion: version, author: toPrincipalId(row.author), at: row.at, origin, bytes: row.bytes }
+}
+
+const decodeState = (row: StateRow): LogState => ({
+  document: trustedDocumentId(row.id),
+  version: toVersion(row.version),
+  packed: toVersion(row.packed),
+  joined: toVersion(row.joined),
+  dueAt: row.due_at,
+})
+
+/** Versions of a document that a label, a conflict or a stored answer holds. */
+export const PINNED = `
+  SELECT labels.version FROM labels JOIN documents ON documents.key = labels.document
+    WHERE id = @id AND labels.version > @after AND labels.version <= @upTo
+  UNION
+  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo
+  UNION
+  SELECT version FROM answer_documents WHERE document = @id AND version > @after AND version <= @upTo`
+
+const STATES = `SELECT id, version, due_at, coalesce(packed, 0) AS packed, coalesce(joined, 0) AS joined
+  FROM documents LEFT JOIN log_progress ON log_progress.document = documents.key`
+
+function prepare(connection: Database.Database) {
+  return {
+    key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
+    // The length of a blob stands in the head of its row, so that none is read.
+    facts: connection.prepare<[{ document: number; after: number; upTo: number; limit: number }], VersionFactsRow>(
+      `SELECT version, sub AS author, at, origin, length(update_bytes) AS bytes
+       FROM single_entries JOIN principals ON principals.key = author
+       WHERE document = @document AND version > @after AND version <= @upTo ORDER BY version DESC LIMIT @limit`,
+    ),
+    labels: connection.prepare<[{ document: number; from: number; upTo: number }], { version: number; label: string }>(
+      'SELECT version, label FROM labels WHERE document = @document AND version >= @from AND version <= @upTo',
+    ),
+    /** The end of the last pack before a version. */
+    packedUpTo: connection
+      .prepare<[document: number, before: number], number | null>(
+        'SELECT max(last_version) FROM packs WHERE document = ? AND last_version < ?',
+      )
+      .pluck(),
+    firstVersion: connection
+      .prepare<[{ id: string }], number | null>(
+        `SELECT min(version) FROM (
+           SELECT min(version) AS version FROM entries WHERE document = (SELECT key FROM documents WHERE id = @id)
+           UNION ALL
+           SELECT min(version) FROM fresh_entries WHERE document = (SELECT key FROM documents WHERE id = @id)
+           UNION ALL
+           SELECT min(first_version) FROM packs WHERE document = (SELECT key FROM documents WHERE id = @id))`,
+      )
+      .pluck(),
+    pinned: connection.prepare<[{ id: string; after: number; upTo: number }], number>(PINNED).pluck(),
+    states: connection.prepare<[after: string, limit: number], StateRow>(
+      `${STATES} WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?`,
+    ),
+    state: connection.prepare<[id: string], StateRow>(`${STATES} WHERE id = ?`),
+  }
+}

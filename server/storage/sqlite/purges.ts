@@ -1,0 +1,193 @@
+import type Database from 'better-sqlite3'
+import { trustedDocumentId, type DocumentId } from '../../foundation/ids.ts'
+import { headChecksum, type HeadRow, type NewHeadRow } from './rows/head.ts'
+
+/** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
+const ERASED_ROWS = 500
+/** Fewer than rows of the log, because each may take contents along. */
+const ERASED_CONFLICTS = 50
+
+/** Each is as large as many rows. */
+const ERASED_PACKS = 32
+
+/**
+ * What a purge asks of the writer once it has begun: to erase some of the rows, to empty the WAL, which holds what they held,
+ * and to end.
+ */
+export type PurgeOperation =
+  | { readonly op: 'erase-purged' | 'end-purge'; readonly document: string }
+  | { readonly op: 'empty-wal' }
+
+/** How far a purge is: rows are left, the files may still hold some, or there is none. */
+export const PURGE = { none: 0, rowsLeft: 1, rowsGone: 2 } as const
+
+/** What is to be erased of a document does not count as being there: a condition on a table with a `document`. */
+export const notPurged = (
+  table: string,
+  column: string,
+  mark: 'conflict' | 'event' | 'delivery',
+  id = `${table}.document`,
+): string => `NOT EXISTS (SELECT 1 FROM purges WHERE purges.id = ${id} AND ${table}.${column} <= purges.${mark})`
+
+interface Purge {
+  readonly document: number
+  readonly id: string
+  readonly version: number
+  readonly conflict: number
+  readonly event: number
+  readonly delivery: number
+  readonly answer: number
+}
+
+/** Erases documents. */
+export class SqlitePurgeWriter {
+  readonly #sql: ReturnType<typeof prepareWriter>
+  readonly #forgetConflict: (key: number) => void
+
+  /** `forgetConflict` deletes a conflict with the contents nobody else refers to. */
+  constructor(connection: Database.Database, forgetConflict: (key: number) => void) {
+    this.#sql = prepareWriter(connection)
+    this.#forgetConflict = forgetConflict
+  }
+
+  /**
+   * Begins: from now on nothing of the document is there but this head. False where the stored one is not deleted at that
+   * very version and time.
+   */
+  begin(head: NewHeadRow): boolean {
+    const document = this.#sql.markHead.get({ ...head, checksum: headChecksum(head) })
+    if (document === undefined) return false
+    this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
+    this.#sql.deleteSnapshot.run(document)
+    this.#sql.deleteProgress.run(document)
+    this.#sql.clearLock.run(head.id)
+    return true
+  }
+
+  /** Erases some rows; answers one of `PURGE`. */
+  erase(id: string): number {
+    const purge = this.#sql.selectPurge.get(id)
+    if (purge === undefined) return PURGE.none
+    const steps = [
+      this.#sql.deletePacks,
+      this.#sql.deleteEntries,
+      this.#sql.deleteFreshEntries,
+      this.#sql.deleteCheckpoints,
+      this.#sql.deleteLabels,
+      this.#sql.deleteEvents,
+    ]
+    for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers]) {
+      if (step.run(purge).changes > 0) return PURGE.rowsLeft
+    }
+    const conflicts = this.#sql.selectConflicts.all(purge)
+    for (const conflict of conflicts) this.#forgetConflict(conflict)
+    return conflicts.length > 0 ? PURGE.rowsLeft : PURGE.rowsGone
+  }
+
+  /** Nothing is left to be erased. */
+  end(id: string): void {
+    this.#sql.deletePurge.run(id)
+  }
+}
+
+/** Answers what is asked about purges. */
+export class SqlitePurgeReader {
+  readonly #sql: ReturnType<typeof prepareReader>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareReader(connection)
+  }
+
+  unfinished(): DocumentId[] {
+    return this.#sql.unfinished.all().map(trustedDocumentId)
+  }
+
+  formerClients(document: DocumentId): Map<number, number> {
+    return new Map(this.#sql.clients.all(document).map(({ client, clock }) => [client, clock]))
+  }
+}
+
+function prepareWriter(connection: Database.Database) {
+  return { ...preparePurges(connection), ...prepareErasing(connection) }
+}
+
+function preparePurges(connection: Database.Database) {
+  return {
+    markHead: connection
+      .prepare<[HeadRow], number>(
+        `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root, schema = @schema,
+           conflict_policy = @conflict_policy, first_version = @first_version, created_at = @created_at,
+           created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by, checksum = @checksum
+         WHERE id = @id AND version = @version AND deleted_at = @deleted_at RETURNING key`,
+      )
+      .pluck(),
+    insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
+      `INSERT INTO purges (document, id, version, conflict, event, delivery, answer) VALUES (@document, @id, @version,
+         (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
+         (SELECT coalesce(max(sequence), 0) FROM events WHERE document = @id),
+         (SELECT coalesce(max(position), 0) FROM webhook_deliveries),
+         (SELECT coalesce(max(answer), 0) FROM answer_documents WHERE document = @id))
+       ON CONFLICT DO UPDATE SET version = excluded.version, conflict = excluded.conflict,
+         event = excluded.event, delivery = excluded.delivery, answer = excluded.answer`,
+    ),
+    selectPurge: connection.prepare<[id: string], Purge>(
+      'SELECT document, id, version, conflict, event, delivery, answer FROM purges WHERE id = ?',
+    ),
+    deletePurge: connection.prepare<[id: string]>('DELETE FROM purges WHERE id = ?'),
+    // Its fence stays, for it only grows (LOCK-2).
+    clearLock: connection.prepare<[id: string]>(
+      'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
+    ),
+    deleteProgress: connection.prepare<[document: number]>('DELETE FROM log_progress WHERE document = ?'),
+    deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),
+  }
+}
+
+function prepareErasing(connection: Database.Database) {
+  const ofLog = (table: 'entries' | 'fresh_entries' | 'checkpoints' | 'labels'): Database.Statement<[Purge]> =>
+    connection.prepare<[Purge]>(
+      `DELETE FROM ${table} WHERE document = @document AND version IN (
+         SELECT version FROM ${table} WHERE document = @document AND version <= @version LIMIT ${ERASED_ROWS})`,
+    )
+  return {
+    deleteEntries: ofLog('entries'),
+    deleteFreshEntries: ofLog('fresh_entries'),
+    // None reaches past the purge: while it is not finished nothing of the document is packed.
+    deletePacks: connection.prepare<[Purge]>(
+      `DELETE FROM packs WHERE document = @document AND last_version IN (
+         SELECT last_version FROM packs WHERE document = @document AND last_version <= @version LIMIT ${ERASED_PACKS})`,
+    ),
+    deleteCheckpoints: ofLog('checkpoints'),
+    deleteLabels: ofLog('labels'),
+    // That it was deleted, and by whom, is told to those who were away as well.
+    deleteEvents: connection.prepare<[Purge]>(
+      `DELETE FROM events WHERE sequence IN (
+         SELECT sequence FROM events WHERE document = @id AND sequence <= @event
+           AND type <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
+    ),
+    deleteDeliveries: connection.prepare<[Purge]>(
+      `DELETE FROM webhook_deliveries WHERE position IN (
+         SELECT position FROM webhook_deliveries WHERE record ->> 'document' = @id AND position <= @delivery
+           AND record ->> 'type' <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
+    ),
+    deleteAnswers: connection.prepare<[Purge]>(
+      `DELETE FROM answers WHERE id IN (
+         SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer LIMIT ${ERASED_ROWS})`,
+    ),
+    selectConflicts: connection
+      .prepare<[Purge], number>(
+        `SELECT key FROM conflicts WHERE document = @id AND key <= @conflict LIMIT ${ERASED_CONFLICTS}`,
+      )
+      .pluck(),
+  }
+}
+
+function prepareReader(connection: Database.Database) {
+  return {
+    unfinished: connection.prepare<[], string>('SELECT id FROM purges ORDER BY id').pluck(),
+    clients: connection.prepare<[id: string], { client: number; clock: number }>(
+      `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
+       WHERE id = ? ORDER BY client`,
+    ),
+  }
+}

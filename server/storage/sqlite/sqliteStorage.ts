@@ -1,0 +1,323 @@
+import { assertNever, invariant } from '../../foundation/assert.ts'
+import type { StoredAnswer } from '../../foundation/answer.ts'
+import {
+  toConflictId,
+  toSequence,
+  toVersion,
+  trustedDocumentId,
+  type DocumentId,
+  type Incarnation,
+  type PrincipalId,
+  type Sequence,
+  type Version,
+} from '../../foundation/ids.ts'
+import { ParleyError, requestInProgress } from '../../foundation/problems.ts'
+import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
+import type { StoredEvent } from '../../model/event.ts'
+import type {
+  Delivery,
+  DisabledReason,
+  StoredDelivery,
+  StoredWebhook,
+  Webhook,
+  WebhookId,
+} from '../../model/webhook.ts'
+import type { InstanceLock } from './instanceLock.ts'
+import { encodeSnapshot } from './rows/content.ts'
+import { encodePack } from './rows/pack.ts'
+import { encodeWaiting } from './rows/waiting.ts'
+import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
+import { unavailable } from './errors.ts'
+import { PURGE } from './purges.ts'
+import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './operation.ts'
+import type { SqliteReader } from '../sqliteReader.ts'
+import type { SqliteSnapshots } from '../sqliteSnapshots.ts'
+import { SqliteView } from '../sqliteView.ts'
+import type {
+  Act,
+  ActResult,
+  Committed,
+  DeliveryQuery,
+  LogProgress,
+  Revocation,
+  Rewrite,
+  Snapshot,
+  Storage,
+  StorageView,
+  WaitingEdits,
+  WaitingFacts,
+  WaitingQuery,
+} from '../storage.ts'
+import type { WriteQueue } from './writeQueue.ts'
+import { type BatchExecutor } from './writeQueue.ts'
+
+/** What a storage is made of. */
+export interface SqliteStorageParts {
+  readonly epoch: string
+  readonly reader: SqliteReader
+  readonly snapshots: SqliteSnapshots
+  readonly executor: BatchExecutor
+  readonly queue: WriteQueue
+  readonly lock: InstanceLock
+}
+
+export class SqliteStorage extends SqliteView implements Storage {
+  /** The instance lock keeps every other process out. */
+  readonly shared = false
+  readonly #parts: SqliteStorageParts
+  readonly #listeners = new Set<(committed: Committed) => void>()
+  #closing: Promise<void> | null = null
+  #closed = false
+
+  constructor(parts: SqliteStorageParts) {
+    super(parts.epoch)
+    this.#parts = parts
+  }
+
+  read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
+    return this.#parts.snapshots.read(question)
+  }
+
+  refusal(): ParleyError | null {
+    return this.#parts.queue.refusal()
+  }
+
+  commit(act: Act): Promise<ActResult> {
+    try {
+      return this.#parts.queue.submit(encodeAct(act), (result) => this.#settle(act, result), true)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #settle(act: Act, result: SqliteResult): ActResult {
+    switch (result.status) {
+      case 'done': {
+        const events = act.events.map((event, index) => ({
+          ...event,
+          at: act.at,
+          sequence: toSequence(result.value + index),
+        }))
+        const heads = act.appends.map((append) => append.head)
+        if (act.purges !== undefined && act.purges.length > 0) this.#parts.snapshots.endAll()
+        this.#tell({ heads: act.purges === undefined ? heads : [...heads, ...act.purges], events })
+        const { lockExpiresAt } = result
+        return { status: 'committed', events, ...(lockExpiresAt === undefined ? {} : { lockExpiresAt }) }
+      }
+      case 'locked':
+      case 'lock-moved':
+        return { status: result.status, document: trustedDocumentId(result.document) }
+      case 'stale':
+        return { status: 'stale', document: trustedDocumentId(result.document), version: toVersion(result.version) }
+      case 'conflict-moved':
+        return { status: 'conflict-moved', conflict: toConflictId(result.conflict) }
+      case 'answered':
+      case 'settled':
+        return { status: result.status }
+      case 'missed':
+        throw new Error('An act misses nothing: it is stale.')
+      case 'failed':
+        throw toError(result.failure)
+      default:
+        return assertNever(result)
+    }
+  }
+
+  /** A listener that throws is a bug, but not one that could undo the act or be kept from the other listeners. */
+  #tell(committed: Committed): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(committed)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  async storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void> {
+    await this.#write({ op: 'snapshot', document, row: encodeSnapshot(document, snapshot), entryChecksum })
+  }
+
+  async setLabel(
+    document: DocumentId,
+    version: Version,
+    label: string | null,
+    answer?: StoredAnswer,
+  ): Promise<boolean> {
+    return (await this.#write({ op: 'label', document, version, label, ...withAnswer(answer) })) === 1
+  }
+
+  async rewrite({ document, replaced, rows }: Rewrite): Promise<boolean> {
+    const kept = rows.map((row) => row.version)
+    const pack = await encodePack(document, rows)
+    return (await this.#write({ op: 'rewrite', document, replaced, kept, pack })) === 1
+  }
+
+  async setLogProgress(document: DocumentId, progress: LogProgress): Promise<void> {
+    const { packed, joined, dueAt } = progress
+    await this.#write({ op: 'log-progress', document, packed, joined, dueAt })
+  }
+
+  async erasePurged(document: DocumentId): Promise<boolean> {
+    const state = await this.#write({ op: 'erase-purged', document })
+    if (state !== PURGE.rowsGone) return state === PURGE.rowsLeft
+    const isEmpty = (await this.#parts.snapshots.without(() => this.#write({ op: 'empty-wal' }))) === 1
+    if (!isEmpty) throw unavailable('somebody reads an older state of it')
+    await this.#write({ op: 'end-purge', document })
+    return false
+  }
+
+  async unfinishedPurges(): Promise<readonly DocumentId[]> {
+    return this.ask((reader) => reader.purges.unfinished())
+  }
+
+  async lock(document: DocumentId): Promise<LockState> {
+    return this.ask((reader) => reader.locks.lock(document))
+  }
+
+  async locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>> {
+    return this.ask((reader) => reader.locks.locks(documents))
+  }
+
+  async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
+    return this.ask((reader) => reader.locks.nextLocks(limit))
+  }
+
+  async keepWaiting(edits: WaitingEdits, incarnation: Incarnation): Promise<number | null> {
+    const position = await this.#write({ op: 'keep-waiting', row: encodeWaiting(edits), incarnation })
+    return position === 0 ? null : position
+  }
+
+  async waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]> {
+    return this.ask((reader) => reader.waiting.list(query))
+  }
+
+  async waitingEdits(position: number): Promise<WaitingEdits | null> {
+    return this.ask((reader) => reader.waiting.edits(position))
+  }
+
+  async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
+    return this.ask((reader) => reader.events(after, limit))
+  }
+
+  async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
+    return this.ask((reader) => reader.eventRange())
+  }
+
+  async eventMark(sequence: Sequence): Promise<string> {
+    return this.ask((reader) => reader.eventMark(sequence))
+  }
+
+  async pruneEvents(before: number): Promise<number> {
+    return this.#write({ op: 'prune-events', before })
+  }
+
+  async pruneConflicts(before: number): Promise<number> {
+    return this.#write({ op: 'prune-conflicts', before })
+  }
+
+  async answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null> {
+    return this.ask((reader) => reader.answers.answer(principal, key))
+  }
+
+  async pruneAnswers(before: number): Promise<number> {
+    return this.#write({ op: 'prune-answers', before })
+  }
+
+  async revoke({ subject, until }: Revocation, answer?: StoredAnswer): Promise<void> {
+    const [kind, name] = 'sub' in subject ? (['sub', subject.sub] as const) : (['jti', subject.jti] as const)
+    await this.#write({ op: 'revoke', kind, subject: name, until, ...withAnswer(answer) })
+  }
+
+  async revocations(since: number): Promise<readonly Revocation[]> {
+    return this.ask((reader) => reader.revocations(since))
+  }
+
+  async pruneRevocations(before: number): Promise<number> {
+    return this.#write({ op: 'prune-revocations', before })
+  }
+
+  async addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void> {
+    await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor), ...withAnswer(answer) })
+  }
+
+  async disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void> {
+    await this.#write({ op: 'webhook-disable', id, at, reason })
+  }
+
+  async deleteWebhook(id: WebhookId, answer?: StoredAnswer): Promise<void> {
+    await this.#write({ op: 'webhook-delete', id, ...withAnswer(answer) })
+  }
+
+  async webhooks(): Promise<readonly StoredWebhook[]> {
+    return this.ask((reader) => reader.webhooks.webhooks())
+  }
+
+  async queueDeliveries(
+    id: WebhookId,
+    cursor: string,
+    deliveries: readonly Delivery[],
+  ): Promise<readonly StoredDelivery[]> {
+    const first = await this.#write({ op: 'deliveries-queue', id, cursor, rows: deliveries.map(encodeDelivery) })
+    return first === 0 ? [] : deliveries.map((delivery, index) => ({ ...delivery, position: first + index }))
+  }
+
+  async updateDelivery(id: WebhookId, { position, ...delivery }: StoredDelivery, keep: number): Promise<void> {
+    await this.#write({ op: 'delivery-update', id, position, row: encodeDelivery(delivery), keep })
+  }
+
+  async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
+    return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
+  }
+
+  async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
+    return this.ask((reader) => reader.webhooks.deliveries(id, query))
+  }
+
+  async writable(): Promise<boolean> {
+    try {
+      await this.#write({ op: 'probe' })
+      return true
+    } catch (error) {
+      if (error instanceof ParleyError) return false
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** The writer goes last: whoever closes a database last moves the WAL into it, which is work for its thread. */
+  async #close(): Promise<void> {
+    const { reader, snapshots, executor, queue, lock } = this.#parts
+    await queue.drain()
+    this.#closed = true
+    snapshots.close()
+    reader.close()
+    await executor.close()
+    lock.release()
+  }
+
+  #write(operation: Exclude<SqliteOperation, { op: 'act' }>): Promise<number> {
+    return this.#parts.queue.submit(operation, (result) => {
+      if (result.status === 'answered') throw requestInProgress()
+      if (result.status === 'missed') return 0
+      invariant(result.status === 'done', 'only acts are refused')
+      return result.value
+    })
+  }
+
+  protected reader(): SqliteReader {
+    if (this.#closed) throw new ParleyError('shutting-down', 'The storage is closed.')
+    return this.#parts.reader
+  }
+}

@@ -1,0 +1,453 @@
+import type Database from 'better-sqlite3'
+import { assertNever } from '../../foundation/assert.ts'
+import { eventMark } from '../../model/event.ts'
+import { entryChecksum } from './row.ts'
+import { packContent } from './rows/content.ts'
+import type { ConflictRow } from './rows/conflict.ts'
+import { decodeEvent, type EventRow } from './rows/event.ts'
+import { headChecksum, type HeadRow } from './rows/head.ts'
+import type { PassRow } from './rows/lock.ts'
+import type {
+  ActOperation,
+  AppendRow,
+  ConflictWriteRow,
+  ContentJson,
+  SqliteOperation,
+  SqliteResult,
+} from './operation.ts'
+import { SqliteRewriter } from './packs.ts'
+import { PASSES, SqliteLockWriter } from './locks.ts'
+import { SqlitePurgeWriter } from './purges.ts'
+import { SqliteNewEntries } from './newEntries.ts'
+import { SqliteAnswerWriter } from './answers.ts'
+import { SqliteWaitingWriter } from './waiting.ts'
+import { SqliteWebhookWriter } from './webhooks.ts'
+import type { Clock } from './steadyClock.ts'
+
+/** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
+const PRUNED_EVENTS = 1000
+const PRUNED_REVOCATIONS = 1000
+/** Fewer than events, because each may take contents along. */
+const PRUNED_CONFLICTS = 100
+/** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
+const CACHED_KEYS = 10_000
+/** More than the free space in the pages already there, so that a full disk refuses it. */
+const PROBE_BYTES = 16 * 1024
+
+const DONE: SqliteResult = { status: 'done', value: 0 }
+
+/**
+ * What each operation does to the database, by statements prepared once for one connection. Knows nothing of
+ * transactions: a result other than `done` asks its caller to take back what was written.
+ */
+export class SqliteStatements {
+  readonly #principals = new Map<string, number>()
+  readonly #documents = new Map<string, number>()
+  readonly #sql: ReturnType<typeof prepare>
+  readonly #answers: SqliteAnswerWriter
+  readonly #webhooks: SqliteWebhookWriter
+  readonly #rewriter: SqliteRewriter
+  readonly #locks: SqliteLockWriter
+  readonly #clock: Clock
+  readonly #purges: SqlitePurgeWriter
+  readonly #waiting: SqliteWaitingWriter
+  readonly #entries: SqliteNewEntries
+
+  /** `clock` says which locks are held. */
+  constructor(connection: Database.Database, clock: Clock) {
+    this.#sql = prepare(connection)
+    this.#answers = new SqliteAnswerWriter(connection)
+    this.#webhooks = new SqliteWebhookWriter(connection)
+    this.#rewriter = new SqliteRewriter(connection)
+    this.#locks = new SqliteLockWriter(connection)
+    this.#clock = clock
+    this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
+    this.#waiting = new SqliteWaitingWriter(connection)
+    this.#entries = new SqliteNewEntries(connection)
+  }
+
+  /** To be called when anything was taken back: what a key was given to may be gone with it. */
+  forgetKeys(): void {
+    this.#principals.clear()
+    this.#documents.clear()
+  }
+
+  /** Whether new rows of the log are left to be sorted in later, from now on. */
+  leaveFresh(isLeft: boolean): void {
+    this.#entries.leaveFresh(isLeft)
+  }
+
+  /** Whether rows of the log that were left wait for `sortSomeEntries`; they do once they are `many`. */
+  entriesNeedSorting(many: number): boolean {
+    return this.#entries.needSorting(many)
+  }
+
+  sortSomeEntries(): void {
+    this.#entries.sortSome()
+  }
+
+  run(operation: SqliteOperation): SqliteResult {
+    const { answer } = operation
+    // First of all: what was answered already is not to be looked at again.
+    return answer === undefined || this.#answers.insert(answer) ? this.#perform(operation) : { status: 'answered' }
+  }
+
+  #perform(operation: SqliteOperation): SqliteResult {
+    switch (operation.op) {
+      case 'act':
+        return this.#act(operation)
+      case 'snapshot':
+        return this.#snapshot(operation)
+      case 'revoke':
+        this.#sql.upsertRevocation.run(operation.kind, operation.subject, operation.until)
+        return DONE
+      case 'prune-events':
+        return this.#pruneEvents(operation.before)
+      case 'prune-conflicts':
+        return this.#pruneConflicts(operation.before)
+      case 'prune-revocations':
+        return { status: 'done', value: this.#sql.pruneRevocations.run(operation.before, PRUNED_REVOCATIONS).changes }
+      case 'prune-answers':
+        return { status: 'done', value: this.#answers.prune(operation.before) }
+      case 'probe':
+        this.#sql.insertProbe.run(PROBE_BYTES)
+        this.#sql.deleteProbe.run()
+        return DONE
+      case 'webhook-insert':
+      case 'webhook-disable':
+      case 'webhook-delete':
+      case 'deliveries-queue':
+      case 'delivery-update':
+        return { status: 'done', value: this.#webhooks.run(operation) }
+      case 'keep-waiting': {
+        const position = this.#waiting.keep(operation)
+        return position === null ? { status: 'missed' } : { status: 'done', value: position }
+      }
+      case 'label':
+        return this.#rewriter.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
+      case 'rewrite':
+      case 'log-progress':
+        return { status: 'done', value: this.#rewriter.run(operation) }
+      case 'erase-purged':
+        return { status: 'done', value: this.#purges.erase(operation.document) }
+      case 'end-purge':
+        this.#purges.end(operation.document)
+        return DONE
+      // Not while a transaction is open: by the writer, after the commit.
+      case 'empty-wal':
+        return DONE
+      default:
+        return assertNever(operation)
+    }
+  }
+
+  #act(act: ActOperation): SqliteResult {
+    for (const { document, version, mark } of act.onto ?? []) {
+      const stands = this.#sql.selectMarked.get(document, version, mark.checksum, mark.author, mark.at) === 1
+      if (!stands) return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
+    }
+    for (const append of act.appends) {
+      const refusal = this.#append(append)
+      if (refusal !== null) return refusal
+    }
+    if (!act.settles.every((position) => this.#waiting.settle(position))) return { status: 'settled' }
+    for (const content of act.contents) this.#content(content)
+    for (const write of act.conflicts) {
+      if (!this.#conflict(write)) return { status: 'conflict-moved', conflict: write.row.id }
+    }
+    let last = 0
+    for (const event of act.events) {
+      last = Number(this.#sql.insertEvent.run(act.at, event.type, event.document, event.data).lastInsertRowid)
+    }
+    const value = act.events.length === 0 ? 0 : last - act.events.length + 1
+    let lockExpiresAt = 0
+    for (const write of act.locks) {
+      const expiresAt = this.#locks.run(write, this.#clock())
+      if (expiresAt === null) return { status: 'lock-moved', document: write.document }
+      lockExpiresAt = expiresAt
+    }
+    const refused = act.purges.find((head) => !this.#purges.begin(head))
+    if (refused !== undefined) return this.#stale(refused.id)
+    return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
+  }
+
+  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
+  #append(append: AppendRow): SqliteResult | null {
+    const { head, entry, checkpoint, formerClients } = append
+    const checksum = headChecksum(head)
+    if (!this.#stepHead(append, checksum)) {
+      const refusal = this.#moveHead(append, checksum)
+      if (refusal !== null) return refusal
+    }
+    const keys = { document: this.#document(head.id), author: this.#principal(entry.author) }
+    this.#entries.insert(head.id, entry, keys)
+    if (checkpoint !== null) {
+      const packed = packContent([head.id, entry.version], checkpoint)
+      this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
+    }
+    if (head.deleted_at !== null) this.#waiting.forget(head.id)
+    for (const [client, clock] of formerClients) this.#sql.upsertFormerClient.run(head.id, client, clock)
+    if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
+    return null
+  }
+
+  /** What nearly every write is: of a document without a lock only version and time change. False where it is not. */
+  #stepHead({ expected, isStep, head }: AppendRow, checksum: number): boolean {
+    if (!isStep) return false
+    const document = this.#document(head.id)
+    const { version, updated_at: at, updated_by: by } = head
+    return this.#sql.stepHead.run(version, at, by, checksum, document, expected).changes === 1
+  }
+
+  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
+  #moveHead({ expected, onto, pass, head }: AppendRow, checksum: number): SqliteResult | null {
+    const now = this.#clock()
+    const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
+    const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
+    if (statement.run({ ...head, checksum, ...pass, ...on, expected, now }).changes === 1) return null
+    const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
+    if (!passes) return { status: 'locked', document: head.id }
+    return this.#stale(head.id)
+  }
+
+  #stale(document: string): SqliteResult {
+    return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
+  }
+
+  #principal(sub: string): number {
+    const { selectPrincipal, insertPrincipal } = this.#sql
+    return cached(
+      this.#principals,
+      sub,
+      () => selectPrincipal.get(sub) ?? Number(insertPrincipal.run(sub).lastInsertRowid),
+    )
+  }
+
+  /** 0, which is nobody's, for an id never used. */
+  #document(id: string): number {
+    const known = this.#documents.get(id) ?? this.#sql.selectDocument.get(id)
+    return known === undefined ? 0 : cached(this.#documents, id, () => known)
+  }
+
+  #content({ hash, json }: ContentJson): void {
+    if (this.#sql.selectContent.get(hash) !== undefined) return
+    const packed = packContent([hash], json)
+    this.#sql.insertContent.run(hash, packed.checksum, packed.content)
+  }
+
+  /** Whether the stored revision was the one that the write builds on. */
+  #conflict({ op, row, hashes, versions }: ConflictWriteRow): boolean {
+    // It was worked out from versions that were there then.
+    if (versions.some((version) => this.#rewriter.isGone(row.document, version))) return false
+    if (op === 'insert') {
+      const key = Number(this.#sql.insertConflict.run(row).lastInsertRowid)
+      for (const hash of hashes) this.#sql.insertLink.run(hash, key)
+      for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
+      return true
+    }
+    const key = this.#sql.updateConflict.get(row)
+    if (key === undefined) return false
+    this.#sql.deleteConflictVersions.run(key)
+    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
+    const before = this.#sql.selectLinks.all(key)
+    for (const hash of hashes) if (!before.includes(hash)) this.#sql.insertLink.run(hash, key)
+    for (const hash of before) if (!hashes.includes(hash)) this.#unlink(hash, key)
+    return true
+  }
+
+  /** A conflict no longer refers to a content; the last one takes it along. */
+  #unlink(hash: string, conflict: number): void {
+    this.#sql.deleteLink.run(hash, conflict)
+    this.#sql.deleteUnlinkedContent.run(hash)
+  }
+
+  #snapshot({ document, row, entryChecksum: wanted }: SqliteOperation & { op: 'snapshot' }): SqliteResult {
+    const entry = this.#sql.selectUpdate.get(document, row.version)
+    if (entry === undefined || entryChecksum(entry.update_bytes) !== wanted) return DONE
+    this.#sql.upsertSnapshot.run(entry.document, row.version, row.checksum, row.state)
+    return DONE
+  }
+
+  /** From the oldest on, up to the first that is kept, so that the feed has no holes even if a clock went back. */
+  #pruneEvents(before: number): SqliteResult {
+    const oldest = this.#sql.selectOldestEvents.all(PRUNED_EVENTS)
+    const kept = oldest.findIndex((event) => event.at >= before)
+    const pruned = kept === -1 ? oldest.length : kept
+    const last = oldest[pruned - 1]
+    if (last !== undefined) {
+      this.#sql.keepPrunedMark.run(last.sequence, eventMark(decodeEvent(last)))
+      this.#sql.deleteEventsUpTo.run(last.sequence)
+    }
+    return { status: 'done', value: pruned }
+  }
+
+  #pruneConflicts(before: number): SqliteResult {
+    const conflicts = this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)
+    for (const conflict of conflicts) this.#forgetConflict(conflict)
+    return { status: 'done', value: conflicts.length }
+  }
+
+  #forgetConflict(conflict: number): void {
+    for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
+    this.#sql.deleteConflictVersions.run(conflict)
+    this.#sql.deleteConflict.run(conflict)
+  }
+}
+
+function cached(keys: Map<string, number>, name: string, find: () => number): number {
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  if (keys.size >= CACHED_KEYS) keys.clear()
+  const key = find()
+  keys.set(name, key)
+  return key
+}
+
+type Bytes = Uint8Array
+
+function prepare(connection: Database.Database) {
+  return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }
+}
+
+/** A head to be stored if the stored version is `expected`, made by that very entry, and the pass stands `now`. */
+type HeadMove = HeadRow & PassRow & OntoRow & { readonly expected: number; readonly now: number }
+
+/** `EntryMark`; all null where the version alone tells. */
+interface OntoRow {
+  readonly onto_checksum: number | null
+  readonly onto_author: string | null
+  readonly onto_at: number | null
+}
+/** Two nodes may each give an entry the same version, and one of them is refused: what builds on that is, too. */
+const IS_ONTO = `(@onto_checksum IS NULL OR EXISTS (
+  SELECT 1 FROM single_entries AS entry JOIN principals ON principals.key = entry.author
+  WHERE entry.document = documents.key AND entry.version = @expected
+    AND update_checksum = @onto_checksum AND sub = @onto_author AND at = @onto_at))`
+
+const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
+
+function prepareLog(connection: Database.Database) {
+  return {
+    insertHead: connection.prepare<[HeadMove]>(
+      `INSERT INTO documents (id, incarnation, kind, root, conflict_policy, schema, version, first_version,
+         created_at, created_by, updated_at, updated_by, deleted_at, checksum)
+       SELECT @id, @incarnation, @kind, @root, @conflict_policy, @schema, @version, @first_version,
+         @created_at, @created_by, @updated_at, @updated_by, @deleted_at, @checksum
+       WHERE @expected = 0 AND ${PASSES}
+       ON CONFLICT (id) DO NOTHING`,
+    ),
+    updateHead: connection.prepare<[HeadMove]>(
+      `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root,
+         conflict_policy = @conflict_policy, schema = @schema, version = @version, first_version = @first_version,
+         created_at = @created_at, created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by,
+         deleted_at = @deleted_at, checksum = @checksum
+       WHERE id = @id AND version = @expected AND ${IS_ONTO} AND ${PASSES}`,
+    ),
+    stepHead: connection.prepare<
+      [version: number, at: number, by: string, checksum: number, key: number, expected: number]
+    >(
+      `UPDATE documents SET version = ?, updated_at = ?, updated_by = ?, checksum = ?
+       WHERE key = ? AND version = ?
+         AND NOT EXISTS (SELECT 1 FROM locks WHERE document = documents.id AND expires_at IS NOT NULL)`,
+    ),
+    selectDocument: connection.prepare<[id: string], number>('SELECT key FROM documents WHERE id = ?').pluck(),
+    selectPasses: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),
+    selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
+    selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
+    insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
+    upsertFormerClient: connection.prepare<[id: string, client: number, clock: number]>(
+      `INSERT INTO former_clients (document, client, clock)
+       VALUES ((SELECT key FROM documents WHERE id = ?), ?, ?)
+       ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
+    ),
+    insertCheckpoint: connection.prepare<[id: string, version: number, checksum: number, content: Bytes]>(
+      `INSERT INTO checkpoints (document, version, checksum, content) VALUES (${KEY_OF_ID}, ?, ?, ?)`,
+    ),
+    selectUpdate: connection.prepare<[id: string, version: number], { document: number; update_bytes: Bytes }>(
+      `SELECT entry.document, update_bytes FROM documents JOIN single_entries AS entry ON entry.document = documents.key
+       WHERE documents.id = ? AND entry.version = ? AND entry.version >= documents.first_version`,
+    ),
+    selectMarked: connection
+      .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
+        `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key
+         JOIN principals ON principals.key = entry.author
+         WHERE documents.id = ? AND entry.version = ? AND update_checksum = ? AND sub = ? AND at = ?`,
+      )
+      .pluck(),
+    upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Bytes]>(
+      `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)
+       ON CONFLICT (document) DO UPDATE
+         SET version = excluded.version, checksum = excluded.checksum, state = excluded.state
+         WHERE excluded.version >= snapshots.version`,
+    ),
+    deleteSnapshot: connection.prepare<[id: string]>(`DELETE FROM snapshots WHERE document = ${KEY_OF_ID}`),
+  }
+}
+
+function prepareConflicts(connection: Database.Database) {
+  return {
+    insertConflict: connection.prepare<[ConflictRow]>(
+      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record)
+       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record)`,
+    ),
+    updateConflict: connection
+      .prepare<[ConflictRow], number>(
+        `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
+           checksum = @checksum, record = @record
+         WHERE id = @id AND revision = @revision - 1 RETURNING key`,
+      )
+      .pluck(),
+    selectClosedConflicts: connection
+      .prepare<[before: number, limit: number], number>(
+        'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
+      )
+      .pluck(),
+    insertConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(
+      'INSERT INTO conflict_versions (document, version, conflict) VALUES (?, ?, ?)',
+    ),
+    deleteConflictVersions: connection.prepare<[conflict: number]>('DELETE FROM conflict_versions WHERE conflict = ?'),
+    deleteConflict: connection.prepare<[conflict: number]>('DELETE FROM conflicts WHERE key = ?'),
+    selectContent: connection.prepare<[hash: string]>('SELECT 1 FROM contents WHERE hash = ?'),
+    insertContent: connection.prepare<[hash: string, checksum: number, content: Bytes]>(
+      'INSERT INTO contents (hash, checksum, content) VALUES (?, ?, ?)',
+    ),
+    deleteUnlinkedContent: connection.prepare<[hash: string]>(
+      `DELETE FROM contents WHERE hash = ?
+         AND NOT EXISTS (SELECT 1 FROM conflict_contents WHERE conflict_contents.hash = contents.hash)`,
+    ),
+    selectLinks: connection
+      .prepare<[conflict: number], string>('SELECT hash FROM conflict_contents WHERE conflict = ?')
+      .pluck(),
+    insertLink: connection.prepare<[hash: string, conflict: number]>(
+      'INSERT INTO conflict_contents (hash, conflict) VALUES (?, ?)',
+    ),
+    deleteLink: connection.prepare<[hash: string, conflict: number]>(
+      'DELETE FROM conflict_contents WHERE hash = ? AND conflict = ?',
+    ),
+  }
+}
+
+function prepareRest(connection: Database.Database) {
+  return {
+    insertEvent: connection.prepare<[at: number, type: string, document: string, data: string]>(
+      'INSERT INTO events (at, type, document, data) VALUES (?, ?, ?, ?)',
+    ),
+    selectOldestEvents: connection.prepare<[limit: number], EventRow>(
+      'SELECT sequence, at, type, document, data FROM events ORDER BY sequence LIMIT ?',
+    ),
+    keepPrunedMark: connection.prepare<[sequence: number, mark: string]>(
+      'UPDATE meta SET pruned_sequence = ?, pruned_mark = ?',
+    ),
+    deleteEventsUpTo: connection.prepare<[sequence: number]>('DELETE FROM events WHERE sequence <= ?'),
+    upsertRevocation: connection.prepare<[kind: string, subject: string, until: number]>(
+      `INSERT INTO revocations (subject_kind, subject, until) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+    ),
+    pruneRevocations: connection.prepare<[before: number, limit: number]>(
+      `DELETE FROM revocations WHERE (subject_kind, subject) IN (
+         SELECT subject_kind, subject FROM revocations WHERE until < ? LIMIT ?)`,
+    ),
+    insertProbe: connection.prepare<[bytes: number]>('INSERT INTO probe (filler) VALUES (zeroblob(?))'),
+    deleteProbe: connection.prepare<[]>('DELETE FROM probe'),
+  }
+}

@@ -1,0 +1,154 @@
+import type Database from 'better-sqlite3'
+import { assertNever } from '../../foundation/assert.ts'
+import type { StoredDelivery, StoredWebhook, WebhookId } from '../../model/webhook.ts'
+import {
+  decodeDelivery,
+  decodeWebhook,
+  type DeliveryRow,
+  type StoredDeliveryRow,
+  type StoredWebhookRow,
+  type WebhookRow,
+} from './rows/webhook.ts'
+import { notPurged } from './purges.ts'
+import type { DeliveryQuery } from '../storage.ts'
+
+/** What the writer is asked to do about webhooks. */
+export type WebhookOperation =
+  | { readonly op: 'webhook-insert'; readonly row: WebhookRow }
+  | { readonly op: 'webhook-disable'; readonly id: string; readonly at: number; readonly reason: string }
+  | { readonly op: 'webhook-delete'; readonly id: string }
+  | {
+      readonly op: 'deliveries-queue'
+      readonly id: string
+      readonly cursor: string
+      readonly rows: readonly DeliveryRow[]
+    }
+  | {
+      readonly op: 'delivery-update'
+      readonly id: string
+      readonly position: number
+      readonly row: DeliveryRow
+      /** Finished deliveries of the webhook that are kept. */
+      readonly keep: number
+    }
+
+/** Does them; knows nothing of transactions. */
+export class SqliteWebhookWriter {
+  readonly #sql: ReturnType<typeof prepareWrites>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareWrites(connection)
+  }
+
+  /** Answers the position of the first delivery queued; 0 for everything else. */
+  run(operation: WebhookOperation): number {
+    switch (operation.op) {
+      case 'webhook-insert':
+        this.#sql.insert.run(operation.row)
+        return 0
+      case 'webhook-disable':
+        this.#sql.disable.run(operation.at, operation.reason, operation.id)
+        this.#sql.deletePending.run(operation.id)
+        return 0
+      case 'webhook-delete':
+        this.#sql.deleteDeliveries.run(operation.id)
+        this.#sql.delete.run(operation.id)
+        return 0
+      case 'deliveries-queue':
+        return this.#queue(operation)
+      case 'delivery-update':
+        this.#sql.update.run(operation.row.pending, operation.row.record, operation.position)
+        if (operation.row.pending === 0) this.#sql.forget.run({ id: operation.id, keep: operation.keep })
+        return 0
+      default:
+        return assertNever(operation)
+    }
+  }
+
+  /** Nothing is queued for a webhook that is gone or disabled meanwhile. */
+  #queue({ id, cursor, rows }: WebhookOperation & { op: 'deliveries-queue' }): number {
+    if (this.#sql.move.run(cursor, id).changes === 0) return 0
+    let last = 0
+    for (const row of rows) last = Number(this.#sql.queue.run(id, row.pending, row.record).lastInsertRowid)
+    if (rows.length === 0) return 0
+    const first = last - rows.length + 1
+    this.#sql.dropPurged.run(first)
+    return first
+  }
+}
+
+/** Answers what is asked about webhooks. */
+export class SqliteWebhookReader {
+  readonly #sql: ReturnType<typeof prepareReads>
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareReads(connection)
+  }
+
+  webhooks(): StoredWebhook[] {
+    return this.#sql.webhooks.all().map(decodeWebhook)
+  }
+
+  pendingDeliveries(id: WebhookId): StoredDelivery[] {
+    return this.#sql.pending.all(id).map(decodeDelivery)
+  }
+
+  deliveries(id: WebhookId, { before, limit }: DeliveryQuery): StoredDelivery[] {
+    return this.#sql.deliveries.all(id, before ?? Number.MAX_SAFE_INTEGER, limit).map(decodeDelivery)
+  }
+}
+
+function prepareWrites(connection: Database.Database) {
+  return {
+    insert: connection.prepare<[WebhookRow]>(
+      'INSERT INTO webhooks (id, record, cursor) VALUES (@id, @record, @cursor)',
+    ),
+    disable: connection.prepare<[at: number, reason: string, id: string]>(
+      'UPDATE webhooks SET disabled_at = ?, disabled_reason = ? WHERE id = ? AND disabled_at IS NULL',
+    ),
+    delete: connection.prepare<[id: string]>('DELETE FROM webhooks WHERE id = ?'),
+    move: connection.prepare<[cursor: string, id: string]>(
+      'UPDATE webhooks SET cursor = ? WHERE id = ? AND disabled_at IS NULL',
+    ),
+    queue: connection.prepare<[id: string, pending: number, record: string]>(
+      'INSERT INTO webhook_deliveries (webhook, pending, record) VALUES (?, ?, ?)',
+    ),
+    /** What was on its way here when its document was purged. Of a new life nothing can be on its way yet. */
+    dropPurged: connection.prepare<[first: number]>(
+      `DELETE FROM webhook_deliveries WHERE position >= ? AND record ->> 'type' <> 'parley.document.deleted'
+         AND EXISTS (SELECT 1 FROM purges JOIN documents ON documents.key = purges.document
+                     WHERE purges.id = record ->> 'document' AND deleted_at IS NOT NULL)`,
+    ),
+    update: connection.prepare<[pending: number, record: string, position: number]>(
+      'UPDATE webhook_deliveries SET pending = ?, record = ? WHERE position = ?',
+    ),
+    deletePending: connection.prepare<[id: string]>('DELETE FROM webhook_deliveries WHERE webhook = ? AND pending = 1'),
+    deleteDeliveries: connection.prepare<[id: string]>('DELETE FROM webhook_deliveries WHERE webhook = ?'),
+    forget: connection.prepare<[{ id: string; keep: number }]>(
+      `DELETE FROM webhook_deliveries WHERE webhook = @id AND pending = 0 AND position <=
+         (SELECT position FROM webhook_deliveries WHERE webhook = @id AND pending = 0
+          ORDER BY position DESC LIMIT 1 OFFSET @keep)`,
+    ),
+  }
+}
+
+const TELLS_OF = "webhook_deliveries.record ->> 'document'"
+/** That a document was deleted is told even where nothing else of it is (SPEC HIST-5). */
+const IS_SHOWN = `(record ->> 'type' = 'parley.document.deleted'
+  OR ${notPurged('webhook_deliveries', 'position', 'delivery', TELLS_OF)})`
+
+function prepareReads(connection: Database.Database) {
+  return {
+    webhooks: connection.prepare<[], StoredWebhookRow>(
+      'SELECT id, record, cursor, disabled_at, disabled_reason FROM webhooks ORDER BY id',
+    ),
+    pending: connection.prepare<[id: string], StoredDeliveryRow>(
+      `SELECT position, pending, record FROM webhook_deliveries
+       WHERE webhook = ? AND pending = 1 AND ${IS_SHOWN} ORDER BY position`,
+    ),
+    deliveries: connection.prepare<[id: string, before: number, limit: number], StoredDeliveryRow>(
+      `SELECT position, pending, record FROM webhook_deliveries WHERE webhook = ? AND position < ? AND ${IS_SHOWN}
+       ORDER BY position DESC LIMIT ?`,
+    ),
+  }
+}

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import type { Committer } from './documents/commit.ts'
 import type { Environment } from './foundation/environment.ts'
+import { Jobs } from './foundation/jobs.ts'
 import { ParleyError } from './foundation/problems.ts'
 import { Idempotency, type AnswerStore } from './http/idempotency.ts'
 import { mount } from './http/mount.ts'
@@ -47,7 +48,8 @@ export async function startApp(
     environment,
     publicUrl: http.publicUrl,
   })
-  const parts = { config, environment, storage, access, core, http, idempotency }
+  const jobs = new Jobs(environment, (job, error) => http.report(`the job ${job} failed and is tried again`)(error))
+  const parts = { config, environment, storage, jobs, access, core, http, idempotency }
   const { door, requests } = httpModules(config, http)
   const { readers, webhooks } = await notificationModules(parts)
   const modules: readonly Module[] = [

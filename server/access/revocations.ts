@@ -1,5 +1,6 @@
 import type { Keep } from '../foundation/answer.ts'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { JobOptions } from '../foundation/jobs.ts'
 import type { Revocation, Storage } from '../storage/storage.ts'
 import type { Principal } from './access.ts'
 
@@ -26,30 +27,18 @@ export class Revocations {
   }
 
   /**
-   * From now on also takes up what other processes revoke in the same database: sessions end within 5 s on every
-   * node (SPEC SYNC-8). Answers how to stop.
+   * The job that also takes up what other processes revoke in the same database: sessions end within 5 s on every
+   * node (SPEC SYNC-8).
    */
-  follow(environment: Environment): { stop(): void } {
+  following(environment: Environment): JobOptions {
     let since = 0
-    let stopped = false
-    let timer: Timer
-    const read = async (): Promise<void> => {
+    const run = async (): Promise<number> => {
       const startedAt = environment.now() / 1000
-      try {
-        this.#learn(await this.#storage.revocations(since))
-        since = Math.max(0, startedAt - CLOCKS_DIFFER_SECONDS)
-      } catch {
-        // That storage cannot be read shows in readiness; what was missed is read the next time.
-      }
-      if (!stopped) timer = environment.after(FOLLOWING_MS, () => void read())
+      this.#learn(await this.#storage.revocations(since))
+      since = Math.max(0, startedAt - CLOCKS_DIFFER_SECONDS)
+      return FOLLOWING_MS
     }
-    timer = environment.after(FOLLOWING_MS, () => void read())
-    return {
-      stop: () => {
-        stopped = true
-        timer.cancel()
-      },
-    }
+    return { name: 'revocations of other nodes', run, longestRetryMs: FOLLOWING_MS }
   }
 
   isRevoked(principal: Pick<Principal, 'sub' | 'tokenId' | 'issuedAt'>): boolean {

@@ -32,6 +32,8 @@ export interface JobOptions {
    * a long run ends early once `stopping` is aborted.
    */
   readonly run: (stopping: AbortSignal) => Promise<number | null>
+  /** The longest wait after failures, where somebody waits for what the job does; a minute where it is absent. */
+  readonly longestRetryMs?: number
 }
 
 /** Work that goes on behind the requests, each piece under a name, one run of it at a time. */
@@ -124,7 +126,7 @@ class RunningJob implements Job {
       const message = error instanceof Error ? error.message : String(error)
       this.#state = { ...this.#state, failures, lastFailure: { at: this.#environment.now(), message } }
       this.#onFailure(error)
-      return retryDelayMs(failures)
+      return Math.min(this.#options.longestRetryMs ?? LONGEST_RETRY_MS, retryDelayMs(failures))
     }
   }
 }

@@ -1,8 +1,9 @@
 import { encodeEffect } from '../content/effect.ts'
 import { BLOCK_VERSIONS } from '../model/document.ts'
 import { joinEntries } from '../documents/joinEntries.ts'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Environment } from '../foundation/environment.ts'
 import { toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Entry, LogState, Storage } from '../storage/storage.ts'
 import { blockEnd, joinable, packable } from './planCompaction.ts'
@@ -21,6 +22,7 @@ export interface CompactorOptions {
   readonly ageMs: number
   /** Between two looks at all documents. */
   readonly intervalMs: number
+  /** Told of a log that cannot be compacted; the others are. */
   readonly onUnexpected: (error: unknown) => void
 }
 
@@ -32,76 +34,56 @@ export interface CompactorOptions {
 export class LogCompactor {
   readonly #options: CompactorOptions
   readonly #waiting = new Set<DocumentId>()
-  readonly #unsubscribe: () => void
-  #timer: Timer
-  #working: Promise<void> | null = null
-  #isPassDue = false
-  #stopped = false
+  /** When all documents are looked at again, by the clock that never goes back. */
+  #nextPassMs: number
 
   constructor(options: CompactorOptions) {
     this.#options = options
-    this.#unsubscribe = options.storage.onCommitted(({ heads }) => {
-      for (const { id, version } of heads) if (version % BLOCK_VERSIONS === 0) this.#want(id)
+    this.#nextPassMs = options.environment.monotonicMs() + options.intervalMs
+  }
+
+  /** From now on packs what has become a full block, and looks at all documents now and again. */
+  start(jobs: Jobs): void {
+    const job = jobs.start({ name: 'compaction', run: (stopping) => this.#run(stopping) })
+    this.#options.storage.onCommitted(({ heads }) => {
+      for (const { id, version } of heads) if (version % BLOCK_VERSIONS === 0) this.#want(id, job)
     })
-    this.#timer = this.#passLater()
   }
 
-  /** Resolves when the step that is being made is made. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#unsubscribe()
-    this.#timer.cancel()
-    await this.#working
-  }
-
-  /** Does everything that is due for a document now. */
-  async compact(document: DocumentId): Promise<void> {
+  /** Does everything that is due for a document now; ends after the step that is being made once `stopping` is aborted. */
+  async compact(document: DocumentId, stopping: AbortSignal = NEVER): Promise<void> {
     for (;;) {
       const state = await this.#options.storage.logState(document)
-      if (this.#stopped || !state || !(await this.#step(state))) return
+      if (stopping.aborted || !state || !(await this.#step(state, stopping))) return
       await yieldTurn()
     }
   }
 
-  #want(document: DocumentId): void {
-    if (this.#waiting.size < MAX_WAITING) this.#waiting.add(document)
-    this.#work()
+  #want(document: DocumentId, job: Job): void {
+    if (this.#waiting.size >= MAX_WAITING) return
+    this.#waiting.add(document)
+    job.wake()
   }
 
-  #passLater(): Timer {
-    return this.#options.environment.after(this.#options.intervalMs, () => {
-      this.#isPassDue = true
-      this.#work()
-      this.#timer = this.#passLater()
-    })
-  }
-
-  #work(): void {
-    if (this.#working || this.#stopped) return
-    this.#working = this.#workOff()
-      .catch(this.#options.onUnexpected)
-      .finally(() => (this.#working = null))
-  }
-
-  async #workOff(): Promise<void> {
-    while (!this.#stopped && (this.#isPassDue || this.#waiting.size > 0)) {
-      if (this.#isPassDue) {
-        this.#isPassDue = false
-        await this.#pass()
-      }
-      const documents = [...this.#waiting]
-      this.#waiting.clear()
-      for (const document of documents) await this.#tryCompact(document)
+  async #run(stopping: AbortSignal): Promise<number> {
+    const { environment, intervalMs } = this.#options
+    if (environment.monotonicMs() >= this.#nextPassMs) {
+      await this.#pass(stopping)
+      this.#nextPassMs = environment.monotonicMs() + intervalMs
     }
+    const documents = [...this.#waiting]
+    this.#waiting.clear()
+    for (const document of documents) await this.#tryCompact(document, stopping)
+    return Math.max(0, this.#nextPassMs - environment.monotonicMs())
   }
 
-  async #pass(): Promise<void> {
+  async #pass(stopping: AbortSignal): Promise<void> {
     let after: DocumentId | null = null
     for (;;) {
       const page: readonly LogState[] = await this.#options.storage.logStates(after, STATES_PAGE)
-      for (const state of page) if (this.#isWorthALook(state)) await this.#tryCompact(state.document)
+      for (const state of page) if (this.#isWorthALook(state)) await this.#tryCompact(state.document, stopping)
       after = page.at(-1)?.document ?? null
-      if (this.#stopped || after === null || page.length < STATES_PAGE) return
+      if (stopping.aborted || after === null || page.length < STATES_PAGE) return
       await yieldTurn()
     }
   }
@@ -112,29 +94,30 @@ export class LogCompactor {
   }
 
   /** One damaged document must not keep all others from being compacted. */
-  async #tryCompact(document: DocumentId): Promise<void> {
+  async #tryCompact(document: DocumentId, stopping: AbortSignal): Promise<void> {
     try {
-      await this.compact(document)
+      await this.compact(document, stopping)
     } catch (error) {
       this.#options.onUnexpected(error)
     }
   }
 
   /** Joins or packs one block; false where nothing is due. */
-  async #step(state: LogState): Promise<boolean> {
+  async #step(state: LogState, stopping: AbortSignal): Promise<boolean> {
     const { storage, environment, ageMs } = this.#options
     const { document, packed, joined, version } = state
     const joinEnd = toVersion(Math.min(blockEnd(joined + 1), version))
     const dueAt = joined < version ? await this.#dueAt(document, joinEnd, ageMs) : null
     if (dueAt !== null && dueAt <= environment.now()) {
-      await this.#rewrite(state, joined, joinEnd, 'join')
+      await this.#rewrite(state, { after: joined, upTo: joinEnd, how: 'join' }, stopping)
       const furthest = packed > joinEnd ? packed : joinEnd
       await storage.setLogProgress(document, { packed: furthest, joined: joinEnd, dueAt: null })
       return true
     }
     const packEnd = this.#packEnd(state)
     if (packEnd !== null) {
-      await this.#rewrite(state, packed > joined ? packed : joined, packEnd, 'pack')
+      const after = packed > joined ? packed : joined
+      await this.#rewrite(state, { after, upTo: packEnd, how: 'pack' }, stopping)
       await storage.setLogProgress(document, { packed: packEnd, joined, dueAt })
       return true
     }
@@ -154,7 +137,11 @@ export class LogCompactor {
     return version - end >= BLOCK_VERSIONS ? toVersion(end) : null
   }
 
-  async #rewrite({ document, packed }: LogState, after: Version, upTo: Version, how: 'join' | 'pack'): Promise<void> {
+  async #rewrite(
+    { document, packed }: LogState,
+    { after, upTo, how }: Rewriting,
+    stopping: AbortSignal,
+  ): Promise<void> {
     const { storage } = this.#options
     const { facts, pinned } = await storage.read(async (view) => {
       // The log of a document that was purged once does not begin at 1.
@@ -166,7 +153,7 @@ export class LogCompactor {
     })
     for (const stretch of packable(facts.toReversed())) {
       const [first, last] = [stretch[0], stretch.at(-1)]
-      if (!first || !last || this.#stopped) continue
+      if (!first || !last || stopping.aborted) continue
       const before = toVersion(first.firstVersion - 1)
       const entries = await storage.entries(document, before, last.version, stretch.length)
       await yieldTurn()
@@ -179,6 +166,16 @@ export class LogCompactor {
     }
   }
 }
+
+/** The versions after `after` up to `upTo`, and what becomes of their rows. */
+interface Rewriting {
+  readonly after: Version
+  readonly upTo: Version
+  readonly how: 'join' | 'pack'
+}
+
+/** Of whoever has one document compacted and waits for it. */
+const NEVER = new AbortController().signal
 
 /** A small update can have a large effect. */
 function hasLargeEffects(entries: readonly Entry[]): boolean {

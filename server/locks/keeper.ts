@@ -1,4 +1,4 @@
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Job, Jobs } from '../foundation/jobs.ts'
 import type { Committed, Storage } from '../storage/storage.ts'
 import type { DocumentLocks } from './locks.ts'
 import type { LockLines } from './waiting.ts'
@@ -12,7 +12,6 @@ export interface KeeperParts {
   readonly storage: Storage
   readonly locks: DocumentLocks
   readonly lines: LockLines
-  readonly environment: Environment
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -23,65 +22,31 @@ export interface KeeperParts {
  */
 export class LockKeeper {
   readonly #parts: KeeperParts
-  readonly #stopListening: () => void
-  #timer: Timer
-  #isSweeping = false
-  /** Something changed during a sweep, which may have missed it. */
-  #isDue = false
-  #isClosed = false
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
-    this.#stopListening = parts.storage.onCommitted((committed) => this.#notice(committed))
-    this.#timer = this.#sweepIn(0)
   }
 
-  close(): void {
-    this.#isClosed = true
-    this.#stopListening()
-    this.#timer.cancel()
-    this.#parts.lines.close()
+  /** Looks after locks from now on. */
+  start(jobs: Jobs): void {
+    const job = jobs.start({ name: 'lock expiry', run: () => this.#sweep(), longestRetryMs: SWEEP_MS })
+    this.#parts.storage.onCommitted((committed) => this.#notice(committed, job))
   }
 
-  #notice({ heads, events }: Committed): void {
+  #notice({ heads, events }: Committed, job: Job): void {
     const { lines, locks } = this.#parts
     for (const head of heads) if (head.deletedAt !== null) lines.wake(head.id)
     for (const { type, document } of events) {
       if (type !== 'parley.document.locked' && type !== 'parley.document.unlocked') continue
       locks.see(document).catch(this.#parts.onUnexpected)
       lines.wake(document)
-      this.#sweepSoon()
+      // A lock that was just taken may be the next to expire.
+      job.wake()
     }
   }
 
-  /** A lock that was just taken may be the next to expire. */
-  #sweepSoon(): void {
-    this.#isDue = true
-    if (this.#isSweeping) return
-    this.#timer.cancel()
-    this.#timer = this.#sweepIn(0)
-  }
-
-  #sweepIn(delayMs: number): Timer {
-    return this.#parts.environment.after(delayMs, () => void this.#sweep())
-  }
-
-  async #sweep(): Promise<void> {
-    this.#isSweeping = true
-    this.#isDue = false
-    let nextMs = SWEEP_MS
-    try {
-      nextMs = await this.#expireDue()
-    } catch {
-      // Storage refuses just now. Until it takes the end of a lock, nobody is barred by it.
-    } finally {
-      this.#isSweeping = false
-    }
-    if (!this.#isClosed) this.#timer = this.#sweepIn(this.#isDue ? 0 : nextMs)
-  }
-
-  /** Answers after how long there is something to do again. */
-  async #expireDue(): Promise<number> {
+  /** Until storage takes the end of a lock, nobody is barred by it. Answers after how long there is something to do again. */
+  async #sweep(): Promise<number> {
     const { storage, locks } = this.#parts
     const next = await storage.nextLocks(SWEEP_LOCKS)
     for (const { document, lock } of next) if (lock.name === 'lapsed') await locks.expire(document)

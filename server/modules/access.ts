@@ -6,6 +6,7 @@ import { guestRoutes } from '../api/guest.ts'
 import { authRoutes } from '../api/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
+import type { Jobs } from '../foundation/jobs.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Module } from './module.ts'
@@ -20,13 +21,11 @@ export async function createAccess(config: Config, environment: Environment, sto
   const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
   const { audience } = config
   const revocations = await Revocations.load(storage)
-  const following = storage.shared ? revocations.follow(environment) : null
   const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
   return {
     /** Of this server: kept in the configuration, or drawn at this start. */
     secret,
     revocations,
-    stopFollowing: () => following?.stop(),
     issuer: new TokenIssuer({ secret, audience, environment }),
     authenticate: (token: string) => verifier.verify(token),
     /** Whether a token that was verified once still counts: not expired, not revoked. */
@@ -35,15 +34,25 @@ export async function createAccess(config: Config, environment: Environment, sto
   }
 }
 
+export interface AccessParts {
+  readonly config: Config
+  readonly environment: Environment
+  readonly storage: Storage
+  readonly jobs: Jobs
+  readonly idempotency: Idempotency
+}
+
 /** Tokens, revocations, and guests of a development server. */
 export function accessModule(
-  { issuer, revocations, stopFollowing }: Access,
-  { config, environment, idempotency }: { config: Config; environment: Environment; idempotency: Idempotency },
+  { issuer, revocations }: Access,
+  { config, environment, idempotency, storage, jobs }: AccessParts,
 ): Module {
   const guests = config.development ? [guestRoutes({ issuer, environment })] : []
   return {
     name: 'access',
     routes: [authRoutes({ issuer, revocations, idempotency, environment }), ...guests],
-    stop: { deadlineMs: 100, run: async () => stopFollowing() },
+    start: async () => {
+      if (storage.shared) jobs.start(revocations.following(environment))
+    },
   }
 }

@@ -1,7 +1,8 @@
 import { syncEndpoint, YWebsocketEndpoint } from '../api/yWebsocket.ts'
 import type { Config } from '../config.ts'
-import { LeftBehind } from '../documents/leftBehind.ts'
+import { WaitingEditsKeeper } from '../documents/waitingEdits.ts'
 import type { Environment } from '../foundation/environment.ts'
+import type { Jobs } from '../foundation/jobs.ts'
 import type { Storage } from '../storage/storage.ts'
 import { DEFAULT_SYNC_LIMITS } from '../sync/limits.ts'
 import { Rooms } from '../sync/rooms.ts'
@@ -15,41 +16,43 @@ export interface LiveParts {
   readonly config: Config
   readonly environment: Environment
   readonly storage: Storage
+  readonly jobs: Jobs
   readonly core: Core
   readonly access: Access
   readonly http: Http
 }
 
 /** Live editing: rooms, the sockets to them, and the edits that wait for a lock. */
-export function liveModule({ config, environment, storage, core, access, http }: LiveParts): Module {
+export function liveModule({ config, environment, storage, jobs, core, access, http }: LiveParts): Module {
   const { authenticate, isValid, revocations } = access
   const { replicas, committer, judge } = core
   const onUnexpected = http.report('a session failed unexpectedly')
   const limits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs }
-  const leftBehind = new LeftBehind({
+  const waitingEdits = new WaitingEditsKeeper({
     storage,
     committer,
     replicas,
     environment,
+    jobs,
     prepare: (replica, left) => judge.prepare(replica, left),
     malformed,
     refusal: (replica, left) => rooms.refusal(replica, left),
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
     onUnexpected,
   })
-  const rooms = new Rooms({ replicas, judge, keeper: leftBehind, environment, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, judge, keeper: waitingEdits, environment, limits, onUnexpected })
   const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   revocations.onRevoked(() => sync.revalidate())
   return {
     name: 'live sessions',
     sockets: [syncEndpoint(sync, core.limits)],
-    start: () => leftBehind.start(),
+    start: () => waitingEdits.start(),
     stop: {
       deadlineMs: 4_000,
       run: async () => {
         await sync.close()
         await rooms.settled()
-        await leftBehind.close()
+        await waitingEdits.close()
       },
     },
   }

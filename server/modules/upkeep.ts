@@ -4,10 +4,10 @@ import { OpenBound } from '../conflicts/openBound.ts'
 import { ConflictSettler } from '../conflicts/settling.ts'
 import { ValidityWatch } from '../conflicts/validityWatch.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { Jobs } from '../foundation/jobs.ts'
+import type { JobOptions, Jobs } from '../foundation/jobs.ts'
 import { LogCompactor } from '../history/compactor.ts'
 import { LockKeeper } from '../locks/keeper.ts'
-import { startPruning } from '../notifications/pruning.ts'
+import { pruningJob, type PruningOptions } from '../operations/pruning.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Core } from './core.ts'
 import type { Http } from './http.ts'
@@ -19,29 +19,31 @@ export interface UpkeepParts {
   readonly config: Config
   readonly environment: Environment
   readonly storage: Storage
+  readonly jobs: Jobs
   readonly core: Core
   readonly http: Http
 }
 
 /** What follows every act: whether content is valid, how many conflicts are open, when a lock is over. */
-export function watchModule({ storage, environment, core, http }: UpkeepParts): Module {
+export function watchModule({ storage, environment, jobs, core, http }: UpkeepParts): Module {
   const parts = { storage, ...core, environment, onUnexpected: http.report('a document could not be looked after') }
   const keeper = new LockKeeper(parts)
   const watches = [new ValidityWatch(parts), new OpenBound(parts), new ConflictSettler(parts)]
   return {
     name: 'watches',
+    start: async () => keeper.start(jobs),
     stop: {
       deadlineMs: 1_000,
       run: async () => {
-        keeper.close()
+        core.lines.close()
         await Promise.all(watches.map((watch) => watch.close()))
       },
     },
   }
 }
 
-/** What goes on by itself, slowly: compaction, pruning, purges that were interrupted. */
-export function upkeepModule({ config, storage, environment, core, http }: UpkeepParts): Module {
+/** What goes on by itself, slowly: compaction, pruning, purges that were interrupted. All jobs end with it. */
+export function upkeepModule({ config, storage, environment, jobs, core, http }: UpkeepParts): Module {
   const compactor = new LogCompactor({
     storage,
     environment,
@@ -49,33 +51,27 @@ export function upkeepModule({ config, storage, environment, core, http }: Upkee
     intervalMs: config.compactionIntervalSeconds * 1_000,
     onUnexpected: http.report('a log was not compacted'),
   })
-  const jobs = new Jobs(environment, (job, error) => http.report(`the job ${job} failed and is tried again`)(error))
-  const prunings = startPrunings(config, environment, storage)
   return {
     name: 'upkeep',
-    start: async () => core.purger.start(jobs),
-    stop: {
-      deadlineMs: 1_000,
-      run: async () => {
-        for (const pruning of prunings) pruning.stop()
-        await Promise.all([compactor.stop(), jobs.stop()])
-      },
+    start: async () => {
+      core.purger.start(jobs)
+      compactor.start(jobs)
+      for (const job of prunings(config, environment, storage)) jobs.start(job)
     },
+    stop: { deadlineMs: 1_000, run: () => jobs.stop() },
   }
 }
 
 /** SPEC NOTE-1, CONF-9, WRITE-8, AUTH-3. */
-function startPrunings(config: Config, environment: Environment, storage: Storage) {
-  const events = { prune: (before: number) => storage.pruneEvents(before), days: config.eventRetentionDays }
-  const conflicts = { prune: (before: number) => storage.pruneConflicts(before), days: config.conflictRetentionDays }
-  // Each carries its own end.
-  const answers = { prune: (now: number) => storage.pruneAnswers(now), days: 0 }
-  // Nothing issued before them can still be valid.
-  const revocations = {
-    prune: (before: number) => storage.pruneRevocations(before / 1_000),
-    days: (MAX_TTL_SECONDS * 1_000) / DAY_MS,
-  }
-  return [events, conflicts, answers, revocations].map(({ prune, days }) =>
-    startPruning({ prune, environment, retentionMs: days * DAY_MS }),
-  )
+function prunings(config: Config, environment: Environment, storage: Storage): readonly JobOptions[] {
+  const forget = (what: string, days: number, prune: PruningOptions['prune']): JobOptions =>
+    pruningJob({ what, prune, environment, retentionMs: days * DAY_MS })
+  return [
+    forget('events', config.eventRetentionDays, (before) => storage.pruneEvents(before)),
+    forget('conflicts', config.conflictRetentionDays, (before) => storage.pruneConflicts(before)),
+    // Each carries its own end.
+    forget('stored answers', 0, (now) => storage.pruneAnswers(now)),
+    // Nothing issued before them can still be valid.
+    forget('revocations', (MAX_TTL_SECONDS * 1_000) / DAY_MS, (before) => storage.pruneRevocations(before / 1_000)),
+  ]
 }

@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import type { Head } from '../model/document.ts'
 import type { Admitted, Offer } from '../documents/admission/admission.ts'
 import { askingForTails } from '../documents/admission/sameHistory.ts'
-import type { Left } from '../documents/leftBehind.ts'
+import type { LeftEdits } from '../documents/waitingEdits.ts'
 import type { Replica } from '../documents/replica.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
@@ -67,7 +67,7 @@ export interface RoomOptions<R extends LiveReplica = LiveReplica> {
 /** Keeps edits of sessions that ended while somebody else's lock barred them, until they are taken in. */
 export interface EditsKeeper {
   /** Resolves once they are on disk. */
-  keep(head: Head, left: Left): Promise<void>
+  keep(head: Head, left: LeftEdits): Promise<void>
   /** How many bytes wait there for the document. */
   bytes(document: DocumentId): number
 }

@@ -66,7 +66,6 @@ async function measure(patches: readonly Patch[]): Promise<void> {
     await reportStall(compactor, patches.length)
     await reportSize(storage, file, typed.updateBytes, 'compacted')
     await reportReads(storage, typed)
-    await compactor.stop()
     await storage.close()
   })
 }

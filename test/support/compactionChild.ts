@@ -52,5 +52,4 @@ const options = { environment: systemEnvironment, ageMs: 0, intervalMs: 1_000_00
 const compactor = new LogCompactor({ storage: watched(storage), ...options })
 await compactor.compact(DOC)
 say('finished')
-await compactor.stop()
 await storage.close()

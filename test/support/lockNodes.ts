@@ -12,6 +12,7 @@ import { DocumentWriter } from '../../server/documents/write.ts'
 import type { Keep } from '../../server/foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
+import { Jobs } from '../../server/foundation/jobs.ts'
 import { LockKeeper } from '../../server/locks/keeper.ts'
 import { RepeatableLockTokens } from '../../server/model/lockToken.ts'
 import { DocumentLocks, type OwnedLock } from '../../server/locks/locks.ts'
@@ -121,7 +122,8 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   const onUnexpected = (error: unknown): void => {
     throw error
   }
-  const keeper = new LockKeeper({ storage, locks, lines, environment, onUnexpected })
+  const jobs = new Jobs(environment, () => undefined)
+  new LockKeeper({ storage, locks, lines, onUnexpected }).start(jobs)
   return {
     replicas,
     writer,
@@ -142,7 +144,8 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
         lockToken,
       }),
     close: () => {
-      keeper.close()
+      void jobs.stop()
+      lines.close()
       replicas.close(new ParleyError('shutting-down', 'The test is over.'))
     },
   }

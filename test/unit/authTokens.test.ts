@@ -3,6 +3,7 @@ import { decodeJwt, SignJWT } from 'jose'
 import { describe, expect, it, vi } from 'vitest'
 import { can } from '../../server/access/access.ts'
 import { tokenFromRequest } from '../../server/access/bearer.ts'
+import { Jobs } from '../../server/foundation/jobs.ts'
 import { Revocations } from '../../server/access/revocations.ts'
 import { TokenVerifier } from '../../server/access/verifier.ts'
 import { parseDocumentId, toPrincipalId } from '../../server/foundation/ids.ts'
@@ -258,10 +259,10 @@ describe('revocations of other nodes', () => {
     const revocations = await Revocations.load(storage)
     let heard = 0
     revocations.onRevoked(() => (heard += 1))
-    const { stop } = revocations.follow(environment)
+    const job = new Jobs(environment, () => undefined).start(revocations.following(environment))
     const sub = toPrincipalId('alice')
     const isRevoked = (issuedAt = NOW): boolean => revocations.isRevoked({ sub, tokenId: null, issuedAt })
-    return { storage, environment, revocations, sub, isRevoked, stop, heard: () => heard }
+    return { storage, environment, revocations, sub, isRevoked, stop: () => job.stop(), heard: () => heard }
   }
 
   it('[SYNC-8] [NOTE-7] count here within 5 s, and are told once', async () => {
@@ -298,7 +299,7 @@ describe('revocations of other nodes', () => {
     await environment.advance(20_000)
     expect(reading.mock.calls.length).toBeLessThanOrEqual(20)
     expect(reading.mock.lastCall?.[0]).toBeGreaterThan(NOW - 3_600)
-    stop()
+    await stop()
     reading.mockClear()
     await environment.advance(20_000)
     expect(reading).not.toHaveBeenCalled()

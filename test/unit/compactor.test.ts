@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { contentAt } from '../../server/documents/past.ts'
 import { BLOCK_VERSIONS } from '../../server/model/document.ts'
 import { toPrincipalId, toVersion, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
+import { Jobs } from '../../server/foundation/jobs.ts'
 import { LogCompactor } from '../../server/history/compactor.ts'
 import { yieldTurn } from '../../server/foundation/turns.ts'
 import { HistoryReader } from '../../server/history/reader.ts'
@@ -17,7 +18,6 @@ const [ANN, BOB] = [toPrincipalId('ann'), toPrincipalId('bob')]
 let core: DocumentCore
 let compactor: LogCompactor
 afterEach(async () => {
-  await compactor.stop()
   await core.stop()
 })
 
@@ -193,6 +193,21 @@ describe('compaction of a log', () => {
     expect(await contentAt(core.storage, DOC, 'text', replica.committedVersion)).toBe(replica.content())
   })
 
+  it('[HIST-4] goes on by itself: what is old is joined at the next look at all documents', async () => {
+    await typeLog(30)
+    startCompactor()
+    const before = (await facts()).length
+    const jobs = new Jobs(core.environment, (_, error) => {
+      throw error
+    })
+    compactor.start(jobs)
+    await core.environment.advance(DAY_MS - 1)
+    expect((await facts()).length).toBe(before)
+    await core.environment.advance(DAY_MS)
+    await vi.waitFor(async () => expect((await facts()).length).toBeLessThan(before / 2))
+    await jobs.stop()
+  })
+
   it('[HIST-4] leaves a log that loads to the same document, for any state vector', async () => {
     await typeLog(300, { restEvery: 50 })
     const { replica } = await core.lease('doc')
@@ -202,7 +217,6 @@ describe('compaction of a log', () => {
     for (const { update } of updates) if (update.length > 0) Y.applyUpdate(half, update)
     startCompactor()
     await compactAll()
-    await compactor.stop()
     core = await core.restart()
     startCompactor()
     const again = await core.lease('doc')
@@ -291,7 +305,6 @@ describe('a crash', () => {
         const code = await codeOf(
           compactor.compact(DOC).then(() => Promise.reject(new ParleyError('internal', 'done'))),
         )
-        await compactor.stop()
         const kept = await facts()
         for (const { version } of kept) {
           expect(await contentAt(core.storage, DOC, 'text', version)).toBe(contents.get(version))

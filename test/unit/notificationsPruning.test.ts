@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { Inbox } from '../../server/notifications/inbox.ts'
-import { startPruning } from '../../server/notifications/pruning.ts'
+import { Jobs, type Job } from '../../server/foundation/jobs.ts'
+import { pruningJob, type PruningOptions } from '../../server/operations/pruning.ts'
 import { ManualEnvironment, settled } from '../support/manualEnvironment.ts'
 
 const DAY_MS = 86_400_000
@@ -13,6 +14,8 @@ beforeEach(() => {
 
 describe('pruning', () => {
   const retentionMs = 7 * DAY_MS
+  const start = (prune: PruningOptions['prune']): Job =>
+    new Jobs(environment, () => undefined).start(pruningJob({ what: 'events', prune, environment, retentionMs }))
 
   it('[NOTE-1] events older than the retention go, a step at a time, and then now and again', async () => {
     const steps: { at: number; before: number }[] = []
@@ -22,11 +25,11 @@ describe('pruning', () => {
       steps.push({ at: environment.now() - startedAt, before: before - environment.now() })
       return old-- > 0 ? 1_000 : 0
     }
-    const pruning = startPruning({ prune, environment, retentionMs })
+    const pruning = start(prune)
     await environment.advance(10 * 60_000 + 300)
     expect(steps.map((step) => step.at)).toEqual([0, 100, 200, 300, 600_300])
     expect(new Set(steps.map((step) => step.before))).toEqual(new Set([-retentionMs]))
-    pruning.stop()
+    void pruning.stop()
     expect(environment.pending).toBe(0)
   })
 
@@ -37,7 +40,7 @@ describe('pruning', () => {
       if (calls === 1) throw new ParleyError('storage-unavailable', 'The disk is full.')
       return 0
     }
-    startPruning({ prune, environment, retentionMs })
+    start(prune)
     await environment.advance(10 * 60_000)
     expect(calls).toBe(2)
   })
@@ -49,9 +52,9 @@ describe('pruning', () => {
       calls++
       return new Promise<number>((resolve) => (finish = () => resolve(1)))
     }
-    const pruning = startPruning({ prune, environment, retentionMs })
+    const pruning = start(prune)
     await environment.advance(0)
-    pruning.stop()
+    void pruning.stop()
     finish()
     await environment.advance(DAY_MS)
     expect(calls).toBe(1)

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
-import type { Left } from '../../server/documents/leftBehind.ts'
+import type { LeftEdits } from '../../server/documents/waitingEdits.ts'
 import type { LiveMerge } from '../../server/documents/replica.ts'
 import { toLockHash, toPrincipalId, type LockHash } from '../../server/foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../../server/foundation/problems.ts'
@@ -95,7 +95,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const environment = new ManualEnvironment()
   const release = vi.fn()
   const onClosed = vi.fn<() => void>()
-  const left: Left[] = []
+  const left: LeftEdits[] = []
   const judged: ReturnedEdits[] = []
   let judging: Promise<LiveMerge | null> = Promise.resolve(null)
   const onUnexpected = (error: unknown): void => {
@@ -110,7 +110,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
       },
     },
     keeper: {
-      keep: (_: unknown, one: Left) => {
+      keep: (_: unknown, one: LeftEdits) => {
         left.push(one)
         return Promise.resolve()
       },

@@ -1,9 +1,10 @@
 import * as Y from 'yjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ReturnJudge } from '../../server/conflicts/returns.ts'
-import { LeftBehind, type Left, type LeftBehindParts } from '../../server/documents/leftBehind.ts'
+import { WaitingEditsKeeper, type LeftEdits, type WaitingEditsParts } from '../../server/documents/waitingEdits.ts'
 import type { Head } from '../../server/model/document.ts'
 import { toLockHash, toPrincipalId, toVersion, type PrincipalId } from '../../server/foundation/ids.ts'
+import { Jobs } from '../../server/foundation/jobs.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { documentUnlocked } from '../../server/model/events.ts'
 import { ALICE, BOB, Editor, id, startCore, type DocumentCore } from '../support/documentCore.ts'
@@ -20,15 +21,18 @@ beforeEach(async () => {
 })
 afterEach(() => core.stop())
 
-function open(changes: Partial<LeftBehindParts> = {}) {
+function open(changes: Partial<WaitingEditsParts> = {}) {
   const { storage, committer, replicas, environment } = core
   const judge = new ReturnJudge(storage, environment)
-  const onRefused = vi.fn<LeftBehindParts['onRefused']>()
-  const left = new LeftBehind({
+  const onRefused = vi.fn<WaitingEditsParts['onRefused']>()
+  const left = new WaitingEditsKeeper({
     storage,
     committer,
     replicas,
     environment,
+    jobs: new Jobs(environment, (_, error) => {
+      throw error
+    }),
     prepare: (replica, one) => judge.prepare(replica, one),
     malformed: () => null,
     refusal: () => null,
@@ -42,12 +46,15 @@ function open(changes: Partial<LeftBehindParts> = {}) {
 }
 
 async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 40; turn++) await settled()
+  for (let turn = 0; turn < 40; turn++) {
+    await core.environment.advance(0)
+    await settled()
+  }
 }
 
 interface Leaving {
   readonly head: Head
-  readonly one: Left
+  readonly one: LeftEdits
   readonly update: Uint8Array
 }
 

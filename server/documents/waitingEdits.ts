@@ -1,7 +1,8 @@
 import * as Y from 'yjs'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, LockHash, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import type { Job, Jobs } from '../foundation/jobs.ts'
 import { decide, type LockPass, type LockState } from '../model/lock.ts'
 import type { Committed, Storage, WaitingEdits, WaitingFacts } from '../storage/storage.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
@@ -35,7 +36,7 @@ const STUCK: ReadonlySet<ProblemCode> = new Set([
 type TakenIn = 'gone' | 'barred' | 'stuck' | 'damaged'
 
 /** Edits of a session that ended while somebody else's lock barred them. */
-export interface Left {
+export interface LeftEdits {
   readonly author: PrincipalId
   /** Of the lock token that it showed, if it did. */
   readonly tokenHash: LockHash | null
@@ -43,11 +44,12 @@ export interface Left {
   readonly updates: readonly Uint8Array[]
 }
 
-export interface LeftBehindParts {
+export interface WaitingEditsParts {
   readonly storage: Pick<Storage, 'keepWaiting' | 'waiting' | 'waitingEdits' | 'lock' | 'onCommitted'>
   readonly committer: Pick<Committer, 'commit'>
   readonly replicas: Pick<Replicas, 'lease'>
   readonly environment: Environment
+  readonly jobs: Jobs
   /** Works out the judgement of a return (CONF-6). */
   readonly prepare: (replica: Replica, left: WaitingEdits) => Promise<LiveMerge | null>
   /** What rules the bytes of an update out, whatever there is; null where nothing does. */
@@ -65,23 +67,24 @@ export interface LeftBehindParts {
  * any return, in one act with the end of its waiting; so it goes in once, whichever process lives to see that. One
  * document after the other: in memory is at most what one session left.
  */
-export class LeftBehind {
-  readonly #parts: LeftBehindParts
+export class WaitingEditsKeeper {
+  readonly #parts: WaitingEditsParts
   /** Bytes that wait for locks in storage, as far as this process knows, and bytes on their way there. */
   readonly #stored = new Map<DocumentId, number>()
   readonly #keeping = new Map<DocumentId, number>()
-  readonly #jobs = new Set<Promise<void>>()
-  readonly #timers = new Set<Timer>()
+  /** Edits on their way to the disk. */
+  readonly #underway = new Set<Promise<void>>()
   /** Documents with edits that something other than a lock keeps out: how long until they are looked at again. */
   readonly #stuckMs = new Map<DocumentId, number>()
-  /** Documents to be looked at. */
-  readonly #due = new Set<DocumentId>()
-  #isWorking = false
+  /** When each document is to be looked at, by the clock that never goes back. */
+  readonly #dueMs = new Map<DocumentId, number>()
+  readonly #job: Job
   #isClosed = false
   readonly #stopListening: () => void
 
-  constructor(parts: LeftBehindParts) {
+  constructor(parts: WaitingEditsParts) {
     this.#parts = parts
+    this.#job = parts.jobs.start({ name: 'waiting edits', run: () => this.#run(), longestRetryMs: RETRY_MS })
     this.#stopListening = parts.storage.onCommitted((committed) => this.#notice(committed))
   }
 
@@ -105,30 +108,36 @@ export class LeftBehind {
   }
 
   /** Keeps what a session left of this incarnation of the document; resolves once it is on disk. */
-  keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left): Promise<void> {
+  keep(head: Pick<Head, 'id' | 'incarnation'>, left: LeftEdits): Promise<void> {
     const bytes = left.updates.reduce((sum, { length }) => sum + length, 0)
     add(this.#keeping, head.id, bytes)
     const at = this.#parts.environment.now()
-    return this.#track(this.#keep(head, left, at).finally(() => add(this.#keeping, head.id, -bytes)))
+    const keeping: Promise<void> = this.#keep(head, left, at)
+      .catch(this.#parts.onUnexpected)
+      .finally(() => {
+        add(this.#keeping, head.id, -bytes)
+        this.#underway.delete(keeping)
+      })
+    this.#underway.add(keeping)
+    return keeping
   }
 
   /** Takes nothing in from now on; resolves once everything that was left is on disk. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#stopListening()
-    while (this.#jobs.size > 0) await Promise.all(this.#jobs)
-    for (const timer of this.#timers) timer.cancel()
+    await Promise.all([...this.#underway, this.#job.stop()])
   }
 
   /** Storage may refuse for a while; until it takes the edits they are only here. */
-  async #keep(head: Pick<Head, 'id' | 'incarnation'>, left: Left, at: number): Promise<void> {
+  async #keep(head: Pick<Head, 'id' | 'incarnation'>, left: LeftEdits, at: number): Promise<void> {
     const { author, tokenHash, knowledge, updates } = left
     const update = await joinInSteps(updates)
     const edits = { document: head.id, author, tokenHash, knowledge, update, at }
     for (;;) {
       const position = await this.#unlessRefused(() => this.#parts.storage.keepWaiting(edits, head.incarnation))
       if (position === 'refused') {
-        await this.#pause()
+        await new Promise<void>((resolve) => this.#parts.environment.after(RETRY_MS, resolve))
         continue
       }
       if (position !== null) add(this.#stored, head.id, update.length)
@@ -156,27 +165,35 @@ export class LeftBehind {
     }
   }
 
-  #look(document: DocumentId): void {
+  #look(document: DocumentId, delayMs = 0): void {
     if (this.#isClosed) return
-    this.#due.add(document)
-    if (this.#isWorking) return
-    this.#isWorking = true
-    void this.#track(this.#work())
+    const dueMs = this.#parts.environment.monotonicMs() + delayMs
+    this.#dueMs.set(document, Math.min(dueMs, this.#dueMs.get(document) ?? Infinity))
+    this.#job.wake()
   }
 
-  async #work(): Promise<void> {
-    // What is added meanwhile comes last.
-    for (const document of this.#due) {
-      this.#due.delete(document)
-      try {
-        const isDone = await this.#unlessRefused(() => this.#takeInAll(document))
-        if (isDone === 'refused') this.#after(() => this.#look(document))
-      } catch (error) {
-        if (!(error instanceof ParleyError && error.code === 'shutting-down')) this.#parts.onUnexpected(error)
-      }
+  /** Looks at what is due; answers when the next is. */
+  async #run(): Promise<number | null> {
+    const { environment } = this.#parts
+    const now = environment.monotonicMs()
+    for (const [document, dueMs] of [...this.#dueMs]) {
+      if (this.#isClosed) return null
+      if (dueMs > now) continue
+      this.#dueMs.delete(document)
+      await this.#lookAt(document)
     }
-    // In this very tick: who looks from now on begins anew.
-    this.#isWorking = false
+    let next = Infinity
+    for (const dueMs of this.#dueMs.values()) next = Math.min(next, dueMs)
+    return next === Infinity ? null : Math.max(0, next - environment.monotonicMs())
+  }
+
+  async #lookAt(document: DocumentId): Promise<void> {
+    try {
+      const isDone = await this.#unlessRefused(() => this.#takeInAll(document))
+      if (isDone === 'refused') this.#look(document, RETRY_MS)
+    } catch (error) {
+      if (!(error instanceof ParleyError && error.code === 'shutting-down')) this.#parts.onUnexpected(error)
+    }
   }
 
   /** Again as long as something goes in, for what was left first may build on what was left later. */
@@ -256,7 +273,7 @@ export class LeftBehind {
     const { shortest, longest } = STUCK_RETRY_MS
     const delayMs = Math.min(longest, (this.#stuckMs.get(document) ?? shortest / 2) * 2)
     this.#stuckMs.set(document, delayMs)
-    this.#after(() => this.#stuckMs.get(document) === delayMs && this.#look(document), delayMs)
+    this.#look(document, delayMs)
   }
 
   async #apply(facts: WaitingFacts): Promise<TakenIn> {
@@ -295,24 +312,6 @@ export class LeftBehind {
     } finally {
       lease.release()
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#after(resolve))
-  }
-
-  #after(task: () => void, delayMs = RETRY_MS): void {
-    const timer = this.#parts.environment.after(delayMs, () => {
-      this.#timers.delete(timer)
-      task()
-    })
-    this.#timers.add(timer)
-  }
-
-  #track(task: Promise<void>): Promise<void> {
-    const job: Promise<void> = task.catch(this.#parts.onUnexpected).finally(() => this.#jobs.delete(job))
-    this.#jobs.add(job)
-    return job
   }
 }
 

@@ -3,6 +3,7 @@ import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { Act, ActResult, Append, Snapshot, Storage } from '../storage/storage.ts'
+import { OpenStaleWrites } from './openStaleWrites.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
 export type ActParts = Omit<Act, 'appends'>
@@ -25,6 +26,8 @@ export interface Staged {
  * It is ended then, never repaired; the next access loads it anew from the log.
  */
 export class Committer {
+  /** Of every author, with what acts on their way make of them; nothing is kept of a storage that others write too. */
+  readonly openStaleWrites: OpenStaleWrites | null
   readonly #storage: Storage
   /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
   readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
@@ -35,6 +38,7 @@ export class Committer {
 
   constructor(storage: Storage) {
     this.#storage = storage
+    this.openStaleWrites = storage.shared ? null : new OpenStaleWrites()
   }
 
   /**
@@ -57,6 +61,7 @@ export class Committer {
     this.#remember(staged, parts, ended)
     for (const { record } of parts.conflicts) this.#rememberConflict(record, ended)
     for (const [hash, content] of parts.contents) this.#rememberContent(hash, content, ended)
+    this.#followStaleWrites(parts, ended)
     return ended
   }
 
@@ -118,6 +123,20 @@ export class Committer {
       if (underway.length === 0) this.#conflicts.delete(document)
     }
     ended.then(forget, forget)
+  }
+
+  #followStaleWrites({ conflicts, purges = [] }: ActParts, ended: Promise<ActResult>): void {
+    const { openStaleWrites } = this
+    if (openStaleWrites === null) return
+    for (const { record } of conflicts) openStaleWrites.apply(record)
+    for (const { id } of purges) openStaleWrites.forget(id)
+    if (conflicts.length === 0) return
+    const forget = (): void => {
+      for (const document of new Set(conflicts.map(({ record }) => record.document))) openStaleWrites.forget(document)
+    }
+    ended.then(({ status }) => {
+      if (status !== 'committed') forget()
+    }, forget)
   }
 
   #rememberContent(hash: ContentHash, content: Content, ended: Promise<unknown>): void {

@@ -103,8 +103,6 @@ interface CommitWaiter {
  */
 export class Replica {
   readonly doc: Y.Doc
-  /** Authors known to have no open conflicts here: a write by one of them need not look for any. */
-  readonly authorsWithoutConflicts = new Set<PrincipalId>()
   /** Looked at right before something is applied: what storage would refuse for a lock costs the whole replica. */
   readonly lock: KnownLock
   readonly #view: ContentView

@@ -62,7 +62,7 @@ export async function startLockNodes({ hints }: { hints: boolean }): Promise<Loc
   const environment = new ManualEnvironment()
   const open = async () => {
     const storage = faultyStorage(await openSqlite({ file, writer: 'inline', environment }))
-    const heard = hints ? storage : deaf(storage)
+    const heard = onManyNodes(storage, { hints })
     return { storage, nodes: [startNode(heard, environment), startNode(heard, environment)] as const }
   }
   let running = await open()
@@ -91,11 +91,12 @@ export async function startLockNodes({ hints }: { hints: boolean }): Promise<Loc
   }
 }
 
-/** A storage that tells nothing of its own accord. */
-function deaf(storage: Storage): Storage {
+/** A storage as one of several nodes knows it; without hints it tells nothing of its own accord. */
+function onManyNodes(storage: Storage, { hints }: { hints: boolean }): Storage {
   return new Proxy(storage, {
     get: (target, name): unknown => {
-      if (name === 'onCommitted') return () => () => undefined
+      if (name === 'shared') return true
+      if (name === 'onCommitted' && !hints) return () => () => undefined
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { toVersion, type ConflictId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
+import { BOB } from '../support/documentCore.ts'
 import { DOC, quiet, startLockNodes, type LockNodes } from '../support/lockNodes.ts'
 
 let world: LockNodes
@@ -31,5 +33,20 @@ describe('two nodes that write one document', () => {
     if ('absent' in lease) throw new Error('it lives')
     expect(['first', 'second', 'by the other']).toContain(lease.replica.content())
     expect(await outcome(world.nodes[1].put('on'))).toBe('done')
+  })
+
+  it('[WRITE-7] a conflict that was opened on one node is found again on the other', async () => {
+    world = await startLockNodes({ hints: true })
+    const [here, there] = world.nodes
+    const refused = async (node: typeof here, content: string): Promise<ConflictId | null> => {
+      const intent = { type: 'version', version: toVersion(1) } as const
+      const request = { document: DOC, author: BOB, intent, createsKind: null, onConflict: null } as const
+      const result = await node.writer.write({ ...request, incoming: () => content, origin: 'write' })
+      return result.status === 'refused' ? result.refusal.record.id : null
+    }
+    await here.put('moved on')
+    const first = [await refused(here, 'mine'), await refused(there, 'other')]
+    expect([await refused(there, 'mine'), await refused(here, 'other')]).toEqual(first)
+    expect(new Set(first).size).toBe(2)
   })
 })

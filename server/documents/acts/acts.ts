@@ -206,7 +206,6 @@ export class Acts {
     committer.assertRoom()
     const parts = partsOf(plans, at, onto, answer)
     const result = committer.commit(stageAll(plans, replicaOf), parts)
-    for (const plan of plans) noteConflicts(plan, replicaOf.get(plan.document))
     for (const plan of plans) this.#noteLock(plan, replicaOf.get(plan.document), result)
     return { do: 'await', planned, result, created }
   }
@@ -294,11 +293,6 @@ function standings(plans: readonly Plan[], replicaOf: ReadonlyMap<DocumentId, Re
 }
 
 const NO_PASS: LockPass = { by: 'request', tokenHash: null }
-
-/** A replica remembers which authors have no open conflicts. */
-function noteConflicts({ conflicts }: Plan, replica: Replica | undefined): void {
-  for (const { op, record } of conflicts) if (op === 'insert') replica?.authorsWithoutConflicts.delete(record.author)
-}
 
 /** What the act of the plans does besides their entries. */
 function partsOf(plans: readonly Plan[], at: number, onto: readonly Standing[], answer: StoredAnswer | null): ActParts {

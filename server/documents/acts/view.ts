@@ -12,9 +12,6 @@ import { contentAt } from '../past.ts'
 import type { Replica } from '../replica.ts'
 import { appliedConflicts } from './appliedConflicts.ts'
 
-/** Authors a replica remembers to have no open conflicts; others cost one query a write. */
-const MAX_REMEMBERED_AUTHORS = 10_000
-
 const OPEN_STALE_WRITES = {
   statuses: ['open'],
   kinds: ['stale-write'],
@@ -97,12 +94,9 @@ export function viewOf(
       return contentAt(storage, id, head.kind, version)
     },
     refusesContent: (wanted) => replica.refusesContent(wanted),
-    openConflicts: async (author) => {
-      const { authorsWithoutConflicts: known } = replica
-      if (known.has(author)) return []
-      const found = await conflicts({ ...OPEN_STALE_WRITES, author })
-      if (remembers && found.length === 0 && known.size < MAX_REMEMBERED_AUTHORS) known.add(author)
-      return found
+    openConflicts: (author) => {
+      const read = (): Promise<readonly ConflictRecord[]> => conflicts({ ...OPEN_STALE_WRITES, author })
+      return committer.openStaleWrites?.of(id, author, read) ?? read()
     },
     conflict: async (conflict) => {
       if (committer.conflictsUnderway(id).some((record) => record.id === conflict)) await committer.settled(id)

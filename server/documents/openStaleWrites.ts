@@ -1,0 +1,70 @@
+import { LRUCache } from 'lru-cache'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
+import { MAX_OPEN_CONFLICTS, type ConflictRecord } from '../model/conflict.ts'
+
+/** About as many authors as write at the same time; most of them have no open conflicts. */
+const MAX_LISTS = 10_000
+/** Records with their places and proposals, some 100 bytes each. */
+const MAX_PARTS = 100_000
+
+/**
+ * The open stale writes of authors, newest first, as every act leaves them that was handed over, on disk or not: each write
+ * asks for those of its author. There is one way in which they change, an act of the committer, which tells of each; what
+ * is not known is read, and what an act changed that did not come about is forgotten.
+ */
+export class OpenStaleWrites {
+  readonly #lists = new LRUCache<string, readonly ConflictRecord[]>({
+    max: MAX_LISTS,
+    maxSize: MAX_PARTS,
+    sizeCalculation: partsOf,
+  })
+  /** How often anything was changed or forgotten: what is read meanwhile may be either. */
+  #changes = 0
+
+  /** Of one author; `read` answers them as they are applied, where they are not known. */
+  async of(
+    document: DocumentId,
+    author: PrincipalId,
+    read: () => Promise<readonly ConflictRecord[]>,
+  ): Promise<readonly ConflictRecord[]> {
+    const key = keyOf(document, author)
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    const changes = this.#changes
+    const list = await read()
+    if (changes === this.#changes) this.#lists.set(key, list)
+    return list
+  }
+
+  /** An act was handed over that leaves a conflict like this. */
+  apply(record: ConflictRecord): void {
+    this.#changes += 1
+    const key = keyOf(record.document, record.author)
+    const list = this.#lists.get(key)
+    if (list === undefined || record.kind !== 'stale-write') return
+    const known = list.find(({ id }) => id === record.id)
+    if (known !== undefined && known.revision >= record.revision) return
+    const isOpen = record.state.status === 'open'
+    // As many as are read at once: there may be more.
+    if (!isOpen && list.length >= MAX_OPEN_CONFLICTS) this.#lists.delete(key)
+    else this.#lists.set(key, isOpen ? withRecord(list, record) : list.filter(({ id }) => id !== record.id))
+  }
+
+  /** What was told of the document may not have come about, or was erased. */
+  forget(document: DocumentId): void {
+    this.#changes += 1
+    for (const key of this.#lists.keys()) if (key.startsWith(keyOf(document, ''))) this.#lists.delete(key)
+  }
+}
+
+/** No id of a document holds a blank. */
+const keyOf = (document: DocumentId, author: string): string => `${document} ${author}`
+
+function withRecord(list: readonly ConflictRecord[], record: ConflictRecord): readonly ConflictRecord[] {
+  const others = list.filter(({ id }) => id !== record.id)
+  const older = others.findIndex(({ id }) => id < record.id)
+  return others.toSpliced(older === -1 ? others.length : older, 0, record)
+}
+
+const partsOf = (list: readonly ConflictRecord[]): number =>
+  list.reduce((parts, { places, proposals }) => parts + 1 + places.length + proposals.length, 1)

@@ -11,6 +11,7 @@ import { createHttp, httpModules, type Http } from './modules/http.ts'
 import { liveModule } from './modules/live.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
+import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, restModule } from './modules/rest.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
 import { openSqlite } from './storage/sqlite/open.ts'
@@ -38,9 +39,11 @@ export async function startApp(
   const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'adaptive', environment })
   const storage = internals.wrapStorage?.(opened) ?? opened
   const access = await createAccess(config, environment, storage)
-  const core = createCore({ config, environment, storage, secret: access.secret })
   const { authenticate } = access
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
+  const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
+  const desk = questionDesk({ storage, file: config.database, threads })
+  const core = createCore({ config, environment, storage, desk, secret: access.secret })
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,
@@ -54,6 +57,7 @@ export async function startApp(
   const { readers, webhooks } = await notificationModules(parts)
   const modules: readonly Module[] = [
     storageModule(storage, core),
+    deskModule(desk),
     accessModule(access, parts),
     upkeepModule(parts),
     requests,

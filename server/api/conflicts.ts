@@ -6,6 +6,7 @@ import type { ContentLimits } from '../content/limits.ts'
 import type { Choice } from '../content/merge.ts'
 import { BaseVersionSchema, ContentSchema } from './representDocument.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
+import { askedBy, sendJson } from './historyQuestions.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
   DOCUMENT_ID_PATTERN,
@@ -20,7 +21,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
-import { encodeCursor, PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import type { Storage, StorageView } from '../storage/storage.ts'
 import {
@@ -32,13 +33,22 @@ import {
   type ConflictStatus,
 } from '../model/conflict.ts'
 import type { ConflictResolver, Outcome, Request } from '../conflicts/resolve.ts'
-import { overlapPage, seenVersion } from '../conflicts/overlapPage.ts'
-import { outlineOf, showConflict, sideContent, storedContent, type ShowOptions } from '../conflicts/show.ts'
+import { seenVersion } from '../conflicts/overlapPage.ts'
+import {
+  conflictNotFound,
+  outlineOf,
+  showNewProposal,
+  sideContent,
+  storedContent,
+  type ShowOptions,
+} from '../conflicts/show.ts'
+import type { ConflictShower } from '../conflicts/shower.ts'
 import type { Way } from '../conflicts/target.ts'
 
 export interface ConflictRouteParts {
   readonly storage: Storage
   readonly resolver: ConflictResolver
+  readonly shower: ConflictShower
   readonly idempotency: Idempotency
   readonly limits: ContentLimits
 }
@@ -108,7 +118,7 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
     const wanted = parsePattern(query.document ?? '*')
     invariant(wanted !== null, 'the schema checked the id')
     const patterns = patternsWithin(principal, 'read', wanted)
-    if (query.document !== undefined && patterns.length === 0) throw notFound()
+    if (query.document !== undefined && patterns.length === 0) throw conflictNotFound()
     const found =
       patterns.length === 0
         ? []
@@ -131,28 +141,26 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
   })
 }
 
-function addRead(app: TypedApp, { storage }: ConflictRouteParts): void {
-  app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request) => {
+function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
+  app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request, reply) => {
     const id = conflictInPath(request.params)
     const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
-    return storage.read(async (view) =>
-      showConflict(view, await findReadable(view, id, request.principal), { contents }),
-    )
+    const record = await findReadable(storage, id, request.principal)
+    return sendJson(reply, await shower.read(record, { contents }, askedBy(request, reply)))
   })
 }
 
 /** All overlaps of a conflict, page by page, where it shows itself without them or with the first only. */
-function addOverlaps(app: TypedApp, { storage }: ConflictRouteParts): void {
+function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
   const options = { config: { access: 'authenticated' }, schema: { querystring: OverlapsQuery } } as const
-  app.get('/conflicts/:conflict/overlaps', options, async (request) => {
+  app.get('/conflicts/:conflict/overlaps', options, async (request, reply) => {
     const record = await findReadable(storage, conflictInPath(request.params), request.principal)
     const { limit, after } = pageAsked(request.query, OverlapsCursor)
     const [start, seen] = after ?? [0, seenVersion(record)]
     if (seen !== seenVersion(record)) {
       throw new ParleyError('invalid-cursor', 'The overlaps were looked for anew since: begin again without a cursor.')
     }
-    const { items, next } = await storage.read((view) => overlapPage(view, record, { after: start, limit }))
-    return next === null ? { items } : { items, nextCursor: encodeCursor([next, seen]) }
+    return sendJson(reply, await shower.overlaps(record, { after: start, limit }, askedBy(request, reply)))
   })
 }
 
@@ -190,7 +198,8 @@ function sendContent(reply: FastifyReply, content: Content): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(content))
 }
 
-function addResolve(app: TypedApp, { storage, resolver, idempotency, limits }: ConflictRouteParts): void {
+function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
+  const { storage, resolver, idempotency, limits } = parts
   const options = {
     config: { access: 'authenticated' },
     schema: { body: ResolveBody },
@@ -206,7 +215,7 @@ function addResolve(app: TypedApp, { storage, resolver, idempotency, limits }: C
     return idempotency.answer(request, reply, {
       documents: [record.document],
       perform: (keep) => resolver.perform(record.id, { ...ask, keep }),
-      answer: (outcome: Outcome) => answerTo(storage, outcome, shown),
+      answer: (outcome: Outcome) => answerTo(parts, outcome, shown),
       // Who may only write proposes with the same request, and has not resolved.
       needs: () => (allowed.ask === 'resolve' ? 'resolve' : 'read'),
     })
@@ -214,13 +223,13 @@ function addResolve(app: TypedApp, { storage, resolver, idempotency, limits }: C
 }
 
 async function answerTo(
-  storage: Storage,
+  { storage, shower }: ConflictRouteParts,
   { record, proposal, head }: Outcome,
   shown: Pick<ShowOptions, 'contents'>,
 ): Promise<Reply> {
-  const conflict = await showConflict(storage, record, { ...shown, proposed: proposal })
+  const conflict = await shower.show(record, { ...shown, proposed: proposal })
   if (proposal) {
-    return { status: 202, body: { conflict, proposal: conflict.proposals.find((one) => one.id === proposal.id) } }
+    return { status: 202, body: { conflict, proposal: showNewProposal(record, proposal, shown.contents) } }
   }
   const etag = formatEtag(head, storage.epoch)
   return { status: 200, body: { conflict, document: { id: head.id, version: head.version, etag } } }
@@ -289,7 +298,7 @@ function idInPath(params: unknown, name: 'conflict' | 'proposal', pattern: strin
 /** A conflict of a document the principal may read; for all others there is none (SPEC CONF-5). */
 async function find(storage: StorageView, id: ConflictId, principal: Principal): Promise<ConflictRecord> {
   const record = await storage.conflict(id)
-  if (!record || !can(principal, 'read', record.document)) throw notFound()
+  if (!record || !can(principal, 'read', record.document)) throw conflictNotFound()
   return record
 }
 
@@ -305,5 +314,3 @@ async function isVisible(storage: StorageView, record: ConflictRecord, principal
   const head = await storage.head(record.document)
   return head !== null && head.deletedAt === null && head.incarnation === record.incarnation
 }
-
-const notFound = (): ParleyError => new ParleyError('not-found', 'There is no such conflict that you may read.')

@@ -26,12 +26,14 @@ import {
   shownAt,
 } from './representDocument.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
+import type { ConflictShower } from '../conflicts/shower.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface ContentRouteParts {
   readonly storage: Storage
   readonly writer: DocumentWriter
+  readonly shower: ConflictShower
   readonly idempotency: Idempotency
   readonly limits: ContentLimits
 }
@@ -152,30 +154,31 @@ async function perform(
 
 /** Performs a write on the document in the path, and answers it. */
 export function performWrite(
-  { storage, idempotency }: Pick<ContentRouteParts, 'storage' | 'idempotency'>,
+  parts: Pick<ContentRouteParts, 'storage' | 'shower' | 'idempotency'>,
   request: FastifyRequest,
   reply: FastifyReply,
   perform: (keep: Keep<WriteResult> | null) => Promise<WriteResult>,
   needs: (result: WriteResult) => NeededPermission = () => 'write',
 ): Promise<FastifyReply> {
   const prefer = preferredReturn(request.headers['prefer'])
-  return idempotency.answer(request, reply, {
+  return parts.idempotency.answer(request, reply, {
     documents: [request.documentId],
     perform,
     needs,
-    answer: (result: WriteResult) => answerTo(storage, result, prefer),
+    answer: (result: WriteResult) => answerTo(parts, result, prefer),
   })
 }
 
 /** The answer to a write (SPEC WRITE-2 to WRITE-6, CONF-1). */
 function answerTo(
-  storage: Storage,
+  parts: Pick<ContentRouteParts, 'storage' | 'shower'>,
   result: WriteResult,
   prefer: ReturnType<typeof preferredReturn>,
 ): Reply | Promise<ParleyError> {
   const { head } = result
-  const etag = formatEtag(head, storage.epoch)
-  if (result.status !== 'done') return refusalOf(storage, result, etag, prefer !== 'minimal')
+  const { epoch } = parts.storage
+  const etag = formatEtag(head, epoch)
+  if (result.status !== 'done') return refusalOf(parts, result, etag, prefer !== 'minimal')
   const headers: Record<string, string> = {}
   if (result.outcome === 'created') headers['location'] = `/documents/${head.id}`
   const isMerged = result.outcome === 'merged'
@@ -191,7 +194,7 @@ function answerTo(
     updatedAt: toTimestamp(head.updatedAt),
     content: isMerged ? result.content : undefined,
     conflictId: result.outcome === 'overwrote' ? result.conflict : undefined,
-    document: isWhole ? documentOf(result, storage.epoch) : undefined,
+    document: isWhole ? documentOf(result, epoch) : undefined,
   }
   const contents = [
     ...(isMerged ? [shownAt(head, 'content')] : []),

@@ -4,10 +4,11 @@ import { can } from '../access/access.ts'
 import { readIntent, WRITE_ACCESS } from './conditions.ts'
 import { performWrite } from './content.ts'
 import { BaseVersionSchema } from './representDocument.ts'
+import type { ConflictShower } from '../conflicts/shower.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, toPrincipalId, toVersion } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { goneSignal } from '../http/gone.ts'
+import { askedBy, sendJson, type HistoryQuestions } from './historyQuestions.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import type { WriteResult } from '../documents/planWrite.ts'
@@ -15,12 +16,16 @@ import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { queryInteger } from '../http/validation.ts'
 import type { Storage, VersionFacts } from '../storage/storage.ts'
+import type { VersionLabels } from '../history/labels.ts'
 import type { HistoryReader } from '../history/reader.ts'
 import type { Restorer } from '../history/restore.ts'
 
 export interface HistoryRouteParts {
   readonly storage: Storage
   readonly history: HistoryReader
+  readonly labels: VersionLabels
+  readonly shower: ConflictShower
+  readonly questions: HistoryQuestions
   readonly idempotency: Idempotency
   readonly restorer: Restorer
 }
@@ -75,36 +80,31 @@ function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
   })
 }
 
-function addLabel(app: TypedApp, { history, idempotency }: HistoryRouteParts): void {
+function addLabel(app: TypedApp, { labels, idempotency }: HistoryRouteParts): void {
   const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: LabelBody } } as const
   app.put('/documents/:id/versions/:version/label', options, async (request, reply) => {
     const { documentId, body } = request
     const version = versionInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [documentId],
-      perform: (keep) => history.label(documentId, version, body.label, keep),
+      perform: (keep) => labels.label(documentId, version, body.label, keep),
       answer: (facts: VersionFacts) => ({ status: 200, body: showFacts(facts) }),
     })
   })
 }
 
-function addDiff(app: TypedApp, { history }: HistoryRouteParts): void {
+function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
   app.get('/documents/:id/diff', { ...READ, schema: { querystring: DiffQuery } }, async (request, reply) => {
     const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
-    return history.diff(request.documentId, isAdmin(request), { from, to }, goneSignal(reply))
+    const question = { ask: 'diff', document: request.documentId, isAdmin: isAdmin(request), from, to } as const
+    return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
   })
 }
 
-function addBlame(app: TypedApp, { history }: HistoryRouteParts): void {
+function addBlame(app: TypedApp, { questions }: HistoryRouteParts): void {
   app.get('/documents/:id/blame', READ, async (request, reply) => {
-    const { version, places, truncated } = await history.blame(request.documentId, isAdmin(request), goneSignal(reply))
-    const blame = places.map(({ by, ...place }) => ({
-      ...place,
-      author: by?.author ?? null,
-      version: by?.version ?? null,
-      at: by && toTimestamp(by.at),
-    }))
-    return { version, blame, truncated }
+    const question = { ask: 'blame', document: request.documentId, isAdmin: isAdmin(request) } as const
+    return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
   })
 }
 

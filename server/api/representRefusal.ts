@@ -2,14 +2,15 @@ import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { Storage } from '../storage/storage.ts'
-import { outlineOf, showConflict } from '../conflicts/show.ts'
+import { outlineOf } from '../conflicts/show.ts'
+import type { ConflictShower } from '../conflicts/shower.ts'
 
 /**
  * The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1): with or
  * without contents, or as in lists (`outline`).
  */
 export async function refusalOf(
-  storage: Storage,
+  { storage, shower }: { readonly storage: Storage; readonly shower: ConflictShower },
   result: Exclude<WriteResult, { status: 'done' }>,
   etag: string,
   contents: boolean | 'outline',
@@ -25,7 +26,7 @@ export async function refusalOf(
   const conflict =
     contents === 'outline'
       ? { ...(await outlineOf(storage, record, stored)), truncated: true }
-      : await showConflict(storage, record, { contents, known: { sides, merged }, stored })
+      : await shower.show(record, { contents, known: { sides, merged }, stored })
   return new ParleyError('version-conflict', detailOf(record, stored), {
     extras: { conflict },
     headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },

@@ -3,7 +3,9 @@ import type { Content } from '../content/content.ts'
 import { contentBytes } from '../content/equal.ts'
 import { refusalOf } from './representRefusal.ts'
 import { formatEtag } from '../documents/etag.ts'
+import type { ConflictShower } from '../conflicts/shower.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { toJson } from '../foundation/renderedJson.ts'
 import type { Reply } from '../http/idempotency.ts'
 import { problemDocument, type ProblemDocument } from '../http/problem.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -15,6 +17,7 @@ const ROOM_BYTES = 8 * 1024 * 1024
 
 export interface RepresentParts {
   readonly storage: Storage
+  readonly shower: ConflictShower
   readonly publicUrl: () => string
 }
 
@@ -64,7 +67,7 @@ function refusal({ publicUrl }: RepresentParts, problems: readonly (ParleyError 
 
 /** The problem of each operation that failed, with its conflict as far as that fits. */
 async function problemsOf(
-  { storage }: RepresentParts,
+  parts: RepresentParts,
   failures: readonly (OperationFailure | null)[],
   contents: boolean,
 ): Promise<readonly (ParleyError | null)[]> {
@@ -75,9 +78,9 @@ async function problemsOf(
     else if (failure.status === 'failed') problems.push(failure.problem)
     else {
       const { head } = failure
-      const etag = formatEtag(head, storage.epoch)
-      const full = await refusalOf(storage, failure, etag, contents && !room.isFull)
-      problems.push(room.takes(JSON.stringify(full.extras)) ? full : await refusalOf(storage, failure, etag, 'outline'))
+      const etag = formatEtag(head, parts.storage.epoch)
+      const full = await refusalOf(parts, failure, etag, contents && !room.isFull)
+      problems.push(room.takes(toJson(full.extras)) ? full : await refusalOf(parts, failure, etag, 'outline'))
     }
   }
   return problems

@@ -23,8 +23,9 @@ import type { ConflictRecord, Proposal, Use } from '../model/conflict.ts'
 import { newProposalId } from '../documents/conflictIds.ts'
 import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
 import { decided, proposed } from './proposals.ts'
+import type { ConflictShower } from './shower.ts'
 import { seenFrom } from './seenFrom.ts'
-import { holdingVersion, liveSides, showConflict, sidesOf, storedContent, type ShowOptions } from './show.ts'
+import { holdingVersion, liveSides, sidesOf, storedContent, type ShowOptions } from './show.ts'
 import { closed } from '../documents/staleWrite.ts'
 import { invalidResolution, targetOf, type Way } from './target.ts'
 
@@ -77,12 +78,16 @@ interface Wanted {
   readonly accepted: Proposal | null
 }
 
+export interface ResolverParts extends PlannerParts {
+  readonly shower: Pick<ConflictShower, 'show'>
+}
+
 /** Decides conflicts: a resolution is an ordinary write at the head (SPEC RES-1 to RES-7). */
 export class ConflictResolver {
-  readonly #parts: PlannerParts
+  readonly #parts: ResolverParts
   readonly #acts: Acts
 
-  constructor(parts: PlannerParts, acts: Acts) {
+  constructor(parts: ResolverParts, acts: Acts) {
     this.#parts = parts
     this.#acts = acts
   }
@@ -131,7 +136,7 @@ export class ConflictResolver {
   async #assertOpen(record: ConflictRecord, shown: ShownSides): Promise<void> {
     if (record.state.status === 'open') return
     throw new ParleyError('conflict-closed', `The conflict is ${record.state.status} already.`, {
-      extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
+      extras: { conflict: await this.#parts.shower.show(record, shown) },
     })
   }
 
@@ -258,7 +263,7 @@ export class ConflictResolver {
       'version-conflict',
       `What came from version ${lookedAt} to ${head.version} overlaps this resolution: look again and resolve with baseVersion ${head.version}.`,
       {
-        extras: { conflict: await showConflict(storage, seen, { ...shown, known }) },
+        extras: { conflict: await this.#parts.shower.show(seen, { ...shown, known }) },
         headers: {
           etag: `"${formatEtag(head, storage.epoch)}"`,
           link: `</conflicts/${record.id}>; rel="conflict"`,
@@ -280,7 +285,7 @@ export class ConflictResolver {
     if (!proposal) throw invalidResolution([{ overlap: id, message: 'this conflict has no such proposal' }])
     if (proposal.status === 'pending') return proposal
     throw new ParleyError('proposal-closed', `The proposal was ${proposal.status} already.`, {
-      extras: { conflict: await showConflict(this.#parts.storage, record, shown) },
+      extras: { conflict: await this.#parts.shower.show(record, shown) },
     })
   }
 }

@@ -10,7 +10,7 @@ import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { nobodyWaits, ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { EntryEffect, StorageView } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
@@ -35,6 +35,10 @@ export interface ShownSide {
   content?: Content
   href: string | null
 }
+
+/** Also of a conflict that one may not read (SPEC CONF-5). */
+export const conflictNotFound = (): ParleyError =>
+  new ParleyError('not-found', 'There is no such conflict that you may read.')
 
 /** A conflict as the API shows it (SPEC `Conflict`). */
 export interface ShownConflict {
@@ -78,6 +82,10 @@ export interface ShowOptions {
   readonly proposed?: { readonly id: ProposalId; readonly content: Content } | null
   /** False for a conflict that was not kept: its id and hrefs, which would lead nowhere, are null (CONF-9). */
   readonly stored?: boolean
+  /** What was refused, where it is not stored. */
+  readonly incoming?: Content
+  /** Aborted when nobody waits for it any more. */
+  readonly gone?: AbortSignal | null
 }
 
 /** The content of one side. Throws `document-damaged` where it is gone. */
@@ -103,9 +111,9 @@ export async function showConflict(
 }
 
 async function showIn(storage: StorageView, record: ConflictRecord, options: ShowOptions): Promise<ShownConflict> {
-  const { sides, merged } = options.known ?? (await workOut(storage, record))
+  const { sides, merged } = options.known ?? (await workOut(storage, record, options.incoming))
   const history = await readHistory(storage, record)
-  const overlaps = await showOverlaps(storage, record, sides, merged, history)
+  const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
   const proposals = await showProposals(storage, record, options)
   const outline = await outlineOf(storage, record, options.stored)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
@@ -128,10 +136,14 @@ async function showIn(storage: StorageView, record: ConflictRecord, options: Sho
   }
 }
 
-/** The contents of a conflict, and what is found in them. */
-export async function workOut(storage: StorageView, record: ConflictRecord): Promise<{ sides: Sides; merged: Merge }> {
+/** The contents of a conflict, and what is found in them. `incoming`: where it is not stored. */
+export async function workOut(
+  storage: StorageView,
+  record: ConflictRecord,
+  incoming?: Content,
+): Promise<{ sides: Sides; merged: Merge }> {
   if (record.live) return workOutLive(storage, record, record.live)
-  const sides = await sidesOf(storage, record)
+  const sides = await sidesOf(storage, record, incoming)
   const isInvalid = record.kind === 'invalid-merge'
   return { sides, merged: isInvalid ? standing(sides) : merge(sides.base, sides.current, sides.incoming) }
 }
@@ -152,12 +164,12 @@ async function workOutLive(
   return { sides, merged: { clean: false, content: sides.seen, overlaps: overlapsOf(sides, live) } }
 }
 
-/** The contents of the three sides. */
-export async function sidesOf(storage: StorageView, record: ConflictRecord): Promise<Sides> {
+/** The contents of the three sides. `wanted`: the incoming one, where that is not stored. */
+export async function sidesOf(storage: StorageView, record: ConflictRecord, wanted?: Content): Promise<Sides> {
   return storage.read(async (view) => {
     const base = await sideContent(view, record, record.base)
     const current = await sideContent(view, record, record.current)
-    const incoming = await sideContent(view, record, record.incoming)
+    const incoming = wanted ?? (await sideContent(view, record, record.incoming))
     return { base, current, incoming }
   })
 }
@@ -213,6 +225,14 @@ function showProposal(proposal: Proposal): ShownProposal {
   return { ...rest, at: toTimestamp(at), decidedAt: decidedAt === null ? null : toTimestamp(decidedAt) }
 }
 
+/** A proposal that was just made. */
+export function showNewProposal(record: ConflictRecord, made: NonNullable<ShowOptions['proposed']>, contents: boolean) {
+  const proposal = record.proposals.find(({ id }) => id === made.id)
+  const { content } = made
+  const fits = contents && contentBytes(content) <= CONTENT_CAP_BYTES
+  return proposal && { ...showProposal(proposal), ...(fits ? { content } : {}) }
+}
+
 /** The proposals with their contents, as far as these fit. */
 async function showProposals(
   storage: StorageView,
@@ -261,17 +281,22 @@ function distinctAuthors(entries: readonly EntryEffect[]): string[] {
   return [...new Set(entries.map((entry) => entry.author))]
 }
 
+interface WorkedOut {
+  readonly sides: Sides
+  readonly merged: Merge
+  readonly history: History
+  readonly gone: AbortSignal | null
+}
+
 /** The overlaps, null where they are too large to be sent along. */
 async function showOverlaps(
   storage: StorageView,
   record: ConflictRecord,
-  sides: Sides,
-  merged: Merge,
-  history: History,
+  { sides, merged, history, gone }: WorkedOut,
 ): Promise<object[] | null> {
   const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
   if (characters > CONTENT_CAP_BYTES) return null
-  const shown = await authoredOverlaps(storage, record, sides, merged.overlaps, history)
+  const shown = await authoredOverlaps(storage, record, sides, merged.overlaps, history, gone)
   return Buffer.byteLength(JSON.stringify(shown)) <= CONTENT_CAP_BYTES ? shown : null
 }
 
@@ -282,8 +307,9 @@ export async function authoredOverlaps(
   sides: Sides,
   overlaps: readonly Overlap[],
   history: History,
+  gone: AbortSignal | null = null,
 ): Promise<object[]> {
-  const hands = await handsBehind(storage, record, sides, overlaps, history)
+  const hands = await handsBehind(storage, record, sides, overlaps, history, gone)
   return overlaps.map((overlap, index) => showOverlap(overlap, hands[index] ?? []))
 }
 
@@ -294,6 +320,7 @@ async function handsBehind(
   { base, current }: Sides,
   overlaps: readonly Overlap[],
   { between, isWhole }: History,
+  gone: AbortSignal | null,
 ): Promise<(readonly Hand[])[]> {
   const [first] = between
   if (first === undefined || overlaps.length === 0) return []
@@ -303,13 +330,14 @@ async function handsBehind(
   const before = isFromBase ? base : await contentAt(storage, document, documentKind, start)
   const sought = isFromBase ? soughtOverlap : soughtSince(before, current)
   const attribution = new Attribution(before)
-  await inSteps(between, effectSize, ({ effect, version, author, at }) =>
+  await inSteps(between, gone, effectSize, ({ effect, version, author, at }) =>
     attribution.apply(effect, { version, author, at }),
   )
   const own = new Set<number>(record.live?.own)
   const hands: (readonly Hand[])[] = []
   await inSteps(
     overlaps,
+    gone,
     () => 1,
     (overlap) => {
       hands.push(attribution.handsOf(sought(overlap)).filter(({ by }) => !own.has(by.version)))
@@ -325,7 +353,12 @@ const effectSize = ({ effect }: EntryEffect): number =>
   effect?.kind === 'json' ? effect.edits.length : (effect?.delta.length ?? 0)
 
 /** Others have their turn in between. */
-async function inSteps<T>(items: readonly T[], sizeOf: (item: T) => number, task: (item: T) => void): Promise<void> {
+async function inSteps<T>(
+  items: readonly T[],
+  gone: AbortSignal | null,
+  sizeOf: (item: T) => number,
+  task: (item: T) => void,
+): Promise<void> {
   let size = 0
   for (const item of items) {
     task(item)
@@ -333,6 +366,7 @@ async function inSteps<T>(items: readonly T[], sizeOf: (item: T) => number, task
     if (size < STEP_SIZE) continue
     size = 0
     await yieldTurn()
+    if (gone?.aborted) throw nobodyWaits()
   }
 }
 

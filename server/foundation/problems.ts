@@ -380,6 +380,9 @@ export class ParleyError extends Error {
   }
 }
 
+/** Seen by nobody: whoever asked has gone. */
+export const nobodyWaits = (): ParleyError => new ParleyError('invalid-request', 'The client has gone.')
+
 /** What a repeat gets while the first request with its key has no answer yet, here or on another node. */
 export const requestInProgress = (): ParleyError =>
   new ParleyError('request-in-progress', 'The first request with this Idempotency-Key has no answer yet.', {

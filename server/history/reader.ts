@@ -3,12 +3,11 @@ import type { Mark } from '../content/hands.ts'
 import { formatEtagOf } from '../documents/etag.ts'
 import type { Head } from '../model/document.ts'
 import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
-import type { Keep } from '../foundation/answer.ts'
 import { NO_VERSION, previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { nobodyWaits, ParleyError } from '../foundation/problems.ts'
 import { SharedWork } from '../foundation/sharedWork.ts'
 import { Turns } from '../foundation/turns.ts'
-import type { EntryEffect, Storage, VersionFacts } from '../storage/storage.ts'
+import type { EntryEffect, StorageView, VersionFacts } from '../storage/storage.ts'
 import { BlameBuilder, type Blame } from './blame.ts'
 import { DiffBuilder, type Diff } from './diff.ts'
 import { keptVersion, openLog, type Log } from './versions.ts'
@@ -31,13 +30,13 @@ export interface DocumentBlame extends Blame {
 
 /** Reads the history of documents (SPEC HIST-1, HIST-2, HIST-6). `isAdmin` says whether the reader is. */
 export class HistoryReader {
-  readonly #storage: Storage
+  readonly #storage: StorageView
   /** Long walks go one after the other: readers of long histories cannot crowd out everything else together. */
   readonly #walks = new Turns<'long'>()
   readonly #diffs = new SharedWork<Diff>()
   readonly #blames = new SharedWork<DocumentBlame>()
 
-  constructor(storage: Storage) {
+  constructor(storage: StorageView) {
     this.#storage = storage
   }
 
@@ -109,21 +108,6 @@ export class HistoryReader {
     return { version, ...builder.build() }
   }
 
-  /** Names a version, or takes its name away. Of a deleted document nothing is named any more. */
-  async label(
-    document: DocumentId,
-    version: number,
-    label: string | null,
-    keep: Keep<VersionFacts> | null = null,
-  ): Promise<VersionFacts> {
-    const log = await openLog(this.#storage, document, false)
-    const facts = await keptVersion(this.#storage, log, version)
-    const labelled: VersionFacts = { ...facts, label }
-    const answer = keep === null ? undefined : await keep(labelled)
-    const isSet = await this.#storage.setLabel(document, facts.version, label, answer)
-    return isSet ? labelled : keptVersion(this.#storage, log, version)
-  }
-
   async #pointAt(log: Log, version: number): Promise<{ readonly version: Version; readonly content: Content }> {
     const { id, kind, firstVersion } = log.head
     if (version === NO_VERSION) return { version: previousVersion(firstVersion), content: emptyContent(kind) }
@@ -157,9 +141,6 @@ export class HistoryReader {
 }
 
 type Visit = (entry: EntryEffect, by: Mark) => void
-
-/** Seen by nobody. */
-const nobodyWaits = (): ParleyError => new ParleyError('invalid-request', 'The client has gone.')
 
 const spansDeletion = (): ParleyError =>
   new ParleyError('invalid-request', 'The document was deleted between these versions: compare those of one life.')

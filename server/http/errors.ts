@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Answer } from '../foundation/answer.ts'
 import { ParleyError, problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { toJson } from '../foundation/renderedJson.ts'
 import { bodyLimitOf } from './bodies.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 
@@ -84,7 +85,7 @@ export function problemAnswer(problem: ParleyError, publicUrl: string, instance:
   return {
     status,
     headers: { ...defaultHeaders(problem.code, status), ...problem.headers, 'content-type': PROBLEM_MEDIA_TYPE },
-    body: JSON.stringify(problemDocument(problem, publicUrl, instance)),
+    body: toJson(problemDocument(problem, publicUrl, instance)),
   }
 }
 

@@ -8,6 +8,7 @@ import type { Answer, Keep, NeededPermission, ShownContent, StoredAnswer } from 
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import { toJson } from '../foundation/renderedJson.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { requirePermission } from './access.ts'
@@ -87,10 +88,11 @@ export class Idempotency {
     if (key === null) {
       const made = await performance.answer(await performance.perform(null))
       if (made instanceof ParleyError) throw made
+      const { status, headers, body } = jsonAnswer(made)
       return reply
-        .code(made.status)
-        .headers(made.headers ?? {})
-        .send(made.body)
+        .code(status)
+        .headers(headers)
+        .send(body ?? undefined)
     }
     const { answer, isRepeat } = await this.#once(request, key, performance)
     if (isRepeat) void reply.header('Idempotency-Replayed', 'true')
@@ -232,7 +234,7 @@ const jsonAnswer = ({ status, headers = {}, body }: Reply): Answer =>
     : {
         status,
         headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
-        body: JSON.stringify(body),
+        body: toJson(body),
       }
 
 const reused = (): ParleyError =>

@@ -1,6 +1,9 @@
+import { HistoryQuestions } from '../api/historyQuestions.ts'
+import type { LongQuestion } from '../api/questions.ts'
 import type { OperationBody } from '../api/transactionBody.ts'
 import type { Config } from '../config.ts'
 import { ConflictResolver } from '../conflicts/resolve.ts'
+import { ConflictShower } from '../conflicts/shower.ts'
 import { ReturnJudge } from '../conflicts/returns.ts'
 import { Acts } from '../documents/acts/acts.ts'
 import { Committer } from '../documents/commit.ts'
@@ -11,12 +14,14 @@ import { Replicas } from '../documents/replicas.ts'
 import { DocumentWriter } from '../documents/write.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
+import { VersionLabels } from '../history/labels.ts'
 import { HistoryReader } from '../history/reader.ts'
 import { Restorer } from '../history/restore.ts'
 import { DocumentLocks } from '../locks/locks.ts'
 import { LockLines } from '../locks/waiting.ts'
 import { RepeatableLockTokens } from '../model/lockToken.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { Desk } from '../threads/desk.ts'
 import { StagedTransactions } from '../transactions/staged.ts'
 import { Transactor } from '../transactions/transactor.ts'
 
@@ -26,12 +31,13 @@ export interface CoreParts {
   readonly config: Config
   readonly environment: Environment
   readonly storage: Storage
+  readonly desk: Desk<LongQuestion, Uint8Array>
   /** Of the server. */
   readonly secret: Uint8Array
 }
 
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore({ config, environment, storage, secret }: CoreParts) {
+export function createCore({ config, environment, storage, desk, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
@@ -62,6 +68,7 @@ export function createCore({ config, environment, storage, secret }: CoreParts) 
   const writer = new DocumentWriter(parts, acts)
   const lifecycle = new DocumentLifecycle(storage, acts)
   const history = new HistoryReader(storage)
+  const shower = new ConflictShower({ storage, desk })
   return {
     limits,
     committer,
@@ -73,8 +80,11 @@ export function createCore({ config, environment, storage, secret }: CoreParts) 
     writer,
     lifecycle,
     purger: new DocumentPurger(parts, lifecycle),
-    resolver: new ConflictResolver(parts, acts),
+    shower,
+    resolver: new ConflictResolver({ ...parts, shower }, acts),
     history,
+    labels: new VersionLabels(storage),
+    questions: new HistoryQuestions(storage, desk),
     restorer: new Restorer(storage, writer, history),
     judge: new ReturnJudge(storage, environment),
     transactor: new Transactor(parts, acts),

@@ -4,7 +4,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteView } from './sqliteView.ts'
 import type { Clock } from './sqlite/steadyClock.ts'
-import type { StorageView } from './storage.ts'
+import type { OtherReader, StorageView } from './storage.ts'
 
 export interface SnapshotLimits {
   /** While a snapshot is held, the WAL grows by all that is written: a minute of a busy server is some 300 MB. */
@@ -50,6 +50,7 @@ export class SqliteSnapshots {
   readonly #idle: Session[] = []
   readonly #held = new Set<HeldSnapshot>()
   readonly #line: (() => void)[] = []
+  readonly #others: OtherReader[] = []
   #isClosed = false
   /** Set while no snapshot may be held. */
   #pause: Promise<unknown> | null = null
@@ -77,14 +78,25 @@ export class SqliteSnapshots {
   /** A document was purged: what is being read may hold it, and is read anew. */
   endAll(): void {
     for (const snapshot of this.#held) snapshot.end('purge')
+    for (const other of this.#others) other.endAll()
   }
 
-  /** Runs a task while no snapshot is held. */
+  /** From now on no task runs `without` snapshots while this reader holds something. */
+  sharesWith(reader: OtherReader): void {
+    this.#others.push(reader)
+  }
+
+  /** Runs a task while no snapshot is held, here or by other readers. */
   async without<T>(task: () => Promise<T>): Promise<T> {
     const running = (async () => {
       await this.#pause
       this.endAll()
-      return task()
+      const resume = await Promise.all(this.#others.map((other) => other.pause()))
+      try {
+        return await task()
+      } finally {
+        for (const go of resume) go()
+      }
     })()
     const pause = running.catch(() => undefined)
     this.#pause = pause

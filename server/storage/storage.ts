@@ -308,6 +308,14 @@ export interface StorageView {
   content(hash: ContentHash): Promise<Content | null>
 }
 
+/** What reads the same database besides this storage, from another thread. */
+export interface OtherReader {
+  /** A document was purged: what is being read may hold it, and is read anew. */
+  endAll(): void
+  /** Resolves when nothing is being read; nothing is until what it answers is called. */
+  pause(): Promise<() => void>
+}
+
 export interface Storage extends StorageView {
   /** Whether other processes may use this database at the same time, so that not everything in it was written here. */
   readonly shared: boolean
@@ -323,6 +331,8 @@ export interface Storage extends StorageView {
    * Throws `ParleyError('storage-unavailable')` when the disk or database refuses: nothing was written then.
    */
   commit(act: Act): Promise<ActResult>
+  /** From now on a purge waits for this reader too. */
+  sharesWith(reader: OtherReader): void
   /** Called after each committed act, in commit order, before `commit` resolves. Returns how to stop. */
   onCommitted(listener: (committed: Committed) => void): () => void
   /**

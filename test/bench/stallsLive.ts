@@ -3,13 +3,11 @@ import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { frames, readFrame } from '../support/rawClient.ts'
 import { connectClient, type BenchClient } from './client.ts'
+import { createDocument, KIBIBYTE, prose } from './stallScene.ts'
 import type { Scene, StallingAct } from './stallingAct.ts'
 
-const KIBIBYTE = 1024
-const MEBIBYTE = 1024 * KIBIBYTE
 /** Longer than any act may take: then its server is stopped. */
 const PATIENCE_MS = 120_000
-const PROSE = 'Forty-nine characters of a line of ordinary prose.\n'
 
 /** Acts of live editors. */
 export const LIVE_ACTS: readonly StallingAct[] = [
@@ -97,7 +95,7 @@ export const LIVE_ACTS: readonly StallingAct[] = [
       const text = doc.getText('content')
       // Each at a place of its own, so that none joins another.
       doc.transact(() => {
-        for (let n = 0; n < size; n++) text.insert((n * 7919) % (text.length + 1), PROSE.repeat(3))
+        for (let n = 0; n < size; n++) text.insert((n * 7919) % (text.length + 1), prose(1).repeat(3))
       })
       return async () => {
         const client = connectClient(socketUrl(scene), scene.id, { token: scene.token }, doc)
@@ -137,14 +135,10 @@ export const LIVE_ACTS: readonly StallingAct[] = [
   },
 ]
 
-const prose = (bytes: number): string => PROSE.repeat(Math.floor(Math.min(bytes, 10 * MEBIBYTE) / PROSE.length))
 const socketUrl = ({ parley }: Scene): string => `${parley.url.replace('http', 'ws')}/sync`
 const lockOf = (token: string): Record<string, string> => ({ 'lock-token': token })
 
-async function makeText({ writer, id }: Scene, content: string): Promise<void> {
-  const { status } = await writer.post('/documents', { id, kind: 'text', content })
-  if (status !== 201) throw new Error(`the document was answered with ${status}`)
-}
+const makeText = (scene: Scene, content: string): Promise<void> => createDocument(scene, { kind: 'text', content })
 
 /** Asked in a way that does not carry the content. */
 async function versionOf({ writer, id }: Scene): Promise<number> {

@@ -9,7 +9,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['content'],
   ['model'],
   ['storage'],
-  ['access'],
+  ['access', 'threads'],
   ['documents', 'http', 'sockets'],
   ['conflicts', 'history', 'locks', 'notifications', 'operations', 'sync', 'transactions'],
   ['api'],
@@ -30,7 +30,11 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
     to: /^http\//,
     why: 'features do not know how they are asked: what requests and answers look like stands in api/',
   },
-  { from: /^(?!storage\/|app\.ts)/, to: /^storage\/sqlite/, why: 'storage is known by its port' },
+  {
+    from: /^(?!storage\/|app\.ts|modules\/questionThread\.ts)/,
+    to: /^storage\/sqlite/,
+    why: 'storage is known by its port',
+  },
   { from: /^storage\/(?!sqlite)/, to: /^storage\/sqlite/, why: 'the port knows none of its adapters' },
   { from: /^api\//, to: /^(documents|sync)\/replica/, why: 'routes ask features; they never hold a replica' },
   {
@@ -55,7 +59,8 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
   },
   {
     names: new RegExp(`^node:(${FILES_AND_LINES.join('|')})$`),
-    users: /^((storage|access|http|api|modules)\/|notifications\/(hub|webhooks)|sockets\/peer|(app|main|config)\.ts$)/,
+    users:
+      /^((storage|threads|access|http|api|modules)\/|notifications\/(hub|webhooks)|sockets\/peer|(app|main|config)\.ts$)/,
   },
 ]
 

@@ -40,6 +40,7 @@ import type {
   DeliveryQuery,
   LogProgress,
   Revocation,
+  OtherReader,
   Rewrite,
   Snapshot,
   Storage,
@@ -88,6 +89,10 @@ export class SqliteStorage extends SqliteView implements Storage {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  sharesWith(reader: OtherReader): void {
+    this.#parts.snapshots.sharesWith(reader)
   }
 
   onCommitted(listener: (committed: Committed) => void): () => void {

@@ -1,0 +1,96 @@
+import type { Content, JsonValue } from '../content/content.ts'
+import { isObject } from '../content/content.ts'
+import type { ConflictId } from '../foundation/ids.ts'
+import { RenderedJson } from '../foundation/renderedJson.ts'
+import { SharedWork } from '../foundation/sharedWork.ts'
+import type { ConflictRecord } from '../model/conflict.ts'
+import type { StorageView } from '../storage/storage.ts'
+import type { Asking, Desk } from '../threads/desk.ts'
+import { showConflict, type ShowOptions, type ShownConflict } from './show.ts'
+
+/** What is asked about conflicts, answered as the UTF-8 of its JSON. */
+export type ConflictQuestion =
+  /** As it is stored now. */
+  | { readonly ask: 'conflict'; readonly id: ConflictId; readonly options: QuestionOptions }
+  /** As an act leaves it. */
+  | { readonly ask: 'record'; readonly record: ConflictRecord; readonly options: QuestionOptions }
+  | { readonly ask: 'overlaps'; readonly record: ConflictRecord; readonly after: number; readonly limit: number }
+
+/** Of `ShowOptions`, what can be sent to a thread. */
+type QuestionOptions = Omit<ShowOptions, 'known' | 'gone'>
+
+/** A conflict with less than all these is shown in some 10 ms, where its sides are at hand. */
+const SMALL = { overlaps: 100, versions: 100, units: 64 * 1024, values: 1_000 }
+
+export interface ConflictShowerParts {
+  readonly storage: StorageView
+  readonly desk: Desk<ConflictQuestion, Uint8Array>
+}
+
+/** Shows conflicts: small ones with their sides at hand on the event loop, all others beside it (SPEC OPS-8). */
+export class ConflictShower {
+  readonly #parts: ConflictShowerParts
+  readonly #shared = new SharedWork<Uint8Array>()
+
+  constructor(parts: ConflictShowerParts) {
+    this.#parts = parts
+  }
+
+  /** As part of an answer. The sides that the record names are on disk. */
+  async show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
+    const { storage, desk } = this.#parts
+    const { known, gone: _, ...rest } = options
+    if (known && isSmall(record, known)) return showConflict(storage, record, options)
+    // What was refused may not be stored yet, or never.
+    const incoming = known && record.incoming.version === null ? { incoming: known.sides.incoming } : {}
+    const question = { ask: 'record', record, options: { ...rest, ...incoming } } as const
+    return new RenderedJson(Buffer.from(await desk.ask(question, { by: record.author })).toString())
+  }
+
+  /** A whole answer; shared by all who ask for the same at once. */
+  read(record: ConflictRecord, options: Pick<ShowOptions, 'contents'>, asking: Asking): Promise<Uint8Array> {
+    return this.#ask(record, { ask: 'conflict', id: record.id, options }, options.contents, asking)
+  }
+
+  /** Overlaps of a conflict: a page, as `overlapPage` says. */
+  overlaps(
+    record: ConflictRecord,
+    page: { readonly after: number; readonly limit: number },
+    asking: Asking,
+  ): Promise<Uint8Array> {
+    return this.#ask(record, { ask: 'overlaps', record, ...page }, page, asking)
+  }
+
+  #ask(
+    { id, revision }: ConflictRecord,
+    question: ConflictQuestion,
+    what: unknown,
+    { by, gone = null }: Asking,
+  ): Promise<Uint8Array> {
+    const key = JSON.stringify([question.ask, id, revision, what])
+    return this.#shared.ask(key, gone, (givenUp) => this.#parts.desk.ask(question, { by, gone: givenUp }))
+  }
+}
+
+function isSmall({ base, current }: ConflictRecord, { sides, merged }: NonNullable<ShowOptions['known']>): boolean {
+  const versions = (current.version ?? 0) - (base.version ?? 0)
+  if (versions > SMALL.versions || merged.overlaps.length > SMALL.overlaps) return false
+  return [sides.base, sides.current, sides.incoming].every(isSmallContent)
+}
+
+/** Looks at no more of it than a small one has. */
+function isSmallContent(content: Content): boolean {
+  const left = { units: SMALL.units, values: SMALL.values }
+  const visit = (value: JsonValue): boolean => {
+    if (typeof value === 'string') left.units -= value.length
+    if (--left.values < 0 || left.units < 0) return false
+    if (Array.isArray(value)) return value.length <= left.values && value.every(visit)
+    if (!isObject(value)) return true
+    for (const key of Object.keys(value)) {
+      left.units -= key.length
+      if (!visit(value[key] ?? null)) return false
+    }
+    return true
+  }
+  return visit(content)
+}

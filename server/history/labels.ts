@@ -1,0 +1,28 @@
+import type { Keep } from '../foundation/answer.ts'
+import type { DocumentId } from '../foundation/ids.ts'
+import type { Storage, VersionFacts } from '../storage/storage.ts'
+import { keptVersion, openLog } from './versions.ts'
+
+/** Gives versions names (SPEC HIST-3). */
+export class VersionLabels {
+  readonly #storage: Storage
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  /** Names a version, or takes its name away. Of a deleted document nothing is named any more. */
+  async label(
+    document: DocumentId,
+    version: number,
+    label: string | null,
+    keep: Keep<VersionFacts> | null = null,
+  ): Promise<VersionFacts> {
+    const log = await openLog(this.#storage, document, false)
+    const facts = await keptVersion(this.#storage, log, version)
+    const labelled: VersionFacts = { ...facts, label }
+    const answer = keep === null ? undefined : await keep(labelled)
+    const isSet = await this.#storage.setLabel(document, facts.version, label, answer)
+    return isSet ? labelled : keptVersion(this.#storage, log, version)
+  }
+}

@@ -1,0 +1,41 @@
+// A thread that answers questions as they ask it to, from the source, which a plain worker cannot load.
+import { register } from 'tsx/esm/api'
+
+register()
+const { answerQuestions } = await import('../../server/threads/answering.ts')
+const { ParleyError } = await import('../../server/foundation/problems.ts')
+const { yieldTurn } = await import('../../server/foundation/turns.ts')
+
+let held = 0
+let letGo = null
+answerQuestions(
+  async (question, gone) => {
+    switch (question.do) {
+      case 'say':
+        return question.what
+      case 'refuse':
+        throw new ParleyError('not-found', 'There is none.', { extras: { of: 'the thread' } })
+      case 'break':
+        throw new TypeError('a bug')
+      case 'end':
+        process.exit(7)
+        break
+      case 'wait-until-gone':
+        while (!gone.aborted) await yieldTurn()
+        return 'gone'
+      case 'hold':
+        held += 1
+        await new Promise((resolve) => (letGo = resolve))
+        held -= 1
+        return 'held'
+      case 'held':
+        return held
+    }
+  },
+  {
+    pause: async () => {
+      letGo?.()
+      return () => undefined
+    },
+  },
+)

@@ -2,7 +2,6 @@ import * as Y from 'yjs'
 import { crc32 } from 'node:zlib'
 import type { Content, Path } from '../content/content.ts'
 import type { SharedAt } from '../content/json.ts'
-import { effectCharacters, type Effect } from '../content/effect.ts'
 import type { ContentLimits, LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
@@ -15,26 +14,9 @@ import type { Append, EntryMark, Standing } from '../storage/storage.ts'
 import type { Admission, Offer } from './admission/admission.ts'
 import { Kept, type KeptOptions } from './admission/kept.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
-import { BLOCK_VERSIONS, headAfter, type Head, type Origin, type Settings } from '../model/document.ts'
+import { headAfter, type Head, type Origin, type Settings } from '../model/document.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
-
-/** A load replays at most so many rows; encoding a 100 KB document takes about 20 ms, so not oftener. */
-export const SNAPSHOT_INTERVAL = 256
-/** Nor more bytes than these, give or take one entry: 200 rewrites of 10 MiB would be 2 GB to read. */
-export const SNAPSHOT_UPDATE_BYTES = 4 * 1024 * 1024
-/** The content of any version is reached in so many steps from a checkpoint: some 10 ms, for packed rows. */
-export const CHECKPOINT_INTERVAL = 1_024
-/**
- * Or so many characters of effects, and a part of the content besides: there a checkpoint pays. Only at ends of blocks,
- * which are versions that are never compacted away.
- */
-const CHECKPOINT_EFFECT_CHARACTERS = { least: 1024 * 1024, ofContent: 1 / 4 }
-/**
- * An entry with a larger update or effect brings a checkpoint of its own, so that reading stays cheap in bytes too, once
- * the effects add up to that part of the content: a checkpoint then costs four times what was changed, not more. A small
- * update can have a large effect: a change of very many places is kept as one of the whole text.
- */
-const CHECKPOINT_ENTRY_BYTES = 32 * 1024
+import { StartingPoints, type SnapshotPoint } from './startingPoints.ts'
 
 /** Who wrote an entry, when (milliseconds since the epoch) and by what. */
 export interface Authorship {
@@ -77,8 +59,7 @@ export interface ReplicaOptions {
   readonly head: Head
   /** Exactly the prefix of the log at `head.version`, its clientID set to the server's. */
   readonly doc: Y.Doc
-  /** The version of the stored snapshot, and the bytes of the updates after it. */
-  readonly snapshot: { readonly version: Version; readonly bytesAfter: number }
+  readonly snapshot: SnapshotPoint
   /** As it was read; absent for a new document, which has none. */
   readonly lock?: LockState
   readonly committer: Committer
@@ -118,15 +99,13 @@ export class Replica {
   /** The entry at the applied version, until that is on disk. */
   #last: Underway | null = null
   #ended: ParleyError | null = null
-  #snapshot: { readonly version: Version; readonly bytesAfter: number }
-  /** Of effects since the last checkpoint, as far as this replica knows. */
-  #effectCharacters = 0
+  readonly #startingPoints: StartingPoints
 
   constructor(options: ReplicaOptions) {
     this.doc = options.doc
     this.#applied = options.head
     this.#committed = options.head
-    this.#snapshot = options.snapshot
+    this.#startingPoints = new StartingPoints(options.snapshot)
     this.#committer = options.committer
     this.#environment = options.environment
     this.lock = new KnownLock(options.lock ?? { name: 'free', fence: 0 }, options.environment)
@@ -335,7 +314,7 @@ export class Replica {
   #stage(head: Head, authorship: Authorship, keepsSettings = false): Staged {
     const update = takeMerged(this.#captured)
     const effect = this.#view.takeEffect()
-    const hasCheckpoint = this.#needsCheckpoint(head, update, effect)
+    const appended = { head, updateBytes: update.length, effect, contentBytes: this.#view.bytes() }
     const { author, at, origin, pass } = authorship
     const append: { -readonly [Part in keyof Append]: Append[Part] } = {
       head,
@@ -345,29 +324,20 @@ export class Replica {
     if (keepsSettings) append.keepsSettings = true
     if (this.#last) append.onto = markOf(this.#last)
     if (pass !== undefined) append.pass = pass
-    if (hasCheckpoint) append.checkpoint = this.#view.content()
+    if (this.#startingPoints.takesCheckpoint(appended)) append.checkpoint = this.#view.content()
     if (head.deletedAt !== null) append.formerClients = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     this.#applied = head
     this.#last = { update, author, at }
     return {
       append,
-      snapshot: this.#takeSnapshot(head, update),
+      snapshot: this.#startingPoints.takesSnapshot(appended) ? this.#snapshotAfter(append) : null,
       confirm: () => this.#confirm(append),
       fail: (problem) => this.end(problem),
     }
   }
 
-  #needsCheckpoint({ version, firstVersion }: Head, update: Uint8Array, effect: Effect): boolean {
-    const characters = effectCharacters(effect)
-    this.#effectCharacters += characters
-    const { least, ofContent } = CHECKPOINT_EFFECT_CHARACTERS
-    const pays = this.#view.bytes() * ofContent
-    const isFar = this.#effectCharacters > least + pays
-    const isLarge = Math.max(update.length, characters) > CHECKPOINT_ENTRY_BYTES && this.#effectCharacters > pays
-    const isDue = version % CHECKPOINT_INTERVAL === 0 || (isFar && version % BLOCK_VERSIONS === 0)
-    if (version !== firstVersion && !isDue && !isLarge) return false
-    this.#effectCharacters = 0
-    return true
+  #snapshotAfter({ entry: { version, update } }: Append): Staged['snapshot'] {
+    return { version, state: Y.encodeStateAsUpdate(this.doc), entryChecksum: crc32(update) }
   }
 
   #confirm({ head, entry }: Append): void {
@@ -385,17 +355,6 @@ export class Replica {
         new ParleyError('document-deleted', 'The document was deleted.', { extras: { lastVersion: head.version } }),
       )
     }
-  }
-
-  #takeSnapshot({ version }: Head, update: Uint8Array): Staged['snapshot'] {
-    const last = this.#snapshot
-    const bytesAfter = last.bytesAfter + update.length
-    if (version - last.version < SNAPSHOT_INTERVAL && bytesAfter < SNAPSHOT_UPDATE_BYTES) {
-      this.#snapshot = { version: last.version, bytesAfter }
-      return null
-    }
-    this.#snapshot = { version, bytesAfter: 0 }
-    return { version, state: Y.encodeStateAsUpdate(this.doc), entryChecksum: crc32(update) }
   }
 }
 

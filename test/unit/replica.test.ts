@@ -2,13 +2,8 @@ import * as Y from 'yjs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { encodeEffect } from '../../server/content/effect.ts'
 import { clockRanges } from '../../server/documents/clockRanges.ts'
-import {
-  CHECKPOINT_INTERVAL,
-  SNAPSHOT_INTERVAL,
-  SNAPSHOT_UPDATE_BYTES,
-  type Authorship,
-  type Replica,
-} from '../../server/documents/replica.ts'
+import type { Authorship, Replica } from '../../server/documents/replica.ts'
+import { CHECKPOINT_INTERVAL, SNAPSHOT_INTERVAL, SNAPSHOT_UPDATE_BYTES } from '../../server/documents/startingPoints.ts'
 import { contentAt } from '../../server/documents/past.ts'
 import { toVersion, type Version } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
-import { SNAPSHOT_INTERVAL } from '../../server/documents/replica.ts'
+import { SNAPSHOT_INTERVAL } from '../../server/documents/startingPoints.ts'
 import { toPrincipalId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { ALICE, BOB, codeOf, Editor, id, inDatabase, startCore, type DocumentCore } from '../support/documentCore.ts'

@@ -1,7 +1,7 @@
 import type { StorageView } from '../../server/storage/storage.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
-import { CHECKPOINT_INTERVAL } from '../../server/documents/replica.ts'
+import { CHECKPOINT_INTERVAL } from '../../server/documents/startingPoints.ts'
 import { contentAt } from '../../server/documents/past.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
 import { ALICE, codeOf, id, startCore, type DocumentCore } from '../support/documentCore.ts'

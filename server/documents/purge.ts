@@ -1,19 +1,18 @@
-import type { Keep, StoredAnswer } from '../foundation/answer.ts'
-import type { Environment } from '../foundation/environment.ts'
+import type { Keep } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { Acts } from './acts/acts.ts'
+import { nothing, type Planned } from './acts/plan.ts'
 import { baseOf } from './base.ts'
-import type { Committer } from './commit.ts'
-import { isPurged, purgedHead, type Head } from '../model/document.ts'
+import { isPurged, purgedHead } from '../model/document.ts'
 import { staleChange, type LifecycleChange, type DocumentLifecycle } from './lifecycle.ts'
 import { missing } from './planWrite.ts'
 
 export interface PurgerParts {
   readonly storage: Storage
-  readonly committer: Committer
-  readonly environment: Environment
+  readonly acts: Acts
 }
 
 /**
@@ -45,7 +44,7 @@ export class DocumentPurger {
     const head = await this.#parts.storage.head(change.document)
     if (!head) throw missing(change.document, { absent: 'never' })
     if (head.deletedAt === null) await this.#lifecycle.purge(change, keep)
-    else await this.#purgeDeleted(change, head, keep)
+    else await this.#parts.acts.performUnloaded(change.document, () => this.#planOfDeleted(change), keep)
     await this.ended(change.document)
   }
 
@@ -83,21 +82,18 @@ export class DocumentPurger {
   }
 
   /** Of a document that is deleted already the request names the last version. */
-  async #purgeDeleted(change: LifecycleChange, head: Head, keep: Keep<void> | null): Promise<void> {
-    const { storage, committer, environment } = this.#parts
+  async #planOfDeleted({ document, intent, author }: LifecycleChange): Promise<Planned<void>> {
+    const { storage } = this.#parts
+    const head = await storage.head(document)
+    if (!head) throw missing(document, { absent: 'never' })
     if (isPurged(head)) {
       // The request that began it was not answered; this one is, when it has ended.
-      if ((await storage.unfinishedPurges()).includes(head.id)) return
-      throw missing(head.id, { absent: 'deleted', lastVersion: head.version })
+      if ((await storage.unfinishedPurges()).includes(document)) return { outcome: undefined, plans: [] }
+      throw missing(document, { absent: 'deleted', lastVersion: head.version })
     }
-    const base = await baseOf(change.intent, head, storage)
+    const base = await baseOf(intent, head, storage)
     const isCurrent = base.type === 'unconditional' || base.version === head.version
-    if (!isCurrent) throw staleChange(head, storage.epoch, 'The document')
-    const answer: { readonly answer?: StoredAnswer } = keep === null ? {} : { answer: await keep() }
-    const nothing = { conflicts: [], contents: new Map(), events: [] }
-    const purges = [purgedHead(head, change.author)]
-    const result = await committer.commit([], { at: environment.now(), ...nothing, purges, ...answer })
-    if (result.status === 'committed') return
-    throw staleChange((await storage.head(head.id)) ?? head, storage.epoch, 'The document')
+    if (head.deletedAt === null || !isCurrent) throw staleChange(head, storage.epoch, 'The document')
+    return { outcome: undefined, plans: [{ ...nothing({ head }), purge: purgedHead(head, author) }] }
   }
 }

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
-import type { Kind } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
-import { documentCreated } from '../model/events.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
 import {
   NO_VERSION,
@@ -15,7 +13,7 @@ import {
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
-import type { Committer, Staged } from './commit.ts'
+import type { Committer } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'
 import { Replica } from './replica.ts'
@@ -118,32 +116,6 @@ export class Replicas {
     const snapshot = { version: previousVersion(version), bytesAfter: 0 }
     const formerClients = await this.#formerClients(head)
     return new Replica({ head, doc, snapshot, formerClients, committer, environment, limits })
-  }
-
-  /** Creates an empty document for a live client (SYNC-3). Rejects with `already-exists` when another was faster. */
-  async create(input: { id: DocumentId; kind: Kind; by: PrincipalId }): Promise<Lease> {
-    const { storage, environment } = this.#options
-    const previous = await storage.head(input.id)
-    if (previous && previous.deletedAt === null) throw new ParleyError('already-exists', `${input.id} exists already.`)
-    const at = environment.now()
-    const by = { author: input.by, at }
-    const replica = await this.prepare(newHead(input, previous?.version ?? NO_VERSION, by, environment))
-    const content = input.kind === 'text' ? '' : {}
-    const staged = replica.stageCreate(content, { author: input.by, at, origin: 'create' })
-    await this.commitCreation(staged)
-    return this.adopt(replica)
-  }
-
-  /** Commits a staged creation with its event. Rejects with `already-exists` when another was faster. */
-  async commitCreation(staged: Staged): Promise<void> {
-    const { head } = staged.append
-    const result = await this.#options.committer.commit([staged], {
-      at: head.createdAt,
-      conflicts: [],
-      contents: new Map(),
-      events: [documentCreated(head)],
-    })
-    if (result.status !== 'committed') throw new ParleyError('already-exists', `${head.id} exists already.`)
   }
 
   /** Takes a committed new replica into memory, or shares the one that was loaded meanwhile. */

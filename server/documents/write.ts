@@ -30,6 +30,11 @@ export class DocumentWriter {
     return this.#acts.perform([wanted.id], plan, keep)
   }
 
+  /** Creates an empty document for a live client (SPEC SYNC-3). Rejects with `already-exists`. */
+  createEmpty(wanted: Pick<NewDocument, 'id' | 'kind'>, author: PrincipalId): Promise<WriteResult> {
+    return this.create(wanted, wanted.kind === 'text' ? '' : {}, { author, origin: 'create' })
+  }
+
   /**
    * Writes content on the base the request names. Answers what became of it; throws what API-4 puts before or after a
    * version conflict, as `WritePlanner.write`.

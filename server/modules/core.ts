@@ -79,7 +79,7 @@ export function createCore({ config, environment, storage, desk, secret }: CoreP
     lines,
     writer,
     lifecycle,
-    purger: new DocumentPurger(parts, lifecycle),
+    purger: new DocumentPurger({ storage, acts }, lifecycle),
     shower,
     resolver: new ConflictResolver({ ...parts, shower }, acts),
     history,

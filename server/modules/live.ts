@@ -25,7 +25,7 @@ export interface LiveParts {
 /** Live editing: rooms, the sockets to them, and the edits that wait for a lock. */
 export function liveModule({ config, environment, storage, jobs, core, access, http }: LiveParts): Module {
   const { authenticate, isValid, revocations } = access
-  const { replicas, committer, judge } = core
+  const { replicas, committer, judge, writer } = core
   const onUnexpected = http.report('a session failed unexpectedly')
   const limits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs }
   const waitingEdits = new WaitingEditsKeeper({
@@ -40,7 +40,7 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
     onUnexpected,
   })
-  const rooms = new Rooms({ replicas, judge, keeper: waitingEdits, environment, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, writer, judge, keeper: waitingEdits, environment, limits, onUnexpected })
   const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   revocations.onRevoked(() => sync.revalidate())
   return {

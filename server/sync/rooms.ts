@@ -15,18 +15,17 @@ import { Room, type EditsKeeper, type LiveLease, type LiveReplica, type Seat } f
 /** The documents in memory, as rooms use them. */
 export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
   lease(id: DocumentId): Promise<LiveLease<R> | Absent>
-  /** Rejects with `already-exists` when another was faster. */
-  create(wanted: NewLiveDocument): Promise<LiveLease<R>>
 }
 
-interface NewLiveDocument {
-  readonly id: DocumentId
-  readonly kind: Kind
-  readonly by: PrincipalId
+/** Creates documents that are empty. */
+export interface EmptyDocuments {
+  /** Rejects with `already-exists` when another was faster. */
+  createEmpty(wanted: { readonly id: DocumentId; readonly kind: Kind }, by: PrincipalId): Promise<unknown>
 }
 
 export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   readonly replicas: LiveReplicas<R>
+  readonly writer: EmptyDocuments
   readonly judge: RoomJudge<R>
   /** Keeps what sessions leave behind a lock (LOCK-4). */
   readonly keeper: EditsKeeper
@@ -46,7 +45,7 @@ export interface JoinRequest {
   readonly channel: Channel
 }
 
-/** How often a creation that lost a race against a creation and a deletion is tried anew. */
+/** How often a document is created that is gone again when it is looked for. */
 const CREATE_ATTEMPTS = 3
 
 /** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
@@ -79,7 +78,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   async join({ id, kind, principal, lockToken, channel }: JoinRequest): Promise<Seat> {
     if (!can(principal, 'read', id)) throw new ParleyError('forbidden', 'You may not read this document.')
     const mayWrite = can(principal, 'write', id)
-    const lease = await this.#leaseOrCreate(id, mayWrite ? { id, kind: kind ?? 'text', by: principal.sub } : null)
+    const lease = await this.#leaseOrCreate({ id, kind: kind ?? 'text' }, mayWrite ? principal.sub : null)
     try {
       const { head, ended } = lease.replica
       if (ended) throw ended
@@ -106,18 +105,22 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     return admission.admitted ? null : new ParleyError(admission.code, admission.reason)
   }
 
-  async #leaseOrCreate(id: DocumentId, wanted: NewLiveDocument | null): Promise<LiveLease<R>> {
-    for (let attempt = 1; ; attempt++) {
-      const found = await this.#options.replicas.lease(id)
+  /** `by`: who creates it where it does not exist; null where nobody may. */
+  async #leaseOrCreate(
+    wanted: { readonly id: DocumentId; readonly kind: Kind },
+    by: PrincipalId | null,
+  ): Promise<LiveLease<R>> {
+    const { replicas, writer } = this.#options
+    for (let attempt = 0; ; attempt++) {
+      const found = await replicas.lease(wanted.id)
       if ('replica' in found) return found
       if (found.absent === 'deleted') throw new ParleyError('document-deleted', 'The document was deleted.')
-      if (!wanted) throw new ParleyError('not-found', 'There is no such document.')
-      try {
-        return await this.#options.replicas.create(wanted)
-      } catch (error) {
-        const isRace = error instanceof ParleyError && error.code === 'already-exists'
-        if (!isRace || attempt === CREATE_ATTEMPTS) throw error
-      }
+      if (by === null) throw new ParleyError('not-found', 'There is no such document.')
+      if (attempt === CREATE_ATTEMPTS) throw new ParleyError('overloaded', 'The document comes and goes too fast.')
+      await writer.createEmpty(wanted, by).catch((error: unknown) => {
+        // Another was faster, and may have deleted it again.
+        if (!(error instanceof ParleyError && error.code === 'already-exists')) throw error
+      })
     }
   }
 

@@ -1,8 +1,10 @@
 // Types a document into a storage of its own, once, and compacts it, to be killed meanwhile. Argument: the file.
 // Says `step` before each write of the compaction, and `finished`.
 import { writeSync } from 'node:fs'
+import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
+import { DocumentWriter } from '../../server/documents/write.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { LogCompactor } from '../../server/history/compactor.ts'
@@ -20,7 +22,13 @@ async function typeAll(storage: Storage): Promise<void> {
   const committer = new Committer(storage)
   const parts = { storage, committer, environment: systemEnvironment, limits: LIMITS }
   const replicas = new Replicas({ ...parts, idleMs: 60_000, budgetBytes: Number.MAX_SAFE_INTEGER })
-  const { replica } = await replicas.create({ id: DOC, kind: 'text', by: TYPIST })
+  await new DocumentWriter(parts, new Acts({ ...parts, replicas, lineLength: () => 0 })).createEmpty(
+    { id: DOC, kind: 'text' },
+    TYPIST,
+  )
+  const lease = await replicas.lease(DOC)
+  if ('absent' in lease) throw new Error('it was created')
+  const { replica } = lease
   const editor = new Editor(replica)
   const commits: Promise<unknown>[] = []
   for (const { at, inserted } of KEYSTROKES) commits.push(replica.applyLive(editor.insert(at, inserted), TYPIST))

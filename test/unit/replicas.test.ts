@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { SNAPSHOT_INTERVAL, type Replica } from '../../server/documents/replica.ts'
+import type { Replica } from '../../server/documents/replica.ts'
+import { SNAPSHOT_INTERVAL } from '../../server/documents/startingPoints.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { BOB, codeOf, id, inDatabase, startCore, type DocumentCore } from '../support/documentCore.ts'
 import { settled } from '../support/manualEnvironment.ts'
@@ -255,12 +256,13 @@ describe('Replicas: creation', () => {
   it('[SYNC-3] a live client and a REST client may race for it too', async () => {
     core = await startCore()
     const [live, rest] = await Promise.allSettled([
-      core.replicas.create({ id: id('doc'), kind: 'text', by: BOB }),
+      core.writer.createEmpty({ id: id('doc'), kind: 'text' }, BOB),
       core.create('doc', 'from REST'),
     ])
     expect([live.status, rest.status].toSorted()).toEqual(['fulfilled', 'rejected'])
+    const adopted = core.replicas.leaseLoaded(id('doc'))
     const lease = await core.lease('doc')
-    if (live.status === 'fulfilled') expect(live.value.replica).toBe(lease.replica)
+    expect(adopted?.replica).toBe(lease.replica)
     expect(lease.replica.content()).toBe(live.status === 'fulfilled' ? '' : 'from REST')
   })
 

@@ -6,7 +6,7 @@ import { parseAccess } from '../../server/access/access.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { DEFAULT_SYNC_LIMITS } from '../../server/sync/limits.ts'
-import { Rooms, type LiveReplicas } from '../../server/sync/rooms.ts'
+import { Rooms, type EmptyDocuments, type LiveReplicas } from '../../server/sync/rooms.ts'
 import type { SocketStream } from '../../server/sockets/peer.ts'
 import { readSyncRequest, syncEndpoint, YWebsocketEndpoint } from '../../server/api/yWebsocket.ts'
 import { deferred } from '../support/deferred.ts'
@@ -79,20 +79,19 @@ function principal(expiresAtMs: number, access: Record<string, string[]> = { '*'
 /** Nothing is ever raised. */
 const noJudge = { prepare: () => Promise.resolve(null) }
 
-function setUp(options: { refused?: number; replicas?: Partial<LiveReplicas> } = {}) {
+function setUp(
+  options: { refused?: number; replicas?: LiveReplicas; createEmpty?: EmptyDocuments['createEmpty'] } = {},
+) {
   const environment = new ManualEnvironment()
   const replica = new FakeReplica()
   const release = vi.fn()
   const onUnexpected = vi.fn()
   const lease = () => Promise.resolve({ replica, release })
   const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10 }
-  const replicas: LiveReplicas = {
-    lease,
-    create: lease,
-    ...options.replicas,
-  }
+  const replicas: LiveReplicas = options.replicas ?? { lease }
   const keeper = { keep: () => Promise.resolve(), bytes: () => 0 }
-  const rooms = new Rooms({ replicas, judge: noJudge, keeper, environment, limits, onUnexpected })
+  const writer = { createEmpty: options.createEmpty ?? (() => Promise.resolve()) }
+  const rooms = new Rooms({ replicas, writer, judge: noJudge, keeper, environment, limits, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
@@ -332,14 +331,13 @@ describe('rooms', () => {
   it('[SYNC-3] join what another was faster to create', async () => {
     const replica = new FakeReplica()
     const found = [{ absent: 'never' as const }, { replica, release: vi.fn() }]
-    const create = vi.fn(() => Promise.reject(new ParleyError('already-exists', 'taken')))
-    const { connect } = setUp({
-      replicas: { lease: () => Promise.resolve(found.shift() ?? { absent: 'never' }), create },
-    })
+    const createEmpty = vi.fn(() => Promise.reject(new ParleyError('already-exists', 'taken')))
+    const replicas: LiveReplicas = { lease: () => Promise.resolve(found.shift() ?? { absent: 'never' }) }
+    const { connect } = setUp({ replicas, createEmpty })
     const socket = connect()
     await settled()
     expect(socket.types).toEqual(['sync-step-1'])
-    expect(create).toHaveBeenCalledOnce()
+    expect(createEmpty).toHaveBeenCalledOnce()
   })
 
   it('[SYNC-2] open anew when the replica has ended', async () => {

@@ -12,7 +12,7 @@ import type { Unsettled } from '../openConflicts.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
 import { storesSomething, type Found, type NewEntry, type Plan, type Planned, type Planner } from './plan.ts'
-import { headViewOf, Moved, passesLock, viewOf, type HeadView, type ViewParts } from './view.ts'
+import { headViewOf, Moved, passesLock, viewOf, type HeadView, type NoteLock, type ViewParts } from './view.ts'
 
 /**
  * How often an act is planned anew because a document moved meanwhile. Each round answers to somebody else's success; past
@@ -73,7 +73,16 @@ export class Acts {
     planner: Planner<Outcome>,
     keep: Keep<Outcome> | null = null,
   ): Promise<Outcome> {
-    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held, { remembers: true }), at)
+    const ask: Ask<Outcome> = (held, at) =>
+      planner(
+        this.#views(
+          held,
+          ({ lock }) =>
+            (state) =>
+              lock.see(state),
+        ),
+        at,
+      )
     return this.#rounds(documents, true, (held) => this.#inTurns(documents, held, ask, keep))
   }
 
@@ -98,7 +107,7 @@ export class Acts {
 
   /** What would become of the documents now. The planner is shown what it would be for an act, and nothing is done. */
   preview<Outcome>(documents: readonly DocumentId[], planner: Planner<Outcome>): Promise<Outcome> {
-    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held, { remembers: false }), at)
+    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held), at)
     return this.#rounds(documents, true, async (held) => {
       const round = held.some(isLeaving) ? AGAIN : await this.#planned(held, ask)
       return conclude(held, round.do === 'plan' ? { do: 'answer', outcome: round.planned.outcome } : round)
@@ -128,11 +137,11 @@ export class Acts {
     return replicas.leaseLoaded(document) ?? (loads ? replicas.lease(document) : replicas.find(document))
   }
 
-  #views(held: readonly Held[], { remembers }: { readonly remembers: boolean }): readonly Found[] {
+  #views(held: readonly Held[], noteIn?: (replica: Replica) => NoteLock): readonly Found[] {
     return held.map((one) => {
       if ('absent' in one) return one
       invariant('replica' in one, 'what is planned on is loaded')
-      return viewOf(this.#parts, one.replica, { remembers })
+      return viewOf(this.#parts, one.replica, noteIn?.(one.replica))
     })
   }
 

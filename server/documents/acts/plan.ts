@@ -89,5 +89,5 @@ export const onOne =
   }
 
 /** Whether there is anything to store. */
-export const storesSomething = ({ entry, conflicts, events, lock }: Plan): boolean =>
-  entry !== null || conflicts.length > 0 || events.length > 0 || lock !== undefined
+export const storesSomething = ({ entry, conflicts, events, lock, purge }: Plan): boolean =>
+  entry !== null || conflicts.length > 0 || events.length > 0 || lock !== undefined || purge !== undefined

@@ -72,12 +72,11 @@ export const headViewOf = (storage: Pick<Storage, 'lock'>, head: Head): HeadView
   lock: () => storage.lock(head.id),
 })
 
-/** The view of a replica. `remembers`: whether what it finds out may be noted for later, which takes the document's turn. */
-export function viewOf(
-  { storage, committer, lineLength }: ViewParts,
-  replica: Replica,
-  { remembers }: { readonly remembers: boolean },
-): View {
+/** Notes a lock as it was read. Whoever hands it to a view has the document's turn. */
+export type NoteLock = (state: LockState) => void
+
+/** The view of a replica. Without `noteLock` nothing of what was looked at stays anywhere. */
+export function viewOf({ storage, committer, lineLength }: ViewParts, replica: Replica, noteLock?: NoteLock): View {
   const head = replica.appliedHead
   const { id } = head
   const content = (): Content => {
@@ -110,7 +109,7 @@ export function viewOf(
       await committer.settled(id)
       if (replica.ended !== null) throw new Moved()
       const state = await storage.lock(id)
-      if (remembers) replica.lock.see(state)
+      noteLock?.(state)
       const action = decide(state, { type: 'writes', pass })
       if (action.do !== 'refuse') return
       if (action.code === 'locked' && state.name === 'held') throw lockedProblem(id, state, lineLength(id) + 1)

@@ -22,11 +22,11 @@ export async function refusalOf(
       { extras: { contentUnchanged: true }, headers: { etag: `"${etag}"` } },
     )
   }
-  const { record, stored, sides, merged } = result.refusal
+  const { record, stored, sides, merged, entries } = result.refusal
   const conflict =
     contents === 'outline'
       ? { ...(await outlineOf(storage, record, stored)), truncated: true }
-      : await shower.show(record, { contents, known: { sides, merged }, stored })
+      : await shower.show(record, { contents, known: { sides, merged, entries }, stored })
   return new ParleyError('version-conflict', detailOf(record, stored), {
     extras: { conflict },
     headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },

@@ -1,4 +1,4 @@
-import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
+import { NO_VERSION, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
 import type { EntryEffect, StorageView } from '../storage/storage.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 
@@ -56,4 +56,24 @@ async function newestEntries(
     end = start
   }
   return { entries: pages.flat(), isWhole: end <= after }
+}
+
+/** Answers from entries that are at hand what storage would answer of their versions. */
+export class LogAtHand {
+  readonly epoch: string
+  readonly #entries: readonly EntryEffect[]
+
+  /** Without a gap, oldest first. */
+  constructor(epoch: string, entries: readonly EntryEffect[]) {
+    this.epoch = epoch
+    this.#entries = entries
+  }
+
+  async effects(_document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]> {
+    return this.#entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit)
+  }
+
+  async versionAt(_document: DocumentId, wanted: Version): Promise<EntryEffect | null> {
+    return this.#entries.find(({ version }) => version === wanted) ?? null
+  }
 }

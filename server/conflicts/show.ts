@@ -9,13 +9,13 @@ import { differInBlanksOnly } from '../content/overlap.ts'
 import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
+import { NO_VERSION, previousVersion, type DocumentId, type ProposalId, type Version } from '../foundation/ids.ts'
 import { nobodyWaits, ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { EntryEffect, StorageView } from '../storage/storage.ts'
+import type { EntryEffect, StorageView, VersionFacts } from '../storage/storage.ts'
 import { overlapsOf } from './concurrentEdit.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
-import { readHistory, type History } from './history.ts'
+import { LogAtHand, readHistory, type History } from './history.ts'
 import { nameCharacters } from '../documents/staleWrite.ts'
 
 /** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
@@ -76,8 +76,8 @@ export type ShownProposal = Omit<Proposal, 'hash' | 'at' | 'decidedAt'> & {
 export interface ShowOptions {
   /** False leaves the contents of sides, merge and proposals out (`Prefer: return=minimal`). */
   readonly contents: boolean
-  /** What is at hand already, so that it is neither read nor merged again. */
-  readonly known?: { readonly sides: Sides; readonly merged: Merge }
+  /** What is at hand already, so that it is neither read nor merged again; `entries` as in a `RefusedWrite`. */
+  readonly known?: { readonly sides: Sides; readonly merged: Merge; readonly entries?: readonly EntryEffect[] | null }
   /** The content of a proposal that is not in storage yet. */
   readonly proposed?: { readonly id: ProposalId; readonly content: Content } | null
   /** False for a conflict that was not kept: its id and hrefs, which would lead nowhere, are null (CONF-9). */
@@ -107,15 +107,28 @@ export async function showConflict(
   record: ConflictRecord,
   options: ShowOptions,
 ): Promise<ShownConflict> {
-  return storage.read((view) => showIn(view, record, options))
+  const entries = options.known?.entries ?? null
+  if (entries !== null && record.proposals.length === 0)
+    return showIn(storage, new LogAtHand(storage.epoch, entries), record, options)
+  return storage.read((view) => showIn(view, view, record, options))
 }
 
-async function showIn(storage: StorageView, record: ConflictRecord, options: ShowOptions): Promise<ShownConflict> {
+/** What a conflict is shown with of the log. */
+type ShownLog = Pick<StorageView, 'epoch' | 'effects'> & {
+  versionAt(document: DocumentId, version: Version): Promise<Pick<VersionFacts, 'version' | 'author' | 'at'> | null>
+}
+
+async function showIn(
+  storage: StorageView,
+  log: ShownLog,
+  record: ConflictRecord,
+  options: ShowOptions,
+): Promise<ShownConflict> {
   const { sides, merged } = options.known ?? (await workOut(storage, record, options.incoming))
-  const history = await readHistory(storage, record)
+  const history = await readHistory(log, record)
   const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
   const proposals = await showProposals(storage, record, options)
-  const outline = await outlineOf(storage, record, options.stored)
+  const outline = await outlineOf(log, record, options.stored)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
   return {
@@ -185,7 +198,7 @@ export async function liveSides(storage: StorageView, record: ConflictRecord, li
 
 /** A conflict as lists show it: without contents, the values of overlaps, and what only the log tells (SPEC CONF-4). */
 export async function outlineOf(
-  storage: Pick<StorageView, 'epoch' | 'versionAt'>,
+  log: Pick<ShownLog, 'epoch' | 'versionAt'>,
   record: ConflictRecord,
   stored = true,
 ): Promise<OutlinedConflict> {
@@ -194,8 +207,8 @@ export async function outlineOf(
   const holding = holdingVersion(record)
   const side = async (name: 'base' | 'current' | 'incoming'): Promise<ShownSide> => {
     const { version } = record[name]
-    const facts = version === null || version === NO_VERSION ? null : await storage.versionAt(record.document, version)
-    const etag = facts?.version === version ? formatEtagOf(record, storage.epoch, facts) : null
+    const facts = version === null || version === NO_VERSION ? null : await log.versionAt(record.document, version)
+    const etag = facts?.version === version ? formatEtagOf(record, log.epoch, facts) : null
     return { version, etag, href: stored ? `/conflicts/${record.id}/${name}` : null }
   }
   return {

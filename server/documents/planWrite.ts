@@ -279,7 +279,9 @@ export function missing(document: DocumentId, absent: Absent): ParleyError {
 }
 
 function refusalInput(situation: Situation): RefusedWrite {
-  const { request, head, at, past, current, incoming, own } = situation
+  const { view, request, head, at, past, current, incoming, own } = situation
   invariant(past !== null, 'only a stale write is refused')
-  return { head, author: request.author, at, baseVersion: past.version, base: past.content, current, incoming, own }
+  const entries = view.entriesFrom(past.version)
+  const met = { baseVersion: past.version, base: past.content, current, incoming, own, entries }
+  return { head, author: request.author, at, ...met }
 }

@@ -8,7 +8,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { NewEvent } from '../model/event.ts'
-import type { ConflictWrite } from '../storage/storage.ts'
+import type { ConflictWrite, EntryEffect } from '../storage/storage.ts'
 import type { Head } from '../model/document.ts'
 import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
 
@@ -20,6 +20,8 @@ export interface RefusedWrite extends Sides {
   readonly baseVersion: Version
   /** Open conflicts of the same author on the document. */
   readonly own: readonly ConflictRecord[]
+  /** All entries from the base up to the current version, oldest first; null where they would have to be read. */
+  readonly entries: readonly EntryEffect[] | null
 }
 
 /** What is kept of a refused write, as parts of an act. */
@@ -29,6 +31,8 @@ export interface Refusal {
   readonly stored: boolean
   readonly sides: Sides
   readonly merged: Merge
+  /** See `RefusedWrite`. */
+  readonly entries: readonly EntryEffect[] | null
   readonly conflicts: readonly ConflictWrite[]
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
@@ -44,7 +48,7 @@ export function recordRefusal(
   end: { readonly use: 'current' | 'incoming'; readonly version: Version } | null,
   environment: Environment,
 ): Refusal {
-  const { base, current, incoming } = write
+  const { base, current, incoming, entries } = write
   const sides: Sides = { base, current, incoming }
   const merged = merge(base, current, incoming)
   const incomingHash = contentHash(incoming)
@@ -60,7 +64,8 @@ export function recordRefusal(
     const seen = refreshed(same, { version: write.head.version, merge: merged })
     const record = state ? { ...closed(seen, state), revision: seen.revision } : seen
     const events = state ? [conflictResolved(record)] : []
-    return { record, stored: true, sides, merged, conflicts: [{ op: 'update', record }], contents: new Map(), events }
+    const parts = { conflicts: [{ op: 'update', record }] as const, contents: new Map(), events }
+    return { record, stored: true, sides, merged, entries, ...parts }
   }
   const record = newStaleWrite({
     id: newConflictId(environment),
@@ -80,6 +85,7 @@ export function recordRefusal(
     stored: state !== null || write.own.length < MAX_OPEN_CONFLICTS,
     sides,
     merged,
+    entries,
     conflicts: [{ op: 'insert', record }],
     contents: new Map([[incomingHash, incoming]]),
     events: state ? [conflictDetected(record), conflictResolved(record)] : [conflictDetected(record)],

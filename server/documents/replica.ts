@@ -9,6 +9,7 @@ import type { Environment } from '../foundation/environment.ts'
 import { previousVersion, type DocumentId, type LockHash, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { KnownLock } from './knownLock.ts'
+import { KnownPast } from './knownPast.ts'
 import type { LockPass, LockState } from '../model/lock.ts'
 import type { Append, EntryMark, Standing } from '../storage/storage.ts'
 import type { Admission, Offer } from './admission/admission.ts'
@@ -86,6 +87,8 @@ export class Replica {
   readonly doc: Y.Doc
   /** Looked at right before something is applied: what storage would refuse for a lock costs the whole replica. */
   readonly lock: KnownLock
+  /** What of the log need not be read. */
+  readonly past = new KnownPast()
   readonly #view: ContentView
   readonly #committer: Committer
   readonly #environment: Environment
@@ -165,7 +168,7 @@ export class Replica {
   memoryBytes(): number {
     let structs = 0
     for (const list of this.doc.store.clients.values()) structs += list.length
-    return 2048 + structs * 150 + this.#view.bytes() * 2
+    return 2048 + structs * 150 + this.#view.bytes() * 2 + this.past.bytes()
   }
 
   /** The head as an entry staged now would leave it. */
@@ -316,10 +319,12 @@ export class Replica {
     const effect = this.#view.takeEffect()
     const appended = { head, updateBytes: update.length, effect, contentBytes: this.#view.bytes() }
     const { author, at, origin, pass } = authorship
+    const facts = { version: head.version, author, at, origin, effect }
+    this.past.note(facts)
     const append: { -readonly [Part in keyof Append]: Append[Part] } = {
       head,
       expected: previousVersion(head.version),
-      entry: { version: head.version, author, at, origin, update, effect },
+      entry: { ...facts, update },
     }
     if (keepsSettings) append.keepsSettings = true
     if (this.#last) append.onto = markOf(this.#last)

@@ -125,6 +125,11 @@ export class Replicas {
     return this.#hold(this.#keep(replica))
   }
 
+  /** Versions of the document became part of others: what is at hand of its log is read anew. */
+  forgetPast(id: DocumentId): void {
+    this.#slots.get(id)?.replica.past.forget()
+  }
+
   /** Unloads everything; sessions learn it through `onEnded`. */
   close(problem: ParleyError): void {
     this.#closed = true

@@ -22,6 +22,8 @@ export interface CompactorOptions {
   readonly ageMs: number
   /** Between two looks at all documents. */
   readonly intervalMs: number
+  /** Told of a document some versions of which became part of others. */
+  readonly onJoined: (document: DocumentId) => void
   /** Told of a log that cannot be compacted; the others are. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -142,7 +144,7 @@ export class LogCompactor {
     { after, upTo, how }: Rewriting,
     stopping: AbortSignal,
   ): Promise<void> {
-    const { storage } = this.#options
+    const { storage, onJoined } = this.#options
     const { facts, pinned } = await storage.read(async (view) => {
       // The log of a document that was purged once does not begin at 1.
       const start = Math.max(after, await view.logStart(document))
@@ -162,6 +164,7 @@ export class LogCompactor {
       if (isDone || entries.length !== stretch.length || hasLargeEffects(entries)) continue
       await yieldTurn()
       await storage.rewrite({ document, replaced: entries.map((entry) => entry.version), rows })
+      if (rows.length < entries.length) onJoined(document)
       await yieldTurn()
     }
   }

@@ -49,6 +49,7 @@ export function upkeepModule({ config, storage, environment, jobs, core, http }:
     environment,
     ageMs: config.compactionAgeSeconds * 1_000,
     intervalMs: config.compactionIntervalSeconds * 1_000,
+    onJoined: (document) => core.replicas.forgetPast(document),
     onUnexpected: http.report('a log was not compacted'),
   })
   return {

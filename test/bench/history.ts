@@ -54,7 +54,14 @@ async function measure(patches: readonly Patch[]): Promise<void> {
     const onUnexpected = (error: unknown): never => {
       throw error
     }
-    const compactor = new LogCompactor({ storage, environment, ageMs: DAY_MS, intervalMs: DAY_MS, onUnexpected })
+    const compactor = new LogCompactor({
+      storage,
+      environment,
+      ageMs: DAY_MS,
+      intervalMs: DAY_MS,
+      onJoined: () => undefined,
+      onUnexpected,
+    })
     const started = performance.now()
     const typed = await typePaper(storage, environment, patches)
     const seconds = (performance.now() - started) / 1_000

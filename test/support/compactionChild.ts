@@ -56,7 +56,13 @@ if (!(await storage.head(DOC))) await typeAll(storage)
 const onUnexpected = (error: unknown): never => {
   throw error
 }
-const options = { environment: systemEnvironment, ageMs: 0, intervalMs: 1_000_000, onUnexpected }
+const options = {
+  environment: systemEnvironment,
+  ageMs: 0,
+  intervalMs: 1_000_000,
+  onJoined: () => undefined,
+  onUnexpected,
+}
 const compactor = new LogCompactor({ storage: watched(storage), ...options })
 await compactor.compact(DOC)
 say('finished')

@@ -30,6 +30,7 @@ function startCompactor(storage: Storage = core.storage): LogCompactor {
     environment: core.environment,
     ageMs: DAY_MS,
     intervalMs: DAY_MS,
+    onJoined: () => undefined,
     onUnexpected,
   })
   return compactor

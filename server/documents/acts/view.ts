@@ -5,7 +5,7 @@ import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Head } from '../../model/document.ts'
 import { decide, type LockPass, type LockState } from '../../model/lock.ts'
 import { lockedProblem, lockLostProblem } from '../../model/lockRefusal.ts'
-import type { ConflictQuery, Storage } from '../../storage/storage.ts'
+import type { ConflictQuery, EntryEffect, Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
 import { MAX_OPEN_CONFLICTS } from '../../model/conflict.ts'
 import { contentAt } from '../past.ts'
@@ -37,6 +37,8 @@ export interface View extends HeadView {
   content(): Content
   /** At an earlier version, or at this one. */
   contentAt(version: Version): Promise<Content>
+  /** All entries from an earlier version up to this one, oldest first; null where they would have to be read. */
+  entriesFrom(version: Version): readonly EntryEffect[] | null
   /** What refuses a content in place of the present one; null where nothing does. */
   refusesContent(content: Content): LimitBreach | null
   /** The open stale writes of one author, newest first. */
@@ -83,15 +85,24 @@ export function viewOf({ storage, committer, lineLength }: ViewParts, replica: R
     if (replica.ended !== null || replica.appliedVersion !== head.version) throw new Moved()
     return replica.content()
   }
+  // Other nodes compact as well, and do not say so.
+  const past = storage.shared ? null : replica.past
   const conflicts: View['conflicts'] = (query) => appliedConflicts({ storage, committer }, id, query)
   return {
     ...headViewOf(storage, head),
     content,
     contentAt: async (version) => {
       if (version === head.version) return content()
-      await replica.whenCommitted(version)
-      return contentAt(storage, id, head.kind, version)
+      const read = async (): Promise<Content> => {
+        await replica.whenCommitted(version)
+        return contentAt(storage, id, head.kind, version)
+      }
+      if (past === null) return read()
+      // Whoever is behind is told of this version, and may write on it when it is an old one too.
+      if (replica.ended === null && replica.appliedVersion === head.version) past.keep(head.version, replica.content())
+      return past.contentAt(version, read)
     },
+    entriesFrom: (version) => past?.entries(version, head.version) ?? null,
     refusesContent: (wanted) => replica.refusesContent(wanted),
     openConflicts: (author) => {
       const read = (): Promise<readonly ConflictRecord[]> => conflicts({ ...OPEN_STALE_WRITES, author })

@@ -7,6 +7,7 @@ import { Idempotency, type AnswerStore } from './http/idempotency.ts'
 import { mount } from './http/mount.ts'
 import { accessModule, createAccess } from './modules/access.ts'
 import { createCore, type Core } from './modules/core.ts'
+import { healthModule } from './modules/health.ts'
 import { createHttp, httpModules, type Http } from './modules/http.ts'
 import { liveModule } from './modules/live.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
@@ -14,6 +15,7 @@ import { notificationModules } from './modules/notifications.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, restModule } from './modules/rest.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
+import { storagePart } from './operations/health.ts'
 import { openSqlite } from './storage/sqlite/open.ts'
 import type { Storage } from './storage/storage.ts'
 
@@ -69,7 +71,7 @@ export async function startApp(
     door,
     webhooks,
   ]
-  open(http, modules)
+  open(http, [...modules, healthModule(environment, modules)])
   await startModules(modules, environment)
   return { url: http.localUrl(), stop: () => stop(http, modules, environment) }
 }
@@ -91,6 +93,7 @@ async function stop({ app }: Http, modules: readonly Module[], environment: Envi
 /** The first to stand and the last to go: whoever still waits for a commit hears of it before replicas end. */
 const storageModule = (storage: Storage, { replicas }: Core): Module => ({
   name: 'storage',
+  checkup: async () => [storagePart(await storage.writable())],
   stop: {
     deadlineMs: 2_000,
     run: async () => {

@@ -2,6 +2,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { Routes } from '../http/mount.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
 import { drain, type StepOutcome } from '../operations/drain.ts'
+import type { Checkup } from '../operations/health.ts'
 
 /**
  * A part of the server with a life of its own. Modules start in the order of their list and stop in reverse, so each
@@ -14,6 +15,8 @@ export interface Module {
   readonly sockets?: readonly SocketEndpoint[]
   /** Resolves when it works. Where it rejects, the server does not start. */
   readonly start?: () => Promise<void>
+  /** How its parts are doing, for `GET /readyz`. */
+  readonly checkup?: Checkup
   readonly stop?: {
     /** A stop that takes longer is left behind, so that the next has its turn. */
     readonly deadlineMs: number

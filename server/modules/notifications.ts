@@ -12,6 +12,7 @@ import { Feed } from '../notifications/feed.ts'
 import { NotificationHub } from '../notifications/hub.ts'
 import { Webhooks } from '../notifications/webhooks.ts'
 import { httpSender } from '../notifications/webhooksSender.ts'
+import { Motion } from '../operations/health.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Access } from './access.ts'
 import type { Http } from './http.ts'
@@ -42,6 +43,7 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
     isRevoked: (principal) => revocations.isRevoked(principal),
     onUnexpected,
   })
+  const motion = new Motion(environment)
   const streams = new EventStreams({ feed, environment, isValid, onUnexpected })
   const polls = new Polls({ feed, environment, isValid })
   const hub = new NotificationHub({
@@ -59,6 +61,7 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
       name: 'notifications',
       routes: [notificationRoutes({ epoch: storage.epoch, streams, polls }), webhookRoutes(webhooks, idempotency)],
       sockets: [hubEndpoint(hub, { authenticate, epoch: storage.epoch })],
+      checkup: async () => [motion.part('feed', feed.progress)],
       stop: {
         deadlineMs: 3_000,
         run: async () => {

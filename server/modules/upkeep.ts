@@ -7,6 +7,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { JobOptions, Jobs } from '../foundation/jobs.ts'
 import { LogCompactor } from '../history/compactor.ts'
 import { LockKeeper } from '../locks/keeper.ts'
+import { jobPart } from '../operations/health.ts'
 import { pruningJob, type PruningOptions } from '../operations/pruning.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Core } from './core.ts'
@@ -59,6 +60,7 @@ export function upkeepModule({ config, storage, environment, jobs, core, http }:
       compactor.start(jobs)
       for (const job of prunings(config, environment, storage)) jobs.start(job)
     },
+    checkup: async () => jobs.states().map((job) => jobPart(job, environment.now())),
     stop: { deadlineMs: 1_000, run: () => jobs.stop() },
   }
 }

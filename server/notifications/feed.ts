@@ -154,6 +154,14 @@ export class Feed {
     return { ...this.#newest, told: this.#changes.told, change: null }
   }
 
+  /** Events that were heard of and events that were told, both by the number of the last. */
+  get progress(): { readonly due: number; readonly done: number } {
+    const due = Math.max(this.#heard, this.#newest.sequence)
+    // What a purge erased is not told.
+    const isIdle = this.#telling === null && this.#queue.length === 0 && due === this.#newest.sequence
+    return { due, done: isIdle ? due : this.#settled.point.sequence }
+  }
+
   async #resume(subscription: Subscription, since: Cursor | 'foreign'): Promise<void> {
     try {
       const outcome = await catchUp(subscription, since, this.#liveEnd)

@@ -1,4 +1,5 @@
 import { overlapPage, seenVersion } from '../conflicts/overlapPage.ts'
+import { answerVerdict, type SettledQuestion } from '../conflicts/settled.ts'
 import { conflictNotFound, showConflict } from '../conflicts/show.ts'
 import type { ConflictQuestion } from '../conflicts/shower.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -15,7 +16,7 @@ export type HistoryQuestion = { readonly document: DocumentId; readonly isAdmin:
 )
 
 /** What takes long to answer, so that it is answered beside the event loop: as the UTF-8 of its JSON. */
-export type LongQuestion = ConflictQuestion | HistoryQuestion
+export type LongQuestion = ConflictQuestion | SettledQuestion | HistoryQuestion
 
 /** Answers questions from what is stored. */
 export function answering(storage: StorageView): Answering<LongQuestion, Uint8Array> {
@@ -46,6 +47,8 @@ async function answerTo(
       const { items, next } = await storage.read((view) => overlapPage(view, question.record, question))
       return next === null ? { items } : { items, nextCursor: encodeCursor([next, seenVersion(question.record)]) }
     }
+    case 'settled':
+      return answerVerdict(storage, question)
     case 'diff':
       return history.diff(question.document, question.isAdmin, question, gone)
     case 'blame':

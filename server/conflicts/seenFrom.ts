@@ -1,5 +1,5 @@
 import type { Content } from '../content/content.ts'
-import { merge, type Merge } from '../content/merge.ts'
+import { mergeReaching, type Merge } from '../content/merge.ts'
 import type { Version } from '../foundation/ids.ts'
 import type { Storage } from '../storage/storage.ts'
 import { lookedAt, overlapsOf } from './concurrentEdit.ts'
@@ -31,6 +31,6 @@ export async function seenFrom(
   }
   const { base, incoming } = kept
   const sides = { base, current: newer.content, incoming }
-  const merged = merge(base, newer.content, incoming)
+  const merged = mergeReaching(base, newer.content, incoming)
   return { record: refreshed(record, { version: newer.version, merge: merged }), known: { sides, merged } }
 }

@@ -1,13 +1,13 @@
 import { assertNever, invariant } from '../foundation/assert.ts'
-import { spansOverlap, type Span } from './align.ts'
+import type { Span } from './align.ts'
 import { Choices } from './choices.ts'
 import type { Content, JsonValue } from './content.ts'
 import { applyEffect, type Effect } from './effect.ts'
-import type { JsonEdit } from './jsonEdits.ts'
 import { mergeJson, valueChanges, type JsonChoice } from './mergeJson.ts'
 import { changesLines, lineChanges, mergeText, type TextChoice } from './mergeText.ts'
 import type { Change, Choice, ChoiceError, JsonOverlap, Merge, Overlap, TextOverlap } from './overlap.ts'
 import { child, parsePointer } from './pointer.ts'
+import { placeOfEdit, placesMeet, reachOfPlaces, type Reach, type ReachedPlace } from './reach.ts'
 
 export type {
   Change,
@@ -34,6 +34,27 @@ export function merge(base: Content, current: Content, incoming: Content): Merge
   }
   const content = threeWay(base, current, incoming, keepCurrent, keepCurrent)
   return { clean: overlaps.length === 0, content, overlaps }
+}
+
+/** A merge with where incoming would change current, or is refused to. */
+export interface ReachingMerge extends Merge {
+  readonly reach: Reach
+}
+
+/** The same with its reach. */
+export function mergeReaching(base: Content, current: Content, incoming: Content): ReachingMerge {
+  const overlaps: Overlap[] = []
+  const places: ReachedPlace[] = []
+  let reach: Reach | null = null
+  const keepCurrent = (overlap: Overlap): 'current' => {
+    overlaps.push(overlap)
+    return 'current'
+  }
+  const content = threeWay(base, current, incoming, keepCurrent, keepCurrent, {
+    onReach: (lines) => (reach = lines),
+    onReached: (place) => places.push(place),
+  })
+  return { clean: overlaps.length === 0, content, overlaps, reach: reach ?? reachOfPlaces(places) }
 }
 
 /**
@@ -86,29 +107,28 @@ export function touches(effect: Effect, before: Content, overlaps: readonly Over
 
 const KINDS_DIFFER = 'contents of one document are of one kind'
 
+/** Of a text, and of a json content. */
+interface ReachListener {
+  readonly onReach?: (reach: Reach) => void
+  readonly onReached?: (place: ReachedPlace) => void
+}
+
 function threeWay(
   base: Content,
   current: Content,
   incoming: Content,
   settleText: (overlap: TextOverlap) => TextChoice,
   settleJson: (overlap: JsonOverlap) => JsonChoice,
+  { onReach, onReached }: ReachListener = {},
 ): Content {
   if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
-    return mergeText(base, current, incoming, settleText)
+    return mergeText(base, current, incoming, settleText, onReach)
   }
   invariant(typeof base !== 'string' && typeof current !== 'string' && typeof incoming !== 'string', KINDS_DIFFER)
-  return mergeJson(base, current, incoming, settleJson)
+  return mergeJson(base, current, incoming, settleJson, undefined, onReached)
 }
 
-/** Keys, and the elements of arrays that are met on the way or at the end. */
-type MergedPlace = readonly (string | Span)[]
-
-function placeOfEdit(edit: JsonEdit): MergedPlace {
-  const place = edit.at.map((step): string | Span => (typeof step === 'number' ? [step, step + 1] : step))
-  return 'index' in edit ? [...place, [edit.index, edit.index + edit.remove]] : place
-}
-
-function placeOfOverlap(overlap: JsonOverlap, current: Content): MergedPlace {
+function placeOfOverlap(overlap: JsonOverlap, current: Content): ReachedPlace {
   const tokens = parsePointer(overlap.pointers.current) ?? []
   let node: JsonValue | undefined = current
   return tokens.map((token, i): string | Span => {
@@ -122,14 +142,4 @@ function placeOfOverlap(overlap: JsonOverlap, current: Content): MergedPlace {
 function elementCount({ current, elements }: JsonOverlap): number {
   if (!current.present) return 0
   return elements && Array.isArray(current.value) ? current.value.length : 1
-}
-
-/** One is the other or lies below it. */
-function placesMeet(a: MergedPlace, b: MergedPlace): boolean {
-  return a.every((step, i) => {
-    const other = b[i]
-    if (other === undefined) return true
-    if (typeof step === 'string' || typeof other === 'string') return step === other
-    return spansOverlap(step, other)
-  })
 }

@@ -15,6 +15,7 @@ import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
 import { membersInOrder } from './order.ts'
 import { toPointer } from './pointer.ts'
 import { mergeText } from './mergeText.ts'
+import { placeAt, type ReachedPlace } from './reach.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */
@@ -31,6 +32,8 @@ const ALL_IN_PARTS: FormAt = () => 'parts'
 interface SettleJson {
   readonly settle: Settle
   readonly formAt: FormAt
+  /** Told of each place of the current side at which incoming differs from base. */
+  readonly onReached?: ((place: ReachedPlace) => void) | undefined
 }
 
 /** The three-way merge of CONF-2 by pointers. Overlaps are handed to `settle` in order. */
@@ -40,8 +43,10 @@ export function mergeJson(
   incoming: JsonObject,
   settle: Settle,
   formAt: FormAt = ALL_IN_PARTS,
+  onReached?: (place: ReachedPlace) => void,
 ): JsonObject {
-  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, { settle, formAt })
+  const by = { settle, formAt, onReached }
+  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, by)
 }
 
 /** The places in which a side differs from the base. */
@@ -77,8 +82,11 @@ function mergeValue(
   by: SettleJson,
 ): JsonValue | undefined {
   const { base, current, incoming } = sides
-  if (incoming === base || incoming === current) return current
-  if (current === base) return incoming
+  if (incoming === base) return current
+  if (incoming === current || current === base) {
+    by.onReached?.(placeAt(at.current))
+    return incoming
+  }
   const form = at.current.length === 0 ? 'parts' : by.formAt(at.current, at.incoming)
   if (form === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
     return mergeObjects({ base, current, incoming }, at, by)
@@ -86,7 +94,9 @@ function mergeValue(
   if (form === 'parts' && Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
     return mergeArrays({ base, current, incoming }, at, by)
   }
-  if (same(incoming, base) || same(incoming, current)) return current
+  if (same(incoming, base)) return current
+  by.onReached?.(placeAt(at.current))
+  if (same(incoming, current)) return current
   if (same(current, base)) return incoming
   if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
     const merged = form === 'lines' ? mergedLines(base, current, incoming) : null
@@ -171,7 +181,11 @@ function settledElements(
   at: MemberPlaces,
   by: SettleJson,
 ): JsonValue[] {
-  if (stretch.changedBy !== 'both') return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
+  const reached = (): void => by.onReached?.([...placeAt(at.current), stretch.current])
+  if (stretch.changedBy !== 'both') {
+    if (stretch.changedBy === 'incoming') reached()
+    return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
+  }
   const places = stepInto(at, { base: stretch.base[0], current: stretch.current[0], incoming: stretch.incoming[0] })
   const elements = {
     base: sides.base.slice(...stretch.base),
@@ -183,6 +197,7 @@ function settledElements(
     const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, places, by)
     return value === undefined ? [] : [value]
   }
+  reached()
   if (contentEquals(current, incoming)) return current
   const several = base.length > 1 || current.length > 1 || incoming.length > 1
   const overlap = overlapAt(

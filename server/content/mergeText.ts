@@ -2,18 +2,33 @@ import { align, spansOverlap, splitLines, type Span } from './align.ts'
 import { alignLines } from './alignLines.ts'
 import type { Range } from './content.ts'
 import { nameOfLines, type Choice, type LineChange, type TextOverlap } from './overlap.ts'
+import { reachOfLines, type Reach } from './reach.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. */
 type SettleText = (overlap: TextOverlap) => TextChoice
 export type TextChoice = Extract<Choice, string> | { readonly text: string }
 
-/** The three-way merge of CONF-2 by lines. Overlaps are handed to `settle` in order. */
-export function mergeText(base: string, current: string, incoming: string, settle: SettleText): string {
+/** The three-way merge of CONF-2 by lines. Overlaps are handed to `settle` in order; `onReach` hears where incoming differs. */
+export function mergeText(
+  base: string,
+  current: string,
+  incoming: string,
+  settle: SettleText,
+  onReach?: (reach: Reach) => void,
+): string {
   const sides: Lines = { base: splitLines(base), current: splitLines(current), incoming: splitLines(incoming) }
   const merged: string[] = []
   let kept = 0
-  for (const stretch of weave(alignLines(sides.base, sides.current), alignLines(sides.base, sides.incoming))) {
+  const stretches = weave(alignLines(sides.base, sides.current), alignLines(sides.base, sides.incoming))
+  const brought = stretches.filter(({ changedBy }) => changedBy !== 'current')
+  onReach?.(
+    reachOfLines(
+      sides.current,
+      brought.map((stretch) => stretch.current),
+    ),
+  )
+  for (const stretch of stretches) {
     append(merged, sides.base, [kept, stretch.base[0]])
     append(merged, ...settled(sides, stretch, settle))
     kept = stretch.base[1]

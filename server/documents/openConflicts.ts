@@ -1,11 +1,11 @@
 import type { ConflictRecord } from '../model/conflict.ts'
 import { closed } from './staleWrite.ts'
-import { isSuperseded } from './superseded.ts'
+import { verdictOn } from './superseded.ts'
+import type { StillOpen } from './openReaches.ts'
 import type { Content } from '../content/content.ts'
 import { effectBetween, type Effect } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
-import type { PrincipalId, Version } from '../foundation/ids.ts'
-import { NO_VERSION } from '../foundation/ids.ts'
+import { nextVersion, NO_VERSION, type ConflictId, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { conflictSuperseded } from '../model/events.ts'
 import type { NewEvent } from '../model/event.ts'
@@ -13,10 +13,17 @@ import type { ConflictWrite } from '../storage/storage.ts'
 import type { View } from './acts/view.ts'
 
 /**
- * Of the content, once for each open conflict: what is more is not compared within the write. Two merges of 1 MiB take some
- * 20 ms, and whoever writes the document waits for them.
+ * Of the content, once for each open conflict: what is less is compared with all of them, which costs no more than to find
+ * out which of them it touches.
+ */
+const COMPARED_ANYWAY_BYTES = 256 * 1024
+/**
+ * Likewise for those that are touched: what is more is not compared within the write. Two merges of 1 MiB take some 20 ms,
+ * and whoever writes the document waits for them.
  */
 const COMPARED_AT_ONCE_BYTES = 2 * 1024 * 1024
+/** Writes that a conflict has still to be compared with: past them the oldest is let go. */
+const MAX_UNSETTLED = 16
 
 /** A change of content by the author of open conflicts. */
 export interface SettlingWrite {
@@ -26,49 +33,78 @@ export interface SettlingWrite {
   readonly after: Content
 }
 
-/** A write with open conflicts of its author, which are compared with it after its act. */
-export interface Unsettled extends SettlingWrite {
-  readonly effect: NonNullable<Effect>
-  readonly own: readonly ConflictRecord[]
+/** What a write is to the open conflicts of its author that it did not close. */
+export interface Settling {
+  /** Of the write. */
+  readonly version: Version
+  /** Compared with it, and open. */
+  readonly open: readonly StillOpen[]
+  /** To be compared with it after its act; their records say so. */
+  readonly unsettled: readonly ConflictId[]
 }
 
 /** What becomes of the writer's open conflicts, as parts of the act of the write. */
 interface Superseding {
   readonly conflicts: readonly ConflictWrite[]
   readonly events: readonly NewEvent[]
-  /** Set where they are too much to compare for the act. */
-  readonly unsettled?: Unsettled
+  readonly settling?: Settling
 }
 
-/** Closes those of the writer's open conflicts that the write settles (SPEC WRITE-7), or leaves that for after the act. */
+type SupersedingView = Pick<View, 'head' | 'contentAt' | 'storedContent' | 'touchedBy'>
+
+/** Closes those of the writer's open conflicts that the write settles (SPEC WRITE-7), or notes that they are to be compared. */
 export async function supersede(
-  view: Pick<View, 'contentAt' | 'storedContent'>,
+  view: SupersedingView,
   own: readonly ConflictRecord[],
   write: SettlingWrite,
 ): Promise<Superseding> {
+  const effect = own.length === 0 ? null : effectBetween(write.before, write.after)
+  if (effect === null) return { conflicts: [], events: [] }
+  const version = nextVersion(view.head.version)
+  const bytes = contentBytes(write.after)
+  const touched = own.length * bytes <= COMPARED_ANYWAY_BYTES ? own : await view.touchedBy(own, effect)
+  if (touched.length * bytes > COMPARED_AT_ONCE_BYTES) return later(touched, version)
+  return compared(view, touched, { ...write, effect, version })
+}
+
+async function compared(
+  view: SupersedingView,
+  touched: readonly ConflictRecord[],
+  write: SettlingWrite & { readonly effect: Effect; readonly version: Version },
+): Promise<Superseding> {
   const conflicts: ConflictWrite[] = []
   const events: NewEvent[] = []
-  const effect = own.length === 0 ? null : effectBetween(write.before, write.after)
-  if (effect === null) return { conflicts, events }
-  if (own.length * contentBytes(write.after) > COMPARED_AT_ONCE_BYTES) {
-    return { conflicts, events, unsettled: { ...write, effect, own } }
-  }
-  const change = { before: write.before, effect, after: write.after }
+  const left: StillOpen[] = []
   const contentOfBase = lastContentAt(view)
-  for (const open of own) {
+  for (const open of touched) {
     const base = await contentOfBase(open.base.version ?? NO_VERSION)
     const incoming = await storedIncoming(view, open)
-    if (!isSuperseded({ base, incoming }, change)) continue
+    const verdict = verdictOn({ base, incoming }, write)
+    if (!verdict.isSettled) {
+      left.push({ conflict: open.id, reach: verdict.reach })
+      continue
+    }
     const record = supersededBy(open, write)
     conflicts.push({ op: 'update', record })
     events.push(conflictSuperseded(record))
   }
-  return { conflicts, events }
+  return { conflicts, events, settling: { version: write.version, open: left, unsettled: [] } }
+}
+
+/** They stay open for now, and their records name the write. */
+function later(touched: readonly ConflictRecord[], version: Version): Superseding {
+  const conflicts = touched.map((open): ConflictWrite => {
+    const unsettled = [...(open.unsettled ?? []), version].slice(-MAX_UNSETTLED)
+    return { op: 'update', record: { ...open, unsettled, revision: open.revision + 1 } }
+  })
+  return { conflicts, events: [], settling: { version, open: [], unsettled: touched.map(({ id }) => id) } }
 }
 
 /** The record of an open conflict that a later write of its author settles. */
-export const supersededBy = (open: ConflictRecord, { at, author }: SettlingWrite): ConflictRecord =>
-  closed(open, { status: 'superseded', closedAt: at, closedBy: author, comment: null })
+export const supersededBy = (
+  open: ConflictRecord,
+  { at, author }: Pick<SettlingWrite, 'at' | 'author'>,
+): ConflictRecord => closed(open, { status: 'superseded', closedAt: at, closedBy: author, comment: null })
 
 /** The open `invalid-merge` of a document, of which there is one (SPEC CONF-8). */
 export async function openInvalidMerge(view: Pick<View, 'conflicts'>): Promise<ConflictRecord | null> {

@@ -3,7 +3,7 @@ import { newConflictId } from './conflictIds.ts'
 import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
-import { merge, type Merge } from '../content/merge.ts'
+import { mergeReaching, type Merge } from '../content/merge.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { conflictDetected, conflictResolved } from '../model/events.ts'
@@ -50,7 +50,7 @@ export function recordRefusal(
 ): Refusal {
   const { base, current, incoming, entries } = write
   const sides: Sides = { base, current, incoming }
-  const merged = merge(base, current, incoming)
+  const merged = mergeReaching(base, current, incoming)
   const incomingHash = contentHash(incoming)
   const state: Exclude<ConflictState, { status: 'open' }> | null = end && {
     status: 'resolved',

@@ -2,7 +2,7 @@
  * How the record of a refused (or overridden) write is made and kept up to date. Pure.
  */
 import type { Kind } from '../content/content.ts'
-import type { Merge, Overlap } from '../content/merge.ts'
+import type { Overlap, ReachingMerge } from '../content/merge.ts'
 import { differInBlanksOnly } from '../content/overlap.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ConflictState, ContentHash, Place } from '../model/conflict.ts'
@@ -22,7 +22,7 @@ export interface StaleWrite {
   readonly baseVersion: Version
   readonly currentVersion: Version
   readonly incomingHash: ContentHash
-  readonly merge: Merge
+  readonly merge: ReachingMerge
   readonly state: ConflictState
 }
 
@@ -40,6 +40,7 @@ export function newStaleWrite(write: StaleWrite): ConflictRecord {
     current: { version: write.currentVersion, hash: null },
     incoming: { version: null, hash: write.incomingHash },
     places: placesOf(write.merge.overlaps),
+    reach: { version: write.currentVersion, reach: write.merge.reach },
     clean: write.merge.clean,
     whitespaceOnly: differInBlanksOnly(write.merge.overlaps),
     state: write.state,
@@ -51,12 +52,13 @@ export function newStaleWrite(write: StaleWrite): ConflictRecord {
 /** The same conflict seen from a newer current version (SPEC WRITE-7, RES-4). */
 export function refreshed(
   record: ConflictRecord,
-  current: { readonly version: Version; readonly merge: Merge },
+  current: { readonly version: Version; readonly merge: ReachingMerge },
 ): ConflictRecord {
   return {
     ...record,
     current: { version: current.version, hash: null },
     places: placesOf(current.merge.overlaps),
+    reach: { version: current.version, reach: current.merge.reach },
     clean: current.merge.clean,
     whitespaceOnly: differInBlanksOnly(current.merge.overlaps),
     revision: record.revision + 1,

@@ -1,4 +1,5 @@
 import type { Content, Kind, Range, Violation } from '../content/content.ts'
+import type { Reach } from '../content/reach.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 
 export const CONFLICT_KINDS = ['stale-write', 'concurrent-edit', 'invalid-merge'] as const
@@ -86,6 +87,12 @@ export type Place =
   | { readonly id: string; readonly pointer: string }
   | { readonly id: string; readonly lines: { readonly base: Range; readonly current: Range; readonly incoming: Range } }
 
+/** Where a refused write reaches in the content of a version. */
+export interface ReachAt {
+  readonly version: Version
+  readonly reach: Reach
+}
+
 /** A conflict as it is kept: references and facts; contents and overlaps are worked out when it is shown. */
 export interface ConflictRecord {
   readonly id: ConflictId
@@ -101,6 +108,10 @@ export interface ConflictRecord {
   readonly incoming: SideRef
   /** The overlaps as of `current`, at most 1,000; worked out in full when the conflict is shown. */
   readonly places: readonly Place[]
+  /** Of a refused write: what is written elsewhere settles nothing of it. */
+  readonly reach?: ReachAt
+  /** Versions that its author wrote and that are still to be compared with it, oldest first (SPEC WRITE-7). */
+  readonly unsettled?: readonly Version[]
   /** Set for `concurrent-edit`. */
   readonly live?: LiveFacts
   /** Set for `invalid-merge`: what the content breaks, the first so many. */

@@ -70,6 +70,7 @@ export function createCore({ config, environment, storage, desk, secret }: CoreP
   const history = new HistoryReader(storage)
   const shower = new ConflictShower({ storage, desk })
   return {
+    desk,
     limits,
     committer,
     replicas,

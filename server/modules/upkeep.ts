@@ -29,10 +29,14 @@ export interface UpkeepParts {
 export function watchModule({ storage, environment, jobs, core, http }: UpkeepParts): Module {
   const parts = { storage, ...core, environment, onUnexpected: http.report('a document could not be looked after') }
   const keeper = new LockKeeper(parts)
-  const watches = [new ValidityWatch(parts), new OpenBound(parts), new ConflictSettler(parts)]
+  const settler = new ConflictSettler(parts)
+  const watches = [new ValidityWatch(parts), new OpenBound(parts), settler]
   return {
     name: 'watches',
-    start: async () => keeper.start(jobs),
+    start: async () => {
+      keeper.start(jobs)
+      settler.start(jobs)
+    },
     stop: {
       deadlineMs: 1_000,
       run: async () => {

@@ -4,11 +4,11 @@ import { readHistory } from '../../server/conflicts/history.ts'
 import { newConflictId, newProposalId } from '../../server/documents/conflictIds.ts'
 import { decided, proposed } from '../../server/conflicts/proposals.ts'
 import { closed, newStaleWrite, refreshed } from '../../server/documents/staleWrite.ts'
-import { isSuperseded } from '../../server/documents/superseded.ts'
+import { verdictOn } from '../../server/documents/superseded.ts'
 import { targetOf } from '../../server/conflicts/target.ts'
 import type { Content } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
-import { merge } from '../../server/content/merge.ts'
+import { mergeReaching as merge } from '../../server/content/merge.ts'
 import type { Origin } from '../../server/model/document.ts'
 import { parseDocumentId, toIncarnation, toPrincipalId, toProposalId, toVersion } from '../../server/foundation/ids.ts'
 import type { EntryEffect } from '../../server/storage/storage.ts'
@@ -63,6 +63,7 @@ describe('the record of a stale write', () => {
       ...record(),
       id: seen.id,
       current: { version: 7, hash: null },
+      reach: { version: 7, reach: merge('a\nb', 'A\nb', 'a\nbb').reach },
       places: [],
       clean: true,
       revision: 2,
@@ -166,7 +167,7 @@ describe('what a resolution wants', () => {
 
 describe('superseding', () => {
   const judge = (base: Content, incoming: Content, before: Content, after: Content): boolean =>
-    isSuperseded({ base, incoming }, { before, effect: effectBetween(before, after), after })
+    verdictOn({ base, incoming }, { before, effect: effectBetween(before, after), after }).isSettled
 
   it('[WRITE-7] happens at an overlap, above or below it, or where nothing of incoming is left to merge', () => {
     const base = { a: { x: 1, y: 1 }, b: 1 }

@@ -8,7 +8,8 @@ import type { Head } from '../../model/document.ts'
 import type { LockPass, LockState } from '../../model/lock.ts'
 import type { ActResult, Standing } from '../../storage/storage.ts'
 import type { ActParts, Staged } from '../commit.ts'
-import type { Unsettled } from '../openConflicts.ts'
+import type { Settling } from '../openConflicts.ts'
+import { OpenReaches } from '../openReaches.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
 import { storesSomething, type Found, type NewEntry, type Plan, type Planned, type Planner } from './plan.ts'
@@ -20,7 +21,7 @@ import { headViewOf, Moved, passesLock, viewOf, type HeadView, type NoteLock, ty
  */
 const MAX_ROUNDS = 8
 
-export interface ActsParts extends ViewParts {
+export interface ActsParts extends Omit<ViewParts, 'reaches'> {
   readonly replicas: Replicas
   readonly environment: Environment
 }
@@ -57,7 +58,8 @@ type Ask<Outcome> = (held: readonly Held[], at: number) => Promise<Planned<Outco
 export class Acts {
   readonly #parts: ActsParts
   readonly #turns = new Turns<DocumentId>()
-  readonly #listeners = new Set<(document: DocumentId, unsettled: Unsettled) => void>()
+  readonly #reaches = new OpenReaches()
+  readonly #listeners = new Set<(settling: Settling) => void>()
 
   constructor(parts: ActsParts) {
     this.#parts = parts
@@ -99,8 +101,8 @@ export class Acts {
     return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, keep))
   }
 
-  /** Called after each act that leaves conflicts of its author to be compared with it. Returns how to stop. */
-  onUnsettled(listener: (document: DocumentId, unsettled: Unsettled) => void): () => void {
+  /** Called after each act that leaves conflicts of its author open. Returns how to stop. */
+  onSettling(listener: (settling: Settling) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
@@ -141,7 +143,7 @@ export class Acts {
     return held.map((one) => {
       if ('absent' in one) return one
       invariant('replica' in one, 'what is planned on is loaded')
-      return viewOf(this.#parts, one.replica, noteIn?.(one.replica))
+      return viewOf({ ...this.#parts, reaches: this.#reaches }, one.replica, noteIn?.(one.replica))
     })
   }
 
@@ -156,11 +158,15 @@ export class Acts {
     const done = await conclude(held, round)
     if (round.do === 'await' && done !== 'again') {
       for (const replica of round.created) this.#parts.replicas.adopt(replica).release()
-      for (const { document, unsettled } of round.planned.plans) {
-        if (unsettled !== undefined) for (const listener of this.#listeners) listener(document, unsettled)
-      }
+      for (const { settling } of round.planned.plans) if (settling !== undefined) this.#tell(settling)
     }
     return done
+  }
+
+  /** Of conflicts that were compared with an entry on disk, or are to be. */
+  #tell(settling: Settling): void {
+    this.#reaches.compared(settling.open, settling.version)
+    for (const listener of this.#listeners) listener(settling)
   }
 
   /** One round in the turns of all documents, up to the hand-over. */

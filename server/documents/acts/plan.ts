@@ -6,7 +6,7 @@ import type { ContentHash } from '../../model/conflict.ts'
 import type { Head, Settings } from '../../model/document.ts'
 import type { NewEvent } from '../../model/event.ts'
 import type { ActResult, ConflictWrite, LockWrite } from '../../storage/storage.ts'
-import type { Unsettled } from '../openConflicts.ts'
+import type { Settling } from '../openConflicts.ts'
 import type { Authorship } from '../replica.ts'
 import type { Absent } from '../replicas.ts'
 import type { HeadView, View } from './view.ts'
@@ -31,8 +31,8 @@ export interface Plan {
   /** What is left of the document, where the act purges it. */
   readonly purge?: Head
   readonly conflicts: readonly ConflictWrite[]
-  /** Open conflicts of its author that are compared with it after the act. */
-  readonly unsettled?: Unsettled
+  /** Open conflicts of the author of its entry, as that leaves them. */
+  readonly settling?: Settling
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
 }

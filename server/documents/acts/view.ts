@@ -1,4 +1,5 @@
 import type { Content } from '../../content/content.ts'
+import type { Effect } from '../../content/effect.ts'
 import type { LimitBreach } from '../../content/limits.ts'
 import type { ConflictId, DocumentId, PrincipalId, Version } from '../../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
@@ -8,6 +9,7 @@ import { lockedProblem, lockLostProblem } from '../../model/lockRefusal.ts'
 import type { ConflictQuery, EntryEffect, Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
 import { MAX_OPEN_CONFLICTS } from '../../model/conflict.ts'
+import type { OpenReaches } from '../openReaches.ts'
 import { contentAt } from '../past.ts'
 import type { Replica } from '../replica.ts'
 import { appliedConflicts } from './appliedConflicts.ts'
@@ -43,6 +45,8 @@ export interface View extends HeadView {
   refusesContent(content: Content): LimitBreach | null
   /** The open stale writes of one author, newest first. */
   openConflicts(author: PrincipalId): Promise<readonly ConflictRecord[]>
+  /** Of open conflicts those that a write with this effect may settle. */
+  touchedBy(conflicts: readonly ConflictRecord[], effect: Effect): Promise<readonly ConflictRecord[]>
   /** As it is on disk, once whatever is on its way for it is too: storage has all that it refers to then. */
   conflict(id: ConflictId): Promise<ConflictRecord | null>
   /** Newest first. */
@@ -59,6 +63,7 @@ export interface ViewParts {
   readonly storage: Storage
   readonly committer: Committer
   readonly lineLength: LineLength
+  readonly reaches: OpenReaches
 }
 
 /** The document is not any more what a view shows; whatever is worked out from that is worked out anew. */
@@ -78,7 +83,11 @@ export const headViewOf = (storage: Pick<Storage, 'lock'>, head: Head): HeadView
 export type NoteLock = (state: LockState) => void
 
 /** The view of a replica. Without `noteLock` nothing of what was looked at stays anywhere. */
-export function viewOf({ storage, committer, lineLength }: ViewParts, replica: Replica, noteLock?: NoteLock): View {
+export function viewOf(
+  { storage, committer, lineLength, reaches }: ViewParts,
+  replica: Replica,
+  noteLock?: NoteLock,
+): View {
   const head = replica.appliedHead
   const { id } = head
   const content = (): Content => {
@@ -107,6 +116,13 @@ export function viewOf({ storage, committer, lineLength }: ViewParts, replica: R
     openConflicts: (author) => {
       const read = (): Promise<readonly ConflictRecord[]> => conflicts({ ...OPEN_STALE_WRITES, author })
       return committer.openStaleWrites?.of(id, author, read) ?? read()
+    },
+    touchedBy: (own, effect) => {
+      const { version } = head
+      return reaches.touchedBy(own, { version, effect }, async (after, limit) => {
+        await replica.whenCommitted(version)
+        return storage.effects(id, after, version, limit)
+      })
     },
     conflict: async (conflict) => {
       if (committer.conflictsUnderway(id).some((record) => record.id === conflict)) await committer.settled(id)

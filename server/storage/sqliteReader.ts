@@ -17,14 +17,8 @@ import { ParleyError } from '../foundation/problems.ts'
 import { eventMark, type StoredEvent } from '../model/event.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
 import { decodeConflict, type RecordRow } from './sqlite/rows/conflict.ts'
-import {
-  decodeCheckpoint,
-  decodeSnapshot,
-  unpackContent,
-  type CheckpointRow,
-  type PackedContent,
-  type SnapshotRow,
-} from './sqlite/rows/content.ts'
+import { decodeCheckpoint, decodeSnapshot, type CheckpointRow, type SnapshotRow } from './sqlite/rows/content.ts'
+import { unpackContent, type PackedContent } from './sqlite/row.ts'
 import { decodeEvent, type EventRow } from './sqlite/rows/event.ts'
 import { decodeHead, type HeadRow } from './sqlite/rows/head.ts'
 import { SqliteHistoryReader } from './sqlite/history.ts'

@@ -1,4 +1,7 @@
-import { crc32 } from 'node:zlib'
+/** What rows of several tables have in common: checksums, bytes, JSON and packed contents. */
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { Content } from '../../content/content.ts'
+import { inOrder } from '../../content/order.ts'
 import { ParleyError } from '../../foundation/problems.ts'
 
 /** CRC-32 of an entry's update bytes: what `Storage.storeSnapshot` asks for. */
@@ -28,3 +31,52 @@ const summedUp = (part: string | Uint8Array, sum: number): number => (part.lengt
 /** What a row that fails its checksum is answered with (SPEC OPS-6). `what` names the row and its document. */
 export const damaged = (what: string, cause?: unknown): ParleyError =>
   new ParleyError('document-damaged', `${what} is damaged in storage.`, { cause })
+
+/** Decodes rows one by one; those that are damaged are left out, so that one does not hide the others (SPEC OPS-6). */
+export function pushUndamaged<T>(list: T[], decode: () => T): void {
+  try {
+    list.push(decode())
+  } catch (error) {
+    if (!(error instanceof ParleyError && error.code === 'document-damaged')) throw error
+  }
+}
+
+/**
+ * Bytes that own their buffer. A view of a part of a larger one (a received frame, a pool) would take
+ * all of it along to another thread, and keep it in memory while it waits.
+ */
+export const exactBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+
+/** The same bytes without Buffer's own methods, some of which mean something else than Uint8Array's. */
+export const plainBytes = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** JSON that Parley itself has written, as what it was made of. What comes from outside is never read by this. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what it stored
+export function parseStored<T>(json: string): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked before it was written, by a checksum since
+  return JSON.parse(json) as T
+}
+
+/** All other acts wait for the one that is being packed: speed comes before the last tenth in size. */
+const DEFLATE_LEVEL = 1
+
+/** A content as it is kept. `name` is what it is kept under, so that it cannot pass for another. */
+export interface PackedContent {
+  readonly content: Uint8Array
+  readonly checksum: number
+}
+
+/** Packs the JSON of a content. */
+export function packContent(name: readonly (string | number)[], json: string): PackedContent {
+  const content = deflateRawSync(json, { level: DEFLATE_LEVEL })
+  return { content, checksum: rowChecksum(name, content) }
+}
+
+/** Throws `document-damaged`; `what` says of what. */
+export function unpackContent(name: readonly (string | number)[], packed: PackedContent, what: string): Content {
+  if (rowChecksum(name, packed.content) !== packed.checksum) throw damaged(what)
+  // Those of before the order of members was fixed have another.
+  return inOrder(parseStored<Content>(inflateRawSync(packed.content).toString()))
+}

@@ -1,8 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { StoredAnswer } from '../../../foundation/answer.ts'
 import { toPrincipalId } from '../../../foundation/ids.ts'
-import { damaged, rowChecksum } from '../row.ts'
-import { parseStored } from './json.ts'
+import { damaged, rowChecksum, parseStored } from '../row.ts'
 
 /** As for contents: all other acts wait for the one that is being packed. */
 const DEFLATE_LEVEL = 1

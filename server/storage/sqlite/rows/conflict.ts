@@ -1,6 +1,5 @@
 import type { ConflictRecord, ContentHash } from '../../../model/conflict.ts'
-import { damaged, rowChecksum } from '../row.ts'
-import { parseStored } from './json.ts'
+import { damaged, rowChecksum, parseStored } from '../row.ts'
 
 /** What of a row of `conflicts` is the conflict itself; the other columns repeat it for queries. */
 export interface RecordRow {

@@ -1,9 +1,8 @@
 import { decodeEffect, encodeEffect } from '../../../content/effect.ts'
 import { ORIGINS, type Origin } from '../../../model/document.ts'
 import { toPrincipalId, toVersion, type DocumentId } from '../../../foundation/ids.ts'
-import { damaged, entryChecksum, rowChecksum } from '../row.ts'
+import { damaged, entryChecksum, rowChecksum, exactBytes, plainBytes } from '../row.ts'
 import type { Entry, EntryEffect } from '../../storage.ts'
-import { exactBytes, plainBytes } from './bytes.ts'
 
 /** A row of `entries` without its Yjs bytes. */
 export interface EffectRow {

@@ -1,6 +1,6 @@
 import { toSequence, trustedDocumentId } from '../../../foundation/ids.ts'
 import type { EventData, NewEvent, StoredEvent, StoredEventType } from '../../../model/event.ts'
-import { parseStored } from './json.ts'
+import { parseStored } from '../row.ts'
 
 /** A row of `events` as an act hands it in; its sequence and time are the act's. */
 export interface NewEventRow {

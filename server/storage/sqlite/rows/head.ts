@@ -1,8 +1,7 @@
 import type { Kind } from '../../../content/content.ts'
 import type { ConflictPolicy, Head, JsonSchema } from '../../../model/document.ts'
 import { toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../../foundation/ids.ts'
-import { damaged, rowChecksum } from '../row.ts'
-import { parseStored } from './json.ts'
+import { damaged, rowChecksum, parseStored } from '../row.ts'
 
 /** A row of `documents`; the schema is JSON. */
 export interface HeadRow {

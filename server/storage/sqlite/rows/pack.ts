@@ -4,11 +4,9 @@ import { effectOfJson, encodeEffect } from '../../../content/effect.ts'
 import type { JsonValue } from '../../../content/content.ts'
 import { toPrincipalId, toVersion, type DocumentId } from '../../../foundation/ids.ts'
 import { invariant } from '../../../foundation/assert.ts'
-import { damaged, rowChecksum } from '../row.ts'
+import { damaged, rowChecksum, exactBytes, plainBytes, parseStored } from '../row.ts'
 import type { Entry, EntryEffect } from '../../storage.ts'
-import { exactBytes, plainBytes } from './bytes.ts'
 import { numberOfOrigin, originOf } from './entry.ts'
-import { parseStored } from './json.ts'
 
 /** Done once, in the background, and read often. */
 const DEFLATE_LEVEL = 6

@@ -1,10 +1,8 @@
 import type { Knowledge } from '../../../model/clientKnowledge.ts'
 import type { ClockSpan } from '../../../model/clockSet.ts'
 import { toLockHash, toPrincipalId, toVersion, trustedDocumentId } from '../../../foundation/ids.ts'
-import { damaged, rowChecksum } from '../row.ts'
+import { damaged, rowChecksum, exactBytes, plainBytes, parseStored } from '../row.ts'
 import type { WaitingEdits } from '../../storage.ts'
-import { exactBytes, plainBytes } from './bytes.ts'
-import { parseStored } from './json.ts'
 
 /** A row of `waiting_edits` without its position. */
 export interface WaitingRow {

@@ -1,5 +1,5 @@
 import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../../../model/webhook.ts'
-import { parseStored } from './json.ts'
+import { parseStored } from '../row.ts'
 
 export interface WebhookRow {
   readonly id: string

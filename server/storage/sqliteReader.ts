@@ -1,24 +1,12 @@
+import { SqliteConflictReader } from './sqlite/conflicts.ts'
+import { pushUndamaged } from './sqlite/row.ts'
 import type Database from 'better-sqlite3'
-import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
-import type { Content } from '../content/content.ts'
 import type { Head } from '../model/document.ts'
-import {
-  toPrincipalId,
-  toSequence,
-  trustedDocumentId,
-  type ConflictId,
-  type DocumentId,
-  type Pattern,
-  type Sequence,
-  type Version,
-} from '../foundation/ids.ts'
+import { toPrincipalId, toSequence, type DocumentId, type Sequence, type Version } from '../foundation/ids.ts'
 import { NO_MARK } from '../foundation/mark.ts'
-import { ParleyError } from '../foundation/problems.ts'
 import { eventMark, type StoredEvent } from '../model/event.ts'
 import { idRanges, type IdRange } from './idRanges.ts'
-import { decodeConflict, type RecordRow } from './sqlite/rows/conflict.ts'
 import { decodeCheckpoint, decodeSnapshot, type CheckpointRow, type SnapshotRow } from './sqlite/rows/content.ts'
-import { unpackContent, type PackedContent } from './sqlite/row.ts'
 import { decodeEvent, type EventRow } from './sqlite/rows/event.ts'
 import { decodeHead, type HeadRow } from './sqlite/rows/head.ts'
 import { SqliteHistoryReader } from './sqlite/history.ts'
@@ -29,7 +17,7 @@ import { SqliteAnswerReader } from './sqlite/answers.ts'
 import { SqliteWaitingReader } from './sqlite/waiting.ts'
 import { SqliteWebhookReader } from './sqlite/webhooks.ts'
 import type { Clock } from './sqlite/steadyClock.ts'
-import type { Checkpoint, ConflictQuery, HeadQuery, Revocation, Snapshot } from './storage.ts'
+import type { Checkpoint, HeadQuery, Revocation, Snapshot } from './storage.ts'
 
 /**
  * Answers every question of the port from one connection, synchronously. In WAL mode a read sees what was committed
@@ -43,6 +31,7 @@ export class SqliteReader {
   readonly locks: SqliteLockReader
   readonly purges: SqlitePurgeReader
   readonly waiting: SqliteWaitingReader
+  readonly conflicts: SqliteConflictReader
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepare>
 
@@ -54,6 +43,7 @@ export class SqliteReader {
     this.locks = new SqliteLockReader(connection, clock)
     this.purges = new SqlitePurgeReader(connection)
     this.waiting = new SqliteWaitingReader(connection)
+    this.conflicts = new SqliteConflictReader(connection)
     this.#connection = connection
     this.#sql = prepare(connection)
   }
@@ -89,32 +79,6 @@ export class SqliteReader {
     return row === undefined ? null : decodeCheckpoint(document, row)
   }
 
-  conflict(id: ConflictId): ConflictRecord | null {
-    const row = this.#sql.conflict.get(id)
-    return row === undefined ? null : decodeConflict(row)
-  }
-
-  /** Damaged records are left out, as in `heads`. */
-  conflicts(query: ConflictQuery): ConflictRecord[] {
-    const records: ConflictRecord[] = []
-    const { sql, parameters } = conflictsQuery(query)
-    for (const row of this.#connection.prepare<unknown[], RecordRow>(sql).iterate(...parameters)) {
-      if (records.length >= query.limit) break
-      pushUndamaged(records, () => decodeConflict(row))
-    }
-    return records
-  }
-
-  openConflictCounts(documents: readonly DocumentId[]): Map<DocumentId, number> {
-    const rows = this.#sql.openConflictCounts.all(JSON.stringify(documents))
-    return new Map(rows.map((row) => [trustedDocumentId(row.document), row.count]))
-  }
-
-  content(hash: ContentHash): Content | null {
-    const row = this.#sql.content.get(hash)
-    return row === undefined ? null : unpackContent([hash], row, 'A content of a conflict')
-  }
-
   events(after: Sequence, limit: number): StoredEvent[] {
     return this.#sql.events.all(after, limit).map(decodeEvent)
   }
@@ -135,52 +99,6 @@ export class SqliteReader {
       subject: row.subject_kind === 'sub' ? { sub: toPrincipalId(row.subject) } : { jti: row.subject },
       until: row.until,
     }))
-  }
-}
-
-function pushUndamaged<T>(list: T[], decode: () => T): void {
-  try {
-    list.push(decode())
-  } catch (error) {
-    if (!(error instanceof ParleyError && error.code === 'document-damaged')) throw error
-  }
-}
-
-/** Newest first. Every value is a parameter; only the shape of the condition depends on the query. */
-function conflictsQuery(query: ConflictQuery): { sql: string; parameters: unknown[] } {
-  const conditions = [matching(query.patterns), { sql: notPurged('conflicts', 'key', 'conflict'), parameters: [] }]
-  if (query.before !== null) conditions.push({ sql: 'id < ?', parameters: [query.before] })
-  if (query.statuses !== undefined) conditions.push(oneOf('status', query.statuses))
-  if (query.kinds !== undefined) conditions.push(oneOf('kind', query.kinds))
-  if (query.author !== undefined) conditions.push({ sql: 'author = ?', parameters: [query.author] })
-  return {
-    sql: `SELECT id, checksum, record FROM conflicts
-          WHERE ${conditions.map((condition) => condition.sql).join(' AND ')} ORDER BY id DESC`,
-    parameters: conditions.flatMap((condition) => condition.parameters),
-  }
-}
-
-interface Condition {
-  readonly sql: string
-  readonly parameters: readonly unknown[]
-}
-
-const oneOf = (column: 'status' | 'kind', values: readonly string[]): Condition => ({
-  sql: `${column} IN (${values.map(() => '?').join(', ')})`,
-  parameters: values,
-})
-
-/** Many ranges are one parameter, because a condition may only be so long. */
-function matching(patterns: readonly Pattern[]): Condition {
-  const [only] = patterns
-  if (only !== undefined && patterns.length === 1 && 'exact' in only) {
-    return { sql: 'document = ?', parameters: [only.exact] }
-  }
-  if (patterns.some((pattern) => 'prefix' in pattern && pattern.prefix === '')) return { sql: 'true', parameters: [] }
-  return {
-    sql: `EXISTS (SELECT 1 FROM json_each(?) AS range
-                  WHERE document >= range.value ->> 'from' AND document < range.value ->> 'to')`,
-    parameters: [JSON.stringify(idRanges(patterns))],
   }
 }
 
@@ -213,17 +131,6 @@ function prepareDocuments(connection: Database.Database) {
 
 function prepareRest(connection: Database.Database) {
   return {
-    conflict: connection.prepare<[id: string], RecordRow>(
-      `SELECT id, checksum, record FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
-    ),
-    openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
-      `SELECT conflicts.document, count(*) AS count
-       FROM conflicts JOIN documents ON documents.id = conflicts.document
-       WHERE status = 'open' AND deleted_at IS NULL AND conflicts.document IN (SELECT value FROM json_each(?))
-         AND ${notPurged('conflicts', 'key', 'conflict')}
-       GROUP BY conflicts.document`,
-    ),
-    content: connection.prepare<[hash: string], PackedContent>('SELECT checksum, content FROM contents WHERE hash = ?'),
     events: connection.prepare<[after: number, limit: number], EventRow>(
       `SELECT sequence, at, type, document, data FROM events
        WHERE sequence > ? AND (type = 'parley.document.deleted' OR ${notPurged('events', 'sequence', 'event')})

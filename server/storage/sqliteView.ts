@@ -91,18 +91,18 @@ export abstract class SqliteView implements StorageView {
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {
-    return this.ask((reader) => reader.conflict(id))
+    return this.ask((reader) => reader.conflicts.conflict(id))
   }
 
   async conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]> {
-    return this.ask((reader) => reader.conflicts(query))
+    return this.ask((reader) => reader.conflicts.conflicts(query))
   }
 
   async openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>> {
-    return this.ask((reader) => reader.openConflictCounts(documents))
+    return this.ask((reader) => reader.conflicts.openConflictCounts(documents))
   }
 
   async content(hash: ContentHash): Promise<Content | null> {
-    return this.ask((reader) => reader.content(hash))
+    return this.ask((reader) => reader.conflicts.content(hash))
   }
 }

@@ -4,9 +4,9 @@ import type Database from 'better-sqlite3'
 import { invariant } from '../../foundation/assert.ts'
 import { randomTag, type Environment } from '../../foundation/environment.ts'
 import { CannotOpenStorage } from '../cannotOpenStorage.ts'
-import { migrateSqlite } from './migrate.ts'
 import { configure, newConnection } from './connection.ts'
 import { sqliteCode } from './errors.ts'
+import { migrateSqlite } from './migrate.ts'
 
 /** "Parl", as the first migration writes it. */
 const APPLICATION_ID = 0x5061726c

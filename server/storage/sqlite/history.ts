@@ -7,11 +7,11 @@ import {
   type DocumentId,
   type Version,
 } from '../../foundation/ids.ts'
+import type { LogState, VersionFacts } from '../storage.ts'
+import { STORED_LOG, type SqliteLogReader, type StoredLog } from './log.ts'
 import { damaged } from './row.ts'
 import { originOf } from './rows/entry.ts'
 import type { PackedEffect } from './rows/pack.ts'
-import { STORED_LOG, type SqliteLogReader, type StoredLog } from './log.ts'
-import type { LogState, VersionFacts } from '../storage.ts'
 
 interface VersionFactsRow {
   readonly version: number

@@ -2,9 +2,9 @@ import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import { trustedDocumentId, type DocumentId } from '../../foundation/ids.ts'
 import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
+import type { LockWrite } from '../storage.ts'
 import { decodeLock, type LockRow } from './rows/lock.ts'
 import type { Clock } from './steadyClock.ts'
-import type { LockWrite } from '../storage.ts'
 
 /**
  * Whether `@token_hash` and `@editor` pass the lock of the document `@id` at `@now` (`LockPass`): part of the very

@@ -1,10 +1,10 @@
 import type Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import type { DocumentId, Version } from '../../foundation/ids.ts'
+import type { Entry, EntryEffect } from '../storage.ts'
 import { damaged } from './row.ts'
 import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
 import { decodePackFacts, decodePackUpdates, type PackedEffect, type PackFactsRow } from './rows/pack.ts'
-import type { Entry, EntryEffect } from '../storage.ts'
 
 /** Pages are often smaller than a pack, and neighbouring versions are asked for together. */
 const CACHED_PACKS = 8

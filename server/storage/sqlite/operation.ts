@@ -1,20 +1,20 @@
-import { invariant } from '../../foundation/assert.ts'
 import type { StoredAnswer } from '../../foundation/answer.ts'
+import { invariant } from '../../foundation/assert.ts'
 import type { DocumentId } from '../../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
+import type { Act, Append, EntryMark, LockWrite, Standing } from '../storage.ts'
+import { type ConflictWriteRow, type ContentJson, encodeConflictWrite, encodeContents } from './conflicts.ts'
 import { toStorageError } from './errors.ts'
+import type { RewriteOperation } from './packs.ts'
+import type { PurgeOperation } from './purges.ts'
 import { encodeAnswer, type NewAnswerRow } from './rows/answer.ts'
-import { encodeConflict, referredContents, referredVersions, type ConflictRow } from './rows/conflict.ts'
 import type { SnapshotRow } from './rows/content.ts'
 import { encodeEntry, type NewEntryRow } from './rows/entry.ts'
 import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type NewHeadRow } from './rows/head.ts'
 import { encodePass, type PassRow } from './rows/lock.ts'
-import type { RewriteOperation } from './packs.ts'
-import type { PurgeOperation } from './purges.ts'
 import type { WaitingOperation } from './waiting.ts'
 import type { WebhookOperation } from './webhooks.ts'
-import type { Act, Append, ConflictWrite, EntryMark, LockWrite, Standing } from '../storage.ts'
 
 /**
  * What the writer is asked to do: rows of plain values that are cheap to hand to another thread. All JSON of documents is
@@ -72,19 +72,6 @@ export interface AppendRow {
   readonly formerClients: readonly (readonly [client: number, clock: number])[]
 }
 
-export interface ConflictWriteRow {
-  readonly op: 'insert' | 'update'
-  readonly row: ConflictRow
-  readonly hashes: readonly string[]
-  /** Versions of its document that it refers to. */
-  readonly versions: readonly number[]
-}
-
-export interface ContentJson {
-  readonly hash: string
-  readonly json: string
-}
-
 export type SqliteResult =
   /**
    * `value` is the sequence of an act's first event, the position of the first delivery queued, how many rows were
@@ -123,14 +110,6 @@ export function encodeAct(act: Act): SqliteOperation {
   return act.answer === undefined ? operation : { ...operation, ...withAnswer(act.answer) }
 }
 
-function encodeContents(contents: Act['contents'], conflicts: readonly ConflictWriteRow[]): ContentJson[] {
-  const referred = new Set(conflicts.flatMap((write) => write.hashes))
-  return Array.from(contents, ([hash, content]) => {
-    invariant(referred.has(hash), 'a conflict of the act refers to each of its contents')
-    return { hash, json: JSON.stringify(content) }
-  })
-}
-
 /** The part of an operation that stores an answer; none where there is none. */
 export const withAnswer = (answer: StoredAnswer | undefined): Pick<SqliteOperation, 'answer'> =>
   answer === undefined ? {} : { answer: encodeAnswer(answer) }
@@ -150,13 +129,6 @@ function encodeAppend(append: Append): AppendRow {
     formerClients: append.formerClients === undefined ? [] : [...append.formerClients],
   }
 }
-
-const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => ({
-  op: write.op,
-  row: encodeConflict(write.record),
-  hashes: referredContents(write.record),
-  versions: referredVersions(write.record),
-})
 
 /** About how many bytes an operation holds while it waits. */
 export function operationBytes(operation: SqliteOperation): number {

@@ -1,9 +1,9 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import { trustedDocumentId } from '../../foundation/ids.ts'
-import { decodePackFacts, type PackFactsRow, type PackRow } from './rows/pack.ts'
 import { PINNED } from './history.ts'
 import { PACK_COLUMNS } from './log.ts'
+import { decodePackFacts, type PackFactsRow, type PackRow } from './rows/pack.ts'
 
 /** What the history of a document asks of the writer. */
 export type RewriteOperation =

@@ -1,5 +1,5 @@
-import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { StoredAnswer } from '../../foundation/answer.ts'
+import { assertNever, invariant } from '../../foundation/assert.ts'
 import {
   toConflictId,
   toSequence,
@@ -12,8 +12,8 @@ import {
   type Version,
 } from '../../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../../foundation/problems.ts'
-import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
 import type { StoredEvent } from '../../model/event.ts'
+import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
 import type {
   Delivery,
   DisabledReason,
@@ -22,14 +22,6 @@ import type {
   Webhook,
   WebhookId,
 } from '../../model/webhook.ts'
-import type { InstanceLock } from './instanceLock.ts'
-import { encodeSnapshot } from './rows/content.ts'
-import { encodePack } from './rows/pack.ts'
-import { encodeWaiting } from './rows/waiting.ts'
-import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
-import { unavailable } from './errors.ts'
-import { PURGE } from './purges.ts'
-import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './operation.ts'
 import type { SqliteReader } from '../sqliteReader.ts'
 import type { SqliteSnapshots } from '../sqliteSnapshots.ts'
 import { SqliteView } from '../sqliteView.ts'
@@ -49,8 +41,15 @@ import type {
   WaitingFacts,
   WaitingQuery,
 } from '../storage.ts'
-import type { WriteQueue } from './writeQueue.ts'
-import { type BatchExecutor } from './writeQueue.ts'
+import { unavailable } from './errors.ts'
+import type { InstanceLock } from './instanceLock.ts'
+import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './operation.ts'
+import { PURGE } from './purges.ts'
+import { encodeSnapshot } from './rows/content.ts'
+import { encodePack } from './rows/pack.ts'
+import { encodeWaiting } from './rows/waiting.ts'
+import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
+import type { WriteQueue, BatchExecutor } from './writeQueue.ts'
 
 /** What a storage is made of. */
 export interface SqliteStorageParts {

@@ -1,33 +1,24 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import { eventMark } from '../../model/event.ts'
+import { SqliteAnswerWriter } from './answers.ts'
+import { SqliteConflictWriter } from './conflicts.ts'
+import { PASSES, SqliteLockWriter } from './locks.ts'
+import { SqliteNewEntries } from './newEntries.ts'
+import type { ActOperation, AppendRow, SqliteOperation, SqliteResult } from './operation.ts'
+import { SqliteRewriter } from './packs.ts'
+import { SqlitePurgeWriter } from './purges.ts'
 import { entryChecksum, packContent } from './row.ts'
-import type { ConflictRow } from './rows/conflict.ts'
 import { decodeEvent, type EventRow } from './rows/event.ts'
 import { headChecksum, type HeadRow } from './rows/head.ts'
 import type { PassRow } from './rows/lock.ts'
-import type {
-  ActOperation,
-  AppendRow,
-  ConflictWriteRow,
-  ContentJson,
-  SqliteOperation,
-  SqliteResult,
-} from './operation.ts'
-import { SqliteRewriter } from './packs.ts'
-import { PASSES, SqliteLockWriter } from './locks.ts'
-import { SqlitePurgeWriter } from './purges.ts'
-import { SqliteNewEntries } from './newEntries.ts'
-import { SqliteAnswerWriter } from './answers.ts'
+import type { Clock } from './steadyClock.ts'
 import { SqliteWaitingWriter } from './waiting.ts'
 import { SqliteWebhookWriter } from './webhooks.ts'
-import type { Clock } from './steadyClock.ts'
 
 /** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
 const PRUNED_REVOCATIONS = 1000
-/** Fewer than events, because each may take contents along. */
-const PRUNED_CONFLICTS = 100
 /** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
 const CACHED_KEYS = 10_000
 /** More than the free space in the pages already there, so that a full disk refuses it. */
@@ -46,6 +37,7 @@ export class SqliteStatements {
   readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
   readonly #rewriter: SqliteRewriter
+  readonly #conflicts: SqliteConflictWriter
   readonly #locks: SqliteLockWriter
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
@@ -58,9 +50,11 @@ export class SqliteStatements {
     this.#answers = new SqliteAnswerWriter(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
     this.#rewriter = new SqliteRewriter(connection)
+    const isGone = (document: string, version: number): boolean => this.#rewriter.isGone(document, version)
+    this.#conflicts = new SqliteConflictWriter(connection, isGone)
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
-    this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#forgetConflict(conflict))
+    this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#conflicts.forget(conflict))
     this.#waiting = new SqliteWaitingWriter(connection)
     this.#entries = new SqliteNewEntries(connection)
   }
@@ -103,7 +97,7 @@ export class SqliteStatements {
       case 'prune-events':
         return this.#pruneEvents(operation.before)
       case 'prune-conflicts':
-        return this.#pruneConflicts(operation.before)
+        return { status: 'done', value: this.#conflicts.prune(operation.before) }
       case 'prune-revocations':
         return { status: 'done', value: this.#sql.pruneRevocations.run(operation.before, PRUNED_REVOCATIONS).changes }
       case 'prune-answers':
@@ -150,9 +144,9 @@ export class SqliteStatements {
       if (refusal !== null) return refusal
     }
     if (!act.settles.every((position) => this.#waiting.settle(position))) return { status: 'settled' }
-    for (const content of act.contents) this.#content(content)
+    for (const content of act.contents) this.#conflicts.keepContent(content)
     for (const write of act.conflicts) {
-      if (!this.#conflict(write)) return { status: 'conflict-moved', conflict: write.row.id }
+      if (!this.#conflicts.write(write)) return { status: 'conflict-moved', conflict: write.row.id }
     }
     let last = 0
     for (const event of act.events) {
@@ -228,38 +222,6 @@ export class SqliteStatements {
     return known === undefined ? 0 : cached(this.#documents, id, () => known)
   }
 
-  #content({ hash, json }: ContentJson): void {
-    if (this.#sql.selectContent.get(hash) !== undefined) return
-    const packed = packContent([hash], json)
-    this.#sql.insertContent.run(hash, packed.checksum, packed.content)
-  }
-
-  /** Whether the stored revision was the one that the write builds on. */
-  #conflict({ op, row, hashes, versions }: ConflictWriteRow): boolean {
-    // It was worked out from versions that were there then.
-    if (versions.some((version) => this.#rewriter.isGone(row.document, version))) return false
-    if (op === 'insert') {
-      const key = Number(this.#sql.insertConflict.run(row).lastInsertRowid)
-      for (const hash of hashes) this.#sql.insertLink.run(hash, key)
-      for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
-      return true
-    }
-    const key = this.#sql.updateConflict.get(row)
-    if (key === undefined) return false
-    this.#sql.deleteConflictVersions.run(key)
-    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
-    const before = this.#sql.selectLinks.all(key)
-    for (const hash of hashes) if (!before.includes(hash)) this.#sql.insertLink.run(hash, key)
-    for (const hash of before) if (!hashes.includes(hash)) this.#unlink(hash, key)
-    return true
-  }
-
-  /** A conflict no longer refers to a content; the last one takes it along. */
-  #unlink(hash: string, conflict: number): void {
-    this.#sql.deleteLink.run(hash, conflict)
-    this.#sql.deleteUnlinkedContent.run(hash)
-  }
-
   #snapshot({ document, row, entryChecksum: wanted }: SqliteOperation & { op: 'snapshot' }): SqliteResult {
     const entry = this.#sql.selectUpdate.get(document, row.version)
     if (entry === undefined || entryChecksum(entry.update_bytes) !== wanted) return DONE
@@ -279,18 +241,6 @@ export class SqliteStatements {
     }
     return { status: 'done', value: pruned }
   }
-
-  #pruneConflicts(before: number): SqliteResult {
-    const conflicts = this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)
-    for (const conflict of conflicts) this.#forgetConflict(conflict)
-    return { status: 'done', value: conflicts.length }
-  }
-
-  #forgetConflict(conflict: number): void {
-    for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
-    this.#sql.deleteConflictVersions.run(conflict)
-    this.#sql.deleteConflict.run(conflict)
-  }
 }
 
 function cached(keys: Map<string, number>, name: string, find: () => number): number {
@@ -305,7 +255,7 @@ function cached(keys: Map<string, number>, name: string, find: () => number): nu
 type Bytes = Uint8Array
 
 function prepare(connection: Database.Database) {
-  return { ...prepareLog(connection), ...prepareConflicts(connection), ...prepareRest(connection) }
+  return { ...prepareLog(connection), ...prepareRest(connection) }
 }
 
 /** A head to be stored if the stored version is `expected`, made by that very entry, and the pass stands `now`. */
@@ -380,49 +330,6 @@ function prepareLog(connection: Database.Database) {
          WHERE excluded.version >= snapshots.version`,
     ),
     deleteSnapshot: connection.prepare<[id: string]>(`DELETE FROM snapshots WHERE document = ${KEY_OF_ID}`),
-  }
-}
-
-function prepareConflicts(connection: Database.Database) {
-  return {
-    insertConflict: connection.prepare<[ConflictRow]>(
-      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record)
-       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record)`,
-    ),
-    updateConflict: connection
-      .prepare<[ConflictRow], number>(
-        `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
-           checksum = @checksum, record = @record
-         WHERE id = @id AND revision = @revision - 1 RETURNING key`,
-      )
-      .pluck(),
-    selectClosedConflicts: connection
-      .prepare<[before: number, limit: number], number>(
-        'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
-      )
-      .pluck(),
-    insertConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(
-      'INSERT INTO conflict_versions (document, version, conflict) VALUES (?, ?, ?)',
-    ),
-    deleteConflictVersions: connection.prepare<[conflict: number]>('DELETE FROM conflict_versions WHERE conflict = ?'),
-    deleteConflict: connection.prepare<[conflict: number]>('DELETE FROM conflicts WHERE key = ?'),
-    selectContent: connection.prepare<[hash: string]>('SELECT 1 FROM contents WHERE hash = ?'),
-    insertContent: connection.prepare<[hash: string, checksum: number, content: Bytes]>(
-      'INSERT INTO contents (hash, checksum, content) VALUES (?, ?, ?)',
-    ),
-    deleteUnlinkedContent: connection.prepare<[hash: string]>(
-      `DELETE FROM contents WHERE hash = ?
-         AND NOT EXISTS (SELECT 1 FROM conflict_contents WHERE conflict_contents.hash = contents.hash)`,
-    ),
-    selectLinks: connection
-      .prepare<[conflict: number], string>('SELECT hash FROM conflict_contents WHERE conflict = ?')
-      .pluck(),
-    insertLink: connection.prepare<[hash: string, conflict: number]>(
-      'INSERT INTO conflict_contents (hash, conflict) VALUES (?, ?)',
-    ),
-    deleteLink: connection.prepare<[hash: string, conflict: number]>(
-      'DELETE FROM conflict_contents WHERE hash = ? AND conflict = ?',
-    ),
   }
 }
 

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { SqliteOperation } from './operation.ts'
-import type { FreshLimits } from './writer.ts'
 import { packOperation, unpackBatch, type PackedBatch, type PackedOperation } from './threadMessages.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
+import type { FreshLimits } from './writer.ts'
 
 export type ToWorker =
   | { readonly kind: 'execute'; readonly operations: readonly PackedOperation[] }

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { toLockHash, toPrincipalId, trustedDocumentId } from '../../foundation/ids.ts'
-import { decodeWaiting, type WaitingRow } from './rows/waiting.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../storage.ts'
+import { decodeWaiting, type WaitingRow } from './rows/waiting.ts'
 
 /** What is asked of the writer for edits that wait for a lock. */
 export interface WaitingOperation {

@@ -1,6 +1,8 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import type { StoredDelivery, StoredWebhook, WebhookId } from '../../model/webhook.ts'
+import type { DeliveryQuery } from '../storage.ts'
+import { notPurged } from './purges.ts'
 import {
   decodeDelivery,
   decodeWebhook,
@@ -9,8 +11,6 @@ import {
   type StoredWebhookRow,
   type WebhookRow,
 } from './rows/webhook.ts'
-import { notPurged } from './purges.ts'
-import type { DeliveryQuery } from '../storage.ts'
 
 /** What the writer is asked to do about webhooks. */
 export type WebhookOperation =

@@ -4,10 +4,10 @@
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../foundation/assert.ts'
 import { openConnection } from './connection.ts'
-import { SqliteWriter } from './writer.ts'
 import { clockOfProcess } from './steadyClock.ts'
 import type { FromWorker, ToWorker } from './threadExecutor.ts'
 import { packBatch, unpackOperation } from './threadMessages.ts'
+import { SqliteWriter } from './writer.ts'
 
 const port = parentPort
 invariant(port !== null, 'worker.ts runs as a worker thread')

@@ -47,8 +47,8 @@ import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult
 import { PURGE } from './purges.ts'
 import { encodeSnapshot } from './rows/content.ts'
 import { encodePack } from './rows/pack.ts'
-import { encodeWaiting } from './rows/waiting.ts'
-import { encodeDelivery, encodeWebhook } from './rows/webhook.ts'
+import { encodeWaiting } from './waiting.ts'
+import { encodeDelivery, encodeWebhook } from './webhooks.ts'
 import type { WriteQueue, BatchExecutor } from './writeQueue.ts'
 
 /** What a storage is made of. */

@@ -47,7 +47,7 @@ export abstract class SqliteView implements StorageView {
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {
-    return this.ask((reader) => reader.snapshot(document))
+    return this.ask((reader) => reader.snapshots.snapshot(document))
   }
 
   async entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]> {
@@ -59,7 +59,7 @@ export abstract class SqliteView implements StorageView {
   }
 
   async checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null> {
-    return this.ask((reader) => reader.checkpoint(document, version))
+    return this.ask((reader) => reader.snapshots.checkpoint(document, version))
   }
 
   async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {

@@ -1,18 +1,18 @@
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import { invariant } from '../../foundation/assert.ts'
-import type { DocumentId } from '../../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
 import type { Act, Append, EntryMark, LockWrite, Standing } from '../storage.ts'
 import { encodeAnswer, type NewAnswerRow } from './answers.ts'
 import { type ConflictWriteRow, type ContentJson, encodeConflictWrite, encodeContents } from './conflicts.ts'
 import { toStorageError } from './errors.ts'
+import { encodeEvent, type NewEventRow } from './feed.ts'
 import { encodePass, type PassRow } from './locks.ts'
 import type { RewriteOperation } from './packs.ts'
 import type { PurgeOperation } from './purges.ts'
-import type { SnapshotRow } from './rows/content.ts'
+import type { RevocationOperation } from './revocations.ts'
 import { encodeEntry, type NewEntryRow } from './rows/entry.ts'
-import { encodeEvent, type NewEventRow } from './rows/event.ts'
 import { encodeHead, type NewHeadRow } from './rows/head.ts'
+import type { SnapshotOperation } from './snapshots.ts'
 import type { WaitingOperation } from './waiting.ts'
 import type { WebhookOperation } from './webhooks.ts'
 
@@ -32,17 +32,11 @@ type Deed =
   | RewriteOperation
   | PurgeOperation
   | WaitingOperation
-  | {
-      readonly op: 'snapshot'
-      readonly document: DocumentId
-      readonly row: SnapshotRow
-      readonly entryChecksum: number
-    }
-  | { readonly op: 'revoke'; readonly kind: 'sub' | 'jti'; readonly subject: string; readonly until: number }
+  | SnapshotOperation
+  | RevocationOperation
   | { readonly op: 'prune-events'; readonly before: number }
   | { readonly op: 'prune-conflicts'; readonly before: number }
   | { readonly op: 'prune-answers'; readonly before: number }
-  | { readonly op: 'prune-revocations'; readonly before: number }
   | { readonly op: 'probe' }
 
 export interface ActOperation {

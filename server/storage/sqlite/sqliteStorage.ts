@@ -45,8 +45,9 @@ import { unavailable } from './errors.ts'
 import type { InstanceLock } from './instanceLock.ts'
 import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './operation.ts'
 import { PURGE } from './purges.ts'
-import { encodeSnapshot } from './rows/content.ts'
+import { encodeRevocation } from './revocations.ts'
 import { encodePack } from './rows/pack.ts'
+import { encodeSnapshot } from './snapshots.ts'
 import { encodeWaiting } from './waiting.ts'
 import { encodeDelivery, encodeWebhook } from './webhooks.ts'
 import type { WriteQueue, BatchExecutor } from './writeQueue.ts'
@@ -208,15 +209,15 @@ export class SqliteStorage extends SqliteView implements Storage {
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
-    return this.ask((reader) => reader.events(after, limit))
+    return this.ask((reader) => reader.feed.events(after, limit))
   }
 
   async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
-    return this.ask((reader) => reader.eventRange())
+    return this.ask((reader) => reader.feed.eventRange())
   }
 
   async eventMark(sequence: Sequence): Promise<string> {
-    return this.ask((reader) => reader.eventMark(sequence))
+    return this.ask((reader) => reader.feed.eventMark(sequence))
   }
 
   async pruneEvents(before: number): Promise<number> {
@@ -235,13 +236,12 @@ export class SqliteStorage extends SqliteView implements Storage {
     return this.#write({ op: 'prune-answers', before })
   }
 
-  async revoke({ subject, until }: Revocation, answer?: StoredAnswer): Promise<void> {
-    const [kind, name] = 'sub' in subject ? (['sub', subject.sub] as const) : (['jti', subject.jti] as const)
-    await this.#write({ op: 'revoke', kind, subject: name, until, ...withAnswer(answer) })
+  async revoke(revocation: Revocation, answer?: StoredAnswer): Promise<void> {
+    await this.#write({ op: 'revoke', row: encodeRevocation(revocation), ...withAnswer(answer) })
   }
 
   async revocations(since: number): Promise<readonly Revocation[]> {
-    return this.ask((reader) => reader.revocations(since))
+    return this.ask((reader) => reader.revocations.revocations(since))
   }
 
   async pruneRevocations(before: number): Promise<number> {

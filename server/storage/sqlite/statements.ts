@@ -1,23 +1,20 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
-import { eventMark } from '../../model/event.ts'
 import { SqliteAnswerWriter } from './answers.ts'
 import { SqliteConflictWriter } from './conflicts.ts'
+import { SqliteFeedWriter } from './feed.ts'
 import { PASSES, SqliteLockWriter, type PassRow } from './locks.ts'
 import { SqliteNewEntries } from './newEntries.ts'
 import type { ActOperation, AppendRow, SqliteOperation, SqliteResult } from './operation.ts'
 import { SqliteRewriter } from './packs.ts'
 import { SqlitePurgeWriter } from './purges.ts'
-import { entryChecksum, packContent } from './row.ts'
-import { decodeEvent, type EventRow } from './rows/event.ts'
+import { SqliteRevocationWriter } from './revocations.ts'
 import { headChecksum, type HeadRow } from './rows/head.ts'
+import { SqliteSnapshotWriter } from './snapshots.ts'
 import type { Clock } from './steadyClock.ts'
 import { SqliteWaitingWriter } from './waiting.ts'
 import { SqliteWebhookWriter } from './webhooks.ts'
 
-/** Rows one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
-const PRUNED_EVENTS = 1000
-const PRUNED_REVOCATIONS = 1000
 /** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
 const CACHED_KEYS = 10_000
 /** More than the free space in the pages already there, so that a full disk refuses it. */
@@ -42,6 +39,9 @@ export class SqliteStatements {
   readonly #purges: SqlitePurgeWriter
   readonly #waiting: SqliteWaitingWriter
   readonly #entries: SqliteNewEntries
+  readonly #feed: SqliteFeedWriter
+  readonly #revocations: SqliteRevocationWriter
+  readonly #snapshots: SqliteSnapshotWriter
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
@@ -56,6 +56,9 @@ export class SqliteStatements {
     this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#conflicts.forget(conflict))
     this.#waiting = new SqliteWaitingWriter(connection)
     this.#entries = new SqliteNewEntries(connection)
+    this.#feed = new SqliteFeedWriter(connection)
+    this.#revocations = new SqliteRevocationWriter(connection)
+    this.#snapshots = new SqliteSnapshotWriter(connection)
   }
 
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
@@ -89,16 +92,17 @@ export class SqliteStatements {
       case 'act':
         return this.#act(operation)
       case 'snapshot':
-        return this.#snapshot(operation)
+        this.#snapshots.keep(operation)
+        return DONE
       case 'revoke':
-        this.#sql.upsertRevocation.run(operation.kind, operation.subject, operation.until)
+        this.#revocations.keep(operation.row)
         return DONE
       case 'prune-events':
-        return this.#pruneEvents(operation.before)
+        return { status: 'done', value: this.#feed.prune(operation.before) }
       case 'prune-conflicts':
         return { status: 'done', value: this.#conflicts.prune(operation.before) }
       case 'prune-revocations':
-        return { status: 'done', value: this.#sql.pruneRevocations.run(operation.before, PRUNED_REVOCATIONS).changes }
+        return { status: 'done', value: this.#revocations.prune(operation.before) }
       case 'prune-answers':
         return { status: 'done', value: this.#answers.prune(operation.before) }
       case 'probe':
@@ -147,11 +151,7 @@ export class SqliteStatements {
     for (const write of act.conflicts) {
       if (!this.#conflicts.write(write)) return { status: 'conflict-moved', conflict: write.row.id }
     }
-    let last = 0
-    for (const event of act.events) {
-      last = Number(this.#sql.insertEvent.run(act.at, event.type, event.document, event.data).lastInsertRowid)
-    }
-    const value = act.events.length === 0 ? 0 : last - act.events.length + 1
+    const value = this.#feed.append(act.at, act.events)
     let lockExpiresAt = 0
     for (const write of act.locks) {
       const expiresAt = this.#locks.run(write, this.#clock())
@@ -173,13 +173,10 @@ export class SqliteStatements {
     }
     const keys = { document: this.#document(head.id), author: this.#principal(entry.author) }
     this.#entries.insert(head.id, entry, keys)
-    if (checkpoint !== null) {
-      const packed = packContent([head.id, entry.version], checkpoint)
-      this.#sql.insertCheckpoint.run(head.id, entry.version, packed.checksum, packed.content)
-    }
+    if (checkpoint !== null) this.#snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
     if (head.deleted_at !== null) this.#waiting.forget(head.id)
     for (const [client, clock] of formerClients) this.#sql.upsertFormerClient.run(head.id, client, clock)
-    if (head.version === head.first_version) this.#sql.deleteSnapshot.run(head.id)
+    if (head.version === head.first_version) this.#snapshots.forget(head.id)
     return null
   }
 
@@ -220,26 +217,6 @@ export class SqliteStatements {
     const known = this.#documents.get(id) ?? this.#sql.selectDocument.get(id)
     return known === undefined ? 0 : cached(this.#documents, id, () => known)
   }
-
-  #snapshot({ document, row, entryChecksum: wanted }: SqliteOperation & { op: 'snapshot' }): SqliteResult {
-    const entry = this.#sql.selectUpdate.get(document, row.version)
-    if (entry === undefined || entryChecksum(entry.update_bytes) !== wanted) return DONE
-    this.#sql.upsertSnapshot.run(entry.document, row.version, row.checksum, row.state)
-    return DONE
-  }
-
-  /** From the oldest on, up to the first that is kept, so that the feed has no holes even if a clock went back. */
-  #pruneEvents(before: number): SqliteResult {
-    const oldest = this.#sql.selectOldestEvents.all(PRUNED_EVENTS)
-    const kept = oldest.findIndex((event) => event.at >= before)
-    const pruned = kept === -1 ? oldest.length : kept
-    const last = oldest[pruned - 1]
-    if (last !== undefined) {
-      this.#sql.keepPrunedMark.run(last.sequence, eventMark(decodeEvent(last)))
-      this.#sql.deleteEventsUpTo.run(last.sequence)
-    }
-    return { status: 'done', value: pruned }
-  }
 }
 
 function cached(keys: Map<string, number>, name: string, find: () => number): number {
@@ -250,8 +227,6 @@ function cached(keys: Map<string, number>, name: string, find: () => number): nu
   keys.set(name, key)
   return key
 }
-
-type Bytes = Uint8Array
 
 function prepare(connection: Database.Database) {
   return { ...prepareLog(connection), ...prepareRest(connection) }
@@ -271,8 +246,6 @@ const IS_ONTO = `(@onto_checksum IS NULL OR EXISTS (
   SELECT 1 FROM single_entries AS entry JOIN principals ON principals.key = entry.author
   WHERE entry.document = documents.key AND entry.version = @expected
     AND update_checksum = @onto_checksum AND sub = @onto_author AND at = @onto_at))`
-
-const KEY_OF_ID = '(SELECT key FROM documents WHERE id = ?)'
 
 function prepareLog(connection: Database.Database) {
   return {
@@ -308,13 +281,6 @@ function prepareLog(connection: Database.Database) {
        VALUES ((SELECT key FROM documents WHERE id = ?), ?, ?)
        ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
     ),
-    insertCheckpoint: connection.prepare<[id: string, version: number, checksum: number, content: Bytes]>(
-      `INSERT INTO checkpoints (document, version, checksum, content) VALUES (${KEY_OF_ID}, ?, ?, ?)`,
-    ),
-    selectUpdate: connection.prepare<[id: string, version: number], { document: number; update_bytes: Bytes }>(
-      `SELECT entry.document, update_bytes FROM documents JOIN single_entries AS entry ON entry.document = documents.key
-       WHERE documents.id = ? AND entry.version = ? AND entry.version >= documents.first_version`,
-    ),
     selectMarked: connection
       .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
         `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key
@@ -322,36 +288,11 @@ function prepareLog(connection: Database.Database) {
          WHERE documents.id = ? AND entry.version = ? AND update_checksum = ? AND sub = ? AND at = ?`,
       )
       .pluck(),
-    upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Bytes]>(
-      `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)
-       ON CONFLICT (document) DO UPDATE
-         SET version = excluded.version, checksum = excluded.checksum, state = excluded.state
-         WHERE excluded.version >= snapshots.version`,
-    ),
-    deleteSnapshot: connection.prepare<[id: string]>(`DELETE FROM snapshots WHERE document = ${KEY_OF_ID}`),
   }
 }
 
 function prepareRest(connection: Database.Database) {
   return {
-    insertEvent: connection.prepare<[at: number, type: string, document: string, data: string]>(
-      'INSERT INTO events (at, type, document, data) VALUES (?, ?, ?, ?)',
-    ),
-    selectOldestEvents: connection.prepare<[limit: number], EventRow>(
-      'SELECT sequence, at, type, document, data FROM events ORDER BY sequence LIMIT ?',
-    ),
-    keepPrunedMark: connection.prepare<[sequence: number, mark: string]>(
-      'UPDATE meta SET pruned_sequence = ?, pruned_mark = ?',
-    ),
-    deleteEventsUpTo: connection.prepare<[sequence: number]>('DELETE FROM events WHERE sequence <= ?'),
-    upsertRevocation: connection.prepare<[kind: string, subject: string, until: number]>(
-      `INSERT INTO revocations (subject_kind, subject, until) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
-    ),
-    pruneRevocations: connection.prepare<[before: number, limit: number]>(
-      `DELETE FROM revocations WHERE (subject_kind, subject) IN (
-         SELECT subject_kind, subject FROM revocations WHERE until < ? LIMIT ?)`,
-    ),
     insertProbe: connection.prepare<[bytes: number]>('INSERT INTO probe (filler) VALUES (zeroblob(?))'),
     deleteProbe: connection.prepare<[]>('DELETE FROM probe'),
   }

@@ -39,11 +39,11 @@ export abstract class SqliteView implements StorageView {
   }
 
   async head(document: DocumentId): Promise<Head | null> {
-    return this.ask((reader) => reader.head(document))
+    return this.ask((reader) => reader.documents.head(document))
   }
 
   async heads(query: HeadQuery): Promise<readonly Head[]> {
-    return this.ask((reader) => reader.heads(query))
+    return this.ask((reader) => reader.documents.heads(query))
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {
@@ -87,7 +87,7 @@ export abstract class SqliteView implements StorageView {
   }
 
   async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
-    return this.ask((reader) => reader.purges.formerClients(document))
+    return this.ask((reader) => reader.documents.formerClients(document))
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {

@@ -1,17 +1,17 @@
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import { invariant } from '../../foundation/assert.ts'
 import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
-import type { Act, Append, EntryMark, LockWrite, Standing } from '../storage.ts'
+import type { Act, Append, LockWrite, Standing } from '../storage.ts'
 import { encodeAnswer, type NewAnswerRow } from './answers.ts'
 import { type ConflictWriteRow, type ContentJson, encodeConflictWrite, encodeContents } from './conflicts.ts'
+import { type HeadMove, encodeHead, type NewHeadRow } from './documents.ts'
 import { toStorageError } from './errors.ts'
 import { encodeEvent, type NewEventRow } from './feed.ts'
-import { encodePass, type PassRow } from './locks.ts'
+import { encodePass } from './locks.ts'
 import type { RewriteOperation } from './packs.ts'
 import type { PurgeOperation } from './purges.ts'
 import type { RevocationOperation } from './revocations.ts'
 import { encodeEntry, type NewEntryRow } from './rows/entry.ts'
-import { encodeHead, type NewHeadRow } from './rows/head.ts'
 import type { SnapshotOperation } from './snapshots.ts'
 import type { WaitingOperation } from './waiting.ts'
 import type { WebhookOperation } from './webhooks.ts'
@@ -53,13 +53,7 @@ export interface ActOperation {
   readonly onto?: readonly Standing[]
 }
 
-export interface AppendRow {
-  readonly expected: number
-  /** The head only goes on by a version, and whoever writes shows nothing of a lock. */
-  readonly isStep: boolean
-  readonly onto: EntryMark | null
-  readonly pass: PassRow
-  readonly head: NewHeadRow
+export interface AppendRow extends HeadMove {
   readonly entry: NewEntryRow
   /** JSON; the writer packs it. */
   readonly checkpoint: string | null

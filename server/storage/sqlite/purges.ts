@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { trustedDocumentId, type DocumentId } from '../../foundation/ids.ts'
-import { headChecksum, type HeadRow, type NewHeadRow } from './rows/head.ts'
+import type { SqliteDocumentWriter, NewHeadRow } from './documents.ts'
 
 /** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
 const ERASED_ROWS = 500
@@ -42,11 +42,13 @@ interface Purge {
 /** Erases documents. */
 export class SqlitePurgeWriter {
   readonly #sql: ReturnType<typeof prepareWriter>
+  readonly #documents: SqliteDocumentWriter
   readonly #forgetConflict: (key: number) => void
 
   /** `forgetConflict` deletes a conflict with the contents nobody else refers to. */
-  constructor(connection: Database.Database, forgetConflict: (key: number) => void) {
+  constructor(connection: Database.Database, documents: SqliteDocumentWriter, forgetConflict: (key: number) => void) {
     this.#sql = prepareWriter(connection)
+    this.#documents = documents
     this.#forgetConflict = forgetConflict
   }
 
@@ -55,8 +57,8 @@ export class SqlitePurgeWriter {
    * very version and time.
    */
   begin(head: NewHeadRow): boolean {
-    const document = this.#sql.markHead.get({ ...head, checksum: headChecksum(head) })
-    if (document === undefined) return false
+    const document = this.#documents.markPurged(head)
+    if (document === null) return false
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)
     this.#sql.deleteProgress.run(document)
@@ -101,10 +103,6 @@ export class SqlitePurgeReader {
   unfinished(): DocumentId[] {
     return this.#sql.unfinished.all().map(trustedDocumentId)
   }
-
-  formerClients(document: DocumentId): Map<number, number> {
-    return new Map(this.#sql.clients.all(document).map(({ client, clock }) => [client, clock]))
-  }
 }
 
 function prepareWriter(connection: Database.Database) {
@@ -113,14 +111,6 @@ function prepareWriter(connection: Database.Database) {
 
 function preparePurges(connection: Database.Database) {
   return {
-    markHead: connection
-      .prepare<[HeadRow], number>(
-        `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root, schema = @schema,
-           conflict_policy = @conflict_policy, first_version = @first_version, created_at = @created_at,
-           created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by, checksum = @checksum
-         WHERE id = @id AND version = @version AND deleted_at = @deleted_at RETURNING key`,
-      )
-      .pluck(),
     insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
       `INSERT INTO purges (document, id, version, conflict, event, delivery, answer) VALUES (@document, @id, @version,
          (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
@@ -185,9 +175,5 @@ function prepareErasing(connection: Database.Database) {
 function prepareReader(connection: Database.Database) {
   return {
     unfinished: connection.prepare<[], string>('SELECT id FROM purges ORDER BY id').pluck(),
-    clients: connection.prepare<[id: string], { client: number; clock: number }>(
-      `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
-       WHERE id = ? ORDER BY client`,
-    ),
   }
 }

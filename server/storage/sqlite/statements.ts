@@ -2,14 +2,14 @@ import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import { SqliteAnswerWriter } from './answers.ts'
 import { SqliteConflictWriter } from './conflicts.ts'
+import { SqliteDocumentWriter } from './documents.ts'
 import { SqliteFeedWriter } from './feed.ts'
-import { PASSES, SqliteLockWriter, type PassRow } from './locks.ts'
+import { SqliteLockWriter } from './locks.ts'
 import { SqliteNewEntries } from './newEntries.ts'
 import type { ActOperation, AppendRow, SqliteOperation, SqliteResult } from './operation.ts'
 import { SqliteRewriter } from './packs.ts'
 import { SqlitePurgeWriter } from './purges.ts'
 import { SqliteRevocationWriter } from './revocations.ts'
-import { headChecksum, type HeadRow } from './rows/head.ts'
 import { SqliteSnapshotWriter } from './snapshots.ts'
 import type { Clock } from './steadyClock.ts'
 import { SqliteWaitingWriter } from './waiting.ts'
@@ -28,7 +28,7 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
  */
 export class SqliteStatements {
   readonly #principals = new Map<string, number>()
-  readonly #documents = new Map<string, number>()
+  readonly #documents: SqliteDocumentWriter
   readonly #sql: ReturnType<typeof prepare>
   readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
@@ -46,6 +46,7 @@ export class SqliteStatements {
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
     this.#sql = prepare(connection)
+    this.#documents = new SqliteDocumentWriter(connection, clock)
     this.#answers = new SqliteAnswerWriter(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
     this.#rewriter = new SqliteRewriter(connection)
@@ -53,7 +54,7 @@ export class SqliteStatements {
     this.#conflicts = new SqliteConflictWriter(connection, isGone)
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
-    this.#purges = new SqlitePurgeWriter(connection, (conflict) => this.#conflicts.forget(conflict))
+    this.#purges = new SqlitePurgeWriter(connection, this.#documents, (key) => this.#conflicts.forget(key))
     this.#waiting = new SqliteWaitingWriter(connection)
     this.#entries = new SqliteNewEntries(connection)
     this.#feed = new SqliteFeedWriter(connection)
@@ -64,7 +65,7 @@ export class SqliteStatements {
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
   forgetKeys(): void {
     this.#principals.clear()
-    this.#documents.clear()
+    this.#documents.forgetKeys()
   }
 
   /** Whether new rows of the log are left to be sorted in later, from now on. */
@@ -140,7 +141,7 @@ export class SqliteStatements {
   #act(act: ActOperation): SqliteResult {
     for (const { document, version, mark } of act.onto ?? []) {
       const stands = this.#sql.selectMarked.get(document, version, mark.checksum, mark.author, mark.at) === 1
-      if (!stands) return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
+      if (!stands) return { status: 'stale', document, version: this.#documents.version(document) }
     }
     for (const append of act.appends) {
       const refusal = this.#append(append)
@@ -166,41 +167,20 @@ export class SqliteStatements {
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
   #append(append: AppendRow): SqliteResult | null {
     const { head, entry, checkpoint, formerClients } = append
-    const checksum = headChecksum(head)
-    if (!this.#stepHead(append, checksum)) {
-      const refusal = this.#moveHead(append, checksum)
-      if (refusal !== null) return refusal
-    }
-    const keys = { document: this.#document(head.id), author: this.#principal(entry.author) }
+    const moved = this.#documents.move(append)
+    if (moved === 'locked') return { status: 'locked', document: head.id }
+    if (moved === 'stale') return this.#stale(head.id)
+    const keys = { document: this.#documents.keyOf(head.id), author: this.#principal(entry.author) }
     this.#entries.insert(head.id, entry, keys)
     if (checkpoint !== null) this.#snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
     if (head.deleted_at !== null) this.#waiting.forget(head.id)
-    for (const [client, clock] of formerClients) this.#sql.upsertFormerClient.run(head.id, client, clock)
+    this.#documents.keepFormerClients(head.id, formerClients)
     if (head.version === head.first_version) this.#snapshots.forget(head.id)
     return null
   }
 
-  /** What nearly every write is: of a document without a lock only version and time change. False where it is not. */
-  #stepHead({ expected, isStep, head }: AppendRow, checksum: number): boolean {
-    if (!isStep) return false
-    const document = this.#document(head.id)
-    const { version, updated_at: at, updated_by: by } = head
-    return this.#sql.stepHead.run(version, at, by, checksum, document, expected).changes === 1
-  }
-
-  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #moveHead({ expected, onto, pass, head }: AppendRow, checksum: number): SqliteResult | null {
-    const now = this.#clock()
-    const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
-    const statement = expected === 0 ? this.#sql.insertHead : this.#sql.updateHead
-    if (statement.run({ ...head, checksum, ...pass, ...on, expected, now }).changes === 1) return null
-    const passes = this.#sql.selectPasses.get({ ...pass, id: head.id, now }) === 1
-    if (!passes) return { status: 'locked', document: head.id }
-    return this.#stale(head.id)
-  }
-
   #stale(document: string): SqliteResult {
-    return { status: 'stale', document, version: this.#sql.selectVersion.get(document) ?? 0 }
+    return { status: 'stale', document, version: this.#documents.version(document) }
   }
 
   #principal(sub: string): number {
@@ -210,12 +190,6 @@ export class SqliteStatements {
       sub,
       () => selectPrincipal.get(sub) ?? Number(insertPrincipal.run(sub).lastInsertRowid),
     )
-  }
-
-  /** 0, which is nobody's, for an id never used. */
-  #document(id: string): number {
-    const known = this.#documents.get(id) ?? this.#sql.selectDocument.get(id)
-    return known === undefined ? 0 : cached(this.#documents, id, () => known)
   }
 }
 
@@ -232,55 +206,10 @@ function prepare(connection: Database.Database) {
   return { ...prepareLog(connection), ...prepareRest(connection) }
 }
 
-/** A head to be stored if the stored version is `expected`, made by that very entry, and the pass stands `now`. */
-type HeadMove = HeadRow & PassRow & OntoRow & { readonly expected: number; readonly now: number }
-
-/** `EntryMark`; all null where the version alone tells. */
-interface OntoRow {
-  readonly onto_checksum: number | null
-  readonly onto_author: string | null
-  readonly onto_at: number | null
-}
-/** Two nodes may each give an entry the same version, and one of them is refused: what builds on that is, too. */
-const IS_ONTO = `(@onto_checksum IS NULL OR EXISTS (
-  SELECT 1 FROM single_entries AS entry JOIN principals ON principals.key = entry.author
-  WHERE entry.document = documents.key AND entry.version = @expected
-    AND update_checksum = @onto_checksum AND sub = @onto_author AND at = @onto_at))`
-
 function prepareLog(connection: Database.Database) {
   return {
-    insertHead: connection.prepare<[HeadMove]>(
-      `INSERT INTO documents (id, incarnation, kind, root, conflict_policy, schema, version, first_version,
-         created_at, created_by, updated_at, updated_by, deleted_at, checksum)
-       SELECT @id, @incarnation, @kind, @root, @conflict_policy, @schema, @version, @first_version,
-         @created_at, @created_by, @updated_at, @updated_by, @deleted_at, @checksum
-       WHERE @expected = 0 AND ${PASSES}
-       ON CONFLICT (id) DO NOTHING`,
-    ),
-    updateHead: connection.prepare<[HeadMove]>(
-      `UPDATE documents SET incarnation = @incarnation, kind = @kind, root = @root,
-         conflict_policy = @conflict_policy, schema = @schema, version = @version, first_version = @first_version,
-         created_at = @created_at, created_by = @created_by, updated_at = @updated_at, updated_by = @updated_by,
-         deleted_at = @deleted_at, checksum = @checksum
-       WHERE id = @id AND version = @expected AND ${IS_ONTO} AND ${PASSES}`,
-    ),
-    stepHead: connection.prepare<
-      [version: number, at: number, by: string, checksum: number, key: number, expected: number]
-    >(
-      `UPDATE documents SET version = ?, updated_at = ?, updated_by = ?, checksum = ?
-       WHERE key = ? AND version = ?
-         AND NOT EXISTS (SELECT 1 FROM locks WHERE document = documents.id AND expires_at IS NOT NULL)`,
-    ),
-    selectDocument: connection.prepare<[id: string], number>('SELECT key FROM documents WHERE id = ?').pluck(),
-    selectPasses: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),
-    selectVersion: connection.prepare<[id: string], number>('SELECT version FROM documents WHERE id = ?').pluck(),
     selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
     insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
-    upsertFormerClient: connection.prepare<[id: string, client: number, clock: number]>(
-      `INSERT INTO former_clients (document, client, clock)
-       VALUES ((SELECT key FROM documents WHERE id = ?), ?, ?)
-       ON CONFLICT DO UPDATE SET clock = max(clock, excluded.clock)`,
-    ),
     selectMarked: connection
       .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
         `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key

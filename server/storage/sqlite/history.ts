@@ -9,9 +9,9 @@ import {
 } from '../../foundation/ids.ts'
 import type { LogState, VersionFacts } from '../storage.ts'
 import { STORED_LOG, type SqliteLogReader, type StoredLog } from './log.ts'
-import { damaged } from './row.ts'
-import { originOf } from './rows/entry.ts'
-import type { PackedEffect } from './rows/pack.ts'
+import type { SqlitePackWriter } from './packs.ts'
+import { PINNED, type PackedEffect } from './packs.ts'
+import { damaged, originOf } from './row.ts'
 
 interface VersionFactsRow {
   readonly version: number
@@ -33,11 +33,11 @@ type StoredFacts = Omit<VersionFacts, 'label'>
 
 /** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
-  readonly #sql: ReturnType<typeof prepare>
+  readonly #sql: ReturnType<typeof prepareReads>
   readonly #log: SqliteLogReader
 
   constructor(connection: Database.Database, log: SqliteLogReader) {
-    this.#sql = prepare(connection)
+    this.#sql = prepareReads(connection)
     this.#log = log
   }
 
@@ -107,6 +107,44 @@ export class SqliteHistoryReader {
   }
 }
 
+/** What the writer is asked to note about a log. */
+export type HistoryOperation =
+  | { readonly op: 'label'; readonly document: string; readonly version: number; readonly label: string | null }
+  | {
+      readonly op: 'log-progress'
+      readonly document: string
+      readonly packed: number
+      readonly joined: number
+      readonly dueAt: number | null
+    }
+
+/** Notes what people call versions and how far a log was gone through; knows nothing of transactions. */
+export class SqliteHistoryWriter {
+  readonly #sql: ReturnType<typeof prepareWrites>
+  readonly #packs: SqlitePackWriter
+
+  constructor(connection: Database.Database, packs: SqlitePackWriter) {
+    this.#sql = prepareWrites(connection)
+    this.#packs = packs
+  }
+
+  /** Whether the document is there, and of a label also the row of its version. */
+  run(operation: HistoryOperation): boolean {
+    const document = this.#sql.key.get(operation.document)
+    if (document === undefined) return false
+    if (operation.op === 'label') return this.#label(document, operation)
+    this.#sql.upsertProgress.run(document, operation.packed, operation.joined, operation.dueAt)
+    return true
+  }
+
+  #label(document: number, { version, label, document: id }: HistoryOperation & { op: 'label' }): boolean {
+    if (!this.#packs.hasRow(id, document, version)) return false
+    if (label === null) this.#sql.deleteLabel.run(document, version)
+    else this.#sql.upsertLabel.run(document, version, label)
+    return true
+  }
+}
+
 function packedFacts({ version, firstVersion, author, at, origin, updateBytes: bytes }: PackedEffect): StoredFacts {
   return { version, firstVersion: firstVersion ?? version, author, at, origin, bytes }
 }
@@ -126,19 +164,28 @@ const decodeState = (row: StateRow): LogState => ({
   dueAt: row.due_at,
 })
 
-/** Versions of a document that a label, a conflict or a stored answer holds. */
-export const PINNED = `
-  SELECT labels.version FROM labels JOIN documents ON documents.key = labels.document
-    WHERE id = @id AND labels.version > @after AND labels.version <= @upTo
-  UNION
-  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo
-  UNION
-  SELECT version FROM answer_documents WHERE document = @id AND version > @after AND version <= @upTo`
-
 const STATES = `SELECT id, version, due_at, coalesce(packed, 0) AS packed, coalesce(joined, 0) AS joined
   FROM documents LEFT JOIN log_progress ON log_progress.document = documents.key`
 
-function prepare(connection: Database.Database) {
+function prepareWrites(connection: Database.Database) {
+  return {
+    key: connection.prepare<[id: string], number>('SELECT key FROM documents WHERE id = ?').pluck(),
+    upsertLabel: connection.prepare<[document: number, version: number, label: string]>(
+      `INSERT INTO labels (document, version, label) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET label = excluded.label`,
+    ),
+    deleteLabel: connection.prepare<[document: number, version: number]>(
+      'DELETE FROM labels WHERE document = ? AND version = ?',
+    ),
+    upsertProgress: connection.prepare<[document: number, packed: number, joined: number, dueAt: number | null]>(
+      `INSERT INTO log_progress (document, packed, joined, due_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET packed = max(packed, excluded.packed), joined = max(joined, excluded.joined),
+         due_at = excluded.due_at`,
+    ),
+  }
+}
+
+function prepareReads(connection: Database.Database) {
   return {
     key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
     // The length of a blob stands in the head of its row, so that none is read.

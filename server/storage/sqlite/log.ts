@@ -1,10 +1,73 @@
 import type Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
-import type { DocumentId, Version } from '../../foundation/ids.ts'
-import type { Entry, EntryEffect } from '../storage.ts'
-import { damaged } from './row.ts'
-import { decodeEntry, decodeEntryEffect, type EffectRow, type EntryRow } from './rows/entry.ts'
-import { decodePackFacts, decodePackUpdates, type PackedEffect, type PackFactsRow } from './rows/pack.ts'
+import { decodeEffect, encodeEffect } from '../../content/effect.ts'
+import { toPrincipalId, toVersion, type DocumentId, type Version } from '../../foundation/ids.ts'
+import type { Standing, Entry, EntryEffect } from '../storage.ts'
+import { PACK_COLUMNS, decodePackFacts, decodePackUpdates, type PackedEffect, type PackFactsRow } from './packs.ts'
+import { numberOfOrigin, originOf, damaged, entryChecksum, rowChecksum, exactBytes, plainBytes } from './row.ts'
+
+/** A row of `entries` without its Yjs bytes. */
+export interface EffectRow {
+  readonly version: number
+  readonly author: string
+  readonly at: number
+  readonly origin: number
+  /**
+   * Over all fields but the update, whose own checksum it covers. It names document and author, not the keys
+   * that stand for them in the database, so that a row that strayed under another document is found out too.
+   */
+  readonly checksum: number
+  readonly update_checksum: number
+  readonly effect: string | null
+}
+export interface EntryRow extends EffectRow {
+  readonly update_bytes: Uint8Array
+}
+/** Before the writer has summed it up. */
+export type NewEntryRow = Omit<EntryRow, 'checksum' | 'update_checksum'>
+
+export function encodeEntry(entry: Entry): NewEntryRow {
+  return {
+    version: entry.version,
+    author: entry.author,
+    at: entry.at,
+    origin: numberOfOrigin(entry.origin),
+    effect: encodeEffect(entry.effect),
+    update_bytes: exactBytes(entry.update),
+  }
+}
+
+/** Throws `document-damaged`. */
+export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
+  const facts = decodeEntryEffect(document, row)
+  if (entryChecksum(row.update_bytes) !== row.update_checksum) throw damaged(`Entry ${row.version} of ${document}`)
+  return { ...facts, update: plainBytes(row.update_bytes) }
+}
+
+/** Throws `document-damaged`. */
+export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
+  const origin = originOf(row.origin)
+  if (origin === undefined || effectChecksum(document, row, row.update_checksum) !== row.checksum) {
+    throw damaged(`Entry ${row.version} of ${document}`)
+  }
+  return {
+    version: toVersion(row.version),
+    author: toPrincipalId(row.author),
+    at: row.at,
+    origin,
+    effect: row.effect === null ? null : decodeEffect(row.effect),
+  }
+}
+
+/** Of `EffectRow.checksum`. */
+export function effectChecksum(
+  document: string,
+  row: Pick<EffectRow, 'version' | 'author' | 'at' | 'origin' | 'effect'>,
+  updateChecksum: number,
+): number {
+  const fields = [document, row.version, row.author, row.at, row.origin, updateChecksum]
+  return rowChecksum(fields, row.effect ?? '')
+}
 
 /** Pages are often smaller than a pack, and neighbouring versions are asked for together. */
 const CACHED_PACKS = 8
@@ -30,11 +93,11 @@ interface Ways<Stored, Row> {
 
 /** Reads the log of documents, in which some rows stand alone and others in packs. */
 export class SqliteLogReader {
-  readonly #sql: ReturnType<typeof prepare>
+  readonly #sql: ReturnType<typeof prepareReads>
   readonly #packs = new LRUCache<string, readonly PackedEffect[]>({ max: CACHED_PACKS })
 
   constructor(connection: Database.Database) {
-    this.#sql = prepare(connection)
+    this.#sql = prepareReads(connection)
   }
 
   entries(document: DocumentId, page: EntryPage): Entry[] {
@@ -115,9 +178,8 @@ export const STORED_LOG = `SELECT key, documents.version, coalesce(purges.versio
 const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
 const LOG_RANGE = `FROM single_entries JOIN principals ON principals.key = author
   WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
-export const PACK_COLUMNS = 'last_version, first_version, checksum, updates_checksum, facts'
 
-function prepare(connection: Database.Database) {
+function prepareReads(connection: Database.Database) {
   return {
     key: connection.prepare<[id: string], StoredLog>(STORED_LOG),
     entries: connection.prepare<[LogRange], EntryRow>(`SELECT ${EFFECT_COLUMNS}, update_bytes ${LOG_RANGE}`),
@@ -133,3 +195,116 @@ function prepare(connection: Database.Database) {
       .pluck(),
   }
 }
+
+/** Many more than write at one time; a full cache starts anew. */
+const CACHED_PRINCIPALS = 10_000
+/** Sorted in at one time: some 2 ms of work. */
+const SORTED_ROWS = 256
+
+/**
+ * Takes new entries of logs; knows nothing of transactions. Either each goes to its place in `entries`, on a page of its
+ * document, or all go to `fresh_entries`, one after the other, to be sorted in later.
+ */
+export class SqliteLogWriter {
+  readonly #sql: ReturnType<typeof prepareWrites>
+  readonly #principals = new Map<string, number>()
+  #isLeft = false
+  /** While they are being sorted in: the key of the document up to which that is done. */
+  #sortedUpTo: number | null = null
+
+  constructor(connection: Database.Database) {
+    this.#sql = prepareWrites(connection)
+  }
+
+  /** Whether rows go to `fresh_entries` from now on. */
+  leaveFresh(isLeft: boolean): void {
+    this.#isLeft = isLeft
+  }
+
+  /** `key` stands for the document in the database. */
+  insert(document: string, row: NewEntryRow, key: number): void {
+    const { version, at, origin, effect, update_bytes: bytes } = row
+    const updateChecksum = entryChecksum(bytes)
+    const checksum = effectChecksum(document, row, updateChecksum)
+    const statement = this.#isLeft ? this.#sql.insertFresh : this.#sql.insertSorted
+    statement.run(key, version, this.#principal(row.author), at, origin, checksum, updateChecksum, effect, bytes)
+  }
+
+  /** Whether this very entry is in the log. */
+  stands({ document, version, mark }: Standing): boolean {
+    return this.#sql.marked.get(document, version, mark.checksum, mark.author, mark.at) === 1
+  }
+
+  /** To be called when anything was taken back: what a key was given to may be gone with it. */
+  forgetKeys(): void {
+    this.#principals.clear()
+  }
+
+  #principal(sub: string): number {
+    const known = this.#principals.get(sub)
+    if (known !== undefined) return known
+    const key = this.#sql.principal.get(sub) ?? Number(this.#sql.insertPrincipal.run(sub).lastInsertRowid)
+    if (this.#principals.size >= CACHED_PRINCIPALS) this.#principals.clear()
+    this.#principals.set(sub, key)
+    return key
+  }
+
+  /** Whether there are `many`, or not all are sorted in of those that were. */
+  needSorting(many: number): boolean {
+    return this.#sortedUpTo !== null || (this.#sql.span.get() ?? 0) >= many
+  }
+
+  /** Moves the rows of some documents to their places: a page of a document is then written for many of its rows. */
+  sortSome(): void {
+    const after = this.#sortedUpTo ?? 0
+    const upTo = this.#sql.document.get(after, SORTED_ROWS - 1)
+    const range = { after, upTo: upTo ?? Number.MAX_SAFE_INTEGER }
+    this.#sql.copy.run(range)
+    this.#sql.remove.run(range)
+    this.#sortedUpTo = upTo ?? null
+  }
+}
+
+function prepareWrites(connection: Database.Database) {
+  const columns = 'document, version, author, at, origin, checksum, update_checksum, effect, update_bytes'
+  const insertInto = (table: 'entries' | 'fresh_entries'): Database.Statement<NewRow> =>
+    connection.prepare<NewRow>(`INSERT INTO ${table} (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  return {
+    principal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
+    insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
+    marked: connection
+      .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
+        `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key
+         JOIN principals ON principals.key = entry.author
+         WHERE documents.id = ? AND entry.version = ? AND update_checksum = ? AND sub = ? AND at = ?`,
+      )
+      .pluck(),
+    insertFresh: insertInto('fresh_entries'),
+    insertSorted: insertInto('entries'),
+    /** How many came since the oldest that is left. */
+    span: connection
+      .prepare<[], number | null>(
+        'SELECT (SELECT max(key) FROM fresh_entries) - (SELECT min(key) FROM fresh_entries) + 1',
+      )
+      .pluck(),
+    document: connection
+      .prepare<[after: number, offset: number], number>(
+        'SELECT document FROM fresh_entries WHERE document > ? ORDER BY document, version LIMIT 1 OFFSET ?',
+      )
+      .pluck(),
+    copy: connection.prepare<[RowRange]>(
+      `INSERT INTO entries (${columns}) SELECT ${columns} FROM fresh_entries
+       WHERE document > @after AND document <= @upTo ORDER BY document, version`,
+    ),
+    remove: connection.prepare<[RowRange]>('DELETE FROM fresh_entries WHERE document > @after AND document <= @upTo'),
+  }
+}
+
+/** Keys of documents. */
+interface RowRange {
+  readonly after: number
+  readonly upTo: number
+}
+
+type NewRow = [...numbers: Seven, effect: string | null, updateBytes: Uint8Array]
+type Seven = [number, number, number, number, number, number, number]

@@ -7,11 +7,12 @@ import { type ConflictWriteRow, type ContentJson, encodeConflictWrite, encodeCon
 import { type HeadMove, encodeHead, type NewHeadRow } from './documents.ts'
 import { toStorageError } from './errors.ts'
 import { encodeEvent, type NewEventRow } from './feed.ts'
+import type { HistoryOperation } from './history.ts'
 import { encodePass } from './locks.ts'
+import { encodeEntry, type NewEntryRow } from './log.ts'
 import type { RewriteOperation } from './packs.ts'
 import type { PurgeOperation } from './purges.ts'
 import type { RevocationOperation } from './revocations.ts'
-import { encodeEntry, type NewEntryRow } from './rows/entry.ts'
 import type { SnapshotOperation } from './snapshots.ts'
 import type { WaitingOperation } from './waiting.ts'
 import type { WebhookOperation } from './webhooks.ts'
@@ -30,6 +31,7 @@ type Deed =
   | ActOperation
   | WebhookOperation
   | RewriteOperation
+  | HistoryOperation
   | PurgeOperation
   | WaitingOperation
   | SnapshotOperation

@@ -1,52 +1,138 @@
+import { promisify } from 'node:util'
+import { crc32, deflateRaw, inflateRawSync } from 'node:zlib'
 import type Database from 'better-sqlite3'
-import { assertNever } from '../../foundation/assert.ts'
-import { trustedDocumentId } from '../../foundation/ids.ts'
-import { PINNED } from './history.ts'
-import { PACK_COLUMNS } from './log.ts'
-import { decodePackFacts, type PackFactsRow, type PackRow } from './rows/pack.ts'
+import type { JsonValue } from '../../content/content.ts'
+import { effectOfJson, encodeEffect } from '../../content/effect.ts'
+import { invariant } from '../../foundation/assert.ts'
+import { toPrincipalId, toVersion, type DocumentId, trustedDocumentId } from '../../foundation/ids.ts'
+import type { Entry, EntryEffect } from '../storage.ts'
+import { damaged, rowChecksum, exactBytes, plainBytes, parseStored, numberOfOrigin, originOf } from './row.ts'
 
-/** What the history of a document asks of the writer. */
-export type RewriteOperation =
-  | { readonly op: 'label'; readonly document: string; readonly version: number; readonly label: string | null }
-  | {
-      readonly op: 'rewrite'
-      readonly document: string
-      readonly replaced: readonly number[]
-      /** The versions that stay. */
-      readonly kept: readonly number[]
-      readonly pack: PackRow
-    }
-  | {
-      readonly op: 'log-progress'
-      readonly document: string
-      readonly packed: number
-      readonly joined: number
-      readonly dueAt: number | null
-    }
+/** Done once, in the background, and read often. */
+const DEFLATE_LEVEL = 6
 
-/** Keeps logs small, and names versions. */
-export class SqliteRewriter {
+/** A row of `packs` without its updates. */
+export interface PackFactsRow {
+  readonly last_version: number
+  readonly first_version: number
+  readonly checksum: number
+  readonly updates_checksum: number
+  readonly facts: Uint8Array
+}
+export interface PackRow extends PackFactsRow {
+  readonly updates: Uint8Array
+}
+
+/** The rows in a pack without their updates; a row's own are `updateBytes` long. */
+export interface PackedEffect extends EntryEffect {
+  readonly updateBytes: number
+}
+
+/** What `facts` holds: authors by number, and the rows, each as the versions it stands for, times as differences. */
+interface PackFacts {
+  readonly authors: readonly string[]
+  readonly rows: readonly [
+    versions: number,
+    author: number,
+    at: number,
+    origin: number,
+    bytes: number,
+    effect: JsonValue,
+  ][]
+}
+
+/** Packs rows that follow each other; the packing itself is done in another thread. */
+export async function encodePack(document: DocumentId, entries: readonly Entry[]): Promise<PackRow> {
+  const [first, last] = [entries[0], entries.at(-1)]
+  invariant(first !== undefined && last !== undefined, 'a pack holds something')
+  const authors = [...new Set(entries.map((entry) => entry.author))]
+  let at = 0
+  const rows = entries.map((entry) => {
+    const versions = entry.version - (entry.firstVersion ?? entry.version) + 1
+    const numbers = [versions, authors.indexOf(entry.author), entry.at - at, numberOfOrigin(entry.origin)]
+    at = entry.at
+    return `[${numbers.join()},${entry.update.length},${encodeEffect(entry.effect) ?? 'null'}]`
+  })
+  const facts = await deflate(Buffer.from(`{"authors":${JSON.stringify(authors)},"rows":[${rows.join()}]}`))
+  const updates = await deflate(Buffer.concat(entries.map((entry) => entry.update)))
+  const row = {
+    last_version: last.version,
+    first_version: first.firstVersion ?? first.version,
+    updates_checksum: crc32(updates),
+    facts,
+    updates,
+  }
+  return { ...row, checksum: checksum(document, row) }
+}
+
+/** Throws `document-damaged`. */
+export function decodePackFacts(document: DocumentId, row: PackFactsRow): PackedEffect[] {
+  if (checksum(document, row) !== row.checksum) throw damaged(nameOf(document, row))
+  const { authors, rows } = parseStored<PackFacts>(inflateRawSync(row.facts).toString())
+  let version = row.first_version - 1
+  let at = 0
+  return rows.map(([versions, author, after, origin, updateBytes, effect]) => {
+    const firstVersion = toVersion(version + 1)
+    version += versions
+    at += after
+    const known = originOf(origin)
+    if (known === undefined) throw damaged(nameOf(document, row))
+    return {
+      version: toVersion(version),
+      ...(versions > 1 ? { firstVersion } : {}),
+      author: toPrincipalId(authors[author] ?? ''),
+      at,
+      origin: known,
+      effect: effectOfJson(effect),
+      updateBytes,
+    }
+  })
+}
+
+/** Adds their updates to the rows of a pack. Throws `document-damaged`. */
+export function decodePackUpdates(
+  document: DocumentId,
+  row: PackFactsRow & { readonly updates: Uint8Array },
+  effects: readonly PackedEffect[],
+): Entry[] {
+  if (crc32(row.updates) !== row.updates_checksum) throw damaged(nameOf(document, row))
+  const updates = plainBytes(inflateRawSync(row.updates))
+  let start = 0
+  return effects.map(({ updateBytes, ...effect }) => {
+    const update = updates.slice(start, start + updateBytes)
+    start += updateBytes
+    return { ...effect, update }
+  })
+}
+
+const deflateInThread = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw)
+
+const deflate = async (bytes: Uint8Array): Promise<Uint8Array> =>
+  exactBytes(await deflateInThread(bytes, { level: DEFLATE_LEVEL }))
+
+const nameOf = (document: DocumentId, { first_version: first, last_version: last }: PackFactsRow): string =>
+  `The log of ${document} from ${first} to ${last}`
+
+function checksum(document: DocumentId, row: Omit<PackFactsRow, 'checksum'>): number {
+  return rowChecksum([document, row.first_version, row.last_version, row.updates_checksum], row.facts)
+}
+
+/** What the writer is asked to do to keep a log small. */
+export interface RewriteOperation {
+  readonly op: 'rewrite'
+  readonly document: string
+  readonly replaced: readonly number[]
+  /** The versions that stay. */
+  readonly kept: readonly number[]
+  readonly pack: PackRow
+}
+
+/** Puts rows of a log together; knows nothing of transactions. */
+export class SqlitePackWriter {
   readonly #sql: ReturnType<typeof prepare>
 
   constructor(connection: Database.Database) {
     this.#sql = prepare(connection)
-  }
-
-  /** 1 where it stands, 0 where it does not. */
-  run(operation: RewriteOperation): number {
-    const document = this.#sql.key.get(operation.document)
-    if (document === undefined) return 0
-    switch (operation.op) {
-      case 'label':
-        return this.#label(document, operation)
-      case 'rewrite':
-        return this.#rewrite(document, operation)
-      case 'log-progress':
-        this.#sql.upsertProgress.run(document, operation.packed, operation.joined, operation.dueAt)
-        return 1
-      default:
-        return assertNever(operation)
-    }
   }
 
   /** Whether a version was compacted away; what never was is not known here. */
@@ -56,19 +142,16 @@ export class SqliteRewriter {
     return pack !== undefined && !this.#versionsOf(id, pack).includes(version)
   }
 
-  #label(document: number, { version, label, document: id }: RewriteOperation & { op: 'label' }): number {
+  /** Whether the log has a row of exactly this version. */
+  hasRow(id: string, document: number, version: number): boolean {
     const pack = this.#packAt(document, version)
-    const isKept = pack
-      ? this.#versionsOf(id, pack).includes(version)
-      : this.#sql.entry.get(document, version) !== undefined
-    if (!isKept) return 0
-    if (label === null) this.#sql.deleteLabel.run(document, version)
-    else this.#sql.upsertLabel.run(document, version, label)
-    return 1
+    return pack ? this.#versionsOf(id, pack).includes(version) : this.#sql.entry.get(document, version) !== undefined
   }
 
-  #rewrite(document: number, operation: RewriteOperation & { op: 'rewrite' }): number {
-    const { document: id, replaced, kept, pack } = operation
+  /** Whether it stands (`LogWrites.rewrite`). */
+  rewrite({ document: id, replaced, kept, pack }: RewriteOperation): boolean {
+    const document = this.#sql.key.get(id)
+    if (document === undefined) return false
     const range = { id, document, after: pack.first_version - 1, upTo: pack.last_version }
     const packs = this.#packsIn(range)
     const isWhole = packs.every((old) => old.first_version > range.after && old.last_version <= range.upTo)
@@ -76,8 +159,8 @@ export class SqliteRewriter {
     const isSame = stored.length === replaced.length && new Set([...stored, ...replaced]).size === replaced.length
     const staying = new Set(kept)
     // What is being erased is not to be carried over into a pack of what came after it.
-    if (this.#sql.purge.get(document) !== undefined) return 0
-    if (!isWhole || !isSame || this.#sql.pinned.all(range).some((version) => !staying.has(version))) return 0
+    if (this.#sql.purge.get(document) !== undefined) return false
+    if (!isWhole || !isSame || this.#sql.pinned.all(range).some((version) => !staying.has(version))) return false
     this.#sql.deleteEntries.run(range)
     this.#sql.deleteFreshEntries.run(range)
     this.#sql.deletePacks.run(range)
@@ -86,7 +169,7 @@ export class SqliteRewriter {
     }
     const { last_version: last, first_version: first, checksum, updates_checksum: updatesChecksum } = pack
     this.#sql.insertPack.run(document, last, first, checksum, updatesChecksum, pack.facts, pack.updates)
-    return 1
+    return true
   }
 
   #packAt(document: number, version: number): PackFactsRow | undefined {
@@ -114,6 +197,17 @@ interface RewriteRange {
   readonly upTo: number
 }
 
+/** Versions of a document that a label, a conflict or a stored answer holds. */
+export const PINNED = `
+  SELECT labels.version FROM labels JOIN documents ON documents.key = labels.document
+    WHERE id = @id AND labels.version > @after AND labels.version <= @upTo
+  UNION
+  SELECT version FROM conflict_versions WHERE document = @id AND version > @after AND version <= @upTo
+  UNION
+  SELECT version FROM answer_documents WHERE document = @id AND version > @after AND version <= @upTo`
+
+export const PACK_COLUMNS = 'last_version, first_version, checksum, updates_checksum, facts'
+
 function prepare(connection: Database.Database) {
   const inRange = 'document = @document AND version > @after AND version <= @upTo'
   return {
@@ -121,13 +215,6 @@ function prepare(connection: Database.Database) {
     purge: connection.prepare<[document: number]>('SELECT 1 FROM purges WHERE document = ?'),
     entry: connection.prepare<[document: number, version: number]>(
       'SELECT 1 FROM single_entries WHERE document = ? AND version = ?',
-    ),
-    upsertLabel: connection.prepare<[document: number, version: number, label: string]>(
-      `INSERT INTO labels (document, version, label) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET label = excluded.label`,
-    ),
-    deleteLabel: connection.prepare<[document: number, version: number]>(
-      'DELETE FROM labels WHERE document = ? AND version = ?',
     ),
     versions: connection.prepare<[RewriteRange], number>(`SELECT version FROM single_entries WHERE ${inRange}`).pluck(),
     packs: connection.prepare<[document: number, after: number], PackFactsRow>(
@@ -146,11 +233,6 @@ function prepare(connection: Database.Database) {
     checkpoints: connection.prepare<[RewriteRange], number>(`SELECT version FROM checkpoints WHERE ${inRange}`).pluck(),
     deleteCheckpoint: connection.prepare<[document: number, version: number]>(
       'DELETE FROM checkpoints WHERE document = ? AND version = ?',
-    ),
-    upsertProgress: connection.prepare<[document: number, packed: number, joined: number, dueAt: number | null]>(
-      `INSERT INTO log_progress (document, packed, joined, due_at) VALUES (?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET packed = max(packed, excluded.packed), joined = max(joined, excluded.joined),
-         due_at = excluded.due_at`,
     ),
   }
 }

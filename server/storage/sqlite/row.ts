@@ -3,6 +3,7 @@ import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Content } from '../../content/content.ts'
 import { inOrder } from '../../content/order.ts'
 import { ParleyError } from '../../foundation/problems.ts'
+import { type Origin, ORIGINS } from '../../model/document.ts'
 
 /** CRC-32 of an entry's update bytes: what `Storage.storeSnapshot` asks for. */
 export const entryChecksum = (update: Uint8Array): number => crc32(update)
@@ -80,3 +81,23 @@ export function unpackContent(name: readonly (string | number)[], packed: Packed
   // Those of before the order of members was fixed have another.
   return inOrder(parseStored<Content>(inflateRawSync(packed.content).toString()))
 }
+
+/** How origins are kept. A number once given is never given to another origin. */
+const ORIGIN_NUMBERS: Readonly<Record<Origin, number>> = {
+  create: 1,
+  write: 2,
+  live: 3,
+  merge: 4,
+  resolution: 5,
+  restore: 6,
+  revert: 7,
+  transaction: 8,
+  settings: 9,
+  delete: 10,
+}
+const ORIGIN_OF_NUMBER: ReadonlyMap<number, Origin> = new Map(ORIGINS.map((origin) => [ORIGIN_NUMBERS[origin], origin]))
+
+export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
+
+/** Undefined for a number that stands for none. */
+export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)

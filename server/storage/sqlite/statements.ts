@@ -4,10 +4,11 @@ import { SqliteAnswerWriter } from './answers.ts'
 import { SqliteConflictWriter } from './conflicts.ts'
 import { SqliteDocumentWriter } from './documents.ts'
 import { SqliteFeedWriter } from './feed.ts'
+import { SqliteHistoryWriter } from './history.ts'
 import { SqliteLockWriter } from './locks.ts'
-import { SqliteNewEntries } from './newEntries.ts'
+import { SqliteLogWriter } from './log.ts'
 import type { ActOperation, AppendRow, SqliteOperation, SqliteResult } from './operation.ts'
-import { SqliteRewriter } from './packs.ts'
+import { SqlitePackWriter } from './packs.ts'
 import { SqlitePurgeWriter } from './purges.ts'
 import { SqliteRevocationWriter } from './revocations.ts'
 import { SqliteSnapshotWriter } from './snapshots.ts'
@@ -15,8 +16,6 @@ import type { Clock } from './steadyClock.ts'
 import { SqliteWaitingWriter } from './waiting.ts'
 import { SqliteWebhookWriter } from './webhooks.ts'
 
-/** Many more principals, and documents, than are busy at one time; a full cache starts anew. */
-const CACHED_KEYS = 10_000
 /** More than the free space in the pages already there, so that a full disk refuses it. */
 const PROBE_BYTES = 16 * 1024
 
@@ -27,18 +26,18 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
  * transactions: a result other than `done` asks its caller to take back what was written.
  */
 export class SqliteStatements {
-  readonly #principals = new Map<string, number>()
   readonly #documents: SqliteDocumentWriter
   readonly #sql: ReturnType<typeof prepare>
   readonly #answers: SqliteAnswerWriter
   readonly #webhooks: SqliteWebhookWriter
-  readonly #rewriter: SqliteRewriter
+  readonly #packs: SqlitePackWriter
+  readonly #history: SqliteHistoryWriter
   readonly #conflicts: SqliteConflictWriter
   readonly #locks: SqliteLockWriter
   readonly #clock: Clock
   readonly #purges: SqlitePurgeWriter
   readonly #waiting: SqliteWaitingWriter
-  readonly #entries: SqliteNewEntries
+  readonly #log: SqliteLogWriter
   readonly #feed: SqliteFeedWriter
   readonly #revocations: SqliteRevocationWriter
   readonly #snapshots: SqliteSnapshotWriter
@@ -49,14 +48,15 @@ export class SqliteStatements {
     this.#documents = new SqliteDocumentWriter(connection, clock)
     this.#answers = new SqliteAnswerWriter(connection)
     this.#webhooks = new SqliteWebhookWriter(connection)
-    this.#rewriter = new SqliteRewriter(connection)
-    const isGone = (document: string, version: number): boolean => this.#rewriter.isGone(document, version)
+    this.#packs = new SqlitePackWriter(connection)
+    this.#history = new SqliteHistoryWriter(connection, this.#packs)
+    const isGone = (document: string, version: number): boolean => this.#packs.isGone(document, version)
     this.#conflicts = new SqliteConflictWriter(connection, isGone)
     this.#locks = new SqliteLockWriter(connection)
     this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, this.#documents, (key) => this.#conflicts.forget(key))
     this.#waiting = new SqliteWaitingWriter(connection)
-    this.#entries = new SqliteNewEntries(connection)
+    this.#log = new SqliteLogWriter(connection)
     this.#feed = new SqliteFeedWriter(connection)
     this.#revocations = new SqliteRevocationWriter(connection)
     this.#snapshots = new SqliteSnapshotWriter(connection)
@@ -64,22 +64,22 @@ export class SqliteStatements {
 
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
   forgetKeys(): void {
-    this.#principals.clear()
+    this.#log.forgetKeys()
     this.#documents.forgetKeys()
   }
 
   /** Whether new rows of the log are left to be sorted in later, from now on. */
   leaveFresh(isLeft: boolean): void {
-    this.#entries.leaveFresh(isLeft)
+    this.#log.leaveFresh(isLeft)
   }
 
   /** Whether rows of the log that were left wait for `sortSomeEntries`; they do once they are `many`. */
   entriesNeedSorting(many: number): boolean {
-    return this.#entries.needSorting(many)
+    return this.#log.needSorting(many)
   }
 
   sortSomeEntries(): void {
-    this.#entries.sortSome()
+    this.#log.sortSome()
   }
 
   run(operation: SqliteOperation): SqliteResult {
@@ -121,10 +121,11 @@ export class SqliteStatements {
         return position === null ? { status: 'missed' } : { status: 'done', value: position }
       }
       case 'label':
-        return this.#rewriter.run(operation) === 1 ? { status: 'done', value: 1 } : { status: 'missed' }
-      case 'rewrite':
+        return this.#history.run(operation) ? { status: 'done', value: 1 } : { status: 'missed' }
       case 'log-progress':
-        return { status: 'done', value: this.#rewriter.run(operation) }
+        return { status: 'done', value: this.#history.run(operation) ? 1 : 0 }
+      case 'rewrite':
+        return { status: 'done', value: this.#packs.rewrite(operation) ? 1 : 0 }
       case 'erase-purged':
         return { status: 'done', value: this.#purges.erase(operation.document) }
       case 'end-purge':
@@ -139,10 +140,8 @@ export class SqliteStatements {
   }
 
   #act(act: ActOperation): SqliteResult {
-    for (const { document, version, mark } of act.onto ?? []) {
-      const stands = this.#sql.selectMarked.get(document, version, mark.checksum, mark.author, mark.at) === 1
-      if (!stands) return { status: 'stale', document, version: this.#documents.version(document) }
-    }
+    const lost = act.onto?.find((standing) => !this.#log.stands(standing))
+    if (lost !== undefined) return this.#stale(lost.document)
     for (const append of act.appends) {
       const refusal = this.#append(append)
       if (refusal !== null) return refusal
@@ -170,8 +169,7 @@ export class SqliteStatements {
     const moved = this.#documents.move(append)
     if (moved === 'locked') return { status: 'locked', document: head.id }
     if (moved === 'stale') return this.#stale(head.id)
-    const keys = { document: this.#documents.keyOf(head.id), author: this.#principal(entry.author) }
-    this.#entries.insert(head.id, entry, keys)
+    this.#log.insert(head.id, entry, this.#documents.keyOf(head.id))
     if (checkpoint !== null) this.#snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
     if (head.deleted_at !== null) this.#waiting.forget(head.id)
     this.#documents.keepFormerClients(head.id, formerClients)
@@ -182,45 +180,9 @@ export class SqliteStatements {
   #stale(document: string): SqliteResult {
     return { status: 'stale', document, version: this.#documents.version(document) }
   }
-
-  #principal(sub: string): number {
-    const { selectPrincipal, insertPrincipal } = this.#sql
-    return cached(
-      this.#principals,
-      sub,
-      () => selectPrincipal.get(sub) ?? Number(insertPrincipal.run(sub).lastInsertRowid),
-    )
-  }
-}
-
-function cached(keys: Map<string, number>, name: string, find: () => number): number {
-  const known = keys.get(name)
-  if (known !== undefined) return known
-  if (keys.size >= CACHED_KEYS) keys.clear()
-  const key = find()
-  keys.set(name, key)
-  return key
 }
 
 function prepare(connection: Database.Database) {
-  return { ...prepareLog(connection), ...prepareRest(connection) }
-}
-
-function prepareLog(connection: Database.Database) {
-  return {
-    selectPrincipal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
-    insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
-    selectMarked: connection
-      .prepare<[id: string, version: number, checksum: number, sub: string, at: number], number>(
-        `SELECT 1 FROM documents JOIN single_entries AS entry ON entry.document = documents.key
-         JOIN principals ON principals.key = entry.author
-         WHERE documents.id = ? AND entry.version = ? AND update_checksum = ? AND sub = ? AND at = ?`,
-      )
-      .pluck(),
-  }
-}
-
-function prepareRest(connection: Database.Database) {
   return {
     insertProbe: connection.prepare<[bytes: number]>('INSERT INTO probe (filler) VALUES (zeroblob(?))'),
     deleteProbe: connection.prepare<[]>('DELETE FROM probe'),

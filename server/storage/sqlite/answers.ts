@@ -2,7 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type Database from 'better-sqlite3'
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import { toPrincipalId } from '../../foundation/ids.ts'
-import { damaged, rowChecksum, parseStored } from './row.ts'
+import { damaged, parseStored, rowChecksum } from './row.ts'
 
 /** As for contents: all other acts wait for the one that is being packed. */
 const DEFLATE_LEVEL = 1
@@ -52,6 +52,15 @@ export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
     body,
   }
 }
+
+/** A write that keeps an answer. */
+export interface WithAnswer {
+  /** Stored with what the write does, or neither is. */
+  readonly answer?: NewAnswerRow
+}
+
+export const withAnswer = (answer: StoredAnswer | undefined): WithAnswer =>
+  answer === undefined ? {} : { answer: encodeAnswer(answer) }
 
 export function packAnswer(row: NewAnswerRow): AnswerRow {
   const { documents: _, ...rest } = row

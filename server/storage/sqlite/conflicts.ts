@@ -1,19 +1,19 @@
 import type Database from 'better-sqlite3'
 import type { Content } from '../../content/content.ts'
 import { invariant } from '../../foundation/assert.ts'
-import { type ConflictId, type DocumentId, trustedDocumentId, type Pattern } from '../../foundation/ids.ts'
+import { type ConflictId, type DocumentId, type Pattern, trustedDocumentId } from '../../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import { idRanges } from '../idRanges.ts'
-import type { ConflictWrite, Act, ConflictQuery } from '../storage.ts'
+import type { Act, ConflictQuery, ConflictWrite } from '../storage.ts'
 import { notPurged } from './purges.ts'
 import {
-  packContent,
-  pushUndamaged,
-  unpackContent,
-  type PackedContent,
   damaged,
-  rowChecksum,
+  packContent,
+  type PackedContent,
   parseStored,
+  pushUndamaged,
+  rowChecksum,
+  unpackContent,
 } from './row.ts'
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */

@@ -2,10 +2,10 @@ import type Database from 'better-sqlite3'
 import type { Kind } from '../../content/content.ts'
 import { type DocumentId, toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
-import { idRanges, type IdRange } from '../idRanges.ts'
+import { type IdRange, idRanges } from '../idRanges.ts'
 import type { EntryMark, HeadQuery } from '../storage.ts'
-import { type PassRow, PASSES } from './locks.ts'
-import { pushUndamaged, damaged, rowChecksum, parseStored } from './row.ts'
+import { PASSES, type PassRow } from './locks.ts'
+import { damaged, parseStored, pushUndamaged, rowChecksum } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** Many more documents than are busy at one time; a full cache starts anew. */

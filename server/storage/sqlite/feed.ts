@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { type Sequence, toSequence, trustedDocumentId } from '../../foundation/ids.ts'
 import { NO_MARK } from '../../foundation/mark.ts'
-import { eventMark, type EventData, type NewEvent, type StoredEvent, type StoredEventType } from '../../model/event.ts'
+import { type EventData, eventMark, type NewEvent, type StoredEvent, type StoredEventType } from '../../model/event.ts'
 import { notPurged } from './purges.ts'
 import { parseStored } from './row.ts'
 

@@ -1,16 +1,15 @@
 import type Database from 'better-sqlite3'
 import {
+  type DocumentId,
   NO_VERSION,
   toPrincipalId,
   toVersion,
   trustedDocumentId,
-  type DocumentId,
   type Version,
 } from '../../foundation/ids.ts'
 import type { LogState, VersionFacts } from '../storage.ts'
-import { STORED_LOG, type SqliteLogReader, type StoredLog } from './log.ts'
-import type { SqlitePackWriter } from './packs.ts'
-import { PINNED, type PackedEffect } from './packs.ts'
+import { type SqliteLogReader, STORED_LOG, type StoredLog } from './log.ts'
+import { type PackedEffect, PINNED, type SqlitePackWriter } from './packs.ts'
 import { damaged, originOf } from './row.ts'
 
 interface VersionFactsRow {

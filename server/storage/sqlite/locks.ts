@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
-import { trustedDocumentId, type DocumentId, toLockHash, toPrincipalId } from '../../foundation/ids.ts'
-import type { HeldLock, LapsedLock, LockState, LockPass } from '../../model/lock.ts'
+import { type DocumentId, toLockHash, toPrincipalId, trustedDocumentId } from '../../foundation/ids.ts'
+import type { HeldLock, LapsedLock, LockPass, LockState } from '../../model/lock.ts'
 import type { LockWrite } from '../storage.ts'
 import type { Clock } from './steadyClock.ts'
 
@@ -48,13 +48,16 @@ END`
 /** Changes locks; knows nothing of transactions. */
 export class SqliteLockWriter {
   readonly #sql: ReturnType<typeof prepareWrites>
+  readonly #clock: Clock
 
-  constructor(connection: Database.Database) {
+  constructor(connection: Database.Database, clock: Clock) {
     this.#sql = prepareWrites(connection)
+    this.#clock = clock
   }
 
   /** Null where the lock is not what the write builds on; else when it expires, 0 where it has ended. */
-  run(write: LockWrite, now: number): number | null {
+  run(write: LockWrite): number | null {
+    const now = this.#clock()
     switch (write.op) {
       case 'acquire':
         return this.#sql.acquire.get({ ...write, lapsed: write.lapsed ? 1 : 0, now }) ?? null

@@ -1,10 +1,10 @@
 import type Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { decodeEffect, encodeEffect } from '../../content/effect.ts'
-import { toPrincipalId, toVersion, type DocumentId, type Version } from '../../foundation/ids.ts'
-import type { Standing, Entry, EntryEffect } from '../storage.ts'
-import { PACK_COLUMNS, decodePackFacts, decodePackUpdates, type PackedEffect, type PackFactsRow } from './packs.ts'
-import { numberOfOrigin, originOf, damaged, entryChecksum, rowChecksum, exactBytes, plainBytes } from './row.ts'
+import { type DocumentId, toPrincipalId, toVersion, type Version } from '../../foundation/ids.ts'
+import type { Entry, EntryEffect, Standing } from '../storage.ts'
+import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, type PackFactsRow } from './packs.ts'
+import { damaged, entryChecksum, exactBytes, numberOfOrigin, originOf, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `entries` without its Yjs bytes. */
 export interface EffectRow {

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { Environment } from '../../foundation/environment.ts'
 import { SqliteReader } from '../sqliteReader.ts'
-import { SqliteSnapshots, type SnapshotLimits } from '../sqliteSnapshots.ts'
+import { type SnapshotLimits, SqliteSnapshots } from '../sqliteSnapshots.ts'
 import type { Storage } from '../storage.ts'
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { openConnection } from './connection.ts'
@@ -9,10 +9,10 @@ import { canonicalPath, openDatabaseFile } from './file.ts'
 import { acquireInstanceLock } from './instanceLock.ts'
 import { shortenLocks } from './locks.ts'
 import { SqliteStorage } from './sqliteStorage.ts'
-import { processOffsetMs, steadyClock, type Clock } from './steadyClock.ts'
+import { type Clock, processOffsetMs, steadyClock } from './steadyClock.ts'
 import { startThreadExecutor } from './threadExecutor.ts'
-import { WriteQueue, type BatchExecutor } from './writeQueue.ts'
-import { FRESH_LIMITS, SqliteWriter, type FreshLimits } from './writer.ts'
+import { type BatchExecutor, WriteQueue } from './writeQueue.ts'
+import { FRESH_LIMITS, type FreshLimits, SqliteWriter } from './writer.ts'
 
 export interface SqliteOptions {
   readonly file: string

@@ -4,9 +4,9 @@ import type Database from 'better-sqlite3'
 import type { JsonValue } from '../../content/content.ts'
 import { effectOfJson, encodeEffect } from '../../content/effect.ts'
 import { invariant } from '../../foundation/assert.ts'
-import { toPrincipalId, toVersion, type DocumentId, trustedDocumentId } from '../../foundation/ids.ts'
+import { type DocumentId, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { Entry, EntryEffect } from '../storage.ts'
-import { damaged, rowChecksum, exactBytes, plainBytes, parseStored, numberOfOrigin, originOf } from './row.ts'
+import { damaged, exactBytes, numberOfOrigin, originOf, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** Done once, in the background, and read often. */
 const DEFLATE_LEVEL = 6

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
-import { trustedDocumentId, type DocumentId } from '../../foundation/ids.ts'
-import type { SqliteDocumentWriter, NewHeadRow } from './documents.ts'
+import { type DocumentId, trustedDocumentId } from '../../foundation/ids.ts'
+import type { NewHeadRow, SqliteDocumentWriter } from './documents.ts'
 
 /** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
 const ERASED_ROWS = 500

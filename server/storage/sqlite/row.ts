@@ -101,3 +101,6 @@ export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
 
 /** Undefined for a number that stands for none. */
 export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
+
+/** About how many bytes the fixed fields of a row hold while it waits to be written, generously. */
+export const ROW_BYTES = 256

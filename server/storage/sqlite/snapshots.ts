@@ -1,15 +1,15 @@
 import type Database from 'better-sqlite3'
-import { type Version, toVersion, type DocumentId } from '../../foundation/ids.ts'
+import { type DocumentId, toVersion, type Version } from '../../foundation/ids.ts'
 import type { Checkpoint, Snapshot } from '../storage.ts'
 import {
+  damaged,
   entryChecksum,
+  exactBytes,
   packContent,
   type PackedContent,
-  unpackContent,
-  damaged,
-  rowChecksum,
-  exactBytes,
   plainBytes,
+  rowChecksum,
+  unpackContent,
 } from './row.ts'
 
 /** A row of `checkpoints`. */

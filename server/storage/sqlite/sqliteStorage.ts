@@ -1,14 +1,14 @@
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import {
-  toConflictId,
-  toSequence,
-  toVersion,
-  trustedDocumentId,
   type DocumentId,
   type Incarnation,
   type PrincipalId,
   type Sequence,
+  toConflictId,
+  toSequence,
+  toVersion,
+  trustedDocumentId,
   type Version,
 } from '../../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../../foundation/problems.ts'
@@ -41,16 +41,18 @@ import type {
   WaitingFacts,
   WaitingQuery,
 } from '../storage.ts'
+import { encodeAct } from './act.ts'
+import { withAnswer } from './answers.ts'
 import { unavailable } from './errors.ts'
 import type { InstanceLock } from './instanceLock.ts'
-import { encodeAct, toError, withAnswer, type SqliteOperation, type SqliteResult } from './operation.ts'
+import { type SqliteOperation, type SqliteResult, toError } from './operation.ts'
 import { encodePack } from './packs.ts'
 import { PURGE } from './purges.ts'
 import { encodeRevocation } from './revocations.ts'
 import { encodeSnapshot } from './snapshots.ts'
 import { encodeWaiting } from './waiting.ts'
 import { encodeDelivery, encodeWebhook } from './webhooks.ts'
-import type { WriteQueue, BatchExecutor } from './writeQueue.ts'
+import type { BatchExecutor, WriteQueue } from './writeQueue.ts'
 
 /** What a storage is made of. */
 export interface SqliteStorageParts {

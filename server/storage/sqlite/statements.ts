@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
+import { SqliteActWriter } from './act.ts'
 import { SqliteAnswerWriter } from './answers.ts'
 import { SqliteConflictWriter } from './conflicts.ts'
 import { SqliteDocumentWriter } from './documents.ts'
@@ -7,7 +8,7 @@ import { SqliteFeedWriter } from './feed.ts'
 import { SqliteHistoryWriter } from './history.ts'
 import { SqliteLockWriter } from './locks.ts'
 import { SqliteLogWriter } from './log.ts'
-import type { ActOperation, AppendRow, SqliteOperation, SqliteResult } from './operation.ts'
+import type { SqliteOperation, SqliteResult } from './operation.ts'
 import { SqlitePackWriter } from './packs.ts'
 import { SqlitePurgeWriter } from './purges.ts'
 import { SqliteRevocationWriter } from './revocations.ts'
@@ -27,39 +28,46 @@ const DONE: SqliteResult = { status: 'done', value: 0 }
  */
 export class SqliteStatements {
   readonly #documents: SqliteDocumentWriter
-  readonly #sql: ReturnType<typeof prepare>
-  readonly #answers: SqliteAnswerWriter
-  readonly #webhooks: SqliteWebhookWriter
+  readonly #log: SqliteLogWriter
   readonly #packs: SqlitePackWriter
   readonly #history: SqliteHistoryWriter
-  readonly #conflicts: SqliteConflictWriter
-  readonly #locks: SqliteLockWriter
-  readonly #clock: Clock
-  readonly #purges: SqlitePurgeWriter
-  readonly #waiting: SqliteWaitingWriter
-  readonly #log: SqliteLogWriter
-  readonly #feed: SqliteFeedWriter
-  readonly #revocations: SqliteRevocationWriter
   readonly #snapshots: SqliteSnapshotWriter
+  readonly #conflicts: SqliteConflictWriter
+  readonly #purges: SqlitePurgeWriter
+  readonly #feed: SqliteFeedWriter
+  readonly #waiting: SqliteWaitingWriter
+  readonly #answers: SqliteAnswerWriter
+  readonly #revocations: SqliteRevocationWriter
+  readonly #webhooks: SqliteWebhookWriter
+  readonly #acts: SqliteActWriter
+  readonly #sql: ReturnType<typeof prepare>
 
   /** `clock` says which locks are held. */
   constructor(connection: Database.Database, clock: Clock) {
-    this.#sql = prepare(connection)
     this.#documents = new SqliteDocumentWriter(connection, clock)
-    this.#answers = new SqliteAnswerWriter(connection)
-    this.#webhooks = new SqliteWebhookWriter(connection)
+    this.#log = new SqliteLogWriter(connection)
     this.#packs = new SqlitePackWriter(connection)
     this.#history = new SqliteHistoryWriter(connection, this.#packs)
+    this.#snapshots = new SqliteSnapshotWriter(connection)
     const isGone = (document: string, version: number): boolean => this.#packs.isGone(document, version)
     this.#conflicts = new SqliteConflictWriter(connection, isGone)
-    this.#locks = new SqliteLockWriter(connection)
-    this.#clock = clock
     this.#purges = new SqlitePurgeWriter(connection, this.#documents, (key) => this.#conflicts.forget(key))
-    this.#waiting = new SqliteWaitingWriter(connection)
-    this.#log = new SqliteLogWriter(connection)
     this.#feed = new SqliteFeedWriter(connection)
+    this.#waiting = new SqliteWaitingWriter(connection)
+    this.#answers = new SqliteAnswerWriter(connection)
     this.#revocations = new SqliteRevocationWriter(connection)
-    this.#snapshots = new SqliteSnapshotWriter(connection)
+    this.#webhooks = new SqliteWebhookWriter(connection)
+    this.#acts = new SqliteActWriter({
+      documents: this.#documents,
+      log: this.#log,
+      snapshots: this.#snapshots,
+      conflicts: this.#conflicts,
+      feed: this.#feed,
+      locks: new SqliteLockWriter(connection, clock),
+      waiting: this.#waiting,
+      purges: this.#purges,
+    })
+    this.#sql = prepare(connection)
   }
 
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
@@ -91,7 +99,7 @@ export class SqliteStatements {
   #perform(operation: SqliteOperation): SqliteResult {
     switch (operation.op) {
       case 'act':
-        return this.#act(operation)
+        return this.#acts.write(operation)
       case 'snapshot':
         this.#snapshots.keep(operation)
         return DONE
@@ -137,48 +145,6 @@ export class SqliteStatements {
       default:
         return assertNever(operation)
     }
-  }
-
-  #act(act: ActOperation): SqliteResult {
-    const lost = act.onto?.find((standing) => !this.#log.stands(standing))
-    if (lost !== undefined) return this.#stale(lost.document)
-    for (const append of act.appends) {
-      const refusal = this.#append(append)
-      if (refusal !== null) return refusal
-    }
-    if (!act.settles.every((position) => this.#waiting.settle(position))) return { status: 'settled' }
-    for (const content of act.contents) this.#conflicts.keepContent(content)
-    for (const write of act.conflicts) {
-      if (!this.#conflicts.write(write)) return { status: 'conflict-moved', conflict: write.row.id }
-    }
-    const value = this.#feed.append(act.at, act.events)
-    let lockExpiresAt = 0
-    for (const write of act.locks) {
-      const expiresAt = this.#locks.run(write, this.#clock())
-      if (expiresAt === null) return { status: 'lock-moved', document: write.document }
-      lockExpiresAt = expiresAt
-    }
-    const refused = act.purges.find((head) => !this.#purges.begin(head))
-    if (refused !== undefined) return this.#stale(refused.id)
-    return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
-  }
-
-  /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
-  #append(append: AppendRow): SqliteResult | null {
-    const { head, entry, checkpoint, formerClients } = append
-    const moved = this.#documents.move(append)
-    if (moved === 'locked') return { status: 'locked', document: head.id }
-    if (moved === 'stale') return this.#stale(head.id)
-    this.#log.insert(head.id, entry, this.#documents.keyOf(head.id))
-    if (checkpoint !== null) this.#snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
-    if (head.deleted_at !== null) this.#waiting.forget(head.id)
-    this.#documents.keepFormerClients(head.id, formerClients)
-    if (head.version === head.first_version) this.#snapshots.forget(head.id)
-    return null
-  }
-
-  #stale(document: string): SqliteResult {
-    return { status: 'stale', document, version: this.#documents.version(document) }
   }
 }
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { SqliteOperation } from './operation.ts'
-import { packOperation, unpackBatch, type PackedBatch, type PackedOperation } from './threadMessages.ts'
+import { type PackedBatch, type PackedOperation, packOperation, unpackBatch } from './threadMessages.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 import type { FreshLimits } from './writer.ts'
 

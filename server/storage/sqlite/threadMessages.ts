@@ -3,8 +3,9 @@
  * goes as flat lists: to copy an act with its rows costs one side 4 us and the other 7, a list less than 1 each.
  */
 import { invariant } from '../../foundation/assert.ts'
+import type { ActOperation } from './act.ts'
 import type { NewHeadRow } from './documents.ts'
-import type { ActOperation, SqliteOperation } from './operation.ts'
+import type { SqliteOperation } from './operation.ts'
 import type { ExecutedBatch } from './writeQueue.ts'
 
 export type PackedOperation = SqliteOperation | MessageStep

@@ -1,9 +1,9 @@
 import type Database from 'better-sqlite3'
-import { toLockHash, toPrincipalId, trustedDocumentId, toVersion } from '../../foundation/ids.ts'
+import { toLockHash, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { Knowledge } from '../../model/clientKnowledge.ts'
 import type { ClockSpan } from '../../model/clockSet.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../storage.ts'
-import { damaged, rowChecksum, exactBytes, plainBytes, parseStored } from './row.ts'
+import { damaged, exactBytes, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `waiting_edits` without its position. */
 export interface WaitingRow {

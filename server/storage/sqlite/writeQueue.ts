@@ -1,6 +1,6 @@
 import { ParleyError } from '../../foundation/problems.ts'
 import { unavailable } from './errors.ts'
-import { operationBytes, toError, type SqliteOperation, type SqliteResult } from './operation.ts'
+import { operationBytes, type SqliteOperation, type SqliteResult, toError } from './operation.ts'
 
 export interface ExecutedBatch {
   /** One for each operation, in their order. */

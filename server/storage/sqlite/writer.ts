@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { isUnavailable } from './errors.ts'
-import { toFailure, type SqliteOperation, type SqliteResult } from './operation.ts'
+import { type SqliteOperation, type SqliteResult, toFailure } from './operation.ts'
 import { SqliteStatements } from './statements.ts'
 import type { Clock } from './steadyClock.ts'
 import type { ExecutedBatch } from './writeQueue.ts'

@@ -1,5 +1,5 @@
 import { isLoopbackHost } from './access/loopback.ts'
-import { MIN_SECRET_BYTES } from './access/tokens.ts'
+import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
 import { LOG_LEVELS } from './http/logLevel.ts'
 
 const KIBIBYTE = 1024
@@ -19,7 +19,7 @@ function settings(read: Reader) {
     }),
     secret: read.value('PARLEY_SECRET', null, {
       help: 'Secret that signs tokens (HS256); prefer the environment, for flags show in process lists',
-      expects: `at least ${MIN_SECRET_BYTES} bytes long`,
+      expects: SECRET_EXPECTED,
       parse: (text) => (Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : undefined),
     }),
     audience: read.value('PARLEY_AUDIENCE', null, {
@@ -155,7 +155,9 @@ export function readConfig(variables: Variables): { readonly config: Config } | 
   if (problem !== undefined) return { problem }
   const loopback = isLoopbackHost(values.host)
   if (!loopback && values.secret === null) {
-    return { problem: `PARLEY_HOST ${values.host} is not a loopback address, so PARLEY_SECRET must be set` }
+    return {
+      problem: `PARLEY_HOST ${values.host} is not a loopback address, so PARLEY_SECRET must be set, ${SECRET_EXPECTED}`,
+    }
   }
   return { config: { ...values, development: loopback && values.secret === null } }
 }

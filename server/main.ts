@@ -1,15 +1,19 @@
 #!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { parseAccess, type Permission } from './access/access.ts'
-import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SUBJECT_PATTERN, TokenIssuer } from './access/tokens.ts'
+import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SECRET_EXPECTED, SUBJECT_PATTERN, TokenIssuer } from './access/tokens.ts'
 import { readConfig, settingRows } from './config.ts'
 import { systemEnvironment } from './foundation/environment.ts'
 import { stopOnSignals } from './operations/drain.ts'
+import { assertFree, startedLine, welcome, whyNotStarted } from './operations/start.ts'
 
 /** A token for trying things out; long enough for a day's work. */
 const DEFAULT_TTL_SECONDS = 24 * 3600
 
-const program = new Command('parley').description('Documents that people edit live and programs write over REST.')
+const program = new Command('parley')
+  .description('Documents that people edit live and programs write over REST.')
+  .version(packageVersion())
 program.addCommand(serveCommand()).addCommand(tokenCommand())
 await program.parseAsync()
 
@@ -33,14 +37,18 @@ function flagValue(command: Command, flag: string): string | undefined {
 async function serve(variables: Readonly<Record<string, string | undefined>>): Promise<void> {
   const result = readConfig(variables)
   if ('problem' in result) fail(result.problem)
+  const { config } = result
   try {
+    await assertFree(config)
     // Loaded only now: the other commands need neither storage nor sockets.
     const { startApp } = await import('./app.ts')
-    const app = await startApp(result.config, systemEnvironment)
+    const app = await startApp(config, systemEnvironment)
     stopOnSignals(process, systemEnvironment, () => app.stop(), say)
-    say(`listening on ${app.url}`)
+    const { url } = app
+    const started = { version: packageVersion(), url, database: config.database, letsGuestsIn: config.development }
+    process.stdout.write(process.stdout.isTTY ? welcome(started) : startedLine(started, Date.now(), process.pid))
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error))
+    fail(whyNotStarted(error, config))
   }
 }
 
@@ -57,7 +65,7 @@ function tokenCommand(): Command {
     .option('--name <name>', 'what to call them', parseSubject)
     .action(async (options: { sub: string; access: AccessClaim; ttlSeconds: number; name?: string }) => {
       const secret = Buffer.from(process.env['PARLEY_SECRET'] ?? '')
-      if (secret.length < MIN_SECRET_BYTES) fail(`PARLEY_SECRET must be at least ${MIN_SECRET_BYTES} bytes long`)
+      if (secret.length < MIN_SECRET_BYTES) fail(`PARLEY_SECRET must be ${SECRET_EXPECTED}`)
       const audience = process.env['PARLEY_AUDIENCE'] ?? null
       const issuer = new TokenIssuer({ secret, audience, environment: systemEnvironment })
       const { token } = await issuer.issue(options)
@@ -88,6 +96,14 @@ function parseTtl(text: string): number {
     throw new InvalidArgumentError(`It is a number of seconds from 1 to ${MAX_TTL_SECONDS}.`)
   }
   return seconds
+}
+
+/** Of the package that this is part of, started from its source or built. */
+function packageVersion(): string {
+  const files = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
+  const file = files.find((one) => existsSync(one))
+  const found: unknown = file === undefined ? null : JSON.parse(readFileSync(file, 'utf8'))
+  return typeof found === 'object' && found !== null && 'version' in found ? String(found.version) : 'unknown'
 }
 
 /** For people where they look on, in the form of the other log lines where a program does. */

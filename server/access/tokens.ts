@@ -4,6 +4,8 @@ import type { Permission } from './access.ts'
 
 /** RFC 7518 §3.2: a key for HS256 is at least as long as its hash. */
 export const MIN_SECRET_BYTES = 32
+/** For whoever sets one: what it has to be, and how to make it with what is there anyway. */
+export const SECRET_EXPECTED = `at least ${MIN_SECRET_BYTES} bytes long; to make one: node -p "require('crypto').randomBytes(32).toString('base64')"`
 
 /** What a token shall say. Durations in seconds, as in SPEC AUTH-3. */
 export interface TokenRequest {

@@ -60,7 +60,7 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
   {
     names: new RegExp(`^node:(${FILES_AND_LINES.join('|')})$`),
     users:
-      /^((storage|threads|access|http|api|modules)\/|notifications\/(hub|webhooks)|sockets\/peer|(app|main|config)\.ts$)/,
+      /^((storage|threads|access|http|api|modules)\/|notifications\/(hub|webhooks)|operations\/start|sockets\/peer|(app|main|config)\.ts$)/,
   },
 ]
 

@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { secretKeys, TokenVerifier } from '../../server/access/verifier.ts'
 import { settingRows } from '../../server/config.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { startedLine, welcome } from '../../server/operations/start.ts'
 
 const SECRET = 'a secret of more than thirty-two bytes'
 const run = promisify(execFile)
@@ -59,12 +64,85 @@ describe('parley serve', () => {
       '[AUTH-5] a public address without a secret',
       ['serve', '--host', '0.0.0.0'],
       {},
-      /^parley: [^\n]*PARLEY_SECRET must be set\n$/,
+      /^parley: [^\n]*PARLEY_SECRET must be set, at least 32 bytes long; to make one: node -p [^\n]*\n$/,
     ],
   ])('[OPS-5] does not start with %s', async (_what, args, variables, line) => {
     const { code, stdout, stderr } = await parley(args, variables)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(line)
+  })
+})
+
+describe('[OPS-5] a start that cannot come about', () => {
+  let folder = ''
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'parley-start-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  /** All of standard error, where it is one line. */
+  async function whyNot(variables: Record<string, string>): Promise<string> {
+    const { code, stdout, stderr } = await parley(['serve'], { PARLEY_PORT: '0', ...variables })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    return stderr
+  }
+
+  it('[OPS-5] for a port that is taken names its setting, and leaves no file', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const address = other.address()
+    const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+    const why = await whyNot({ PARLEY_PORT: port, PARLEY_DATABASE: join(folder, 'parley.db') })
+    expect(why).toContain(`PARLEY_PORT ${port} is taken on 127.0.0.1`)
+    expect(await readdir(folder)).toEqual([])
+    await new Promise((resolve) => other.close(resolve))
+  })
+
+  it('[OPS-5] for a folder that is not there names it and its setting', async () => {
+    const why = await whyNot({ PARLEY_DATABASE: join(folder, 'missing', 'parley.db') })
+    expect(why).toContain(`there is no folder ${join(folder, 'missing')}. (PARLEY_DATABASE`)
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('[OPS-5] for an address of another machine names its setting', async () => {
+    const why = await whyNot({ PARLEY_HOST: '192.0.2.1', PARLEY_SECRET: SECRET, PARLEY_DATABASE: join(folder, 'x.db') })
+    expect(why).toBe('parley: PARLEY_HOST 192.0.2.1 is no address of this machine.\n')
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
+describe('[OPS-5] what is told of a server that has started', () => {
+  const facts = { version: '1.2.3', url: 'http://127.0.0.1:4090', database: '/data/parley.db' }
+
+  it('[OPS-5] tells a person where to go on', () => {
+    expect(welcome({ ...facts, letsGuestsIn: true }).split('\n')).toEqual([
+      'parley 1.2.3 is listening on http://127.0.0.1:4090',
+      '  try it    open http://127.0.0.1:4090 in two windows',
+      '  database  /data/parley.db',
+      expect.stringMatching(/^ {2}guests {4}are let in: .*PARLEY_SECRET/),
+      '  stop      Ctrl+C',
+      '',
+    ])
+    expect(welcome({ ...facts, letsGuestsIn: false })).toContain('  guests    are not let in; `parley token --help`')
+  })
+
+  it('[OPS-5] tells a program in one line of JSON', () => {
+    const line = startedLine({ ...facts, letsGuestsIn: false }, 5, 7)
+    expect(line.endsWith('}\n')).toBe(true)
+    expect(JSON.parse(line)).toEqual({
+      level: 30,
+      time: 5,
+      pid: 7,
+      ...facts,
+      guests: false,
+      msg: `listening on ${facts.url}`,
+    })
+  })
+
+  it('[OPS-5] --version is that of the package', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+    expect(await parley(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 })
 
@@ -102,6 +180,10 @@ describe('parley token', () => {
 
   it('[AUTH-3] needs a secret of 32 bytes', async () => {
     const { code, stderr } = await parley(['token', '--sub', 'a', '--access', '*=read'], { PARLEY_SECRET: 'short' })
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'parley: PARLEY_SECRET must be at least 32 bytes long\n' })
+    expect(code).toBe(1)
+    const [, command = ''] =
+      /^parley: PARLEY_SECRET must be at least 32 bytes long; to make one: node -p "(.*)"\n$/.exec(stderr) ?? []
+    const { stdout: made } = await run(process.execPath, ['-p', command])
+    expect(made.trim().length).toBeGreaterThanOrEqual(32)
   })
 })

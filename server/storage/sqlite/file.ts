@@ -1,5 +1,5 @@
-import { existsSync, realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import { invariant } from '../../foundation/assert.ts'
 import { type Environment, randomTag } from '../../foundation/environment.ts'
@@ -69,6 +69,23 @@ function settleEpoch(connection: Database.Database, environment: Environment): s
 }
 
 function inaccessible(file: string, error: unknown): CannotOpenStorage {
-  const why = error instanceof Error ? error.message : String(error)
-  return new CannotOpenStorage('inaccessible', `Cannot open the database ${file}: ${why}.`, { cause: error })
+  return new CannotOpenStorage('inaccessible', `Cannot open the database ${file}: ${whyNot(file, error)}.`, {
+    cause: error,
+  })
+}
+
+function whyNot(file: string, error: unknown): string {
+  const folder = dirname(resolve(file))
+  if (!existsSync(folder)) return `there is no folder ${folder}`
+  if (!mayWrite(folder)) return `this user may not write in ${folder}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }

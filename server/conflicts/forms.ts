@@ -5,7 +5,7 @@
 import type { Content } from '../content/content.ts'
 import { mergeJson, type FormAt } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
-import type { Returned } from '../model/returned.ts'
+import type { OfflineSides } from '../model/offlineSides.ts'
 import type { LiveFacts } from '../model/conflict.ts'
 
 /** Pointers of either form kept, together; what is past it is compared like plain values. */
@@ -19,9 +19,9 @@ export type Forms = Pick<LiveFacts, 'texts' | 'wholes'>
  * other side replaced what one edited, or plain values, of which a live edit replaces the whole.
  */
 export function formsOf(
-  { base, incoming, sharedAt }: Returned,
+  { base, incoming, sharedAt }: OfflineSides,
   current: Content,
-  currentAt: Returned['sharedAt'],
+  currentAt: OfflineSides['sharedAt'],
 ): Forms {
   const [texts, wholes] = [new Array<string>(), new Array<string>()]
   if (typeof base === 'string' || typeof current === 'string' || typeof incoming === 'string') return { texts, wholes }

@@ -1,4 +1,4 @@
-import type { Version } from '../foundation/ids.ts'
+import type { PrincipalId, Version } from '../foundation/ids.ts'
 import type { ClockSet } from './clockSet.ts'
 
 /**
@@ -20,3 +20,11 @@ export type Knowledge =
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
   | { readonly by: 'stored'; readonly seen: Version }
+
+/** What a client brings that did not know everything the document holds. */
+export interface OfflineEdits {
+  readonly author: PrincipalId
+  readonly knowledge: Knowledge
+  /** Everything it brings, as one update. */
+  readonly update: Uint8Array
+}

@@ -1,3 +1,6 @@
+/** Yjs client ids and the next clock expected of each. */
+export type StateVector = ReadonlyMap<number, number>
+
 /** A set of Yjs clocks by client: ranges in order, none touching the next. */
 export type ClockSet = ReadonlyMap<number, readonly ClockSpan[]>
 

@@ -4,7 +4,7 @@ import type { OperationBody } from '../api/transactionBody.ts'
 import type { Config } from '../config.ts'
 import { ConflictResolver } from '../conflicts/resolve.ts'
 import { ConflictShower } from '../conflicts/shower.ts'
-import { ReturnJudge } from '../conflicts/returns.ts'
+import { OfflineMergeJudge } from '../conflicts/offlineMergeJudge.ts'
 import { Acts } from '../documents/acts/acts.ts'
 import { Committer } from '../documents/commit.ts'
 import { DocumentLifecycle } from '../documents/lifecycle.ts'
@@ -87,7 +87,7 @@ export function createCore({ config, environment, storage, desk, secret }: CoreP
     labels: new VersionLabels(storage),
     questions: new HistoryQuestions(storage, desk),
     restorer: new Restorer(storage, writer, history),
-    judge: new ReturnJudge(storage, environment),
+    judge: new OfflineMergeJudge(storage, environment),
     transactor: new Transactor(parts, acts),
     transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),
   }

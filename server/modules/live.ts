@@ -40,7 +40,16 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),
     onUnexpected,
   })
-  const rooms = new Rooms({ replicas, writer, judge, keeper: waitingEdits, environment, limits, onUnexpected })
+  const rooms = new Rooms({
+    replicas,
+    writer,
+    judge,
+    keeper: waitingEdits,
+    environment,
+    limits,
+    onGivenUp: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits of somebody who left cannot be taken in'),
+    onUnexpected,
+  })
   const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
   revocations.onRevoked(() => sync.revalidate())
   return {

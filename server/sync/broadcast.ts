@@ -1,7 +1,7 @@
 import type { CommittedUpdate } from '../documents/replica.ts'
 import { joinUpdates } from '../documents/joinUpdates.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { ServerMessage } from './protocol.ts'
+import type { ServerMessage } from './messages.ts'
 import { slices } from './slices.ts'
 
 /** Entries joined to one message: some 1 ms of work … */
@@ -12,7 +12,7 @@ const JOINED_BYTES = 16 * 1024
 export type EntryMessage = Extract<ServerMessage, { readonly type: 'update' }>
 
 /** Committed entries that go out together, and the messages that bring them. */
-export interface Shown {
+export interface ShownEntries {
   readonly entries: readonly CommittedUpdate[]
   readonly messages: readonly EntryMessage[]
 }
@@ -22,10 +22,10 @@ export interface Shown {
  * what costs in a crowd. An entry that is alone does not wait for others.
  */
 export class Broadcast {
-  readonly #show: (shown: Shown) => void
+  readonly #show: (shown: ShownEntries) => void
   #entries: CommittedUpdate[] = []
 
-  constructor(show: (shown: Shown) => void) {
+  constructor(show: (shown: ShownEntries) => void) {
     this.#show = show
   }
 
@@ -43,7 +43,7 @@ export class Broadcast {
 }
 
 /** These entries, as one. */
-export function showing(entries: readonly CommittedUpdate[]): Shown {
+export function showing(entries: readonly CommittedUpdate[]): ShownEntries {
   const update = joinUpdates(entries.map((entry) => entry.update))
   return { entries, messages: [...slices(update)].map((slice) => ({ type: 'update', update: slice })) }
 }

@@ -1,7 +1,7 @@
 import type { DocumentId, Version } from '../foundation/ids.ts'
 
 /** How far a Yjs client had come in a session that has ended, or may have. */
-export interface Earlier {
+export interface Departure {
   /** Since when it may have missed something, by the monotonic clock, however late it was noticed that it was gone. */
   readonly sinceMs: number
   /** The newest version up to which its page had everything. */
@@ -13,12 +13,12 @@ const MAX_DEPARTURES = 20_000
 
 /** How far Yjs clients had come whose sessions ended in sync. */
 export class Departures {
-  readonly #known = new Map<string, Earlier>()
+  readonly #known = new Map<string, Departure>()
 
-  remember(document: DocumentId, client: number, earlier: Earlier): void {
+  remember(document: DocumentId, client: number, departure: Departure): void {
     const key = keyOf(document, client)
     this.#known.delete(key)
-    this.#known.set(key, earlier)
+    this.#known.set(key, departure)
     const [oldest] = this.#known.keys()
     if (this.#known.size > MAX_DEPARTURES && oldest !== undefined) this.#known.delete(oldest)
   }
@@ -28,7 +28,7 @@ export class Departures {
     this.#known.delete(keyOf(document, client))
   }
 
-  find(document: DocumentId, client: number): Earlier | null {
+  find(document: DocumentId, client: number): Departure | null {
     return this.#known.get(keyOf(document, client)) ?? null
   }
 }

@@ -1,13 +1,12 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
-import type { LockHash, PrincipalId } from '../foundation/ids.ts'
+import type { LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ProblemCode } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
 import { Outbox, type QueuedAnswer, type Again, type MemberLine } from './outbox.ts'
-import { EMPTY_AWARENESS, type ServerMessage } from './protocol.ts'
-import { Presence } from './presence.ts'
-import { openSession, step, type SessionAction, type SessionEvent, type SessionState } from './session.ts'
+import { EMPTY_AWARENESS, type ServerMessage } from './messages.ts'
+import { openSession, type SessionState } from './session.ts'
 
 /** What a room needs of a connection, whatever protocol it speaks. */
 export interface Channel extends MemberLine {
@@ -34,15 +33,15 @@ export interface MemberOptions {
 
 const HEARTBEAT: ServerMessage = { type: 'awareness', body: EMPTY_AWARENESS }
 
-/** One session as its room keeps it: its state, what it is to be sent, and what of it is not on disk yet. */
+/** One session as its room keeps it: its state, its timers, what it is to be sent, and what of it is not on disk yet. */
 export class Member implements AwarenessMember {
   readonly principal: PrincipalId
   /** What it shows of a lock. */
   readonly pass: LockPass
   readonly mayWrite: boolean
   readonly channel: Channel
-  /** Null for a session that may only read. */
-  readonly presence: Presence | null
+  /** Versions that it wrote and that are not on disk yet. */
+  readonly writing = new Set<Version>()
   /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
   isHeard = true
   /** Messages it has sent. */
@@ -51,6 +50,7 @@ export class Member implements AwarenessMember {
   readonly #environment: Environment
   readonly #outbox: Outbox
   #state: SessionState
+  #waiting: { readonly untilMs: number | null; readonly timer: Timer | null } = { untilMs: null, timer: null }
   #unsavedUpdates = 0
   #unsavedBytes = 0
   #isPaused = false
@@ -67,8 +67,7 @@ export class Member implements AwarenessMember {
     this.channel = channel
     this.#limits = limits
     this.#environment = environment
-    this.#state = openSession(access)
-    this.presence = this.mayWrite ? new Presence(environment.monotonicMs()) : null
+    this.#state = openSession(access, environment.monotonicMs())
     const line: MemberLine = {
       frameOf: (message) => channel.frameOf(message),
       write: (frame, taken) => {
@@ -86,19 +85,31 @@ export class Member implements AwarenessMember {
     this.#heartbeat = this.#beatLater(limits.heartbeatMs)
   }
 
+  get state(): SessionState {
+    return this.#state
+  }
+  /** Whether its client hears what it is sent. */
+  get isOpen(): boolean {
+    return this.#state.name !== 'closed' && this.#state.name !== 'leaving'
+  }
   get hasAnswered(): boolean {
-    return this.#state.name !== 'closed' && this.#state.hasAnswered
+    return 'hasAnswered' in this.#state && this.#state.hasAnswered
   }
   /** Whether updates of it are applied of which is not known yet whether they reach the disk. */
   get hasUnsaved(): boolean {
     return this.#unsavedUpdates > 0
   }
 
-  step(event: SessionEvent): SessionAction {
-    const { state, action } = step(this.#state, event)
+  /** What a step has made of it. `waited` is called when nothing more is to be waited for. */
+  become(state: SessionState, waited: () => void): void {
     this.#state = state
-    if (state.name === 'closed') this.#stop()
-    return action
+    const untilMs = 'untilMs' in state ? state.untilMs : null
+    if (untilMs !== this.#waiting.untilMs) {
+      this.#waiting.timer?.cancel()
+      const delayMs = (untilMs ?? 0) - this.#environment.monotonicMs()
+      this.#waiting = { untilMs, timer: untilMs === null ? null : this.#environment.after(delayMs, waited) }
+    }
+    if (!this.isOpen) this.#stop()
   }
 
   /** Sends a question after what was sent before. */

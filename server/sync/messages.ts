@@ -1,6 +1,30 @@
 import { encodeAwareness, type AwarenessEntry } from './awareness.ts'
-import { EMPTY_UPDATE, type ServerMessage } from './protocol.ts'
+import type { StateVector } from '../model/clockSet.ts'
 import { SLICE_BYTES, slices } from './slices.ts'
+
+/** What a client may send, whatever protocol carried it. */
+export type ClientMessage =
+  | { readonly type: 'sync-step-1'; readonly stateVector: StateVector }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly body: Uint8Array }
+  | { readonly type: 'query-awareness' }
+
+/** What the server may send, whatever protocol carries it. */
+export type ServerMessage =
+  | { readonly type: 'sync-step-1'; readonly stateVector: Uint8Array }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly body: Uint8Array }
+  | { readonly type: 'query-awareness' }
+  | { readonly type: 'permission-denied'; readonly reason: string }
+
+/** An update that changes nothing: no structs, no deletes. */
+export const EMPTY_UPDATE = Uint8Array.of(0, 0)
+/** An awareness that tells nothing: what keeps a stock client's 30 s watchdog content. */
+export const EMPTY_AWARENESS = Uint8Array.of(0)
+
+export const QUERY_AWARENESS_MESSAGE: ServerMessage = { type: 'query-awareness' }
 
 /** An answer to a SyncStep1: in slices where it is large, and then an empty SyncStep2, which ends it (SYNC-9). */
 export function* answerMessages(update: Uint8Array): Generator<ServerMessage> {

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { EntryMessage } from './broadcast.ts'
-import type { ServerMessage, StateVector } from './protocol.ts'
+import type { ServerMessage } from './messages.ts'
+import type { StateVector } from '../model/clockSet.ts'
 
 /**
  * Bytes given to the line before it has taken them. Enough to keep a fast line busy; what waits beyond stays

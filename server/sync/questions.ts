@@ -36,9 +36,7 @@ export class Questions {
     this.#timer = this.#environment.after(Math.max(this.#spacingMs * GATHERING, nextMs), () => {
       this.#timer = null
       this.#lastMs = this.#environment.monotonicMs()
-      for (const member of [...this.#members()]) {
-        if (member.presence?.needsProof) this.#ask(member)
-      }
+      for (const member of [...this.#members()]) this.#ask(member)
     })
   }
 

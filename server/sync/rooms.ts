@@ -8,9 +8,10 @@ import { hashGiven } from '../model/lockToken.ts'
 import type { WaitingEdits } from '../storage/storage.ts'
 import { Departures } from './departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.ts'
+import type { LiveLease, LiveReplica } from './liveReplica.ts'
 import type { Channel } from './member.ts'
-import type { RoomJudge } from './returns.ts'
-import { Room, type EditsKeeper, type LiveLease, type LiveReplica, type Seat } from './room.ts'
+import type { RoomJudge } from './offlineMerges.ts'
+import { Room, type EditsKeeper, type Seat } from './room.ts'
 
 /** The documents in memory, as rooms use them. */
 export interface LiveReplicas<R extends LiveReplica = LiveReplica> {
@@ -31,6 +32,11 @@ export interface RoomsOptions<R extends LiveReplica = LiveReplica> {
   readonly keeper: EditsKeeper
   readonly environment: Environment
   readonly limits?: SyncLimits
+  /** Told of edits that cannot go in, by somebody who is gone and does not hear it. */
+  readonly onGivenUp: (
+    facts: { readonly document: DocumentId; readonly author: PrincipalId },
+    problem: ParleyError,
+  ) => void
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -132,7 +138,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       lease.release()
       return known
     }
-    const { judge, keeper, environment, onUnexpected, limits = DEFAULT_SYNC_LIMITS } = this.#options
+    const { judge, keeper, environment, onUnexpected, onGivenUp, limits = DEFAULT_SYNC_LIMITS } = this.#options
     const onClosed = (): void => {
       if (this.#rooms.get(id) === room) this.#rooms.delete(id)
     }
@@ -144,6 +150,7 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
       limits,
       environment,
       onClosed,
+      onGivenUp: (author, problem) => onGivenUp({ document: id, author }, problem),
       onUnexpected,
     })
     this.#rooms.set(id, room)

@@ -1,5 +1,6 @@
 import { binaryFrame } from '../sockets/frame.ts'
-import { encodeMessage, type ServerMessage } from './protocol.ts'
+import { encodeMessage } from './yProtocol.ts'
+import type { ServerMessage } from './messages.ts'
 
 const frames = new WeakMap<ServerMessage, Uint8Array>()
 

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as Y from 'yjs'
-import { ReturnJudge } from '../../server/conflicts/returns.ts'
+import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, EMPTY_UPDATE, encodeMessage } from '../../server/sync/protocol.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/yProtocol.ts'
+import { EMPTY_UPDATE } from '../../server/sync/messages.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
-import { Sight } from '../../server/sync/sight.ts'
+import { SeenVersions } from '../../server/sync/seenVersions.ts'
 import { ALICE, BOB, startCore } from '../support/documentCore.ts'
 import { frames } from '../support/rawClient.ts'
 import { median } from './processes.ts'
@@ -33,12 +34,17 @@ export async function detection(): Promise<void> {
 
 /** Nothing is noted of what sessions were sent: so nobody ever seems to lack anything, and no ping asks. */
 async function withoutDetection<T>(task: () => Promise<T>): Promise<T> {
-  const sent = Object.getOwnPropertyDescriptor(Sight.prototype, 'sent')
-  Object.defineProperty(Sight.prototype, 'sent', { value: () => undefined, configurable: true })
+  const sent = Object.getOwnPropertyDescriptor(SeenVersions.prototype, 'sent')
+  Object.defineProperty(SeenVersions.prototype, 'sent', {
+    value(this: SeenVersions) {
+      return this
+    },
+    configurable: true,
+  })
   try {
     return await task()
   } finally {
-    if (sent) Object.defineProperty(Sight.prototype, 'sent', sent)
+    if (sent) Object.defineProperty(SeenVersions.prototype, 'sent', sent)
   }
 }
 
@@ -50,12 +56,13 @@ async function cpuOfTyping(): Promise<number> {
     const lease = await core.lease('doc')
     const room = new Room({
       lease,
-      judge: new ReturnJudge(core.storage, core.environment),
+      judge: new OfflineMergeJudge(core.storage, core.environment),
       departures: new Departures(),
       keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
       limits: DEFAULT_SYNC_LIMITS,
       environment: systemEnvironment,
       onClosed: () => undefined,
+      onGivenUp: () => undefined,
       onUnexpected: (error) => console.error(error),
     })
     const updates = keystrokes(Y.encodeStateAsUpdate(lease.replica.doc))

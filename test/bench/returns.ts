@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { Content } from '../../server/content/content.ts'
-import { ReturnJudge, type Return } from '../../server/conflicts/returns.ts'
+import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
+import type { OfflineEdits } from '../../server/model/clientKnowledge.ts'
 import { clockSet } from '../../server/model/clockSet.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import { invariant } from '../../server/foundation/assert.ts'
@@ -81,15 +82,15 @@ async function oneReturn(subject: Subject, others: number): Promise<{ ms: number
   }
 }
 
-async function takeIn(core: DocumentCore, replica: Replica, returned: Return): Promise<void> {
-  const merge = await new ReturnJudge(core.storage, core.environment).prepare(replica, returned)
+async function takeIn(core: DocumentCore, replica: Replica, returned: OfflineEdits): Promise<void> {
+  const merge = await new OfflineMergeJudge(core.storage, core.environment).prepare(replica, returned)
   await replica.applyLive(returned.update, returned.author, { merge })
   const found = core.storage.acts.at(-1)?.conflicts.length
   invariant(found === 1, 'the return raises its conflict')
 }
 
 /** What somebody writes who has the document as it is now, and nothing later. */
-function editOffline(subject: Subject, replica: Replica): Return {
+function editOffline(subject: Subject, replica: Replica): OfflineEdits {
   const doc = copyOf(replica)
   const before = Y.encodeStateVector(doc)
   for (let edit = 0; edit < OFFLINE_EDITS; edit++) subject.edit(doc, 'mine', edit, OFFLINE_EDITS)

@@ -16,7 +16,7 @@ import {
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { KnownLock } from '../../server/documents/knownLock.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
-import type { LiveReplica } from '../../server/sync/room.ts'
+import type { LiveReplica } from '../../server/sync/liveReplica.ts'
 
 const LIMITS = { maxBytes: 10 * 1024 * 1024, maxDepth: 64, maxNodes: 100_000 }
 

@@ -38,6 +38,11 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
   { from: /^storage\/(?!sqlite)/, to: /^storage\/sqlite/, why: 'the port knows none of its adapters' },
   { from: /^api\//, to: /^(documents|sync)\/replica/, why: 'routes ask features; they never hold a replica' },
   {
+    from: /^sync\/(session\w*|shown|seenVersions)\.ts$/,
+    to: /^(storage\/|sockets\/|access\/|sync\/(?!session|shown|seenVersions|brought|departures|limits))/,
+    why: 'what a session does is decided by its states and events alone, whatever protocol, room or clock is around it',
+  },
+  {
     from: /^(config|main)\.ts$/,
     to: /^(?!app|config|foundation\/|access\/|http\/logLevel|operations\/)/,
     why: 'only app.ts knows every part',
@@ -49,7 +54,7 @@ const FILES_AND_LINES = ['fs', 'fs/promises', 'net', 'http', 'https', 'worker_th
 
 /** Who may use what reaches outside the process or belongs to one edge only; any other package is free to use. */
 const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = [
-  { names: /^yjs$/, users: /^(content|documents|sync)\// },
+  { names: /^yjs$/, users: /^(content\/|documents\/|sync\/(?!session|shown|seenVersions))/ },
   { names: /^better-sqlite3$/, users: /^storage\/sqlite/ },
   { names: /^jose$/, users: /^access\// },
   { names: /^(fastify|@fastify\/.*)$/, users: /^(api|http|modules)\// },

@@ -1,5 +1,5 @@
 import type { Content } from '../../server/content/content.ts'
-import { ReturnJudge } from '../../server/conflicts/returns.ts'
+import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
 import { showConflict, type ShownConflict } from '../../server/conflicts/show.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import { Departures } from '../../server/sync/departures.ts'
@@ -20,12 +20,13 @@ export class LiveScene {
     this.core = core
     this.room = new Room<Replica>({
       lease: { replica, release },
-      judge: new ReturnJudge(core.storage, core.environment),
+      judge: new OfflineMergeJudge(core.storage, core.environment),
       keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
       departures: new Departures(),
       limits,
       environment: core.environment,
       onClosed: () => undefined,
+      onGivenUp: () => undefined,
       onUnexpected: (error) => this.unexpected.push(error),
     })
     // Somebody always looks on, so that the room stays when all others are away.

@@ -2,8 +2,9 @@ import * as Y from 'yjs'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import type { ProblemCode } from '../../server/foundation/problems.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
-import type { LiveReplica, Room, Seat } from '../../server/sync/room.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/yProtocol.ts'
+import type { LiveReplica } from '../../server/sync/liveReplica.ts'
+import type { Room, Seat } from '../../server/sync/room.ts'
 import { frames, readFrame, type AwarenessEntry } from './rawClient.ts'
 
 /**

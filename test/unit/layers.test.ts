@@ -131,6 +131,10 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     refused: ['ws', 'fastify', '../http/upgrade.ts', '../conflicts/resolve.ts', '../app.ts'],
     allowed: ['yjs', '../documents/replica.ts'],
   },
+  'sync/sessionTable.ts': {
+    refused: ['yjs', './room.ts', './member.ts', './yProtocol.ts', './messages.ts', '../sockets/peer.ts'],
+    allowed: ['./session.ts', './shown.ts', '../model/clockSet.ts', '../documents/joinUpdates.ts'],
+  },
   'api/yWebsocket.ts': {
     refused: ['yjs', '../documents/replicas.ts', '../storage/sqlite/open.ts'],
     allowed: ['ws', '../http/upgrade.ts', '../sync/rooms.ts'],

@@ -8,8 +8,8 @@ import type { LockState } from '../../server/model/lock.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, encodeMessage } from '../../server/sync/protocol.ts'
-import type { ReturnedEdits } from '../../server/sync/returns.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/yProtocol.ts'
+import type { OfflineEdits } from '../../server/model/clientKnowledge.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { deferred } from '../support/deferred.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
@@ -96,7 +96,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const release = vi.fn()
   const onClosed = vi.fn<() => void>()
   const left: LeftEdits[] = []
-  const judged: ReturnedEdits[] = []
+  const judged: OfflineEdits[] = []
   let judging: Promise<LiveMerge | null> = Promise.resolve(null)
   const onUnexpected = (error: unknown): void => {
     throw error
@@ -104,7 +104,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
   const options = {
     lease: { replica, release },
     judge: {
-      prepare: (_: FakeReplica, returned: ReturnedEdits) => {
+      prepare: (_: FakeReplica, returned: OfflineEdits) => {
         judged.push(returned)
         return judging
       },
@@ -120,6 +120,7 @@ function setUp(limits: Partial<SyncLimits> = {}) {
     limits: { ...DEFAULT_SYNC_LIMITS, windowMs: 0, ...limits },
     environment,
     onClosed,
+    onGivenUp: () => undefined,
     onUnexpected,
   }
   const room = new Room<FakeReplica>(options)

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Outbox, type Again } from '../../server/sync/outbox.ts'
-import { encodeMessage, type ServerMessage } from '../../server/sync/protocol.ts'
+import { encodeMessage } from '../../server/sync/yProtocol.ts'
+import type { ServerMessage } from '../../server/sync/messages.ts'
 import { deferred } from '../support/deferred.ts'
 import { settled } from '../support/manualEnvironment.ts'
 import { rawUpdate } from '../support/rawUpdate.ts'

@@ -5,8 +5,8 @@ import {
   decodeMessage,
   decodeStateVector,
   encodeMessage,
-  type ServerMessage,
-} from '../../server/sync/protocol.ts'
+} from '../../server/sync/yProtocol.ts'
+import type { ServerMessage } from '../../server/sync/messages.ts'
 import { MAX_CLIENT_IDS } from '../../server/documents/admission/admission.ts'
 import { frames, fromHex, readFrame } from '../support/rawClient.ts'
 import { sharedFrame } from '../../server/sync/sharedFrame.ts'

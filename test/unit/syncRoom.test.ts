@@ -5,7 +5,8 @@ import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import type { Channel } from '../../server/sync/member.ts'
-import { decodeMessage, encodeMessage, type ServerMessage } from '../../server/sync/protocol.ts'
+import { decodeMessage, encodeMessage } from '../../server/sync/yProtocol.ts'
+import type { ServerMessage } from '../../server/sync/messages.ts'
 import { Remembered } from '../../server/sync/remembered.ts'
 import { Room, type Seat } from '../../server/sync/room.ts'
 import { FakeReplica } from '../support/fakeReplica.ts'
@@ -112,6 +113,7 @@ function setUp(
     limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
     environment,
     onClosed,
+    onGivenUp: () => undefined,
     onUnexpected,
   })
   const open = (name: string, access: 'read' | 'write' = 'write') => new Client().join(room, name, access)

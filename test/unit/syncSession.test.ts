@@ -1,121 +1,404 @@
 import { describe, expect, it } from 'vitest'
+import { UpdatePile } from '../../server/documents/joinUpdates.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
-import { openSession, step, type SessionEvent, type SessionState } from '../../server/sync/session.ts'
+import type { Knowledge } from '../../server/model/clientKnowledge.ts'
+import { Brought } from '../../server/sync/brought.ts'
+import { SeenVersions } from '../../server/sync/seenVersions.ts'
+import { openSession, type PageFacts, type SessionEvent, type SessionState } from '../../server/sync/session.ts'
+import { step } from '../../server/sync/sessionTable.ts'
+import { isShown, shownOnAnswerSent, shownOnQuestion, type Shown } from '../../server/sync/shown.ts'
+import { around, typedBy } from '../support/sessionScene.ts'
 
 const v = toVersion
 const asked = new Map([[1, 2]])
 const askedAgain = new Map([[1, 3]])
 
-const open = { access: 'write', hasAnswered: false } as const
-const states = {
-  syncing: { name: 'syncing', ...open },
-  answering: { name: 'answering', ...open, since: v(5), again: null },
-  'asked again': { name: 'answering', ...open, since: v(5), again: askedAgain },
-  live: { name: 'live', ...open, since: v(5) },
-  closed: { name: 'closed' },
-} as const satisfies Record<string, SessionState>
+describe('what a session is shown', () => {
+  const states = {
+    syncing: { name: 'nothing' },
+    answering: { name: 'answer', since: v(5), again: null },
+    'asked again': { name: 'answer', since: v(5), again: askedAgain },
+    live: { name: 'entries', since: v(5) },
+  } as const satisfies Record<string, Shown>
+  const answering = (since: number): Shown => ({ name: 'answer', since: v(since), again: null })
+  const again: Shown = { ...states.answering, again: asked }
+  type Cell = readonly [becomes: keyof typeof states | Shown, does: 'answer' | 'nothing']
 
+  /** At version 8 it asks, at version 9 its answer is sent. */
+  const table: Record<keyof typeof states, { readonly asks: Cell; readonly 'answer sent': Cell }> = {
+    syncing: { asks: [answering(8), 'answer'], 'answer sent': ['syncing', 'nothing'] },
+    answering: { asks: [again, 'nothing'], 'answer sent': ['live', 'nothing'] },
+    'asked again': { asks: [again, 'nothing'], 'answer sent': [answering(9), 'answer'] },
+    live: { asks: [answering(8), 'answer'], 'answer sent': ['live', 'nothing'] },
+  }
+  const cells = entries(table).flatMap(([state, row]) =>
+    entries(row).map(([event, [becomes, does]]) => ({ state, event, becomes, does })),
+  )
+
+  it.each(cells)('[SYNC-2] $state, $event: $does', ({ state, event, becomes, does }) => {
+    const next = event === 'asks' ? shownOnQuestion(states[state], asked, v(8)) : shownOnAnswerSent(states[state], v(9))
+    expect(next.shown).toEqual(typeof becomes === 'string' ? states[becomes] : becomes)
+    expect(next.answer === null ? 'nothing' : 'answer').toBe(does)
+  })
+
+  it.each([
+    ['syncing', false, false],
+    ['answering', false, true],
+    ['asked again', false, true],
+    ['live', false, true],
+  ] as const)(
+    '[SYNC-2] %s: an entry of its answer is not shown, a later one is where it has asked',
+    (state, of, later) => {
+      expect([isShown(states[state], v(5)), isShown(states[state], v(6))]).toEqual([of, later])
+    },
+  )
+
+  it('[SYNC-2] is the answer to the newest question', () => {
+    const first = shownOnQuestion({ name: 'nothing' }, asked, v(8))
+    expect(first.answer).toEqual(asked)
+    const second = shownOnQuestion(first.shown, askedAgain, v(9))
+    const third = shownOnAnswerSent(second.shown, v(12))
+    expect(third.answer).toEqual(askedAgain)
+    expect(third.shown).toMatchObject({ name: 'answer', since: 12 })
+  })
+})
+
+const knowledge: Knowledge = { by: 'versions', seen: v(3), own: [] }
+const held = UpdatePile.EMPTY.with(typedBy(7))
+const edits = { updates: [typedBy(8)], knowledge }
+const silence = { after: v(5), stateVector: new Map([[1, 1]]) }
+const page: PageFacts = {
+  joinedMs: 0,
+  isAnnounced: true,
+  // Version 6 of another went out, and the second question is on its way behind it.
+  seen: SeenVersions.upTo(v(5)).asked().sent(v(6), false, 0).asked(),
+  earlier: new Map(),
+  handedOn: new Set(),
+  asked: [1, 2],
+  listed: null,
+}
+const open = { shown: { name: 'entries', since: v(5) }, hasAnswered: true, page } as const
+const due = { after: 'question', stateVector: asked } as const
+
+const states = {
+  watching: { name: 'watching', shown: open.shown, hasAnswered: false },
+  syncing: { name: 'syncing', ...open, shown: { name: 'nothing' }, held, untilMs: 1, isPatient: true, deletes: null },
+  arriving: { name: 'arriving', ...open, shown: { name: 'nothing' }, held, untilMs: 1, had: asked, deletes: null, due },
+  present: { name: 'present', ...open, due },
+  away: { name: 'away', ...open, held, untilMs: 1, knowledge, silence: null, due, confirmation: 1 },
+  barred: { name: 'barred', ...open, held, untilMs: null, knowledge, silence, due: null },
+  'taking-in': { name: 'taking-in', ...open, held, untilMs: null, merge: edits, silence: null, due },
+  leaving: { name: 'leaving', merge: edits, held: UpdatePile.EMPTY },
+  closed: { name: 'closed' },
+} as const satisfies { readonly [Name in SessionState['name']]: Extract<SessionState, { name: Name }> }
+
+const joined = { update: typedBy(8), knowledge }
 const events = {
-  asks: { type: 'asks', stateVector: asked, version: v(8) },
-  'answer sent': { type: 'answer-sent', version: v(9) },
-  brings: { type: 'brings' },
+  asks: { type: 'asks', stateVector: askedAgain },
+  brings: { type: 'brings', brought: new Brought(typedBy(9), 'update') },
   announces: { type: 'announces' },
   queries: { type: 'queries' },
-  'committed 5': { type: 'committed', version: v(5) },
-  'committed 6': { type: 'committed', version: v(6) },
+  lists: { type: 'lists' },
+  uses: { type: 'uses', client: 9, earlier: { sinceMs: 0, seen: v(2) }, isSaid: true },
   ends: { type: 'ends' },
-} as const satisfies Record<string, SessionEvent>
+  committed: { type: 'committed', version: v(7), isOwn: false },
+  'lock-changed': { type: 'lock-changed' },
+  'answer-sent': { type: 'answer-sent' },
+  'answer-due': { type: 'answer-due' },
+  'goes-on': { type: 'goes-on', brought: new Brought(typedBy(9), 'update') },
+  judged: { type: 'judged', joined, counts: true, merge: null },
+  kept: { type: 'kept', joined },
+  failed: { type: 'failed', code: 'content-too-large', reason: 'too large' },
+  'proof-wanted': { type: 'proof-wanted' },
+  probed: { type: 'probed' },
+  waited: { type: 'waited' },
+} as const satisfies { readonly [Type in SessionEvent['type']]: Extract<SessionEvent, { type: Type }> }
 
-type Cell = readonly [becomes: keyof typeof states | SessionState, does: string]
+/** What it becomes, and what its room does. */
+type Row = { readonly [Type in keyof typeof events]: string }
 
-const answering = (since: number): SessionState => ({ name: 'answering', ...open, since: v(since), again: null })
-const answered = <S extends SessionState>(state: S): S => ({ ...state, hasAnswered: true })
-const again = { ...states.answering, again: asked }
-
-/** Every state, every event: what it becomes, and what is done. */
-const table: Record<keyof typeof states, Record<keyof typeof events, Cell>> = {
+/** Every state, every event, on a document at version 6 that no lock bars, a minute after the session came. */
+const table: { readonly [Name in keyof typeof states]: Row } = {
+  watching: {
+    asks: 'watching answer',
+    brings: 'watching',
+    announces: 'watching announce',
+    queries: 'watching list-awareness',
+    lists: 'watching',
+    uses: 'watching',
+    ends: 'closed',
+    committed: 'watching show',
+    'lock-changed': 'watching',
+    'answer-sent': 'watching',
+    'answer-due': 'watching',
+    'goes-on': 'watching',
+    judged: 'watching',
+    kept: 'watching',
+    failed: 'watching',
+    'proof-wanted': 'watching',
+    probed: 'watching',
+    waited: 'watching',
+  },
   syncing: {
-    asks: [answering(8), 'answer'],
-    'answer sent': ['syncing', 'nothing'],
-    brings: [answered(states.syncing), 'apply'],
-    announces: ['syncing', 'announce'],
-    queries: ['syncing', 'list-awareness'],
-    'committed 5': ['syncing', 'nothing'],
-    'committed 6': ['syncing', 'nothing'],
-    ends: ['closed', 'leave'],
+    asks: 'arriving',
+    brings: 'syncing',
+    announces: 'syncing announce',
+    queries: 'syncing list-awareness',
+    lists: 'syncing',
+    uses: 'syncing',
+    ends: 'closed remember apply',
+    committed: 'syncing',
+    'lock-changed': 'syncing',
+    'answer-sent': 'syncing',
+    'answer-due': 'syncing',
+    'goes-on': 'syncing',
+    judged: 'syncing',
+    kept: 'syncing',
+    failed: 'syncing',
+    'proof-wanted': 'syncing',
+    probed: 'syncing ask-for-all',
+    waited: 'syncing apply',
   },
-  answering: {
-    asks: [again, 'nothing'],
-    'answer sent': ['live', 'nothing'],
-    brings: [answered(states.answering), 'apply'],
-    announces: ['answering', 'announce'],
-    queries: ['answering', 'list-awareness'],
-    'committed 5': ['answering', 'nothing'],
-    'committed 6': ['answering', 'show'],
-    ends: ['closed', 'leave'],
+  arriving: {
+    asks: 'arriving',
+    brings: 'arriving',
+    announces: 'arriving announce',
+    queries: 'arriving list-awareness',
+    lists: 'arriving',
+    uses: 'arriving',
+    ends: 'leaving remember judge',
+    committed: 'arriving',
+    'lock-changed': 'arriving',
+    'answer-sent': 'arriving',
+    'answer-due': 'arriving',
+    'goes-on': 'arriving',
+    judged: 'arriving',
+    kept: 'arriving',
+    failed: 'arriving',
+    'proof-wanted': 'arriving',
+    probed: 'arriving ask-for-all',
+    waited: 'taking-in judge',
   },
-  'asked again': {
-    asks: [again, 'nothing'],
-    'answer sent': [answering(9), 'answer'],
-    brings: [answered(states['asked again']), 'apply'],
-    announces: ['asked again', 'announce'],
-    queries: ['asked again', 'list-awareness'],
-    'committed 5': ['asked again', 'nothing'],
-    'committed 6': ['asked again', 'show'],
-    ends: ['closed', 'leave'],
+  present: {
+    asks: 'present answer',
+    brings: 'away ask-for-all',
+    announces: 'present announce',
+    queries: 'present list-awareness',
+    lists: 'present',
+    uses: 'present',
+    ends: 'closed remember',
+    committed: 'present show want-proof',
+    'lock-changed': 'present',
+    'answer-sent': 'present',
+    'answer-due': 'present answer',
+    'goes-on': 'away ask-for-all',
+    judged: 'present',
+    kept: 'present',
+    failed: 'present',
+    'proof-wanted': 'present',
+    probed: 'present ask-for-all',
+    waited: 'present',
   },
-  live: {
-    asks: [answering(8), 'answer'],
-    'answer sent': ['live', 'nothing'],
-    brings: [answered(states.live), 'apply'],
-    announces: ['live', 'announce'],
-    queries: ['live', 'list-awareness'],
-    'committed 5': ['live', 'nothing'],
-    'committed 6': ['live', 'show'],
-    ends: ['closed', 'leave'],
+  away: {
+    asks: 'away',
+    brings: 'away',
+    announces: 'away announce',
+    queries: 'away list-awareness',
+    lists: 'away',
+    uses: 'away',
+    ends: 'leaving remember judge',
+    committed: 'away show want-proof',
+    'lock-changed': 'away',
+    'answer-sent': 'away',
+    'answer-due': 'away answer',
+    'goes-on': 'away',
+    judged: 'away',
+    kept: 'away',
+    failed: 'away',
+    'proof-wanted': 'away',
+    probed: 'away ask-for-all',
+    waited: 'taking-in judge',
+  },
+  barred: {
+    asks: 'barred',
+    brings: 'barred',
+    announces: 'barred announce',
+    queries: 'barred list-awareness',
+    lists: 'barred',
+    uses: 'barred',
+    ends: 'closed remember leave-behind',
+    committed: 'barred',
+    'lock-changed': 'away ask-for-all',
+    'answer-sent': 'barred',
+    'answer-due': 'barred',
+    'goes-on': 'barred',
+    judged: 'barred',
+    kept: 'barred',
+    failed: 'barred',
+    'proof-wanted': 'barred',
+    probed: 'barred ask-for-all',
+    waited: 'barred',
+  },
+  'taking-in': {
+    asks: 'taking-in',
+    brings: 'taking-in',
+    announces: 'taking-in announce',
+    queries: 'taking-in list-awareness',
+    lists: 'taking-in',
+    uses: 'taking-in',
+    ends: 'leaving remember',
+    committed: 'taking-in show want-proof',
+    'lock-changed': 'taking-in',
+    'answer-sent': 'taking-in',
+    'answer-due': 'taking-in',
+    'goes-on': 'taking-in',
+    judged: 'away apply turn-to-answer go-on',
+    kept: 'away turn-to-answer go-on',
+    failed: 'closed remember close',
+    'proof-wanted': 'taking-in',
+    probed: 'taking-in ask-for-all',
+    waited: 'taking-in',
+  },
+  leaving: {
+    asks: 'leaving',
+    brings: 'leaving',
+    announces: 'leaving',
+    queries: 'leaving',
+    lists: 'leaving',
+    uses: 'leaving',
+    ends: 'leaving',
+    committed: 'leaving',
+    'lock-changed': 'leaving',
+    'answer-sent': 'leaving',
+    'answer-due': 'leaving',
+    'goes-on': 'leaving',
+    judged: 'closed apply',
+    kept: 'closed',
+    failed: 'closed give-up',
+    'proof-wanted': 'leaving',
+    probed: 'leaving',
+    waited: 'leaving',
   },
   closed: {
-    asks: ['closed', 'nothing'],
-    'answer sent': ['closed', 'nothing'],
-    brings: ['closed', 'nothing'],
-    announces: ['closed', 'nothing'],
-    queries: ['closed', 'nothing'],
-    'committed 5': ['closed', 'nothing'],
-    'committed 6': ['closed', 'nothing'],
-    ends: ['closed', 'nothing'],
+    asks: 'closed',
+    brings: 'closed',
+    announces: 'closed',
+    queries: 'closed',
+    lists: 'closed',
+    uses: 'closed',
+    ends: 'closed',
+    committed: 'closed',
+    'lock-changed': 'closed',
+    'answer-sent': 'closed',
+    'answer-due': 'closed',
+    'goes-on': 'closed',
+    judged: 'closed',
+    kept: 'closed',
+    failed: 'closed',
+    'proof-wanted': 'closed',
+    probed: 'closed',
+    waited: 'closed',
   },
 }
 
-const entries = <K extends string, V>(record: Record<K, V>): [K, V][] => Object.entries(record) as [K, V][]
-const cells = entries(table).flatMap(([state, row]) =>
-  entries(row).map(([event, [becomes, does]]) => ({ state, event, becomes, does })),
-)
+const does = (state: SessionState, event: SessionEvent, room = around()): string => {
+  const next = step(state, event, room)
+  return [next.state.name, ...next.actions.map((action) => action.do)].join(' ')
+}
 
 describe('a session', () => {
-  it.each(cells)('[SYNC-2] $state, $event: $does', ({ state, event, becomes, does }) => {
-    const next = step(states[state], events[event])
-    expect(next.state).toEqual(typeof becomes === 'string' ? states[becomes] : becomes)
-    expect(next.action.do).toBe(does)
+  const cells = entries(table).flatMap(([state, row]) => entries(row).map(([event, cell]) => ({ state, event, cell })))
+
+  it.each(cells)('[SYNC-2] $state, $event: $cell', ({ state, event, cell }) => {
+    expect(does(states[state], events[event])).toBe(cell)
   })
 
-  it('[SYNC-2] answers the newest question', () => {
-    const first = step(openSession('write'), events.asks)
-    expect(first.action).toEqual({ do: 'answer', stateVector: asked })
-    const second = step(first.state, { type: 'asks', stateVector: askedAgain, version: v(9) })
-    const third = step(second.state, { type: 'answer-sent', version: v(12) })
-    expect(third.action).toEqual({ do: 'answer', stateVector: askedAgain })
-    expect(third.state).toMatchObject({ name: 'answering', since: 12 })
+  const present = { ...states.present, page: { ...page, seen: SeenVersions.upTo(v(6)) } }
+  const lock = around({ isBarred: true })
+
+  it.each([
+    ['present, brings', present, events.brings, 'barred'],
+    ['syncing, waited', states.syncing, events.waited, 'barred'],
+    ['syncing, ends', states.syncing, events.ends, 'closed remember leave-behind'],
+    ['arriving, waited', states.arriving, events.waited, 'taking-in keep'],
+    ['arriving, ends', states.arriving, events.ends, 'closed remember leave-behind'],
+    ['away and answered, waited', { ...states.away, due: null }, events.waited, 'barred'],
+    ['barred, lock-changed', states.barred, events['lock-changed'], 'barred'],
+    ['taking-in, judged', states['taking-in'], events.judged, 'taking-in keep'],
+    ['taking-in and answered, judged', { ...states['taking-in'], due: null }, events.judged, 'barred'],
+    ['taking-in, kept', states['taking-in'], events.kept, 'barred turn-to-answer'],
+    ['leaving, judged', states.leaving, events.judged, 'closed leave-behind'],
+    ['leaving with more, kept', { ...states.leaving, held }, events.kept, 'closed leave-behind'],
+  ] as const)('[LOCK-4] %s, and a lock bars it: %s', (_, state, event, cell) => {
+    expect(does(state, event, lock)).toBe(cell)
   })
 
-  it('[SYNC-4] applies nothing of a session that may only read, and shows it everything', () => {
-    let state = openSession('read')
+  it.each([
+    ['is shown nothing new', events.committed, 'taking-in'],
+    ['is not answered', events.asks, 'taking-in'],
+    ['is sent what it missed once its edits are in', events.judged, 'present apply turn-to-answer go-on'],
+  ] as const)('[LOCK-4] that was barred and whose edits go in %s', (_, event, cell) => {
+    expect(does({ ...states['taking-in'], silence, due: null }, event)).toBe(cell)
+  })
+
+  it('[SYNC-2] that leaves with more than went in has it looked at with that, and takes it in as one', () => {
+    const more = step({ ...states.leaving, held }, events.judged, around())
+    expect(more).toMatchObject({
+      state: { name: 'leaving', merge: { updates: [typedBy(8), typedBy(7)], knowledge } },
+      actions: [{ do: 'judge', edits: { updates: [typedBy(8), typedBy(7)], knowledge } }],
+    })
+  })
+
+  it.each(['overloaded', 'storage-unavailable'] as const)(
+    '[SYNC-2] that leaves edits which cannot go in for now (%s) has them wait on disk',
+    (code) => {
+      expect(does(states.leaving, { ...events.failed, code })).toBe('closed leave-behind')
+    },
+  )
+
+  it('[CONF-6] is held where it edits without having seen what is no longer recent, else its edit is applied', () => {
+    const recent = { ...states.present, page: { ...page, seen: SeenVersions.upTo(v(5)).sent(v(6), false, 59_000) } }
+    expect([does(states.present, events.brings), does(recent, events.brings), does(present, events.brings)]).toEqual([
+      'away ask-for-all',
+      'present apply',
+      'present apply',
+    ])
+  })
+
+  it('[CONF-6] answers a question by all it has, which ends its absence', () => {
+    const proof = { type: 'brings', brought: new Brought(Uint8Array.of(0, 0), 'sync-step-2') } as const
+    expect(does(states.away, proof)).toBe('taking-in judge')
+    expect(does({ ...states.away, confirmation: 2 }, proof)).toBe('away')
+  })
+
+  it('[CONF-6] that arrives is settled where it knows everything, else judged, and answered afterwards', () => {
+    const arriving = { ...states.arriving, held: UpdatePile.EMPTY, page: { ...page, asked: [null] } }
+    const first = { type: 'brings', brought: new Brought(typedBy(9), 'sync-step-2') } as const
+    expect(does(arriving, first, around({ knowsAll: () => true }))).toBe('present apply turn-to-answer')
+    expect(does(arriving, first)).toBe('taking-in judge')
+    expect(does({ ...arriving, held }, first)).toBe('taking-in judge')
+  })
+
+  it('[SYNC-4] that may only read is applied nothing of, and shown everything', () => {
+    let state = openSession('read', 0)
     const actions: string[] = []
-    for (const event of [events.brings, events.asks, events['answer sent'], events.brings]) {
-      const next = step(state, event)
+    for (const type of ['brings', 'asks', 'answer-sent', 'brings', 'committed'] as const) {
+      const next = step(state, events[type], around())
       state = next.state
-      actions.push(next.action.do)
+      actions.push(next.actions.map((action) => action.do).join(' '))
     }
-    expect(actions).toEqual(['nothing', 'answer', 'nothing', 'nothing'])
-    expect(step(state, { type: 'committed', version: v(9) }).action.do).toBe('show')
+    expect(actions).toEqual(['', 'answer', '', '', 'show'])
+  })
+
+  it('[LOCK-4] past what may be held is closed, and told so', () => {
+    const tight = around({ limits: { ...around().limits, heldBytes: 1 } })
+    expect(does(states.barred, events.brings, tight)).toBe('barred close')
+    expect(does(states['taking-in'], events.brings, tight)).toBe('taking-in close')
+    expect(does(states.away, events.brings, tight)).toBe('taking-in judge')
+    expect(does(states.barred, events.brings, around({ waitingBytes: () => 1e9 }))).toBe('barred close')
   })
 })
+
+function entries<K extends string, V>(record: { readonly [Key in K]: V }): [K, V][] {
+  return Object.entries(record) as [K, V][]
+}

@@ -85,13 +85,14 @@ function setUp(
   const environment = new ManualEnvironment()
   const replica = new FakeReplica()
   const release = vi.fn()
+  const onGivenUp = vi.fn()
   const onUnexpected = vi.fn()
   const lease = () => Promise.resolve({ replica, release })
   const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10 }
   const replicas: LiveReplicas = options.replicas ?? { lease }
   const keeper = { keep: () => Promise.resolve(), bytes: () => 0 }
   const writer = { createEmpty: options.createEmpty ?? (() => Promise.resolve()) }
-  const rooms = new Rooms({ replicas, writer, judge: noJudge, keeper, environment, limits, onUnexpected })
+  const rooms = new Rooms({ replicas, writer, judge: noJudge, keeper, environment, limits, onGivenUp, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
   const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })

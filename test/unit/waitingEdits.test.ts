@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ReturnJudge } from '../../server/conflicts/returns.ts'
+import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
 import { WaitingEditsKeeper, type LeftEdits, type WaitingEditsParts } from '../../server/documents/waitingEdits.ts'
 import type { Head } from '../../server/model/document.ts'
 import { toLockHash, toPrincipalId, toVersion, type PrincipalId } from '../../server/foundation/ids.ts'
@@ -23,7 +23,7 @@ afterEach(() => core.stop())
 
 function open(changes: Partial<WaitingEditsParts> = {}) {
   const { storage, committer, replicas, environment } = core
-  const judge = new ReturnJudge(storage, environment)
+  const judge = new OfflineMergeJudge(storage, environment)
   const onRefused = vi.fn<WaitingEditsParts['onRefused']>()
   const left = new WaitingEditsKeeper({
     storage,

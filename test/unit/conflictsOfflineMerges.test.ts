@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { ReturnJudge } from '../../server/conflicts/returns.ts'
+import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
 import type { Content } from '../../server/content/content.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { ALICE, BOB, Editor, startCore, type DocumentCore } from '../support/documentCore.ts'
@@ -43,7 +43,7 @@ describe('a return', () => {
         ALICE,
       )
       const knowledge = { by: 'clocks', clocks, deletes: new Map(), seenUpTo: null } as const
-      const judge = new ReturnJudge(core.storage, core.environment)
+      const judge = new OfflineMergeJudge(core.storage, core.environment)
       const merge = await judge.prepare(replica, { author: BOB, knowledge, update })
       await replica.applyLive(
         alice.update((doc) => write(doc, 2, 'alice')),

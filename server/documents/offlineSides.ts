@@ -7,7 +7,7 @@ import { yieldTurn } from '../foundation/turns.ts'
 import type { StorageView } from '../storage/storage.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
-import type { Returned } from '../model/returned.ts'
+import type { OfflineSides } from '../model/offlineSides.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import type { Divide } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
@@ -26,7 +26,7 @@ type ReadStorage = Pick<StorageView, 'entries' | 'snapshot' | 'checkpoint' | 'ef
  * it is left in the live one, which has forgotten what was deleted. In bounded steps, so that nobody waits.
  * Rejects with `missing-dependencies` where the edits build on what neither has, and `document-damaged`.
  */
-export async function workOutReturn(
+export async function workOutSides(
   storage: StorageView,
   head: Head,
   {
@@ -34,7 +34,7 @@ export async function workOutReturn(
     knowledge,
     update,
   }: { readonly divide: Divide; readonly knowledge: Knowledge; readonly update: Uint8Array },
-): Promise<Returned> {
+): Promise<OfflineSides> {
   const known = divide.later.filter((entry) => entry.known !== 'none')
   const doc = new Y.Doc()
   const view = new ContentView(doc, head.kind, head.root)

@@ -1,12 +1,12 @@
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
 import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
-import type { Knowledge } from '../model/clientKnowledge.ts'
+import type { OfflineEdits } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import { divide, mayMatter, withEvidence, type Divide } from '../documents/knowledge.ts'
 import type { LiveMerge, Replica } from '../documents/replica.ts'
-import { workOutReturn } from '../documents/returned.ts'
-import type { Returned } from '../model/returned.ts'
+import { workOutSides } from '../documents/offlineSides.ts'
+import type { OfflineSides } from '../model/offlineSides.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
@@ -21,16 +21,8 @@ import { newConflictId } from '../documents/conflictIds.ts'
 /** Conflicts of an author in a document that edits are compared with, and those remembered of a replica. */
 const COMPARED_CONFLICTS = 100
 
-/** Edits of a client that did not know everything the document holds. */
-export interface Return {
-  readonly author: PrincipalId
-  readonly knowledge: Knowledge
-  /** Everything it brings, as one update. */
-  readonly update: Uint8Array
-}
-
 /** Judges what becomes of edits that were made without knowledge of others' (SPEC CONF-6). */
-export class ReturnJudge {
+export class OfflineMergeJudge {
   readonly #storage: StorageView
   readonly #environment: Environment
   /** What was raised on a replica may not be on disk yet; if it never gets there, the replica is gone. */
@@ -42,17 +34,17 @@ export class ReturnJudge {
   }
 
   /**
-   * Works out both sides of the return; what it answers judges the merge when it is applied. Null where the
-   * client knew everything that counts. Rejects as `workOutReturn` does, or with what ended the replica.
+   * Works out both sides of the offline merge; what it answers judges the merge when it is applied. Null where the
+   * client knew everything that counts. Rejects as `workOutSides` does, or with what ended the replica.
    */
-  async prepare(replica: Replica, returned: Return): Promise<LiveMerge | null> {
-    const worked = await this.#storage.read((view) => workOut(view, replica, returned))
+  async prepare(replica: Replica, edits: OfflineEdits): Promise<LiveMerge | null> {
+    const worked = await this.#storage.read((view) => workOut(view, replica, edits))
     if (worked === null) return null
     const { divided, sides } = worked
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
-    const raised = await this.#raisedOn(replica, returned.author)
+    const raised = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
-    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, author: returned.author }
+    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, author: edits.author }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
   }
@@ -77,17 +69,17 @@ export class ReturnJudge {
 async function workOut(
   view: StorageView,
   replica: Replica,
-  returned: Return,
-): Promise<{ readonly divided: Divide; readonly sides: Returned } | null> {
-  const found = await divide(view, replica, returned.knowledge)
-  const divided = withEvidence(found, returned.update, returned.knowledge)
+  edits: OfflineEdits,
+): Promise<{ readonly divided: Divide; readonly sides: OfflineSides } | null> {
+  const found = await divide(view, replica, edits.knowledge)
+  const divided = withEvidence(found, edits.update, edits.knowledge)
   const unseen = divided.later.filter((entry) => entry.known !== 'all')
-  if (unseen.length === 0 || !mayMatter(replica.doc, divided, returned.update)) return null
-  return { divided, sides: await workOutReturn(view, replica.head, { ...returned, divide: divided }) }
+  if (unseen.length === 0 || !mayMatter(replica.doc, divided, edits.update)) return null
+  return { divided, sides: await workOutSides(view, replica.head, { ...edits, divide: divided }) }
 }
 
 interface Prepared {
-  readonly sides: Returned
+  readonly sides: OfflineSides
   readonly since: Version
   readonly own: readonly Version[]
   /** `sameness` of what was raised before. */
@@ -107,7 +99,7 @@ interface Expected {
 }
 
 /** Most of the work, in pieces, for which there is time here: the merge and its judgement are one tick. */
-async function expect(replica: Replica, sides: Returned): Promise<Expected> {
+async function expect(replica: Replica, sides: OfflineSides): Promise<Expected> {
   await yieldTurn()
   const current = replica.content()
   const forms = formsOf(sides, current, (path) => replica.sharedAt(path))
@@ -118,7 +110,7 @@ async function expect(replica: Replica, sides: Returned): Promise<Expected> {
   return { current, forms, expectation }
 }
 
-const hashesOf = ({ base, baseVersion, incoming }: Returned): Pick<Prepared, 'incomingHash' | 'baseHash'> => ({
+const hashesOf = ({ base, baseVersion, incoming }: OfflineSides): Pick<Prepared, 'incomingHash' | 'baseHash'> => ({
   incomingHash: contentHash(incoming),
   baseHash: baseVersion === null ? contentHash(base) : null,
 })
@@ -139,7 +131,7 @@ class JudgedMerge implements LiveMerge {
     this.#environment = environment
   }
 
-  before(head: Head, content: Content, sharedAt: Returned['sharedAt']): void {
+  before(head: Head, content: Content, sharedAt: OfflineSides['sharedAt']): void {
     this.#currentVersion = head.version
     if (content === this.#expected.current) return
     // Somebody was faster.

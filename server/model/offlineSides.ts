@@ -3,7 +3,7 @@ import type { SharedAt } from '../content/json.ts'
 import type { Version } from '../foundation/ids.ts'
 
 /** What a returning client started from, and what it made of that. */
-export interface Returned {
+export interface OfflineSides {
   readonly base: Content
   /** Base with the client's edits. */
   readonly incoming: Content

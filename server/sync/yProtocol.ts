@@ -28,6 +28,8 @@ import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { MAX_CLIENT_IDS } from '../documents/admission/admission.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
+import type { StateVector } from '../model/clockSet.ts'
+import type { ClientMessage, ServerMessage } from './messages.ts'
 
 const SYNC = 0
 const AWARENESS = 1
@@ -39,26 +41,6 @@ const SYNC_STEP_2 = 1
 const UPDATE = 2
 
 const PERMISSION_DENIED = 0
-
-/** Yjs client ids and the next clock expected of each. */
-export type StateVector = ReadonlyMap<number, number>
-
-/** What a client may send, whatever protocol carried it. */
-export type ClientMessage =
-  | { readonly type: 'sync-step-1'; readonly stateVector: StateVector }
-  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
-  | { readonly type: 'awareness'; readonly body: Uint8Array }
-  | { readonly type: 'query-awareness' }
-
-/** What the server may send, whatever protocol carries it. */
-export type ServerMessage =
-  | { readonly type: 'sync-step-1'; readonly stateVector: Uint8Array }
-  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
-  | { readonly type: 'awareness'; readonly body: Uint8Array }
-  | { readonly type: 'query-awareness' }
-  | { readonly type: 'permission-denied'; readonly reason: string }
 
 /** A frame that is no message: `reason` is for the close frame and the log. */
 export interface Malformed {
@@ -73,13 +55,6 @@ const malformed = (reason: string, code: Malformed['code'] = 'invalid-request'):
   code,
   reason,
 })
-
-/** An update that changes nothing: no structs, no deletes. */
-export const EMPTY_UPDATE = Uint8Array.of(0, 0)
-/** An awareness that tells nothing: what keeps a stock client's 30 s watchdog content. */
-export const EMPTY_AWARENESS = Uint8Array.of(0)
-
-export const QUERY_AWARENESS_MESSAGE: ServerMessage = { type: 'query-awareness' }
 
 /** Larger ones are refused for now: as many ids as a document may have, with the largest ids and clocks, fit in. */
 const STATE_VECTOR_MAX_BYTES = MAX_CLIENT_IDS * 16

@@ -1,0 +1,186 @@
+import type { Admission, Offer } from '../documents/admission/admission.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { PrincipalId } from '../foundation/ids.ts'
+import type { ProblemCode } from '../foundation/problems.ts'
+import type { Awareness } from './awareness.ts'
+import { Brought } from './brought.ts'
+import { ClientIds } from './clientIds.ts'
+import type { Departures } from './departures.ts'
+import type { Member } from './member.ts'
+import { Owed } from './owed.ts'
+import type { LiveReplica } from './liveReplica.ts'
+import type { SessionAction, SessionEvent } from './session.ts'
+import { departureOf } from './sessionEdits.ts'
+
+/** For a page that is there to answer a question, before its Yjs client id passes on. */
+const HOLDER_ANSWERS_MS = 2_000
+
+export interface IncomingEditsOptions {
+  readonly replica: LiveReplica
+  readonly awareness: Awareness
+  readonly departures: Departures
+  readonly environment: Environment
+  /** Something happens to the session. */
+  readonly tell: (member: Member, event: SessionEvent) => void
+  readonly close: (member: Member, code: ProblemCode, reason: string) => void
+  readonly fail: (member: Member, error: unknown) => void
+}
+
+/**
+ * What sessions bring, on its way into the document: who may write under which Yjs client id, what of an update can be
+ * placed, and what waits because it is somebody else's to bring (SYNC-6).
+ */
+export class IncomingEdits {
+  readonly clientIds = new ClientIds()
+  readonly #options: IncomingEditsOptions
+  readonly #owed = new Owed()
+  /** Sessions that are asked whether they are there, because another one says it writes under their Yjs client id. */
+  readonly #contested = new Set<Member>()
+  #proofBytes = 0
+
+  constructor(options: IncomingEditsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * An answer to our SyncStep1 holds all that the client has and we lack. What of it cannot be placed, the client itself
+   * could not place either: its stored history has a hole. That stays out, and whoever has the rest brings it some time.
+   */
+  receive(member: Member, update: Uint8Array, message: Brought['message']): void {
+    const { replica, tell, close } = this.#options
+    let brought = new Brought(update, message)
+    if (isMereProof(member, brought)) this.#proofBytes = update.length
+    else if (member.mayWrite) {
+      brought.assertWellFormed()
+      const whole = message === 'sync-step-2' ? replica.admit(update, this.#offerOf(member)) : null
+      if (whole?.admitted === false && whole.code === 'other-history') return close(member, whole.code, whole.reason)
+      const isHollow = whole?.admitted === true && whole.left?.because === 'missing'
+      if (isHollow) brought = new Brought(whole.update, message)
+    }
+    tell(member, { type: 'brings', brought })
+  }
+
+  /** Of the newest answer to a SyncStep1 that told nothing but all deletes. */
+  get proofBytes(): number {
+    return this.#proofBytes
+  }
+
+  /** Applies what may be applied of an update. */
+  apply(member: Member, { update: brought, message, merge }: Extract<SessionAction, { do: 'apply' }>): void {
+    const { replica, close, fail } = this.#options
+    const admission = this.admit(member, brought, message)
+    if (!admission.admitted) return close(member, admission.code, admission.reason)
+    const { update, extended, left } = admission
+    if (left && !this.#owed.keep(member, left.update, replica.doc)) {
+      return close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')
+    }
+    if (left) this.#contest(member)
+    for (const client of extended) if (this.#isOwnWork(member, client, message)) this.claim(member, client, false)
+    const before = replica.appliedVersion
+    member.unsaved(update.length)
+    replica.applyLive(update, member.principal, { merge, tokenHash: member.pass.tokenHash }).then(
+      () => member.saved(update.length),
+      (error: unknown) => {
+        member.saved(update.length)
+        fail(member, error)
+      },
+    )
+    // New structs always make a version; without one the update was refused, as the promise is about to tell.
+    const after = replica.appliedVersion
+    if (extended.length > 0 && after === before) member.isHeard = false
+    if (after !== before) member.writing.add(after)
+  }
+
+  /**
+   * What may be applied of an update, or why it is refused. What is another's to bring waits for them, and so does what may
+   * build on it.
+   */
+  admit(member: Member, update: Uint8Array, message: Brought['message']): Admission {
+    const owns = (client: number): boolean => this.#isOwnWork(member, client, message)
+    const admission = this.#options.replica.admit(update, { ...this.#offerOf(member), owns })
+    if (!admission.admitted || admission.left?.because !== 'missing' || this.#owed.has(member)) return admission
+    return { admitted: false, code: 'missing-dependencies', reason: 'it builds on something unknown', isFinal: false }
+  }
+
+  /** The session writes under a Yjs client id, which it says of itself, or which is nobody else's. */
+  claim(member: Member, client: number, isSaid: boolean): void {
+    const { replica, awareness, departures, environment, tell } = this.#options
+    const owner = replica.ownerOf(client)
+    const isAnothers = owner !== null && owner !== member.principal && !awareness.says(member, client)
+    if (!member.isOpen || isAnothers) return
+    const user = this.clientIds.memberOf(client)
+    const { state } = user ?? {}
+    const now = state && 'page' in state ? departureOf(state, environment.monotonicMs()) : null
+    const earlier = user === member ? null : (now ?? departures.find(replica.id, client))
+    tell(member, { type: 'uses', client, earlier, isSaid })
+    this.clientIds.claim(member, client)
+  }
+
+  /** The session has ended: what waited for its edits may be placed now, or never. */
+  left(member: Member): void {
+    this.clientIds.left(member)
+    this.#owed.forget(member)
+    this.#bringOwed(this.#owed.members())
+  }
+
+  /** The document has more than before. */
+  moved(): void {
+    this.#bringOwed(this.#owed.due(this.#options.replica.doc))
+  }
+
+  #offerOf(member: Member): Offer {
+    return {
+      principal: member.principal,
+      userOf: (client) => this.userOf(client),
+      isOwn: (client) => this.#options.awareness.says(member, client),
+      takes: 'part',
+    }
+  }
+
+  /** The principal of the open session that uses the Yjs client id, if any does. */
+  userOf(client: number): PrincipalId | null {
+    return this.clientIds.userOf(client)
+  }
+
+  /**
+   * Somebody else's session uses the id that the session says it writes under: a page may have gone on as somebody else,
+   * and left a line behind that is dead. Whoever is there answers.
+   */
+  #contest(member: Member): void {
+    const { awareness, environment, tell, close } = this.#options
+    const client = awareness.saidBy(member)
+    const holder = client === null ? null : this.clientIds.memberOf(client)
+    if (!holder || holder.principal === member.principal || this.#contested.has(holder)) return
+    this.#contested.add(holder)
+    const { heard } = holder
+    tell(holder, { type: 'probed' })
+    environment.after(HOLDER_ANSWERS_MS, () => {
+      this.#contested.delete(holder)
+      if (holder.heard === heard) close(holder, 'too-slow', 'another connection goes on under its Yjs client id')
+    })
+  }
+
+  /** What somebody else had to bring first may be there now, or they are gone. */
+  #bringOwed(due: readonly Member[]): void {
+    for (const member of due) {
+      const update = this.#owed.of(member)
+      const admission = this.#options.replica.admit(update, this.#offerOf(member))
+      if (!admission.admitted || (admission.extended.length === 0 && admission.left !== null)) continue
+      this.#owed.forget(member)
+      this.#options.tell(member, { type: 'brings', brought: new Brought(update, 'update') })
+    }
+  }
+
+  /**
+   * What a client hands on in its answer to our SyncStep1 may be others' work that they lost, or that we lost; so an
+   * answer makes ids its own only for a client that says of itself nothing else.
+   */
+  #isOwnWork(member: Member, client: number, message: Brought['message']): boolean {
+    const { awareness } = this.#options
+    return message === 'update' || !awareness.hasId(member) || awareness.says(member, client)
+  }
+}
+
+/** Whether it only proves what its page has seen: it brings nothing that came not as an update before. */
+const isMereProof = ({ state }: Member, brought: Brought): boolean =>
+  brought.message === 'sync-step-2' && brought.isBare && 'page' in state && typeof state.page.asked[0] === 'number'

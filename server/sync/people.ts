@@ -1,0 +1,79 @@
+import type { Environment, Timer } from '../foundation/environment.ts'
+import { Awareness, decodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
+import type { Member } from './member.ts'
+import { awarenessMessages, EMPTY_AWARENESS, type ServerMessage } from './messages.ts'
+
+/** What a session said of who is here. */
+interface Said {
+  /** It lists everybody it knows of. */
+  readonly isList: boolean
+  /** The Yjs client ids that are its own. */
+  readonly own: readonly number[]
+}
+
+/** Who is in a room, told to everyone in it (SYNC-5). */
+export class People {
+  readonly awareness = new Awareness()
+  readonly #environment: Environment
+  readonly #members: () => Iterable<Member>
+  /** When awareness states are next looked through; null while there is none. */
+  #outdating: Timer | null = null
+
+  constructor(environment: Environment, members: () => Iterable<Member>) {
+    this.#environment = environment
+    this.#members = members
+  }
+
+  /** Takes what a session says and tells the others. Null where it is malformed. */
+  announce(member: Member, body: Uint8Array): Said | null {
+    const entries = decodeAwareness(body)
+    if (!entries) return null
+    const isList = this.awareness.isList(member, entries)
+    const told = this.awareness.announce(member, entries, this.#nowMs())
+    this.#dropOutdatedLater()
+    this.#spread(told, member)
+    return { isList, own: told.map(({ client }) => client) }
+  }
+
+  /** Everybody but the session itself. */
+  others(member: Member): ServerMessage[] {
+    return awarenessMessages(this.awareness.states(member))
+  }
+
+  /** Tells a session who is here, or that nobody is. */
+  list(member: Member): void {
+    const messages = this.others(member)
+    if (messages.length === 0) messages.push({ type: 'awareness', body: EMPTY_AWARENESS })
+    for (const message of messages) member.sendAside(message)
+  }
+
+  left(member: Member): void {
+    this.#spread(this.awareness.leave(member), member)
+  }
+
+  stop(): void {
+    this.#outdating?.cancel()
+  }
+
+  /** Who is not heard of for a while is shown to nobody any more, as stock clients do by themselves. */
+  #dropOutdatedLater(): void {
+    const dueMs = this.#outdating ? null : this.awareness.outdatesAtMs
+    if (dueMs === null) return
+    this.#outdating = this.#environment.after(Math.max(dueMs - this.#nowMs(), 0), () => {
+      this.#outdating = null
+      for (const { entry, owner } of this.awareness.dropOutdated(this.#nowMs())) this.#spread([entry], owner)
+      this.#dropOutdatedLater()
+    })
+  }
+
+  /** Tells everyone but whom it came from: a client takes its own state from nobody. */
+  #spread(entries: readonly AwarenessEntry[], from: AwarenessMember): void {
+    for (const message of awarenessMessages(entries)) {
+      for (const member of [...this.#members()]) if (member !== from) member.sendAside(message)
+    }
+  }
+
+  #nowMs(): number {
+    return this.#environment.monotonicMs()
+  }
+}

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import {
   toPrincipalId,
   toSequence,
@@ -11,6 +11,7 @@ import {
 } from '../../server/foundation/ids.ts'
 import type { Head } from '../../server/model/document.ts'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
+import { SqliteConflictReader } from '../../server/storage/sqlite/conflicts.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { StorageProcess } from '../support/storageProcess.ts'
 import {
@@ -378,3 +379,23 @@ function readRows(file: string, sql: string): unknown[] {
     connection.close()
   }
 }
+
+it('[WRITE-7] the open conflicts of an author are found without looking at those of others', async () => {
+  const file = newFile()
+  await (await opened(file)).close()
+  const connection = new Database(file)
+  onTestFinished(() => void connection.close())
+  const asked: string[] = []
+  const prepare = connection.prepare.bind(connection)
+  vi.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
+    asked.push(sql)
+    return prepare(sql)
+  })
+  const author = toPrincipalId('alice')
+  const query = { patterns: [{ exact: newDocumentId() }], statuses: ['open'], kinds: ['stale-write'], author } as const
+  new SqliteConflictReader(connection).conflicts({ ...query, before: null, limit: 1 })
+  const plan = prepare(`EXPLAIN QUERY PLAN ${asked.at(-1)}`).all(query.patterns[0].exact, 'stale-write', author)
+  const steps = plan.map((step) => (step as { detail: string }).detail)
+  expect(steps).toContain('SEARCH conflicts USING INDEX conflicts_open (document=? AND kind=? AND author=?)')
+  expect(steps.some((step) => step.includes('TEMP B-TREE'))).toBe(false)
+})

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import { LRUCache } from 'lru-cache'
 import type { Content } from '../../content/content.ts'
 import { invariant } from '../../foundation/assert.ts'
 import { type ConflictId, type DocumentId, type Pattern, trustedDocumentId } from '../../foundation/ids.ts'
@@ -18,6 +19,8 @@ import {
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
+/** Conditions that are asked for in various ways; most questions are of a few. */
+const PREPARED_QUERIES = 16
 
 /** What of a row of `conflicts` is the conflict itself; the other columns repeat it for queries. */
 interface RecordRow {
@@ -164,6 +167,8 @@ export class SqliteConflictWriter {
 export class SqliteConflictReader {
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepareReads>
+  /** By their text: to prepare one takes as long as to answer it. */
+  readonly #queries = new LRUCache<string, Database.Statement<unknown[], RecordRow>>({ max: PREPARED_QUERIES })
 
   constructor(connection: Database.Database) {
     this.#connection = connection
@@ -179,11 +184,17 @@ export class SqliteConflictReader {
   conflicts(query: ConflictQuery): ConflictRecord[] {
     const records: ConflictRecord[] = []
     const { sql, parameters } = conflictsQuery(query)
-    for (const row of this.#connection.prepare<unknown[], RecordRow>(sql).iterate(...parameters)) {
+    for (const row of this.#query(sql).iterate(...parameters)) {
       if (records.length >= query.limit) break
       pushUndamaged(records, () => decodeConflict(row))
     }
     return records
+  }
+
+  #query(sql: string): Database.Statement<unknown[], RecordRow> {
+    const known = this.#queries.get(sql) ?? this.#connection.prepare<unknown[], RecordRow>(sql)
+    this.#queries.set(sql, known)
+    return known
   }
 
   openConflictCounts(documents: readonly DocumentId[]): Map<DocumentId, number> {
@@ -216,10 +227,13 @@ interface Condition {
   readonly parameters: readonly unknown[]
 }
 
-const oneOf = (column: 'status' | 'kind', values: readonly string[]): Condition => ({
-  sql: `${column} IN (${values.map(() => '?').join(', ')})`,
-  parameters: values,
-})
+/** `status = 'open'` stands as it does in the index of open conflicts, which serves no condition that is put otherwise. */
+function oneOf(column: 'status' | 'kind', values: readonly string[]): Condition {
+  if (column === 'status' && values.length === 1 && values[0] === 'open')
+    return { sql: "status = 'open'", parameters: [] }
+  const sql = values.length === 1 ? `${column} = ?` : `${column} IN (${values.map(() => '?').join(', ')})`
+  return { sql, parameters: values }
+}
 
 /** Many ranges are one parameter, because a condition may only be so long. */
 function matching(patterns: readonly Pattern[]): Condition {

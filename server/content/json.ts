@@ -4,6 +4,7 @@ import { isObject, setMember, type JsonObject, type JsonValue, type Path } from 
 import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { membersInOrder } from './order.ts'
 import { readText, writeText } from './text.ts'
+import { writeOver } from './pens.ts'
 import { rewriteDelta } from './compareText.ts'
 import { applyTextDelta } from './textDelta.ts'
 
@@ -124,7 +125,8 @@ function editPlain(container: Container, at: Path, edits: readonly JsonEdit[]): 
   const below = edits.map((edit): JsonEdit => ({ ...edit, at: edit.at.slice(at.length) }))
   const edited = applyJsonEdits(plain, below)
   // Yjs takes an object for plain by its `constructor`, which is an ordinary key here.
-  put(container, step, isObject(edited) && Object.hasOwn(edited, 'constructor') ? toShared(edited) : edited)
+  if (isObject(edited) && Object.hasOwn(edited, 'constructor')) putShared(container, step, edited)
+  else put(container, step, edited)
 }
 
 function writeShared(container: Container, edit: JsonEdit): void {
@@ -144,7 +146,7 @@ function writeShared(container: Container, edit: JsonEdit): void {
   if (isText(before) && 'delta' in edit) writeText(before, edit.delta)
   else if (isText(before) && 'value' in edit && typeof edit.value === 'string') {
     writeText(before, rewriteDelta(readText(before), edit.value))
-  } else if ('value' in edit) put(container, step, toShared(edit.value))
+  } else if ('value' in edit) putShared(container, step, edit.value)
   else {
     invariant(typeof before === 'string', 'a delta edits a string')
     put(container, step, applyTextDelta(before, edit.delta))
@@ -161,13 +163,53 @@ function get(container: Container, step: string | number): unknown {
   return container instanceof Y.Array ? container.get(Number(step)) : container.get(String(step))
 }
 
+/** What is in an object is written after itself, with the first pen: else it would come between it and its successor. */
+function putShared(container: Container, step: string | number, value: JsonValue): void {
+  if (Array.isArray(value)) {
+    const array = new Y.Array<unknown>()
+    put(container, step, array)
+    pushAll(array, value)
+  } else if (isObject(value)) {
+    const map = new Y.Map<unknown>()
+    put(container, step, map)
+    for (const [key, member] of Object.entries(value)) map.set(key, toShared(member))
+  } else put(container, step, value)
+}
+
 function put(container: Container, step: string | number, value: unknown): void {
-  if (container instanceof Y.Map) {
-    container.set(String(step), value)
-    return
+  writeOver(container.doc, itemAt(container, step), () => {
+    if (container instanceof Y.Map) {
+      container.set(String(step), value)
+      return
+    }
+    // Behind the old one, so that both are joined once that is deleted.
+    container.insert(Number(step) + 1, [value])
+    container.delete(Number(step), 1)
+  })
+}
+
+/** Items of an array that are gone through to find one, some 20 us; what lies further back is written with the first pen. */
+const MAX_SOUGHT_ITEMS = 10_000
+
+/** The item that holds what stands at a step; null where nothing does. Of a member also what was there last. */
+function itemAt(container: Container, step: string | number): Y.Item | null {
+  if (container instanceof Y.Map) return container._map.get(String(step)) ?? null
+  let left = Number(step)
+  let sought = 0
+  for (let item = container._start; item !== null && sought < MAX_SOUGHT_ITEMS; item = item.right) {
+    sought += 1
+    if (item.deleted || !item.countable) continue
+    // One that holds more than this element is split, and its end is another's.
+    if (left < item.length) return left === item.length - 1 ? item : null
+    left -= item.length
   }
-  container.delete(Number(step), 1)
-  container.insert(Number(step), [value])
+  return null
+}
+
+function pushAll(array: Y.Array<unknown>, elements: readonly JsonValue[]): void {
+  for (let start = 0; start < elements.length; start += MAX_PUSHED_ELEMENTS) {
+    array.push(elements.slice(start, start + MAX_PUSHED_ELEMENTS).map(toShared))
+  }
 }
 
 /** Yjs hands the elements of a new array on as arguments, of which an engine takes only so many. */
@@ -176,9 +218,7 @@ const MAX_PUSHED_ELEMENTS = 10_000
 function toShared(value: JsonValue): unknown {
   if (Array.isArray(value)) {
     const array = new Y.Array<unknown>()
-    for (let start = 0; start < value.length; start += MAX_PUSHED_ELEMENTS) {
-      array.push(value.slice(start, start + MAX_PUSHED_ELEMENTS).map(toShared))
-    }
+    pushAll(array, value)
     return array
   }
   return isObject(value) ? new Y.Map(Object.entries(value).map(([key, item]) => [key, toShared(item)])) : value

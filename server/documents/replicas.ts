@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
 import type { ContentLimits } from '../content/limits.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
@@ -16,6 +15,7 @@ import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
 import type { Committer } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'
+import { ServerIds } from './serverIds.ts'
 import { Replica } from './replica.ts'
 import { ReplicaDoc } from './replicaDoc.ts'
 
@@ -62,7 +62,7 @@ export class Replicas {
   readonly #options: ReplicasOptions
   readonly #slots = new Map<DocumentId, Slot>()
   readonly #loading = new Map<DocumentId, Promise<Slot | Absent>>()
-  readonly #clientSeed: Uint8Array
+  readonly #ids: ServerIds
   /** Of all slots together. */
   #heldBytes = 0
   #isSweepDue = false
@@ -70,7 +70,7 @@ export class Replicas {
 
   constructor(options: ReplicasOptions) {
     this.#options = options
-    this.#clientSeed = options.environment.randomBytes(16)
+    this.#ids = new ServerIds(options.environment)
     this.#sweepLater()
   }
 
@@ -112,7 +112,7 @@ export class Replicas {
     const { committer, environment, limits } = this.#options
     const { version } = head
     const doc = new ReplicaDoc({ gc: true })
-    doc.clientID = this.#clientIdOf(head)
+    doc.clientID = this.#ids.firstFor(head, doc)
     const snapshot = { version: previousVersion(version), bytesAfter: 0 }
     const formerClients = await this.#formerClients(head)
     return new Replica({ head, doc, snapshot, formerClients, committer, environment, limits })
@@ -185,7 +185,7 @@ export class Replicas {
     if (start) applyStored(doc, start.state, head.id)
     const owners = new Map<number, PrincipalId>()
     const bytesAfter = await this.#replay(doc, head, version, owners)
-    doc.clientID = this.#clientIdOf(head)
+    doc.clientID = this.#ids.firstFor(head, doc)
     const lock = await storage.lock(id)
     const snapshot = { version, bytesAfter }
     const formerClients = await this.#formerClients(head)
@@ -232,16 +232,6 @@ export class Replicas {
       throw damaged(head.id, 'an entry builds on something that is not in the log')
     }
     return bytes
-  }
-
-  /**
-   * The server writes under one Yjs client id a document and process start, so that state vectors stay small;
-   * another incarnation gets another one, so that its clocks can never be taken for those of the last.
-   * It is given to a document after its replay: Yjs draws another where it meets its own id in an update.
-   */
-  #clientIdOf(head: Head): number {
-    const seed = createHash('sha256').update(this.#clientSeed).update(head.incarnation).update(head.id)
-    return seed.digest().readUInt32LE(0)
   }
 
   #sweepLater(): void {

@@ -43,7 +43,7 @@ interface Session {
 
 function startSession(kind: Kind): Session {
   const server = new Y.Doc()
-  server.clientID = 1
+  server.clientID = 1_000
   const view = new ContentView(server, kind, 'content')
   const clients = [2, 3, 4].map((clientID) => {
     const doc = new Y.Doc()

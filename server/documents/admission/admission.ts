@@ -10,6 +10,7 @@
 import type * as Y from 'yjs'
 import type { Kind } from '../../content/content.ts'
 import type { ContentLimits } from '../../content/limits.ts'
+import { isPen } from '../../content/pens.ts'
 import type { PrincipalId } from '../../foundation/ids.ts'
 import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
 import { UpdateWriter } from '../updateWriter.ts'
@@ -39,7 +40,7 @@ export interface Offer {
 
 /** What an update is held against. */
 export interface GuardContext extends Offer {
-  /** With everything applied so far; read only. Its clientID is the server's own. */
+  /** With everything applied so far; read only. Its clientID is the first of the server's own. */
   readonly doc: Y.Doc
   readonly kind: Kind
   /** Name of the root type that holds the content. */
@@ -139,7 +140,7 @@ const refusedFor = (because: Hindrance): Refused =>
 /** SYNC-6: an id belongs to the session that uses it, else to the principal who wrote its first struct. */
 function isForeign(client: number, context: GuardContext): boolean {
   const { doc, owners, principal } = context
-  if (client === doc.clientID) return refuse('invalid-request', 'the Yjs client id of the server')
+  if (isPen(doc, client)) return refuse('invalid-request', 'the Yjs client id of the server')
   const user = context.userOf(client)
   if (user !== null) return user !== principal
   const owner = owners.get(client)

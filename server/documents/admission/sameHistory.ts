@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import { isPen } from '../../content/pens.ts'
 import { refuse, type Struct } from './updateReader.ts'
 
 /** Where a surrogate pair was torn apart, some copies hold its halves and others U+FFFD. */
@@ -62,7 +63,7 @@ export function askingForTails(doc: Y.Doc): Uint8Array {
   if (doc.store.clients.size > MAX_TAILS) return Y.encodeStateVector(doc)
   const clocks = new Map<number, number>()
   for (const client of doc.store.clients.keys()) {
-    const tail = client === doc.clientID ? 0 : TAIL_CLOCKS
+    const tail = isPen(doc, client) ? 0 : TAIL_CLOCKS
     clocks.set(client, Math.max(0, Y.getState(doc.store, client) - tail))
   }
   return Y.encodeStateVector(clocks)

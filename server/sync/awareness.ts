@@ -132,6 +132,12 @@ export class Awareness {
   readonly #departed = new Map<number, Departed>()
   readonly #ids = new Map<AwarenessMember, number>()
   readonly #said = new WeakMap<AwarenessMember, number>()
+  readonly #ownerOf: (client: number) => PrincipalId | null
+
+  /** `ownerOf`: who wrote the first struct of a Yjs client id; null where nobody has, or it is not known. */
+  constructor(ownerOf: (client: number) => PrincipalId | null = () => null) {
+    this.#ownerOf = ownerOf
+  }
 
   /** The states of everyone present, without one's own. */
   states(except: AwarenessMember): readonly AwarenessEntry[] {
@@ -242,14 +248,18 @@ export class Awareness {
   }
 
   /**
-   * Whether the connection may make this id its own. An echo of what we told it must not: it has no newer clock than
-   * we told, and it comes after the connection's answer to our SyncStep1, for clients answer in order.
+   * Whether the connection may make this id its own. An id under which somebody has written is theirs, unless the page says
+   * first of all that it goes on under it. An echo of what we told it must not: it has no newer clock than we told, and it
+   * comes after the connection's answer to our SyncStep1, because clients answer in order.
    */
   #mayIntroduce(member: AwarenessMember, entry: AwarenessEntry, present: KnownState | undefined): boolean {
     if (entry.state === LEFT || this.#ids.has(member)) return false
+    const owner = this.#ownerOf(entry.client)
+    if (owner !== null && owner !== member.principal && this.#said.get(member) !== entry.client) return false
     const last = present ? { told: present.told, by: present.member } : this.#departed.get(entry.client)
     if (!last) return true
-    const hasTheId = last.by.principal === member.principal || (member.mayWrite && !last.by.mayWrite)
+    const isOwn = owner === member.principal || last.by.principal === member.principal
+    const hasTheId = isOwn || (member.mayWrite && !last.by.mayWrite)
     if (hasTheId && !member.hasAnswered) return true
     return entry.clock > last.told && (hasTheId || (present === undefined && member.mayWrite))
   }

@@ -4,7 +4,7 @@ import type { Member } from './member.ts'
 /** A session writes under one Yjs client id; Yjs draws another in rare cases. More are not remembered. */
 const MAX_IDS_PER_SESSION = 16
 
-/** Which open session uses which Yjs client id (SYNC-6): the first that claimed it, or a newer one of its principal. */
+/** Which open session uses which Yjs client id (SYNC-6): the first that claimed it, a newer one of its principal, or its owner's. */
 export class ClientIds {
   readonly #users = new Map<number, Member>()
   readonly #ids = new Map<Member, Set<number>>()
@@ -22,11 +22,12 @@ export class ClientIds {
     return this.#ids.get(member) ?? []
   }
 
-  /** Does nothing where somebody else uses the id. */
-  claim(member: Member, client: number): void {
+  /** Does nothing where somebody else uses the id, unless it is the member's own (`isOwner`). */
+  claim(member: Member, client: number, isOwner: boolean): void {
     const ids = this.#ids.get(member) ?? new Set()
     const user = this.userOf(client)
-    if (ids.size >= MAX_IDS_PER_SESSION || (user !== null && user !== member.principal)) return
+    const isTaken = user !== null && user !== member.principal
+    if (ids.size >= MAX_IDS_PER_SESSION || (isTaken && !isOwner)) return
     this.#users.set(client, member)
     this.#ids.set(member, ids.add(client))
   }

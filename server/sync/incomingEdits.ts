@@ -113,7 +113,7 @@ export class IncomingEdits {
     const now = state && 'page' in state ? departureOf(state, environment.monotonicMs()) : null
     const earlier = user === member ? null : (now ?? departures.find(replica.id, client))
     tell(member, { type: 'uses', client, earlier, isSaid })
-    this.clientIds.claim(member, client)
+    this.clientIds.claim(member, client, owner === member.principal)
   }
 
   /** The session has ended: what waited for its edits may be placed now, or never. */

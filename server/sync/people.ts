@@ -1,4 +1,5 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
+import type { PrincipalId } from '../foundation/ids.ts'
 import { Awareness, decodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
 import type { Member } from './member.ts'
 import { awarenessMessages, EMPTY_AWARENESS, type ServerMessage } from './messages.ts'
@@ -13,13 +14,18 @@ interface Said {
 
 /** Who is in a room, told to everyone in it (SYNC-5). */
 export class People {
-  readonly awareness = new Awareness()
+  readonly awareness: Awareness
   readonly #environment: Environment
   readonly #members: () => Iterable<Member>
   /** When awareness states are next looked through; null while there is none. */
   #outdating: Timer | null = null
 
-  constructor(environment: Environment, members: () => Iterable<Member>) {
+  constructor(
+    environment: Environment,
+    members: () => Iterable<Member>,
+    ownerOf: (client: number) => PrincipalId | null,
+  ) {
+    this.awareness = new Awareness(ownerOf)
     this.#environment = environment
     this.#members = members
   }

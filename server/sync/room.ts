@@ -82,7 +82,11 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#options = options
     this.replica = replica
     const tell = (member: Member, event: SessionEvent): void => this.#told(member, event)
-    this.#people = new People(environment, () => this.#members.keys())
+    this.#people = new People(
+      environment,
+      () => this.#members.keys(),
+      (client) => replica.ownerOf(client),
+    )
     this.#answers = new Answers(replica)
     this.#incoming = new IncomingEdits({
       replica,

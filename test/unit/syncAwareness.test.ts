@@ -216,4 +216,28 @@ describe('awareness of a room', () => {
     expect(awareness.announce(bob, [entry(2, 5)], 0), 'remembered').toEqual([])
     expect(awareness.announce(bob, [entry(1, 5)], 0), 'forgotten').toEqual([entry(1, 5)])
   })
+
+  describe('of an id under which somebody has written', () => {
+    const owned = () => new Awareness((client) => (client === 1 ? toPrincipalId('alice') : null))
+
+    it('[SYNC-5] nobody else is seen under it, however long its owner is away', () => {
+      const awareness = owned()
+      expect(awareness.announce(member('mallory'), [entry(1, 9)], 0)).toEqual([])
+      expect(awareness.announce(member('bob'), [entry(1, 1)], 0)).toEqual([])
+      expect(awareness.announce(member('alice', false), [entry(1, 1)], 0)).toEqual([entry(1, 1)])
+    })
+
+    it('[SYNC-5] its owner is seen at once, whoever announced it meanwhile and left', () => {
+      const awareness = owned()
+      const page = member('mallory', false)
+      expect(awareness.announce(page, [entry(1, 2 ** 20)], 0)).toHaveLength(1)
+      awareness.leave(page)
+      expect(awareness.announce(member('alice', false), [entry(1, 1)], 0)).toHaveLength(1)
+    })
+
+    it('[SYNC-5] a page that says first of all that it goes on under it is seen as somebody else', () => {
+      const awareness = owned()
+      expect(awareness.announce(member('signed in', false), [entry(1, 2)], 0)).toEqual([entry(1, 2)])
+    })
+  })
 })

@@ -546,6 +546,26 @@ describe('a Yjs client id', () => {
     )
   })
 
+  it('[SYNC-6] comes back to who first wrote under it, whoever says meanwhile that they go on under it', async () => {
+    const { open, live, replica } = setUp()
+    const alice = await live('alice')
+    alice.send(frames.states([{ client: 1, clock: 1, state: {} }]))
+    alice.send(frames.update(typed(1, 'abc')))
+    await settled()
+    alice.leave()
+    const mallory = open('mallory')
+    mallory.send(frames.syncStep1())
+    mallory.send(frames.states([{ client: 1, clock: 9, state: {} }]))
+    mallory.send(frames.syncStep2(Uint8Array.of(0, 0)))
+    const again = open('alice')
+    again.send(frames.syncStep1(Y.encodeStateVector(new Map([[1, 3]]))))
+    again.send(frames.states([{ client: 1, clock: 1, state: { name: 'alice' } }]))
+    again.send(frames.syncStep2(typed(1, 'abcdef')))
+    await settled()
+    expect([again.closed, replica.text]).toEqual([null, 'abcdef'])
+    expect(mallory.told.at(-1)).toMatchObject({ client: 1, state: { name: 'alice' } })
+  })
+
   it('[SYNC-6] of another session may be brought before they bring it, with what builds on that', async () => {
     const { live, replica } = setUp()
     const [alice, bob] = [await live('alice'), await live('bob')]

@@ -211,12 +211,12 @@ class ClockReading {
   /** Deletes in what is left that the client has not made. */
   readonly #deleted: Map<number, ClockSpan[]>
 
-  readonly #seenUpTo: Version | null
+  readonly #sentUpTo: Version | null
   /** Whether the client has something newer than what is left. */
   #hasLater = false
 
-  constructor(doc: Y.Doc, { clocks, deletes, seenUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
-    this.#seenUpTo = seenUpTo
+  constructor(doc: Y.Doc, { clocks, deletes, sentUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
+    this.#sentUpTo = sentUpTo
     this.#clocks = clocks
     this.#deletes = deletes
     const { ahead, deleted } = unknownTo(doc, clocks, deletes)
@@ -226,7 +226,7 @@ class ClockReading {
 
   isCovered(version: Version): boolean {
     if (this.#ahead.size > 0 || this.#deleted.size > 0) return false
-    return this.#seenUpTo === null || this.#hasLater || version <= this.#seenUpTo
+    return this.#sentUpTo === null || this.#hasLater || version <= this.#sentUpTo
   }
 
   read(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
@@ -242,7 +242,7 @@ class ClockReading {
   }
 
   #isAfterLast(version: Version): boolean {
-    return this.#seenUpTo !== null && version > this.#seenUpTo
+    return this.#sentUpTo !== null && version > this.#sentUpTo
   }
 
   #known(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {

@@ -8,15 +8,16 @@ import type { ClockSet } from './clockSet.ts'
  * which had seen all up to a version. The one that brings them has merged them with what it was sent, and Yjs deletes what
  * loses: so their deletes of what came later tell nothing of who knew it.
  *
- * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `seenUpTo` does:
- * the newest version up to which its page had everything, null where that is forgotten; then it is taken to have known.
+ * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `sentUpTo` does: what came
+ * after it, its page cannot have had; what came before and is deleted there too, it is taken to have known. Null where that
+ * is forgotten; then it is taken to have known all that it has deleted.
  */
 export type Knowledge =
   | {
       readonly by: 'clocks'
       readonly clocks: ReadonlyMap<number, number>
       readonly deletes: ClockSet
-      readonly seenUpTo: Version | null
+      readonly sentUpTo: Version | null
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
   | { readonly by: 'stored'; readonly seen: Version }

@@ -4,8 +4,13 @@ import type { DocumentId, Version } from '../foundation/ids.ts'
 export interface Departure {
   /** Since when it may have missed something, by the monotonic clock, however late it was noticed that it was gone. */
   readonly sinceMs: number
-  /** The newest version up to which its page had everything. */
+  /** The newest version up to which its page had everything, as it has proved. */
   readonly seen: Version
+  /**
+   * The newest version that its page may have: what it was sent last, where that was so short a time ago that it had no time
+   * to prove it; else the same as `seen`, because the line was dead.
+   */
+  readonly sent: Version
 }
 
 /** Clients remembered, of all documents; 100 bytes each. A forgotten one is judged by what it says of itself. */

@@ -20,6 +20,8 @@ export interface IncomingEditsOptions {
   readonly awareness: Awareness
   readonly departures: Departures
   readonly environment: Environment
+  /** Of CONF-7. */
+  readonly windowMs: number
   /** Something happens to the session. */
   readonly tell: (member: Member, event: SessionEvent) => void
   readonly close: (member: Member, code: ProblemCode, reason: string) => void
@@ -104,13 +106,13 @@ export class IncomingEdits {
 
   /** The session writes under a Yjs client id, which it says of itself, or which is nobody else's. */
   claim(member: Member, client: number, isSaid: boolean): void {
-    const { replica, awareness, departures, environment, tell } = this.#options
+    const { replica, awareness, departures, environment, windowMs, tell } = this.#options
     const owner = replica.ownerOf(client)
     const isAnothers = owner !== null && owner !== member.principal && !awareness.says(member, client)
     if (!member.isOpen || isAnothers) return
     const user = this.clientIds.memberOf(client)
     const { state } = user ?? {}
-    const now = state && 'page' in state ? departureOf(state, environment.monotonicMs()) : null
+    const now = state && 'page' in state ? departureOf(state, environment.monotonicMs(), windowMs) : null
     const earlier = user === member ? null : (now ?? departures.find(replica.id, client))
     tell(member, { type: 'uses', client, earlier, isSaid })
     this.clientIds.claim(member, client, owner === member.principal)

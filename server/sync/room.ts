@@ -93,6 +93,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
       awareness: this.#people.awareness,
       departures,
       environment,
+      windowMs: limits.windowMs,
       tell,
       close: (member, code, reason) => this.#close(member, code, reason),
       fail: (member, error) => this.#fail(member, error),

@@ -60,6 +60,11 @@ export class SeenVersions {
     return unseen.after > this.#facts.seen ? unseen.after : this.#facts.seen
   }
 
+  /** The newest version that was sent to it. */
+  get sentUpTo(): Version {
+    return this.#facts.sent
+  }
+
   /** When the oldest entry of another went out that the page may not have; null where there is none. */
   get unseenSinceMs(): number | null {
     return this.#oldestUnseen?.sinceMs ?? null

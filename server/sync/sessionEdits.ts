@@ -21,7 +21,7 @@ import type {
   Syncing,
   TakingIn,
 } from './session.ts'
-import { askToConfirm, seenUpTo } from './sessionQuestions.ts'
+import { askToConfirm, newest } from './sessionQuestions.ts'
 import {
   away,
   barred,
@@ -168,8 +168,8 @@ function arrives(state: Arriving, brought: Brought, room: Surroundings): Session
   const page = state.page.isAnnounced ? withDepartures(state.page, writers, room) : state.page
   const told: Arriving = { ...state, page, deletes: state.deletes ?? deletes }
   const clients = writers.length > 0 ? writers : [...page.earlier.keys()]
-  const seen = seenUpTo(page)
-  const isBehind = (seen !== null && seen < room.version) || !room.knowsAll(state.had, deletes)
+  const sent = newest(page, 'sent')
+  const isBehind = (sent !== null && sent < room.version) || !room.knowsAll(state.had, deletes)
   if (!isBehind || isShortBreak(page, clients, room.limits.windowMs)) {
     return settle(told, room.bringsSomething(brought.update) ? brought : null, room)
   }
@@ -200,7 +200,7 @@ function isShortBreak({ earlier, joinedMs }: PageFacts, clients: readonly number
 
 /** It lacks nothing that counts: what it brings is applied as it is. */
 function settle(state: Arriving, brought: Brought | null, room: Surroundings): SessionStep {
-  const seen = state.page.seen.begins(seenUpTo(state.page) ?? room.version)
+  const seen = state.page.seen.begins(newest(state.page, 'seen') ?? room.version)
   const next = withPage(present(state, state.due), { seen })
   const all = [...(brought ? [brought] : []), ...asUpdates(state.held)]
   return andThen(writeAll(next, all, room), (written) => to(withDue(written, state.due), { do: 'turn-to-answer' }))
@@ -250,7 +250,7 @@ const loseBase = (state: Syncing, room: Surroundings): SessionStep =>
 
 function knowledgeIn(state: Arriving | Away): Knowledge {
   if (state.name === 'away') return state.knowledge
-  return { by: 'clocks', clocks: state.had, deletes: state.deletes ?? new Map(), seenUpTo: seenUpTo(state.page) }
+  return { by: 'clocks', clocks: state.had, deletes: state.deletes ?? new Map(), sentUpTo: newest(state.page, 'sent') }
 }
 
 type JudgedEvent = Extract<SessionEvent, { type: 'judged' }>
@@ -319,7 +319,7 @@ export function keptWithout({ held }: Leaving, { knowledge }: Joined, room: Surr
 export function ends(state: WriterState, room: Surroundings): SessionStep {
   const remember = {
     do: 'remember',
-    departure: state.page.isAnnounced ? departureOf(state, room.nowMs) : null,
+    departure: state.page.isAnnounced ? departureOf(state, room.nowMs, room.limits.windowMs) : null,
   } as const
   return andThen(to(state, remember), (next) => endsHolding(next, room))
 }
@@ -348,7 +348,9 @@ const leaving = (merge: HeldEdits): Leaving => ({ name: 'leaving', merge, held: 
  * How far its page has come for certain, if it is in sync: what it was sent last may never have reached it, on a line that
  * was dead before anybody noticed.
  */
-export function departureOf({ name, page }: WriterState, nowMs: number): Departure | null {
+export function departureOf({ name, page }: WriterState, nowMs: number, windowMs: number): Departure | null {
   if (name !== 'present') return null
-  return { sinceMs: page.seen.unseenSinceMs ?? nowMs, seen: page.seen.seenUpTo }
+  const sinceMs = page.seen.unseenSinceMs ?? nowMs
+  const { seenUpTo: seen, sentUpTo } = page.seen
+  return { sinceMs, seen, sent: nowMs - sinceMs < windowMs ? sentUpTo : seen }
 }

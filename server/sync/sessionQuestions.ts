@@ -77,14 +77,14 @@ export function answerDue<S extends Present | Away | Barred>(state: S, room: Sur
 
 /** It has, or is being sent, everything. One that is not away had everything up to a version, and has to prove the rest. */
 function begin<S extends Present | Away | Barred>(state: S, { version, nowMs }: Surroundings): StepTo<S> {
-  const had = state.name === 'away' ? null : seenUpTo(state.page)
+  const had = state.name === 'away' ? null : newest(state.page, 'seen')
   const begun = withPage(state, { seen: state.page.seen.begins(had ?? version) })
   return had !== null && had < version ? sent(begun, version, false, nowMs) : to(begun)
 }
 
-/** The newest version up to which the page had everything in other sessions; null where that is not known. */
-export function seenUpTo({ earlier }: PageFacts): Version | null {
-  let newest: Version | null = null
-  for (const { seen } of earlier.values()) if (newest === null || seen > newest) newest = seen
-  return newest
+/** The newest version that the page had in other sessions, or may have had; null where that is not known. */
+export function newest({ earlier }: PageFacts, of: 'seen' | 'sent'): Version | null {
+  let found: Version | null = null
+  for (const { [of]: version } of earlier.values()) if (found === null || version > found) found = version
+  return found
 }

@@ -98,7 +98,7 @@ function editOffline(subject: Subject, replica: Replica): OfflineEdits {
     by: 'clocks',
     clocks: Y.decodeStateVector(before),
     deletes: clockSet(new Map()),
-    seenUpTo: null,
+    sentUpTo: null,
   } as const
   return { author: BOB, knowledge, update: Y.encodeStateAsUpdate(doc, before) }
 }

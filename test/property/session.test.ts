@@ -66,7 +66,12 @@ class Model {
       case 'asks':
         return this.#tell({ type: 'asks', stateVector: new Map([[1, this.#nextWriter]]) })
       case 'uses':
-        return this.#tell({ type: 'uses', client: 1, earlier: { sinceMs: 0, seen: toVersion(1) }, isSaid: true })
+        return this.#tell({
+          type: 'uses',
+          client: 1,
+          earlier: { sinceMs: 0, seen: toVersion(1), sent: toVersion(1) },
+          isSaid: true,
+        })
       case 'act ends':
         return this.#endAct()
       case 'act fails':

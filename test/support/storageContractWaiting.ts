@@ -29,7 +29,7 @@ const byClocks: Knowledge = {
     [4_294_967_295, 2],
   ]),
   deletes: new Map([[1, [{ clock: 2, len: 3 }]]]),
-  seenUpTo: toVersion(2),
+  sentUpTo: toVersion(2),
 }
 
 const edits = (document: DocumentId, changes: Partial<WaitingEdits> = {}): WaitingEdits => ({
@@ -57,7 +57,7 @@ export function describeWaiting(shared: SharedFixture, create: CreateFixture): v
     ['seen versions', { knowledge: byVersions }],
     ['edits that a browser stored', { knowledge: byStored }],
     ['clocks and deletes, by one with a token', { knowledge: byClocks, tokenHash: toLockHash('one') }],
-    ['clocks of one that was sent nothing', { knowledge: { ...byClocks, seenUpTo: null } }],
+    ['clocks of one that was sent nothing', { knowledge: { ...byClocks, sentUpTo: null } }],
     ['many bytes', { update: new Uint8Array(100_000).fill(7), author: alice, at: NOON + 1 }],
   ])('[LOCK-4] waiting edits are read as they were kept: %s', async (_, changes) => {
     const { storage } = shared()

@@ -199,6 +199,41 @@ describe('an edit of a connected client', () => {
     expect(scene.content).toContain('alice ')
   })
 
+  it.each(['text', 'json'] as const)(
+    '[CONF-7] that left right after it was sent a deletion, and goes on from there, raises nothing: %s',
+    async (kind) => {
+      scene = await LiveScene.start(kind === 'text' ? 'one\ntwo\nthree' : { two: 'two', three: 3 })
+      const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+      await scene.pass(WINDOW_MS)
+      if (kind === 'text') bob.doc.getText('content').delete(4, 3)
+      else bob.doc.getMap('content').delete('two')
+      await scene.settle()
+      alice.disconnect()
+      if (kind === 'text') alice.doc.getText('content').insert(4, 'by alice')
+      else alice.doc.getMap('content').set('two', 'by alice')
+      await scene.core.environment.advance(60_000)
+      alice.connect(scene.room)
+      await scene.settle()
+      expect(scene.content).toEqual(kind === 'text' ? 'one\nby alice\nthree' : { three: 3, two: 'by alice' })
+      expect(await scene.conflicts()).toEqual([])
+    },
+  )
+
+  it('[CONF-6] whose line was dead for a window when it ended has not seen what was sent to it, a deletion as little', async () => {
+    scene = await LiveScene.start({ two: 'two' })
+    const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+    await scene.pass(WINDOW_MS)
+    bob.doc.getMap('content').delete('two')
+    bob.deliverUp()
+    await scene.settle([bob])
+    await scene.core.environment.advance(WINDOW_MS)
+    alice.disconnect()
+    alice.doc.getMap('content').set('two', 'by alice')
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(await scene.conflicts()).toMatchObject([{ overlaps: [{ pointer: '/two' }] }])
+  })
+
   it('[CONF-6] after a longer one is judged, however young what it did not see is', async () => {
     const { alice, bob } = await setUp()
     alice.disconnect()

@@ -99,7 +99,7 @@ const events = {
   announces: { type: 'announces' },
   queries: { type: 'queries' },
   lists: { type: 'lists' },
-  uses: { type: 'uses', client: 9, earlier: { sinceMs: 0, seen: v(2) }, isSaid: true },
+  uses: { type: 'uses', client: 9, earlier: { sinceMs: 0, seen: v(2), sent: v(2) }, isSaid: true },
   ends: { type: 'ends' },
   committed: { type: 'committed', version: v(7), isOwn: false },
   'lock-changed': { type: 'lock-changed' },

@@ -22,7 +22,6 @@ type StoredKnowledge =
       readonly by: 'clocks'
       readonly clocks: readonly (readonly [client: number, clock: number])[]
       readonly deletes: readonly (readonly [client: number, spans: readonly ClockSpan[]])[]
-      /** `seenUpTo`, under the name it had when rows of it were first written. */
       readonly sentUpTo: number | null
     }
   | { readonly by: 'versions'; readonly seen: number; readonly own: readonly number[] }
@@ -55,8 +54,8 @@ export function decodeWaiting(row: WaitingRow): WaitingEdits {
 
 function encodeKnowledge(knowledge: Knowledge): StoredKnowledge {
   if (knowledge.by !== 'clocks') return knowledge
-  const { by, clocks, deletes, seenUpTo } = knowledge
-  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo: seenUpTo }
+  const { by, clocks, deletes, sentUpTo } = knowledge
+  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo }
 }
 
 function decodeKnowledge(stored: StoredKnowledge): Knowledge {
@@ -67,7 +66,7 @@ function decodeKnowledge(stored: StoredKnowledge): Knowledge {
     by: 'clocks',
     clocks: new Map(clocks),
     deletes: new Map(deletes),
-    seenUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
+    sentUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { JobOptions } from '../foundation/jobs.ts'
-import type { Revocation, Storage } from '../storage/storage.ts'
+import type { Revocation } from '../storage/revocations.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Principal } from './access.ts'
 
 /**

@@ -1,6 +1,7 @@
-import { NO_VERSION, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
-import type { EntryEffect, StorageView } from '../storage/storage.ts'
+import { type DocumentId, NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
+import type { EntryEffect } from '../storage/log.ts'
+import type { StorageView } from '../storage/storage.ts'
 
 /** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
 const PAGE_ENTRIES = 32

@@ -1,12 +1,13 @@
 import type { Acts } from '../documents/acts/acts.ts'
-import { nothing, onOne, type Found, type Step } from '../documents/acts/plan.ts'
-import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
-import { toPrincipalId, type DocumentId, type PrincipalId } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
-import { conflictSuperseded } from '../model/events.ts'
-import type { StoredEvent } from '../model/event.ts'
-import type { Committed, Storage } from '../storage/storage.ts'
+import { type Found, nothing, onOne, type Step } from '../documents/acts/plan.ts'
 import { closed } from '../documents/staleWrite.ts'
+import { type DocumentId, type PrincipalId, toPrincipalId } from '../foundation/ids.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
+import type { StoredEvent } from '../model/event.ts'
+import { conflictSuperseded } from '../model/events.ts'
+import type { Committed } from '../storage/act.ts'
+import type { Storage } from '../storage/storage.ts'
 
 const COMMENT = `Its author has ${MAX_OPEN_CONFLICTS} newer open conflicts here.`
 

@@ -3,10 +3,10 @@
  */
 import type { Content, Violation } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
-import type { Head } from '../model/document.ts'
-import { previousVersion, toVersion, type ConflictId, type PrincipalId, type Version } from '../foundation/ids.ts'
-import type { VersionFacts } from '../storage/storage.ts'
+import { type ConflictId, previousVersion, type PrincipalId, toVersion, type Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
+import type { Head } from '../model/document.ts'
+import type { VersionFacts } from '../storage/history.ts'
 
 /** Pointers and messages kept with a conflict: every list of conflicts reads its records whole. */
 const MAX_VIOLATION_CHARACTERS = 128 * 1024

@@ -1,8 +1,10 @@
 import type { Content } from '../content/content.ts'
-import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
-import type { Act, ActResult, Append, Snapshot, Storage } from '../storage/storage.ts'
+import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
+import type { Act, ActResult, Append } from '../storage/act.ts'
+import type { Snapshot } from '../storage/log.ts'
+import type { Storage } from '../storage/storage.ts'
 import { OpenStaleWrites } from './openStaleWrites.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */

@@ -1,7 +1,7 @@
-import { joinEffects, type Effect } from '../content/effect.ts'
+import { type Effect, joinEffects } from '../content/effect.ts'
 import { invariant } from '../foundation/assert.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { Entry } from '../storage/storage.ts'
+import type { Entry } from '../storage/log.ts'
 import { joinInSteps } from './joinUpdates.ts'
 import { firstVersionOf } from './past.ts'
 

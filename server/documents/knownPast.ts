@@ -3,7 +3,7 @@ import type { Content } from '../content/content.ts'
 import { effectCharacters } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import type { Version } from '../foundation/ids.ts'
-import type { EntryEffect } from '../storage/storage.ts'
+import type { EntryEffect } from '../storage/log.ts'
 
 /** Who writes on an old version of a busy document is mostly one or two versions behind. */
 const MAX_ENTRIES = 8

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Effect } from '../content/effect.ts'
-import { reachAfter, type Reach } from '../content/reach.ts'
+import { type Reach, reachAfter } from '../content/reach.ts'
 import type { ConflictId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { EntryEffect } from '../storage/storage.ts'
+import type { EntryEffect } from '../storage/log.ts'
 import { firstVersionOf } from './past.ts'
 
 /** Those of a hundred authors with as many conflicts as one may have; some 4 KB each. */

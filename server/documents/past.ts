@@ -3,10 +3,12 @@ import { applyEffect } from '../content/effect.ts'
 import type { JsonEdit } from '../content/jsonEdits.ts'
 import { inOrder } from '../content/order.ts'
 import { composeDeltas, type TextDelta } from '../content/textDelta.ts'
-import { NO_VERSION, type DocumentId, type Version } from '../foundation/ids.ts'
+import { type DocumentId, NO_VERSION, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { EntryEffect, VersionFacts, StorageView } from '../storage/storage.ts'
+import type { VersionFacts } from '../storage/history.ts'
+import type { EntryEffect } from '../storage/log.ts'
+import type { StorageView } from '../storage/storage.ts'
 
 /** Effects read at a time, some milliseconds. */
 const EFFECT_PAGE_ENTRIES = 128

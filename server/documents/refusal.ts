@@ -1,16 +1,22 @@
-import type { ConflictRecord, ConflictState, ContentHash, Sides } from '../model/conflict.ts'
-import { newConflictId } from './conflictIds.ts'
-import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
-import { mergeReaching, type Merge } from '../content/merge.ts'
+import { type Merge, mergeReaching } from '../content/merge.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
-import { conflictDetected, conflictResolved } from '../model/events.ts'
-import type { NewEvent } from '../model/event.ts'
-import type { ConflictWrite, EntryEffect } from '../storage/storage.ts'
+import {
+  type ConflictRecord,
+  type ConflictState,
+  type ContentHash,
+  MAX_OPEN_CONFLICTS,
+  type Sides,
+} from '../model/conflict.ts'
 import type { Head } from '../model/document.ts'
-import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
+import type { NewEvent } from '../model/event.ts'
+import { conflictDetected, conflictResolved } from '../model/events.ts'
+import type { ConflictWrite } from '../storage/conflicts.ts'
+import type { EntryEffect } from '../storage/log.ts'
+import { newConflictId } from './conflictIds.ts'
+import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
 
 /** A write that did not stand as it was sent, with all it met. */
 export interface RefusedWrite extends Sides {

@@ -11,7 +11,8 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Entry, Snapshot, Storage } from '../storage/storage.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Entry, Snapshot } from '../storage/log.ts'
 import type { Committer } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'

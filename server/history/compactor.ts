@@ -1,11 +1,13 @@
 import { encodeEffect } from '../content/effect.ts'
-import { BLOCK_VERSIONS } from '../model/document.ts'
 import { joinEntries } from '../documents/joinEntries.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { type DocumentId, toVersion, type Version } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { Entry, LogState, Storage } from '../storage/storage.ts'
+import { BLOCK_VERSIONS } from '../model/document.ts'
+import type { LogState } from '../storage/history.ts'
+import type { Entry } from '../storage/log.ts'
+import type { Storage } from '../storage/storage.ts'
 import { blockEnd, joinable, packable } from './planCompaction.ts'
 
 /** Logs looked at in one go. */

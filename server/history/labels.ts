@@ -1,6 +1,7 @@
 import type { Keep } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
-import type { Storage, VersionFacts } from '../storage/storage.ts'
+import type { VersionFacts } from '../storage/history.ts'
+import type { Storage } from '../storage/storage.ts'
 import { keptVersion, openLog } from './versions.ts'
 
 /** Gives versions names (SPEC HIST-3). */

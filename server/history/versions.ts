@@ -1,8 +1,9 @@
-import { isPurged, type Head } from '../model/document.ts'
 import { nearestTo } from '../documents/past.ts'
-import { previousVersion, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { type DocumentId, previousVersion, toVersion, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
-import type { VersionFacts, StorageView } from '../storage/storage.ts'
+import { type Head, isPurged } from '../model/document.ts'
+import type { VersionFacts } from '../storage/history.ts'
+import type { StorageView } from '../storage/storage.ts'
 
 /** The part of a document's log that someone may see. */
 export interface Log {

@@ -1,5 +1,6 @@
 import type { Job, Jobs } from '../foundation/jobs.ts'
-import type { Committed, Storage } from '../storage/storage.ts'
+import type { Committed } from '../storage/act.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { DocumentLocks } from './locks.ts'
 import type { LockLines } from './waiting.ts'
 

@@ -6,16 +6,16 @@
  * Events go out in the order of their sequences, off the path of the commit: a writer neither waits for its
  * subscribers nor fails by them. What storage tells of its commits is a hint; the stored events are the truth.
  */
-import { headMark, isPurged, type Head } from '../model/document.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Sequence } from '../foundation/ids.ts'
-import type { Committed } from '../storage/storage.ts'
+import { type Head, headMark, isPurged } from '../model/document.ts'
+import { CHANGED, DELETED, type EventType, type FeedPoint, pointAfter, type StoredEvent } from '../model/event.ts'
+import type { Committed } from '../storage/act.ts'
 import { catchUp, type FeedStorage, type LiveEnd } from './catchUp.ts'
 import { Changes } from './changes.ts'
-import { formatCursor, toChangedEvent, toCloudEvent, type Cursor, type Told } from './envelope.ts'
-import { CHANGED, DELETED, pointAfter, type EventType, type FeedPoint, type StoredEvent } from '../model/event.ts'
+import { type Cursor, formatCursor, toChangedEvent, toCloudEvent, type Told } from './envelope.ts'
 import { SubscriberIndex } from './subscriberIndex.ts'
-import { Subscription, type FeedEvent, type Interest, type FeedPlace, type Sink } from './subscription.ts'
+import { type FeedEvent, type FeedPlace, type Interest, type Sink, Subscription } from './subscription.ts'
 
 /** Events that wait to be told, about 1 MB. Past this they are left to storage and read from there. */
 const MAX_QUEUED = 1_000

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import {
+  type DocumentId,
   toPrincipalId,
   toSequence,
   toVersion,
   trustedDocumentId,
-  type DocumentId,
 } from '../../server/foundation/ids.ts'
 import type { Head } from '../../server/model/document.ts'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
@@ -295,7 +295,7 @@ it('[HIST-5] a purge has not ended while somebody reads an older state of the fi
 
 it('a question that takes too long, or that storage is closed under, is refused and can be asked again', async () => {
   const file = newFile()
-  const storage = await opened(file, 'inline', { snapshots: { heldMs: 20, atOnce: 1, waiting: 1 } })
+  const storage = await opened(file, 'inline', { views: { heldMs: 20, atOnce: 1, waiting: 1 } })
   const head = await createDocument(storage, newDocumentId())
   const slow = storage.read(async (view) => {
     await view.head(head.id)

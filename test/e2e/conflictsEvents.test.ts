@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import type { Act, Storage } from '../../server/storage/storage.ts'
-import { expectStatus, read, stage, startConflictServer, type Scene } from '../support/conflicts.ts'
+import type { Act } from '../../server/storage/act.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import { expectStatus, read, type Scene, stage, startConflictServer } from '../support/conflicts.ts'
 import { suiteServer } from '../support/suite.ts'
 
 // A test makes storage refuse, which is worth a warning elsewhere.

@@ -5,7 +5,8 @@
 import { startApp } from '../../server/app.ts'
 import { readConfig } from '../../server/config.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
-import type { Act, Storage } from '../../server/storage/storage.ts'
+import type { Act } from '../../server/storage/act.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 
 const [database, secret, moment] = process.argv.slice(2)
 const read = readConfig({

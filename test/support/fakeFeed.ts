@@ -1,28 +1,29 @@
-import type { Head } from '../../server/model/document.ts'
+import { invariant } from '../../server/foundation/assert.ts'
 import {
+  type DocumentId,
   matchesPattern,
   parsePattern,
+  type Sequence,
   toSequence,
   toVersion,
   trustedDocumentId,
-  type DocumentId,
-  type Sequence,
 } from '../../server/foundation/ids.ts'
-import { invariant } from '../../server/foundation/assert.ts'
 import { NO_MARK } from '../../server/foundation/mark.ts'
-import type { FeedStorage } from '../../server/notifications/catchUp.ts'
+import type { Head } from '../../server/model/document.ts'
 import {
-  EVENT_TYPES,
   CHANGED,
+  EVENT_TYPES,
   eventMark,
   type EventType,
   type FeedPoint,
   type NewEvent,
   type StoredEvent,
 } from '../../server/model/event.ts'
+import type { FeedStorage } from '../../server/notifications/catchUp.ts'
 import { disjointPatterns } from '../../server/notifications/subscriberIndex.ts'
 import type { FeedEvent, Interest, Sink, Subscription } from '../../server/notifications/subscription.ts'
-import type { Committed, HeadQuery } from '../../server/storage/storage.ts'
+import type { Committed } from '../../server/storage/act.ts'
+import type { HeadQuery } from '../../server/storage/documents.ts'
 import { newHead } from './storageSamples.ts'
 
 /** What of storage the feed reads, in memory, with the faults and delays a test asks for. */

@@ -1,5 +1,6 @@
 import { ParleyError } from '../../server/foundation/problems.ts'
-import type { Act, ActResult, Storage } from '../../server/storage/storage.ts'
+import type { Act, ActResult } from '../../server/storage/act.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 import { watchedView } from './watchedView.ts'
 
 /** A disk that a test can stop and break. Acts keep the order in which they were handed over. */

@@ -1,23 +1,23 @@
 import { expect, it } from 'vitest'
 import { nextVersion, toIncarnation, toPrincipalId, toSequence, toVersion } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/sqlite/row.ts'
-import type { Act, Append, Committed, EntryMark } from '../../server/storage/storage.ts'
+import type { Act, Append, Committed } from '../../server/storage/act.ts'
+import { entryChecksum, type EntryMark } from '../../server/storage/log.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
-  EVERYTHING,
-  NOTHING,
   actOf,
   after,
   appendTo,
   changing,
   commitAll,
   createDocument,
+  EVERYTHING,
   newAct,
   newConflict,
   newDocumentId,
   newEvent,
   newHead,
   NOON,
+  NOTHING,
   opening,
 } from './storageSamples.ts'
 

@@ -1,7 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest'
-import type { ConflictRecord } from '../../server/model/conflict.ts'
 import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
-import type { ConflictQuery, Storage } from '../../server/storage/storage.ts'
+import type { ConflictRecord } from '../../server/model/conflict.ts'
+import type { ConflictQuery } from '../../server/storage/conflicts.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {
   actOf,

@@ -1,20 +1,20 @@
 import { expect, it } from 'vitest'
-import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/sqlite/row.ts'
+import { type DocumentId, toVersion } from '../../server/foundation/ids.ts'
+import { entryChecksum } from '../../server/storage/log.ts'
 import type { Storage } from '../../server/storage/storage.ts'
-import { DAMAGES, type Damage, type SharedFixture } from './storageFixture.ts'
+import { type Damage, DAMAGES, type SharedFixture } from './storageFixture.ts'
 import {
-  EVERYTHING,
-  NOTHING,
   actOf,
   after,
   alice,
   appendTo,
   commitAll,
+  EVERYTHING,
   newAnswer,
   newConflict,
   newDocumentId,
   newHead,
+  NOTHING,
   opening,
 } from './storageSamples.ts'
 

@@ -1,11 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { toSequence, toVersion } from '../../server/foundation/ids.ts'
-import { entryChecksum } from '../../server/storage/sqlite/row.ts'
+import { entryChecksum } from '../../server/storage/log.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture } from './storageFixture.ts'
 import {
-  EVERYTHING,
-  NOTHING,
   actOf,
   after,
   alice,
@@ -13,11 +11,13 @@ import {
   bob,
   commitAll,
   createDocument,
+  EVERYTHING,
   newAct,
   newConflict,
   newDocumentId,
   newEvent,
   newHead,
+  NOTHING,
   opening,
 } from './storageSamples.ts'
 

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
-import { toLockHash, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
+import { type DocumentId, toLockHash, toVersion } from '../../server/foundation/ids.ts'
 import type { LockPass } from '../../server/model/lock.ts'
-import type { Act, LockWrite } from '../../server/storage/storage.ts'
+import type { Act } from '../../server/storage/act.ts'
+import type { LockWrite } from '../../server/storage/locks.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {
   actOf,

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
+import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import { nextVersion, toSequence, toVersion } from '../../server/foundation/ids.ts'
 import type { Head } from '../../server/model/document.ts'
 import type { Delivery } from '../../server/model/webhook.ts'
-import type { StoredAnswer } from '../../server/foundation/answer.ts'
-import type { Act, Storage } from '../../server/storage/storage.ts'
+import type { Act } from '../../server/storage/act.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,

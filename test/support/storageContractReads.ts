@@ -1,20 +1,21 @@
 import { expect, it } from 'vitest'
 import type { Effect } from '../../server/content/effect.ts'
+import { parsePattern, type Pattern, toPrincipalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { ORIGINS } from '../../server/model/document.ts'
-import { parsePattern, toPrincipalId, toVersion, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
-import type { Entry, Storage } from '../../server/storage/storage.ts'
+import type { Entry } from '../../server/storage/log.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
-  EVERYTHING,
-  NOTHING,
   actOf,
   after,
   appendTo,
   commitAll,
   createDocument,
+  EVERYTHING,
   newDocumentId,
   newHead,
   NOON,
+  NOTHING,
 } from './storageSamples.ts'
 
 function pattern(text: string): Pattern {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
-import { toVersion, type DocumentId, type Version } from '../../server/foundation/ids.ts'
-import type { Entry, Storage } from '../../server/storage/storage.ts'
+import { type DocumentId, toVersion, type Version } from '../../server/foundation/ids.ts'
+import type { Entry } from '../../server/storage/log.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,

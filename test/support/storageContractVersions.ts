@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toVersion } from '../../server/foundation/ids.ts'
-import type { VersionFacts } from '../../server/storage/storage.ts'
+import type { VersionFacts } from '../../server/storage/history.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
+import { type DocumentId, toIncarnation, toLockHash, toVersion } from '../../server/foundation/ids.ts'
 import type { Knowledge } from '../../server/model/clientKnowledge.ts'
-import { toIncarnation, toLockHash, toVersion, type DocumentId } from '../../server/foundation/ids.ts'
-import type { Storage, WaitingEdits } from '../../server/storage/storage.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import type { WaitingEdits } from '../../server/storage/waiting.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {
   actOf,

@@ -1,20 +1,22 @@
-import type { ConflictRecord, ConflictState } from '../../server/model/conflict.ts'
 import type { Content } from '../../server/content/content.ts'
-import type { Head } from '../../server/model/document.ts'
 import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import {
-  NO_VERSION,
+  type DocumentId,
   nextVersion,
+  NO_VERSION,
   toConflictId,
   toIncarnation,
   toPrincipalId,
   toVersion,
   trustedDocumentId,
-  type DocumentId,
   type Version,
 } from '../../server/foundation/ids.ts'
+import type { ConflictRecord, ConflictState } from '../../server/model/conflict.ts'
+import type { Head } from '../../server/model/document.ts'
 import type { NewEvent } from '../../server/model/event.ts'
-import type { Act, ActResult, Append, Entry, Storage } from '../../server/storage/storage.ts'
+import type { Act, ActResult, Append } from '../../server/storage/act.ts'
+import type { Entry } from '../../server/storage/log.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 
 /** A moment to count from, in milliseconds. */
 export const NOON = Date.UTC(2026, 10, 22, 12)

@@ -1,11 +1,11 @@
-import { SignJWT, type JWTPayload } from 'jose'
+import { type JWTPayload, SignJWT } from 'jose'
 import { Revocations } from '../../server/access/revocations.ts'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { secretKeys, TokenVerifier } from '../../server/access/verifier.ts'
 import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import type { Environment } from '../../server/foundation/environment.ts'
-import { Idempotency, type AnswerStore } from '../../server/http/idempotency.ts'
-import type { Revocation } from '../../server/storage/storage.ts'
+import { type AnswerStore, Idempotency } from '../../server/http/idempotency.ts'
+import type { Revocation } from '../../server/storage/revocations.ts'
 
 export const SECRET = Buffer.from('a secret of more than thirty-two bytes')
 /** 2026-11-22T00:00:00Z, in milliseconds and in seconds. */

@@ -8,7 +8,8 @@ import { Jobs } from '../../server/foundation/jobs.ts'
 import { LogCompactor } from '../../server/history/compactor.ts'
 import { yieldTurn } from '../../server/foundation/turns.ts'
 import { HistoryReader } from '../../server/history/reader.ts'
-import type { Storage, VersionFacts } from '../../server/storage/storage.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import type { VersionFacts } from '../../server/storage/history.ts'
 import { codeOf, Editor, id, startCore, type DocumentCore } from '../support/documentCore.ts'
 
 const DAY_MS = 24 * 3600 * 1000

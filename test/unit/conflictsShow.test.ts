@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type { ConflictRecord } from '../../server/model/conflict.ts'
 import { showConflict } from '../../server/conflicts/show.ts'
-import { newStaleWrite } from '../../server/documents/staleWrite.ts'
-import { kindOf, type Content } from '../../server/content/content.ts'
+import { type Content, kindOf } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
 import { mergeReaching as merge } from '../../server/content/merge.ts'
+import { newStaleWrite } from '../../server/documents/staleWrite.ts'
 import { parseDocumentId, toConflictId, toIncarnation, toPrincipalId, toVersion } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import type { EntryEffect, Storage } from '../../server/storage/storage.ts'
+import type { ConflictRecord } from '../../server/model/conflict.ts'
+import type { EntryEffect } from '../../server/storage/log.ts'
+import type { Storage } from '../../server/storage/storage.ts'
 
 const AT = Date.UTC(2026, 10, 22)
 type Log = Pick<Storage, 'read' | 'epoch' | 'effects' | 'checkpoint' | 'content' | 'versionAt'>

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { toLockHash } from '../../server/foundation/ids.ts'
-import type { SqliteOperation } from '../../server/storage/sqlite/operation.ts'
+import type { Append } from '../../server/storage/act.ts'
 import { encodeAct } from '../../server/storage/sqlite/act.ts'
-import type { Append } from '../../server/storage/storage.ts'
+import type { SqliteOperation } from '../../server/storage/sqlite/operation.ts'
 import { packBatch, packOperation, unpackBatch, unpackOperation } from '../../server/storage/sqlite/threadMessages.ts'
 import { after, alice, appendTo, newAct, newDocumentId, newEvent, newHead } from '../support/storageSamples.ts'
 

@@ -6,14 +6,15 @@ import { ParleyError } from '../../foundation/problems.ts'
 import { Turns } from '../../foundation/turns.ts'
 import type { Head } from '../../model/document.ts'
 import type { LockPass, LockState } from '../../model/lock.ts'
-import type { ActResult, Standing } from '../../storage/storage.ts'
+import type { ActResult } from '../../storage/act.ts'
+import type { Standing } from '../../storage/log.ts'
 import type { ActParts, Staged } from '../commit.ts'
 import type { Settling } from '../openConflicts.ts'
 import { OpenReaches } from '../openReaches.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
-import { storesSomething, type Found, type NewEntry, type Plan, type Planned, type Planner } from './plan.ts'
-import { headViewOf, Moved, passesLock, viewOf, type HeadView, type NoteLock, type ViewParts } from './view.ts'
+import { type Found, type NewEntry, type Plan, type Planned, type Planner, storesSomething } from './plan.ts'
+import { type HeadView, headViewOf, Moved, type NoteLock, passesLock, viewOf, type ViewParts } from './view.ts'
 
 /**
  * How often an act is planned anew because a document moved meanwhile. Each round answers to somebody else's success; past

@@ -1,6 +1,7 @@
 import type { ConflictId, DocumentId } from '../../foundation/ids.ts'
 import type { ConflictRecord } from '../../model/conflict.ts'
-import type { ConflictQuery, Storage } from '../../storage/storage.ts'
+import type { ConflictQuery } from '../../storage/conflicts.ts'
+import type { Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
 
 interface AppliedConflictParts {

@@ -1,6 +1,8 @@
 /** What an act is made of, row by row, and how they are written: all of them or none. */
 import { invariant } from '../../foundation/assert.ts'
-import type { Act, Append, LockWrite, Standing } from '../storage.ts'
+import type { Act, Append } from '../act.ts'
+import type { LockWrite } from '../locks.ts'
+import type { Standing } from '../log.ts'
 import { type WithAnswer, withAnswer } from './answers.ts'
 import {
   type ConflictWriteRow,

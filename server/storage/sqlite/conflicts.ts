@@ -4,8 +4,9 @@ import type { Content } from '../../content/content.ts'
 import { invariant } from '../../foundation/assert.ts'
 import { type ConflictId, type DocumentId, type Pattern, trustedDocumentId } from '../../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
+import type { Act } from '../act.ts'
+import type { ConflictQuery, ConflictWrite } from '../conflicts.ts'
 import { idRanges } from '../idRanges.ts'
-import type { Act, ConflictQuery, ConflictWrite } from '../storage.ts'
 import { notPurged } from './purges.ts'
 import {
   damaged,

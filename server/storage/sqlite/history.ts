@@ -7,7 +7,7 @@ import {
   trustedDocumentId,
   type Version,
 } from '../../foundation/ids.ts'
-import type { LogState, VersionFacts } from '../storage.ts'
+import type { LogState, VersionFacts } from '../history.ts'
 import { type SqliteLogReader, STORED_LOG, type StoredLog } from './log.ts'
 import { type PackedEffect, PINNED, type SqlitePackWriter } from './packs.ts'
 import { damaged, originOf } from './row.ts'

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3'
 import { assertNever } from '../../foundation/assert.ts'
 import { type DocumentId, toLockHash, toPrincipalId, trustedDocumentId } from '../../foundation/ids.ts'
 import type { HeldLock, LapsedLock, LockPass, LockState } from '../../model/lock.ts'
-import type { LockWrite } from '../storage.ts'
+import type { LockWrite } from '../locks.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** A row of `locks`. All but the fence is null where nobody holds it. */

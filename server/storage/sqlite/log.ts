@@ -2,9 +2,9 @@ import type Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { decodeEffect, encodeEffect } from '../../content/effect.ts'
 import { type DocumentId, toPrincipalId, toVersion, type Version } from '../../foundation/ids.ts'
-import type { Entry, EntryEffect, Standing } from '../storage.ts'
+import { type Entry, entryChecksum, type EntryEffect, type Standing } from '../log.ts'
 import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, type PackFactsRow } from './packs.ts'
-import { damaged, entryChecksum, exactBytes, numberOfOrigin, originOf, plainBytes, rowChecksum } from './row.ts'
+import { damaged, exactBytes, numberOfOrigin, originOf, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `entries` without its Yjs bytes. */
 export interface EffectRow {

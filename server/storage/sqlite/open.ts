@@ -1,13 +1,13 @@
 import type Database from 'better-sqlite3'
 import type { Environment } from '../../foundation/environment.ts'
-import { SqliteReader } from '../sqliteReader.ts'
-import { type SnapshotLimits, SqliteSnapshots } from '../sqliteSnapshots.ts'
 import type { Storage } from '../storage.ts'
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { openConnection } from './connection.ts'
 import { canonicalPath, openDatabaseFile } from './file.ts'
+import { type HeldViewLimits, HeldViews } from './heldViews.ts'
 import { acquireInstanceLock } from './instanceLock.ts'
 import { shortenLocks } from './locks.ts'
+import { SqliteReader } from './reader.ts'
 import { SqliteStorage } from './sqliteStorage.ts'
 import { type Clock, processOffsetMs, steadyClock } from './steadyClock.ts'
 import { startThreadExecutor } from './threadExecutor.ts'
@@ -32,8 +32,8 @@ export interface SqliteInternals {
   readonly prepareWriter?: (connection: Database.Database) => void
   /** Instead of `FRESH_LIMITS`. */
   readonly fresh?: FreshLimits
-  /** Instead of `SNAPSHOT_LIMITS`. */
-  readonly snapshots?: SnapshotLimits
+  /** Instead of `HELD_VIEW_LIMITS`. */
+  readonly views?: HeldViewLimits
   /** Another entry point of the writer's thread, that can load the source. */
   readonly workerUrl?: URL
   /** Instead of ending the process when the writer's thread died. */
@@ -64,10 +64,10 @@ export async function openSqlite(options: SqliteOptions, internals: SqliteIntern
     const { epoch } = opened
     const open = (): Database.Database => openReading(file)
     const { environment } = options
-    const limits = internals.snapshots === undefined ? {} : { limits: internals.snapshots }
-    const snapshots = new SqliteSnapshots({ epoch, environment, clock, open, ...limits })
+    const limits = internals.views === undefined ? {} : { limits: internals.views }
+    const views = new HeldViews({ epoch, environment, clock, open, ...limits })
     const reader = new SqliteReader(connection, clock)
-    return new SqliteStorage({ epoch, reader, snapshots, executor, queue, lock })
+    return new SqliteStorage({ epoch, reader, views, executor, queue, lock })
   } catch (error) {
     connection?.close()
     lock.release()

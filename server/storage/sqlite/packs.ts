@@ -5,7 +5,7 @@ import type { JsonValue } from '../../content/content.ts'
 import { effectOfJson, encodeEffect } from '../../content/effect.ts'
 import { invariant } from '../../foundation/assert.ts'
 import { type DocumentId, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
-import type { Entry, EntryEffect } from '../storage.ts'
+import type { Entry, EntryEffect } from '../log.ts'
 import { damaged, exactBytes, numberOfOrigin, originOf, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** Done once, in the background, and read often. */

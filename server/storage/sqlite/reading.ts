@@ -1,10 +1,10 @@
 import { systemEnvironment } from '../../foundation/environment.ts'
-import { SqliteSnapshots } from '../sqliteSnapshots.ts'
 import type { StorageView } from '../storage.ts'
 import { openConnection } from './connection.ts'
-import { SqliteReader } from '../sqliteReader.ts'
-import { SqliteView } from '../sqliteView.ts'
+import { HeldViews } from './heldViews.ts'
+import { SqliteReader } from './reader.ts'
 import { steadyClock } from './steadyClock.ts'
+import { SqliteView } from './view.ts'
 
 /** A database file that another thread of this process has open as storage, for reading. */
 export interface SqliteReading {
@@ -21,28 +21,28 @@ export function openSqliteReading(file: string, epoch: string): SqliteReading {
     connection.pragma('query_only = ON')
     return connection
   }
-  const snapshots = new SqliteSnapshots({ epoch, environment: systemEnvironment, clock, open })
+  const views = new HeldViews({ epoch, environment: systemEnvironment, clock, open })
   const connection = open()
-  const view = new ReadingView(epoch, new SqliteReader(connection, clock), snapshots)
+  const view = new ReadingView(epoch, new SqliteReader(connection, clock), views)
   const pause = (): Promise<() => void> =>
     new Promise((resolve) => {
-      void snapshots.without(() => new Promise<void>((resume) => resolve(resume)))
+      void views.without(() => new Promise<void>((resume) => resolve(resume)))
     })
   return { view, pause }
 }
 
 class ReadingView extends SqliteView {
   readonly #reader: SqliteReader
-  readonly #snapshots: SqliteSnapshots
+  readonly #views: HeldViews
 
-  constructor(epoch: string, reader: SqliteReader, snapshots: SqliteSnapshots) {
+  constructor(epoch: string, reader: SqliteReader, views: HeldViews) {
     super(epoch)
     this.#reader = reader
-    this.#snapshots = snapshots
+    this.#views = views
   }
 
   read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
-    return this.#snapshots.read(question)
+    return this.#views.read(question)
   }
 
   protected reader(): SqliteReader {

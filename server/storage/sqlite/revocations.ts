@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { toPrincipalId } from '../../foundation/ids.ts'
-import type { Revocation } from '../storage.ts'
+import type { Revocation } from '../revocations.ts'
 
 /** Revocations one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_REVOCATIONS = 1000

@@ -5,9 +5,6 @@ import { inOrder } from '../../content/order.ts'
 import { ParleyError } from '../../foundation/problems.ts'
 import { type Origin, ORIGINS } from '../../model/document.ts'
 
-/** CRC-32 of an entry's update bytes: what `Storage.storeSnapshot` asks for. */
-export const entryChecksum = (update: Uint8Array): number => crc32(update)
-
 /** CRC-32 over some fields of a row, then over its long parts. SQLite itself does not notice a flipped bit. */
 export function rowChecksum(
   fields: readonly (string | number | null)[],

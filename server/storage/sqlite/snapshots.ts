@@ -1,16 +1,7 @@
 import type Database from 'better-sqlite3'
 import { type DocumentId, toVersion, type Version } from '../../foundation/ids.ts'
-import type { Checkpoint, Snapshot } from '../storage.ts'
-import {
-  damaged,
-  entryChecksum,
-  exactBytes,
-  packContent,
-  type PackedContent,
-  plainBytes,
-  rowChecksum,
-  unpackContent,
-} from './row.ts'
+import { type Checkpoint, entryChecksum, type Snapshot } from '../log.ts'
+import { damaged, exactBytes, packContent, type PackedContent, plainBytes, rowChecksum, unpackContent } from './row.ts'
 
 /** A row of `checkpoints`. */
 export interface CheckpointRow extends PackedContent {

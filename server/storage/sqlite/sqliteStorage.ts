@@ -3,8 +3,6 @@ import { assertNever, invariant } from '../../foundation/assert.ts'
 import {
   type DocumentId,
   type Incarnation,
-  type PrincipalId,
-  type Sequence,
   toConflictId,
   toSequence,
   toVersion,
@@ -12,44 +10,25 @@ import {
   type Version,
 } from '../../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../../foundation/problems.ts'
-import type { StoredEvent } from '../../model/event.ts'
-import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
-import type {
-  Delivery,
-  DisabledReason,
-  StoredDelivery,
-  StoredWebhook,
-  Webhook,
-  WebhookId,
-} from '../../model/webhook.ts'
-import type { SqliteReader } from '../sqliteReader.ts'
-import type { SqliteSnapshots } from '../sqliteSnapshots.ts'
-import { SqliteView } from '../sqliteView.ts'
-import type {
-  Act,
-  ActResult,
-  Committed,
-  DeliveryQuery,
-  LogProgress,
-  Revocation,
-  OtherReader,
-  Rewrite,
-  Snapshot,
-  Storage,
-  StorageView,
-  WaitingEdits,
-  WaitingFacts,
-  WaitingQuery,
-} from '../storage.ts'
+import type { Delivery, DisabledReason, StoredDelivery, Webhook, WebhookId } from '../../model/webhook.ts'
+import type { Act, ActResult, Committed } from '../act.ts'
+import type { LogProgress, Rewrite } from '../history.ts'
+import type { Snapshot } from '../log.ts'
+import type { Revocation } from '../revocations.ts'
+import type { OtherReader, Storage, StorageView } from '../storage.ts'
+import type { WaitingEdits } from '../waiting.ts'
 import { encodeAct } from './act.ts'
 import { withAnswer } from './answers.ts'
 import { unavailable } from './errors.ts'
+import type { HeldViews } from './heldViews.ts'
 import type { InstanceLock } from './instanceLock.ts'
 import { type SqliteOperation, type SqliteResult, toError } from './operation.ts'
 import { encodePack } from './packs.ts'
 import { PURGE } from './purges.ts'
+import type { SqliteReader } from './reader.ts'
 import { encodeRevocation } from './revocations.ts'
 import { encodeSnapshot } from './snapshots.ts'
+import { SqliteView } from './view.ts'
 import { encodeWaiting } from './waiting.ts'
 import { encodeDelivery, encodeWebhook } from './webhooks.ts'
 import type { BatchExecutor, WriteQueue } from './writeQueue.ts'
@@ -58,7 +37,7 @@ import type { BatchExecutor, WriteQueue } from './writeQueue.ts'
 export interface SqliteStorageParts {
   readonly epoch: string
   readonly reader: SqliteReader
-  readonly snapshots: SqliteSnapshots
+  readonly views: HeldViews
   readonly executor: BatchExecutor
   readonly queue: WriteQueue
   readonly lock: InstanceLock
@@ -78,7 +57,7 @@ export class SqliteStorage extends SqliteView implements Storage {
   }
 
   read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
-    return this.#parts.snapshots.read(question)
+    return this.#parts.views.read(question)
   }
 
   refusal(): ParleyError | null {
@@ -94,7 +73,7 @@ export class SqliteStorage extends SqliteView implements Storage {
   }
 
   sharesWith(reader: OtherReader): void {
-    this.#parts.snapshots.sharesWith(reader)
+    this.#parts.views.sharesWith(reader)
   }
 
   onCommitted(listener: (committed: Committed) => void): () => void {
@@ -111,7 +90,7 @@ export class SqliteStorage extends SqliteView implements Storage {
           sequence: toSequence(result.value + index),
         }))
         const heads = act.appends.map((append) => append.head)
-        if (act.purges !== undefined && act.purges.length > 0) this.#parts.snapshots.endAll()
+        if (act.purges !== undefined && act.purges.length > 0) this.#parts.views.endAll()
         this.#tell({ heads: act.purges === undefined ? heads : [...heads, ...act.purges], events })
         const { lockExpiresAt } = result
         return { status: 'committed', events, ...(lockExpiresAt === undefined ? {} : { lockExpiresAt }) }
@@ -175,51 +154,15 @@ export class SqliteStorage extends SqliteView implements Storage {
   async erasePurged(document: DocumentId): Promise<boolean> {
     const state = await this.#write({ op: 'erase-purged', document })
     if (state !== PURGE.rowsGone) return state === PURGE.rowsLeft
-    const isEmpty = (await this.#parts.snapshots.without(() => this.#write({ op: 'empty-wal' }))) === 1
+    const isEmpty = (await this.#parts.views.without(() => this.#write({ op: 'empty-wal' }))) === 1
     if (!isEmpty) throw unavailable('somebody reads an older state of it')
     await this.#write({ op: 'end-purge', document })
     return false
   }
 
-  async unfinishedPurges(): Promise<readonly DocumentId[]> {
-    return this.ask((reader) => reader.purges.unfinished())
-  }
-
-  async lock(document: DocumentId): Promise<LockState> {
-    return this.ask((reader) => reader.locks.lock(document))
-  }
-
-  async locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>> {
-    return this.ask((reader) => reader.locks.locks(documents))
-  }
-
-  async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
-    return this.ask((reader) => reader.locks.nextLocks(limit))
-  }
-
   async keepWaiting(edits: WaitingEdits, incarnation: Incarnation): Promise<number | null> {
     const position = await this.#write({ op: 'keep-waiting', row: encodeWaiting(edits), incarnation })
     return position === 0 ? null : position
-  }
-
-  async waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]> {
-    return this.ask((reader) => reader.waiting.list(query))
-  }
-
-  async waitingEdits(position: number): Promise<WaitingEdits | null> {
-    return this.ask((reader) => reader.waiting.edits(position))
-  }
-
-  async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
-    return this.ask((reader) => reader.feed.events(after, limit))
-  }
-
-  async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
-    return this.ask((reader) => reader.feed.eventRange())
-  }
-
-  async eventMark(sequence: Sequence): Promise<string> {
-    return this.ask((reader) => reader.feed.eventMark(sequence))
   }
 
   async pruneEvents(before: number): Promise<number> {
@@ -230,20 +173,12 @@ export class SqliteStorage extends SqliteView implements Storage {
     return this.#write({ op: 'prune-conflicts', before })
   }
 
-  async answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null> {
-    return this.ask((reader) => reader.answers.answer(principal, key))
-  }
-
   async pruneAnswers(before: number): Promise<number> {
     return this.#write({ op: 'prune-answers', before })
   }
 
   async revoke(revocation: Revocation, answer?: StoredAnswer): Promise<void> {
     await this.#write({ op: 'revoke', row: encodeRevocation(revocation), ...withAnswer(answer) })
-  }
-
-  async revocations(since: number): Promise<readonly Revocation[]> {
-    return this.ask((reader) => reader.revocations.revocations(since))
   }
 
   async pruneRevocations(before: number): Promise<number> {
@@ -262,10 +197,6 @@ export class SqliteStorage extends SqliteView implements Storage {
     await this.#write({ op: 'webhook-delete', id, ...withAnswer(answer) })
   }
 
-  async webhooks(): Promise<readonly StoredWebhook[]> {
-    return this.ask((reader) => reader.webhooks.webhooks())
-  }
-
   async queueDeliveries(
     id: WebhookId,
     cursor: string,
@@ -277,14 +208,6 @@ export class SqliteStorage extends SqliteView implements Storage {
 
   async updateDelivery(id: WebhookId, { position, ...delivery }: StoredDelivery, keep: number): Promise<void> {
     await this.#write({ op: 'delivery-update', id, position, row: encodeDelivery(delivery), keep })
-  }
-
-  async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
-    return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
-  }
-
-  async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
-    return this.ask((reader) => reader.webhooks.deliveries(id, query))
   }
 
   async writable(): Promise<boolean> {
@@ -304,10 +227,10 @@ export class SqliteStorage extends SqliteView implements Storage {
 
   /** The writer goes last: whoever closes a database last moves the WAL into it, which is work for its thread. */
   async #close(): Promise<void> {
-    const { reader, snapshots, executor, queue, lock } = this.#parts
+    const { reader, views, executor, queue, lock } = this.#parts
     await queue.drain()
     this.#closed = true
-    snapshots.close()
+    views.close()
     reader.close()
     await executor.close()
     lock.release()

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3'
 import { toLockHash, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { Knowledge } from '../../model/clientKnowledge.ts'
 import type { ClockSpan } from '../../model/clockSet.ts'
-import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../storage.ts'
+import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import { damaged, exactBytes, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `waiting_edits` without its position. */

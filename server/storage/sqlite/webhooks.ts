@@ -8,7 +8,7 @@ import type {
   Webhook,
   WebhookId,
 } from '../../model/webhook.ts'
-import type { DeliveryQuery } from '../storage.ts'
+import type { DeliveryQuery } from '../webhooks.ts'
 import { notPurged } from './purges.ts'
 import { parseStored } from './row.ts'
 

@@ -1,20 +1,21 @@
-import type { Content } from '../content/content.ts'
-import type { ConflictId, DocumentId, Version } from '../foundation/ids.ts'
-import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
-import type { Head } from '../model/document.ts'
-import { toStorageError } from './sqlite/errors.ts'
-import type { SqliteReader } from './sqliteReader.ts'
-import type {
-  Checkpoint,
-  ConflictQuery,
-  Entry,
-  EntryEffect,
-  HeadQuery,
-  LogState,
-  Snapshot,
-  VersionFacts,
-  StorageView,
-} from './storage.ts'
+import type { Content } from '../../content/content.ts'
+import type { StoredAnswer } from '../../foundation/answer.ts'
+import type { ConflictId, DocumentId, PrincipalId, Sequence, Version } from '../../foundation/ids.ts'
+import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
+import type { Head } from '../../model/document.ts'
+import type { StoredEvent } from '../../model/event.ts'
+import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
+import type { StoredDelivery, StoredWebhook, WebhookId } from '../../model/webhook.ts'
+import type { ConflictQuery } from '../conflicts.ts'
+import type { HeadQuery } from '../documents.ts'
+import type { LogState, VersionFacts } from '../history.ts'
+import type { Checkpoint, Entry, EntryEffect, Snapshot } from '../log.ts'
+import type { Revocation } from '../revocations.ts'
+import type { StorageView } from '../storage.ts'
+import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
+import type { DeliveryQuery } from '../webhooks.ts'
+import { toStorageError } from './errors.ts'
+import type { SqliteReader } from './reader.ts'
 
 /** The questions of a `StorageView`, each answered by a reader. */
 export abstract class SqliteView implements StorageView {
@@ -104,5 +105,61 @@ export abstract class SqliteView implements StorageView {
 
   async content(hash: ContentHash): Promise<Content | null> {
     return this.ask((reader) => reader.conflicts.content(hash))
+  }
+
+  async unfinishedPurges(): Promise<readonly DocumentId[]> {
+    return this.ask((reader) => reader.purges.unfinished())
+  }
+
+  async lock(document: DocumentId): Promise<LockState> {
+    return this.ask((reader) => reader.locks.lock(document))
+  }
+
+  async locks(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, HeldLock>> {
+    return this.ask((reader) => reader.locks.locks(documents))
+  }
+
+  async nextLocks(limit: number): Promise<readonly { document: DocumentId; lock: HeldLock | LapsedLock }[]> {
+    return this.ask((reader) => reader.locks.nextLocks(limit))
+  }
+
+  async waiting(query: WaitingQuery): Promise<readonly WaitingFacts[]> {
+    return this.ask((reader) => reader.waiting.list(query))
+  }
+
+  async waitingEdits(position: number): Promise<WaitingEdits | null> {
+    return this.ask((reader) => reader.waiting.edits(position))
+  }
+
+  async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
+    return this.ask((reader) => reader.feed.events(after, limit))
+  }
+
+  async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {
+    return this.ask((reader) => reader.feed.eventRange())
+  }
+
+  async eventMark(sequence: Sequence): Promise<string> {
+    return this.ask((reader) => reader.feed.eventMark(sequence))
+  }
+
+  async answer(principal: PrincipalId, key: string): Promise<StoredAnswer | null> {
+    return this.ask((reader) => reader.answers.answer(principal, key))
+  }
+
+  async revocations(since: number): Promise<readonly Revocation[]> {
+    return this.ask((reader) => reader.revocations.revocations(since))
+  }
+
+  async webhooks(): Promise<readonly StoredWebhook[]> {
+    return this.ask((reader) => reader.webhooks.webhooks())
+  }
+
+  async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
+    return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
+  }
+
+  async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
+    return this.ask((reader) => reader.webhooks.deliveries(id, query))
   }
 }

@@ -1,13 +1,13 @@
 import type Database from 'better-sqlite3'
-import type { Environment, Timer } from '../foundation/environment.ts'
-import { ParleyError } from '../foundation/problems.ts'
-import { SqliteReader } from './sqliteReader.ts'
-import { SqliteView } from './sqliteView.ts'
-import type { Clock } from './sqlite/steadyClock.ts'
-import type { OtherReader, StorageView } from './storage.ts'
+import type { Environment, Timer } from '../../foundation/environment.ts'
+import { ParleyError } from '../../foundation/problems.ts'
+import type { OtherReader, StorageView } from '../storage.ts'
+import { SqliteReader } from './reader.ts'
+import type { Clock } from './steadyClock.ts'
+import { SqliteView } from './view.ts'
 
-export interface SnapshotLimits {
-  /** While a snapshot is held, the WAL grows by all that is written: a minute of a busy server is some 300 MB. */
+export interface HeldViewLimits {
+  /** While a view is held, the WAL grows by all that is written: a minute of a busy server is some 300 MB. */
   readonly heldMs: number
   /**
    * Each has a connection with a cache of 2 MB, which is kept for the next question: to open one and prepare its statements
@@ -18,18 +18,18 @@ export interface SnapshotLimits {
   readonly waiting: number
 }
 
-export const SNAPSHOT_LIMITS: SnapshotLimits = { heldMs: 60_000, atOnce: 8, waiting: 10_000 }
+export const HELD_VIEW_LIMITS: HeldViewLimits = { heldMs: 60_000, atOnce: 8, waiting: 10_000 }
 
 /** How often a question is asked again because a document was purged meanwhile. */
 const MAX_ROUNDS = 5
 
-export interface SnapshotParts {
+export interface HeldViewParts {
   readonly epoch: string
   readonly environment: Environment
   readonly clock: Clock
   /** Opens a connection for reading. */
   readonly open: () => Database.Database
-  readonly limits?: SnapshotLimits
+  readonly limits?: HeldViewLimits
 }
 
 /** A connection with what is prepared on it. */
@@ -42,51 +42,51 @@ interface Session {
 
 /**
  * Answers questions of several steps, each on a connection of its own within one transaction of reading: what is committed
- * meanwhile does not show. While a snapshot is held the WAL cannot be cut, so none is held for long.
+ * meanwhile does not show. While a view is held the WAL cannot be cut, so none is held for long.
  */
-export class SqliteSnapshots {
-  readonly #parts: SnapshotParts
-  readonly #limits: SnapshotLimits
+export class HeldViews {
+  readonly #parts: HeldViewParts
+  readonly #limits: HeldViewLimits
   readonly #idle: Session[] = []
-  readonly #held = new Set<HeldSnapshot>()
+  readonly #held = new Set<HeldView>()
   readonly #line: (() => void)[] = []
   readonly #others: OtherReader[] = []
   #isClosed = false
-  /** Set while no snapshot may be held. */
+  /** Set while no view may be held. */
   #pause: Promise<unknown> | null = null
 
-  constructor(parts: SnapshotParts) {
+  constructor(parts: HeldViewParts) {
     this.#parts = parts
-    this.#limits = parts.limits ?? SNAPSHOT_LIMITS
+    this.#limits = parts.limits ?? HELD_VIEW_LIMITS
   }
 
   /** See `StorageView.read`. */
   async read<T>(question: (view: StorageView) => Promise<T>): Promise<T> {
     for (let round = 1; ; round++) {
-      const snapshot = await this.#hold()
+      const view = await this.#hold()
       try {
-        const answer = await question(snapshot)
-        if (snapshot.end() !== 'purge' || round === MAX_ROUNDS) return this.#checked(snapshot, answer)
+        const answer = await question(view)
+        if (view.end() !== 'purge' || round === MAX_ROUNDS) return this.#checked(view, answer)
       } catch (error) {
-        if (snapshot.end() !== 'purge' || round === MAX_ROUNDS) throw error
+        if (view.end() !== 'purge' || round === MAX_ROUNDS) throw error
       } finally {
-        this.#release(snapshot)
+        this.#release(view)
       }
     }
   }
 
   /** A document was purged: what is being read may hold it, and is read anew. */
   endAll(): void {
-    for (const snapshot of this.#held) snapshot.end('purge')
+    for (const view of this.#held) view.end('purge')
     for (const other of this.#others) other.endAll()
   }
 
-  /** From now on no task runs `without` snapshots while this reader holds something. */
+  /** From now on no task runs `without` views while this reader holds something. */
   sharesWith(reader: OtherReader): void {
     this.#others.push(reader)
   }
 
-  /** Runs a task while no snapshot is held, here or by other readers. */
+  /** Runs a task while no view is held, here or by other readers. */
   async without<T>(task: () => Promise<T>): Promise<T> {
     const running = (async () => {
       await this.#pause
@@ -109,17 +109,17 @@ export class SqliteSnapshots {
 
   close(): void {
     this.#isClosed = true
-    for (const snapshot of this.#held) snapshot.end('closed')
+    for (const view of this.#held) view.end('closed')
     for (const { connection } of this.#idle.splice(0)) connection.close()
     for (const next of this.#line.splice(0)) next()
   }
 
-  #checked<T>(snapshot: HeldSnapshot, answer: T): T {
-    if (snapshot.end() === 'purge') throw tooBusy()
+  #checked<T>(view: HeldView, answer: T): T {
+    if (view.end() === 'purge') throw tooBusy()
     return answer
   }
 
-  async #hold(): Promise<HeldSnapshot> {
+  async #hold(): Promise<HeldView> {
     while (this.#pause !== null) await this.#pause
     if (this.#held.size >= this.#limits.atOnce) {
       if (this.#line.length >= this.#limits.waiting) throw tooBusy()
@@ -128,14 +128,14 @@ export class SqliteSnapshots {
     }
     if (this.#isClosed) throw closed()
     const session = this.#idle.pop() ?? this.#start()
-    const snapshot = new HeldSnapshot(this.#parts, session, this.#limits.heldMs)
-    this.#held.add(snapshot)
-    return snapshot
+    const view = new HeldView(this.#parts, session, this.#limits.heldMs)
+    this.#held.add(view)
+    return view
   }
 
-  #release(snapshot: HeldSnapshot): void {
-    this.#held.delete(snapshot)
-    const { session } = snapshot
+  #release(view: HeldView): void {
+    this.#held.delete(view)
+    const { session } = view
     if (this.#isClosed) session.connection.close()
     else this.#idle.push(session)
     this.#line.shift()?.()
@@ -148,16 +148,16 @@ export class SqliteSnapshots {
   }
 }
 
-/** How a snapshot came to its end. */
+/** How a view came to its end. */
 type End = 'answered' | 'purge' | 'late' | 'closed'
 
 /** One state of the database, until it is ended. */
-class HeldSnapshot extends SqliteView {
+class HeldView extends SqliteView {
   readonly session: Session
   readonly #timer: Timer
   #ended: End | null = null
 
-  constructor({ epoch, environment }: SnapshotParts, session: Session, heldMs: number) {
+  constructor({ epoch, environment }: HeldViewParts, session: Session, heldMs: number) {
     super(epoch)
     this.session = session
     session.begin.run()

@@ -1,0 +1,35 @@
+import type { Content } from '../content/content.ts'
+import type { ConflictId, DocumentId, Pattern, PrincipalId } from '../foundation/ids.ts'
+import type { ConflictKind, ConflictRecord, ConflictStatus, ContentHash } from '../model/conflict.ts'
+
+export type ConflictWrite =
+  | { readonly op: 'insert'; readonly record: ConflictRecord }
+  /** Stands only if the stored revision is `record.revision - 1`. */
+  | { readonly op: 'update'; readonly record: ConflictRecord }
+
+export interface ConflictQuery {
+  readonly patterns: readonly Pattern[]
+  readonly statuses?: readonly ConflictStatus[]
+  readonly kinds?: readonly ConflictKind[]
+  readonly author?: PrincipalId
+  /** Conflicts older than this one: newest first, by id. */
+  readonly before: ConflictId | null
+  readonly limit: number
+}
+
+/** What is asked about conflicts. */
+export interface ConflictReads {
+  conflict(id: ConflictId): Promise<ConflictRecord | null>
+  conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
+  /** Open conflicts of living documents, counted by document. */
+  openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
+  content(hash: ContentHash): Promise<Content | null>
+}
+
+/** How conflicts are forgotten. */
+export interface ConflictPruning {
+  /**
+   * Forgets closed conflicts whose `closedAt` is before `before` (milliseconds). At most a bounded number; answers how many.
+   */
+  pruneConflicts(before: number): Promise<number>
+}

@@ -1,0 +1,75 @@
+/** The log of a document: its entries, and what stands for many of them. */
+import { crc32 } from 'node:zlib'
+import type { Content } from '../content/content.ts'
+import type { Effect } from '../content/effect.ts'
+import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import type { Origin } from '../model/document.ts'
+
+/** One log row. `update` is a Yjs v1 update; empty (0 bytes) where the entry changes no Yjs state. */
+export interface Entry {
+  readonly version: Version
+  /** Set where several versions became one row: the first of them. */
+  readonly firstVersion?: Version
+  readonly author: PrincipalId
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly origin: Origin
+  readonly update: Uint8Array
+  readonly effect: Effect
+}
+
+/** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */
+export type EntryEffect = Omit<Entry, 'update'>
+
+/** The Yjs state of a document at a version, from which a load replays the rows after it. */
+export interface Snapshot {
+  readonly version: Version
+  readonly state: Uint8Array
+}
+
+/** The plain content of a document at a version. */
+export interface Checkpoint {
+  readonly version: Version
+  readonly content: Content
+}
+
+/** What tells an entry from another one that took the same version on another node. */
+export interface EntryMark {
+  /** CRC-32 of its update. */
+  readonly checksum: number
+  readonly author: PrincipalId
+  readonly at: number
+}
+
+/** An entry that was not on disk yet when an act was made that speaks of its version. */
+export interface Standing {
+  readonly document: DocumentId
+  readonly version: Version
+  readonly mark: EntryMark
+}
+
+/** CRC-32 of an entry's update: what `EntryMark` and `storeSnapshot` ask for. */
+export const entryChecksum = (update: Uint8Array): number => crc32(update)
+
+/** What is asked about logs. */
+export interface LogReads {
+  /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the others. */
+  snapshot(document: DocumentId): Promise<Snapshot | null>
+  /**
+   * Rows with `after < version <= upTo`, oldest first, at most `limit`. A row that stands for several versions counts
+   * by its last.
+   */
+  entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
+  effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
+  /** The newest checkpoint at or before `version`. */
+  checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>
+}
+
+/** What is written to logs besides acts. */
+export interface LogWrites {
+  /**
+   * Replaces the document's snapshot if `snapshot.version` is in its log with exactly this entry checksum
+   * (CRC-32 of the entry's update bytes), so that a snapshot of what never committed is refused. May be dropped.
+   */
+  storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void>
+}

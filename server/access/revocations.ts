@@ -1,8 +1,7 @@
 import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { JobOptions } from '../foundation/jobs.ts'
-import type { Revocation } from '../storage/revocations.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Revocation, RevocationReads, RevocationWrites } from '../storage/revocations.ts'
 import type { Principal } from './access.ts'
 
 /**
@@ -81,7 +80,7 @@ export class Revocations {
   }
 }
 
-type RevocationStorage = Pick<Storage, 'revoke' | 'revocations'>
+type RevocationStorage = RevocationReads & RevocationWrites
 
 /** With a slow answer of the database, what another node revoked still counts here within 5 s. */
 const FOLLOWING_MS = 2_000

@@ -4,17 +4,18 @@ import { can, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content, JsonValue } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import type { Choice } from '../content/merge.ts'
+import type { StorageView } from '../storage/view.ts'
 import { BaseVersionSchema, ContentSchema } from './representDocument.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 import { askedBy, sendJson } from './historyQuestions.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
+  type ConflictId,
   DOCUMENT_ID_PATTERN,
   parsePattern,
   toConflictId,
   toProposalId,
   toVersion,
-  type ConflictId,
 } from '../foundation/ids.ts'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -23,14 +24,13 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
-import type { Storage, StorageView } from '../storage/storage.ts'
 import {
   CONFLICT_KINDS,
   CONFLICT_STATUSES,
-  RESOLUTION_USES,
   type ConflictKind,
   type ConflictRecord,
   type ConflictStatus,
+  RESOLUTION_USES,
 } from '../model/conflict.ts'
 import type { ConflictResolver, Outcome, Request } from '../conflicts/resolve.ts'
 import { seenVersion } from '../conflicts/overlapPage.ts'
@@ -38,15 +38,15 @@ import {
   conflictNotFound,
   outlineOf,
   showNewProposal,
+  type ShowOptions,
   sideContent,
   storedContent,
-  type ShowOptions,
 } from '../conflicts/show.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
 import type { Way } from '../conflicts/target.ts'
 
 export interface ConflictRouteParts {
-  readonly storage: Storage
+  readonly storage: StorageView
   readonly resolver: ConflictResolver
   readonly shower: ConflictShower
   readonly idempotency: Idempotency

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { StorageView } from '../storage/view.ts'
 import { refusalOf } from './representRefusal.ts'
-import { isObject, kindOf, type Content, type Kind } from '../content/content.ts'
+import { type Content, isObject, type Kind, kindOf } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import type { Keep, NeededPermission } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
@@ -12,7 +13,6 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
-import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import { isJson, readPatch } from './contentPatch.ts'
 import type { ConflictPolicy } from '../model/document.ts'
@@ -31,7 +31,7 @@ import type { DocumentWriter } from '../documents/write.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface ContentRouteParts {
-  readonly storage: Storage
+  readonly storage: StorageView
   readonly writer: DocumentWriter
   readonly shower: ConflictShower
   readonly idempotency: Idempotency

@@ -9,10 +9,10 @@ import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import {
   DOCUMENT_ID_PATTERN,
+  type DocumentId,
   parseDocumentId,
   parsePattern,
   PATTERN_PATTERN,
-  type DocumentId,
 } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
@@ -20,10 +20,13 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import { requirePermission } from '../http/access.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
+import type { ConflictReads } from '../storage/conflicts.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { LockReads } from '../storage/locks.ts'
+import type { StorageEpoch } from '../storage/view.ts'
 import { lockOf } from './representLock.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
 import { queryBoolean } from '../http/validation.ts'
-import type { Storage } from '../storage/storage.ts'
 import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
@@ -47,7 +50,7 @@ import type { DocumentWriter } from '../documents/write.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface DocumentRouteParts {
-  readonly storage: Storage
+  readonly storage: StorageEpoch & DocumentReads & LockReads & ConflictReads
   readonly reader: DocumentReader
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
@@ -205,7 +208,8 @@ function addRead(app: TypedApp, parts: DocumentRouteParts): void {
 }
 
 /** The current tag as headers carry it. */
-const etagOf = (head: Head, storage: Storage): string => quote(formatEtag(head, storage.epoch))
+const etagOf = (head: Head, storage: StorageEpoch & DocumentReads & LockReads & ConflictReads): string =>
+  quote(formatEtag(head, storage.epoch))
 
 /** Whether the client has the current version already (RFC 9110 section 13.1.2); found out without its content. */
 async function isNotModified(

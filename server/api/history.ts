@@ -15,14 +15,14 @@ import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { queryInteger } from '../http/validation.ts'
 import type { VersionFacts } from '../storage/history.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { readIntent, WRITE_ACCESS } from './conditions.ts'
 import { performWrite } from './content.ts'
 import { askedBy, type HistoryQuestions, sendJson } from './historyQuestions.ts'
 import { BaseVersionSchema } from './representDocument.ts'
 
 export interface HistoryRouteParts {
-  readonly storage: Storage
+  readonly storage: StorageView
   readonly history: HistoryReader
   readonly labels: VersionLabels
   readonly shower: ConflictShower

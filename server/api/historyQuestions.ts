@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SharedWork } from '../foundation/sharedWork.ts'
 import { goneSignal } from '../http/gone.ts'
 import { openLog } from '../history/versions.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import type { Asking, Desk } from '../threads/desk.ts'
 import type { HistoryQuestion } from './questions.ts'
 

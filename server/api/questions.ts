@@ -4,9 +4,9 @@ import { conflictNotFound, showConflict } from '../conflicts/show.ts'
 import type { ConflictQuestion } from '../conflicts/shower.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
-import { HistoryReader, type DocumentBlame } from '../history/reader.ts'
+import { type DocumentBlame, HistoryReader } from '../history/reader.ts'
 import { encodeCursor } from '../http/pagination.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import type { Answering } from '../threads/desk.ts'
 
 /** What is asked about the history of a document. */

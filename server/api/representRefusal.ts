@@ -1,16 +1,16 @@
 import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { Storage } from '../storage/storage.ts'
 import { outlineOf } from '../conflicts/show.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
+import type { StorageView } from '../storage/view.ts'
 
 /**
  * The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1): with or
  * without contents, or as in lists (`outline`).
  */
 export async function refusalOf(
-  { storage, shower }: { readonly storage: Storage; readonly shower: ConflictShower },
+  { storage, shower }: { readonly storage: StorageView; readonly shower: ConflictShower },
   result: Exclude<WriteResult, { status: 'done' }>,
   etag: string,
   contents: boolean | 'outline',

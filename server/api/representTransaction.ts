@@ -1,3 +1,4 @@
+import type { StorageView } from '../storage/view.ts'
 import { shownAt } from './representDocument.ts'
 import type { Content } from '../content/content.ts'
 import { contentBytes } from '../content/equal.ts'
@@ -8,7 +9,6 @@ import { ParleyError } from '../foundation/problems.ts'
 import { toJson } from '../foundation/renderedJson.ts'
 import type { Reply } from '../http/idempotency.ts'
 import { problemDocument, type ProblemDocument } from '../http/problem.ts'
-import type { Storage } from '../storage/storage.ts'
 import { gravest, isConflict } from '../transactions/gravest.ts'
 import type { Done, OperationFailure, OperationOutcome, Verdict } from '../transactions/operation.ts'
 
@@ -16,7 +16,7 @@ import type { Done, OperationFailure, OperationOutcome, Verdict } from '../trans
 const ROOM_BYTES = 8 * 1024 * 1024
 
 export interface RepresentParts {
-  readonly storage: Storage
+  readonly storage: StorageView
   readonly shower: ConflictShower
   readonly publicUrl: () => string
 }

@@ -1,7 +1,6 @@
 import { type DocumentId, NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { EntryEffect } from '../storage/log.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { EntryEffect, LogReads } from '../storage/log.ts'
 
 /** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
 const PAGE_ENTRIES = 32
@@ -20,7 +19,7 @@ export interface History {
   readonly isWhole: boolean
 }
 
-export async function readHistory(storage: Pick<StorageView, 'effects'>, record: ConflictRecord): Promise<History> {
+export async function readHistory(storage: Pick<LogReads, 'effects'>, record: ConflictRecord): Promise<History> {
   const [base, current] = [record.base.version ?? record.live?.since ?? null, record.current.version]
   if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
   const isNothing = base === NO_VERSION
@@ -41,7 +40,7 @@ const authorsOf = (entries: readonly EntryEffect[]): string[] => entries.map((en
 
 /** Entries with `after < version <= upTo`, or the newest of them. */
 async function newestEntries(
-  storage: Pick<StorageView, 'effects'>,
+  storage: Pick<LogReads, 'effects'>,
   record: ConflictRecord,
   after: Version,
   upTo: Version,

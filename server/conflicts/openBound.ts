@@ -6,13 +6,13 @@ import { ParleyError } from '../foundation/problems.ts'
 import { MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
 import type { StoredEvent } from '../model/event.ts'
 import { conflictSuperseded } from '../model/events.ts'
-import type { Committed } from '../storage/act.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Committed, CommittedActs } from '../storage/act.ts'
+import type { ConflictReads } from '../storage/conflicts.ts'
 
 const COMMENT = `Its author has ${MAX_OPEN_CONFLICTS} newer open conflicts here.`
 
 export interface OpenBoundParts {
-  readonly storage: Pick<Storage, 'onCommitted' | 'openConflictCounts'>
+  readonly storage: ConflictReads & CommittedActs
   readonly acts: Acts
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void

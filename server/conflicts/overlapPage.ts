@@ -1,6 +1,6 @@
 import { placesOf } from '../documents/staleWrite.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { readHistory } from './history.ts'
 import { authoredOverlaps, workOut } from './show.ts'
 

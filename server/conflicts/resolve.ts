@@ -3,11 +3,11 @@ import { contentEquals, contentHash } from '../content/equal.ts'
 import { merge } from '../content/merge.ts'
 import { inOrder } from '../content/order.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
-import { headAfter, type Head } from '../model/document.ts'
+import { type Head, headAfter } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 import { supersede } from '../documents/openConflicts.ts'
 import type { Acts } from '../documents/acts/acts.ts'
-import { nothing, onOne, type Found, type Plan, type Step } from '../documents/acts/plan.ts'
+import { type Found, nothing, onOne, type Plan, type Step } from '../documents/acts/plan.ts'
 import type { View } from '../documents/acts/view.ts'
 import { assertValid } from '../documents/schema.ts'
 import { assertAdmissible, type PlannerParts } from '../documents/planWrite.ts'
@@ -21,11 +21,12 @@ import { conflictDismissed, conflictProposed, conflictResolved, proposalRejected
 import type { NewEvent } from '../model/event.ts'
 import type { ConflictRecord, Proposal, Use } from '../model/conflict.ts'
 import { newProposalId } from '../documents/conflictIds.ts'
+import type { StorageView } from '../storage/view.ts'
 import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
 import { decided, proposed } from './proposals.ts'
 import type { ConflictShower } from './shower.ts'
 import { seenFrom } from './seenFrom.ts'
-import { holdingVersion, liveSides, sidesOf, storedContent, type ShowOptions } from './show.ts'
+import { holdingVersion, liveSides, type ShowOptions, sidesOf, storedContent } from './show.ts'
 import { closed } from '../documents/staleWrite.ts'
 import { invalidResolution, targetOf, type Way } from './target.ts'
 
@@ -79,6 +80,7 @@ interface Wanted {
 }
 
 export interface ResolverParts extends PlannerParts {
+  readonly storage: StorageView
   readonly shower: Pick<ConflictShower, 'show'>
 }
 

@@ -1,7 +1,7 @@
 import type { Content } from '../content/content.ts'
-import { mergeReaching, type Merge } from '../content/merge.ts'
+import { type Merge, mergeReaching } from '../content/merge.ts'
 import type { Version } from '../foundation/ids.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { lookedAt, overlapsOf } from './concurrentEdit.ts'
 import type { ConflictRecord, Sides } from '../model/conflict.ts'
 import { liveSides, sidesOf, standing } from './show.ts'
@@ -15,7 +15,7 @@ export interface Seen {
 
 /** Of a live merge the places are looked for in the newer content, of a refused write that is its current side. */
 export async function seenFrom(
-  storage: Storage,
+  storage: StorageView,
   record: ConflictRecord,
   newer: { readonly version: Version; readonly content: Content },
 ): Promise<Seen> {

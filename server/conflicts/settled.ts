@@ -1,10 +1,10 @@
-import { effectsBetween, contentAt, firstVersionOf } from '../documents/past.ts'
-import { broughtBy, touchesOverlap, type SettlingVerdict } from '../documents/superseded.ts'
+import { contentAt, effectsBetween, firstVersionOf } from '../documents/past.ts'
+import { broughtBy, type SettlingVerdict, touchesOverlap } from '../documents/superseded.ts'
 import { NO_VERSION, previousVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { sideContent } from './show.ts'
 
 /** Whether a write of its author settles an open conflict. */

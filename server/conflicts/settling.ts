@@ -1,13 +1,13 @@
 import type { Acts } from '../documents/acts/acts.ts'
-import { nothing, onOne, type Found, type Step } from '../documents/acts/plan.ts'
-import { supersededBy, type Settling } from '../documents/openConflicts.ts'
+import { type Found, nothing, onOne, type Step } from '../documents/acts/plan.ts'
+import { type Settling, supersededBy } from '../documents/openConflicts.ts'
 import type { ConflictId, Version } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { conflictSuperseded } from '../model/events.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { ConflictReads } from '../storage/conflicts.ts'
 import type { Desk } from '../threads/desk.ts'
 import type { SettledQuestion, TimedVerdict } from './settled.ts'
 
@@ -15,7 +15,7 @@ import type { SettledQuestion, TimedVerdict } from './settled.ts'
 const PAGE = 100
 
 export interface ConflictSettlerParts {
-  readonly storage: Storage
+  readonly storage: ConflictReads
   readonly acts: Acts
   readonly desk: Desk<SettledQuestion, Uint8Array>
 }

@@ -15,8 +15,8 @@ import { nobodyWaits, ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
 import type { VersionFacts } from '../storage/history.ts'
-import type { EntryEffect } from '../storage/log.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { EntryEffect, LogReads } from '../storage/log.ts'
+import type { StorageEpoch, StorageView } from '../storage/view.ts'
 import { overlapsOf } from './concurrentEdit.ts'
 import { type History, LogAtHand, readHistory } from './history.ts'
 
@@ -116,9 +116,10 @@ export async function showConflict(
 }
 
 /** What a conflict is shown with of the log. */
-type ShownLog = Pick<StorageView, 'epoch' | 'effects'> & {
-  versionAt(document: DocumentId, version: Version): Promise<Pick<VersionFacts, 'version' | 'author' | 'at'> | null>
-}
+type ShownLog = StorageEpoch &
+  Pick<LogReads, 'effects'> & {
+    versionAt(document: DocumentId, version: Version): Promise<Pick<VersionFacts, 'version' | 'author' | 'at'> | null>
+  }
 
 async function showIn(
   storage: StorageView,

@@ -1,12 +1,11 @@
-import type { Content, JsonValue } from '../content/content.ts'
-import { isObject } from '../content/content.ts'
+import { type Content, isObject, type JsonValue } from '../content/content.ts'
 import type { ConflictId } from '../foundation/ids.ts'
 import { RenderedJson } from '../foundation/renderedJson.ts'
 import { SharedWork } from '../foundation/sharedWork.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import type { Asking, Desk } from '../threads/desk.ts'
-import { showConflict, type ShowOptions, type ShownConflict } from './show.ts'
+import { showConflict, type ShownConflict, type ShowOptions } from './show.ts'
 
 /** What is asked about conflicts, answered as the UTF-8 of its JSON. */
 export type ConflictQuestion =

@@ -14,8 +14,8 @@ import { yieldTurn } from '../foundation/turns.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { Head, JsonSchema } from '../model/document.ts'
 import { conflictDetected } from '../model/events.ts'
-import type { Act, Committed } from '../storage/act.ts'
-import type { Storage, StorageView } from '../storage/storage.ts'
+import type { Act, Committed, CommittedActs } from '../storage/act.ts'
+import type { StorageView } from '../storage/view.ts'
 import { type Break, findBreak, invalidMerge, type PastValidity, seenAgain, sufficesToTakeBack } from './validity.ts'
 
 /** SPEC CONF-8: a document is not judged more often. */
@@ -30,7 +30,7 @@ const MAX_SEARCH_MS = 500
 const RETRY_MS = 1_000
 
 export interface ValidityParts {
-  readonly storage: Storage
+  readonly storage: StorageView & CommittedActs
   readonly acts: Acts
   readonly environment: Environment
   /** Told of errors that are bugs. */

@@ -4,9 +4,10 @@
  */
 import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { headMark, versionMark, type Head } from '../model/document.ts'
-import type { Storage } from '../storage/storage.ts'
-import { formatEtag, versionOfEtag, type NamedVersion } from './etag.ts'
+import { type Head, headMark, versionMark } from '../model/document.ts'
+import type { HistoryReads } from '../storage/history.ts'
+import type { StorageEpoch } from '../storage/view.ts'
+import { formatEtag, type NamedVersion, versionOfEtag } from './etag.ts'
 
 /** `If-Match` as parsed: `*`, or a list of tags without their quotes. */
 export type IfMatch =
@@ -66,7 +67,11 @@ function intentOfIfMatch(ifMatch: IfMatch, baseVersion: number | null): Intent {
 }
 
 /** The base of a write to a living document; throws as `baseByHead`. */
-export async function baseOf(intent: Intent, head: Head, storage: Pick<Storage, 'epoch' | 'versionAt'>): Promise<Base> {
+export async function baseOf(
+  intent: Intent,
+  head: Head,
+  storage: StorageEpoch & Pick<HistoryReads, 'versionAt'>,
+): Promise<Base> {
   const base = baseByHead(intent, head, storage.epoch)
   if (base.type !== 'older') return base
   for (const { version, mark } of base.named) {

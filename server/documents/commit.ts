@@ -2,9 +2,9 @@ import type { Content } from '../content/content.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
-import type { Act, ActResult, Append } from '../storage/act.ts'
-import type { Snapshot } from '../storage/log.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Act, Acting, ActResult, Append } from '../storage/act.ts'
+import type { LogWrites, Snapshot } from '../storage/log.ts'
+import type { Sharing } from '../storage/sharing.ts'
 import { OpenStaleWrites } from './openStaleWrites.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
@@ -30,7 +30,7 @@ export interface Staged {
 export class Committer {
   /** Of every author, with what acts on their way make of them; nothing is kept of a storage that others write too. */
   readonly openStaleWrites: OpenStaleWrites | null
-  readonly #storage: Storage
+  readonly #storage: Acting & LogWrites & Pick<Sharing, 'shared'>
   /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
   readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
   /** Contents that they bring. */
@@ -38,7 +38,7 @@ export class Committer {
   /** The last act handed over for each document that has one on its way. */
   readonly #last = new Map<DocumentId, Promise<void>>()
 
-  constructor(storage: Storage) {
+  constructor(storage: Acting & LogWrites & Pick<Sharing, 'shared'>) {
     this.#storage = storage
     this.openStaleWrites = storage.shared ? null : new OpenStaleWrites()
   }

@@ -2,8 +2,8 @@ import * as Y from 'yjs'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { previousVersion, toVersion } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
+import type { LogReads } from '../storage/log.ts'
 import { firstVersionOf } from './past.ts'
-import type { StorageView } from '../storage/storage.ts'
 import { clockRanges } from './clockRanges.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import { clockSet, common, holds, union, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
@@ -70,11 +70,7 @@ export const deletesOf = (update: Uint8Array): ClockSet => clockSet(Y.decodeUpda
  * Divides the log as it is now at what the client has. Reads backwards, only as far as the client lacks
  * something. Rejects with what ended the replica, or `document-damaged`.
  */
-export async function divide(
-  storage: Pick<StorageView, 'entries'>,
-  replica: ReadReplica,
-  knowledge: Knowledge,
-): Promise<Divide> {
+export async function divide(storage: LogReads, replica: ReadReplica, knowledge: Knowledge): Promise<Divide> {
   const { version, firstVersion } = replica.appliedHead
   const reading = knowledge.by === 'clocks' ? new ClockReading(replica.doc, knowledge) : new VersionReading(knowledge)
   await replica.whenCommitted(version)

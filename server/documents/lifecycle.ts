@@ -8,8 +8,9 @@ import type { NewEvent } from '../model/event.ts'
 import { conflictExpired, documentDeleted, documentUnlocked } from '../model/events.ts'
 import { decide } from '../model/lock.ts'
 import { passOf } from '../model/lockToken.ts'
+import type { HistoryReads } from '../storage/history.ts'
 import type { LockWrite } from '../storage/locks.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageEpoch } from '../storage/view.ts'
 import type { Acts } from './acts/acts.ts'
 import { type Found, nothing, onOne, type Plan, type Step } from './acts/plan.ts'
 import type { View } from './acts/view.ts'
@@ -33,9 +34,9 @@ export interface LifecycleChange {
 
 /** Works out what shall become of a document as a whole; changes nothing. */
 export class LifecyclePlanner {
-  readonly #storage: Storage
+  readonly #storage: StorageEpoch & HistoryReads
 
-  constructor(storage: Storage) {
+  constructor(storage: StorageEpoch & HistoryReads) {
     this.#storage = storage
   }
 
@@ -163,7 +164,7 @@ export class DocumentLifecycle {
   readonly #acts: Acts
   readonly #planner: LifecyclePlanner
 
-  constructor(storage: Storage, acts: Acts) {
+  constructor(storage: StorageEpoch & HistoryReads, acts: Acts) {
     this.#acts = acts
     this.#planner = new LifecyclePlanner(storage)
   }

@@ -4,10 +4,11 @@ import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { StorageView } from '../storage/storage.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
+import type { LogReads } from '../storage/log.ts'
+import type { StorageView } from '../storage/view.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import type { Divide } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
@@ -19,7 +20,7 @@ const PAGE_ENTRIES = 32
 const STEP_ENTRIES = 128
 const STEP_BYTES = 64 * 1024
 
-type ReadStorage = Pick<StorageView, 'entries' | 'snapshot' | 'checkpoint' | 'effects'>
+type ReadStorage = LogReads
 
 /**
  * Works out both sides of a return in a document of its own, from what of the log the client has: nothing of

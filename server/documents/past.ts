@@ -8,7 +8,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { EntryEffect } from '../storage/log.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 
 /** Effects read at a time, some milliseconds. */
 const EFFECT_PAGE_ENTRIES = 128

@@ -1,13 +1,13 @@
-import { kindOf, type Content, type Kind } from '../content/content.ts'
+import { type Content, type Kind, kindOf } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
 import { checkContent, type ContentLimits } from '../content/limits.ts'
 import { inOrder } from '../content/order.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import {
-  nextVersion,
-  NO_VERSION,
   type ConflictId,
   type DocumentId,
+  nextVersion,
+  NO_VERSION,
   type PrincipalId,
   type Version,
 } from '../foundation/ids.ts'
@@ -18,16 +18,17 @@ import type { LockPass } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
 import { passOf } from '../model/lockToken.ts'
 import { documentCreated } from '../model/events.ts'
-import type { Storage } from '../storage/storage.ts'
-import { nothing, NO_CONTENTS, type Found, type Step } from './acts/plan.ts'
+import type { HistoryReads } from '../storage/history.ts'
+import type { StorageEpoch } from '../storage/view.ts'
+import { type Found, NO_CONTENTS, nothing, type Step } from './acts/plan.ts'
 import type { View } from './acts/view.ts'
-import { baseOf, type Base, type Intent } from './base.ts'
-import { headAfter, type ConflictPolicy, type Head, type Origin } from '../model/document.ts'
-import { judgeCurrent, judgeStale, type Judgement } from './judge.ts'
+import { type Base, baseOf, type Intent } from './base.ts'
+import { type ConflictPolicy, type Head, headAfter, type Origin } from '../model/document.ts'
+import { judgeCurrent, type Judgement, judgeStale } from './judge.ts'
 import { supersede } from './openConflicts.ts'
 import { recordRefusal, type Refusal, type RefusedWrite } from './refusal.ts'
 import type { Authorship } from './replica.ts'
-import { newHead, type Absent, type NewDocument } from './replicas.ts'
+import { type Absent, type NewDocument, newHead } from './replicas.ts'
 import { assertValid, violationsOf } from './schema.ts'
 
 export interface WriteRequest {
@@ -63,7 +64,7 @@ export type WriteResult =
   | { readonly status: 'refused-version'; readonly head: Head }
 
 export interface PlannerParts {
-  readonly storage: Storage
+  readonly storage: StorageEpoch & HistoryReads
   readonly environment: Environment
   readonly limits: ContentLimits
 }

@@ -2,16 +2,19 @@ import type { Keep } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { HistoryReads } from '../storage/history.ts'
+import type { PurgeReads, PurgeWrites } from '../storage/purges.ts'
+import type { StorageEpoch } from '../storage/view.ts'
 import type { Acts } from './acts/acts.ts'
 import { nothing, type Planned } from './acts/plan.ts'
 import { baseOf } from './base.ts'
 import { isPurged, purgedHead } from '../model/document.ts'
-import { staleChange, type LifecycleChange, type DocumentLifecycle } from './lifecycle.ts'
+import { type DocumentLifecycle, type LifecycleChange, staleChange } from './lifecycle.ts'
 import { missing } from './planWrite.ts'
 
 export interface PurgerParts {
-  readonly storage: Storage
+  readonly storage: StorageEpoch & DocumentReads & HistoryReads & PurgeReads & PurgeWrites
   readonly acts: Acts
 }
 

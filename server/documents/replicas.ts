@@ -11,8 +11,9 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Storage } from '../storage/storage.ts'
-import type { Entry, Snapshot } from '../storage/log.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { LockReads } from '../storage/locks.ts'
+import type { Entry, LogReads, Snapshot } from '../storage/log.ts'
 import type { Committer } from './commit.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'
@@ -28,7 +29,7 @@ const SWEEP_INTERVAL_MS = { shortest: 100, longest: 5_000 }
 const INCARNATION_CHARACTERS = 12
 
 export interface ReplicasOptions {
-  readonly storage: Storage
+  readonly storage: DocumentReads & LogReads & LockReads
   readonly committer: Committer
   readonly environment: Environment
   readonly limits: ContentLimits

@@ -6,9 +6,9 @@ import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import { decide, type LockPass, type LockState } from '../model/lock.ts'
-import type { Committed } from '../storage/act.ts'
-import type { Storage } from '../storage/storage.ts'
-import type { WaitingEdits, WaitingFacts } from '../storage/waiting.ts'
+import type { Committed, CommittedActs } from '../storage/act.ts'
+import type { LockReads } from '../storage/locks.ts'
+import type { WaitingEdits, WaitingFacts, WaitingReads, WaitingWrites } from '../storage/waiting.ts'
 import type { Committer } from './commit.ts'
 import { joinInSteps } from './joinUpdates.ts'
 import { bringsSomething } from './knowledge.ts'
@@ -47,7 +47,7 @@ export interface LeftEdits {
 }
 
 export interface WaitingEditsParts {
-  readonly storage: Pick<Storage, 'keepWaiting' | 'waiting' | 'waitingEdits' | 'lock' | 'onCommitted'>
+  readonly storage: WaitingReads & WaitingWrites & LockReads & CommittedActs
   readonly committer: Pick<Committer, 'commit'>
   readonly replicas: Pick<Replicas, 'lease'>
   readonly environment: Environment

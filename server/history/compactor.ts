@@ -5,9 +5,10 @@ import { type DocumentId, toVersion, type Version } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { BLOCK_VERSIONS } from '../model/document.ts'
-import type { LogState } from '../storage/history.ts'
+import type { CommittedActs } from '../storage/act.ts'
+import type { HistoryWrites, LogState } from '../storage/history.ts'
 import type { Entry } from '../storage/log.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { blockEnd, joinable, packable } from './planCompaction.ts'
 
 /** Logs looked at in one go. */
@@ -18,7 +19,7 @@ const MAX_EFFECT_CHARACTERS = 512 * 1024
 const MAX_WAITING = 10_000
 
 export interface CompactorOptions {
-  readonly storage: Storage
+  readonly storage: StorageView & HistoryWrites & CommittedActs
   readonly environment: Environment
   /** Entries younger than this stay as they are (SPEC HIST-4). */
   readonly ageMs: number

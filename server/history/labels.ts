@@ -1,14 +1,14 @@
 import type { Keep } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
-import type { VersionFacts } from '../storage/history.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { HistoryReads, HistoryWrites, VersionFacts } from '../storage/history.ts'
 import { keptVersion, openLog } from './versions.ts'
 
 /** Gives versions names (SPEC HIST-3). */
 export class VersionLabels {
-  readonly #storage: Storage
+  readonly #storage: DocumentReads & HistoryReads & HistoryWrites
 
-  constructor(storage: Storage) {
+  constructor(storage: DocumentReads & HistoryReads & HistoryWrites) {
     this.#storage = storage
   }
 

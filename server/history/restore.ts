@@ -1,4 +1,4 @@
-import { kindOf, type Content } from '../content/content.ts'
+import { type Content, kindOf } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
 import type { Head } from '../model/document.ts'
@@ -7,13 +7,13 @@ import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import type { Keep } from '../foundation/answer.ts'
-import { NO_VERSION, previousVersion, type DocumentId, type PrincipalId, type Version } from '../foundation/ids.ts'
+import { type DocumentId, NO_VERSION, previousVersion, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageView } from '../storage/view.ts'
 import { AuthorStretches, type RevertStretch } from './planRevert.ts'
 import type { HistoryReader } from './reader.ts'
-import { keptVersion, openLog, type Log } from './versions.ts'
+import { keptVersion, type Log, openLog } from './versions.ts'
 
 /** Each costs two contents and a merge, some 20 ms for a long text. */
 const MAX_STRETCHES = 200
@@ -43,11 +43,11 @@ export interface RevertRequest extends RestoringRequest {
 
 /** Writes that bring back what was: a restore and a revert are ordinary writes (SPEC HIST-3, HIST-7, DOC-6). */
 export class Restorer {
-  readonly #storage: Storage
+  readonly #storage: StorageView
   readonly #writer: DocumentWriter
   readonly #history: Pick<HistoryReader, 'walk'>
 
-  constructor(storage: Storage, writer: DocumentWriter, history: Pick<HistoryReader, 'walk'>) {
+  constructor(storage: StorageView, writer: DocumentWriter, history: Pick<HistoryReader, 'walk'>) {
     this.#storage = storage
     this.#writer = writer
     this.#history = history

@@ -2,8 +2,8 @@ import { nearestTo } from '../documents/past.ts'
 import { type DocumentId, previousVersion, toVersion, type Version } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { type Head, isPurged } from '../model/document.ts'
-import type { VersionFacts } from '../storage/history.ts'
-import type { StorageView } from '../storage/storage.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { HistoryReads, VersionFacts } from '../storage/history.ts'
 
 /** The part of a document's log that someone may see. */
 export interface Log {
@@ -16,7 +16,11 @@ export interface Log {
  * The log of a document: of its present life, or to `admin` of all its lives (SPEC DOC-6). Throws `not-found`, or
  * `document-deleted` where it is deleted and the reader is no `admin`, or nothing is left of it.
  */
-export async function openLog(storage: StorageView, document: DocumentId, isAdmin: boolean): Promise<Log> {
+export async function openLog(
+  storage: DocumentReads & HistoryReads,
+  document: DocumentId,
+  isAdmin: boolean,
+): Promise<Log> {
   const head = await storage.head(document)
   if (!head) throw documentNotFound(document)
   if (isPurged(head) || (head.deletedAt !== null && !isAdmin)) {
@@ -26,7 +30,11 @@ export async function openLog(storage: StorageView, document: DocumentId, isAdmi
 }
 
 /** The facts of a version that is kept. Throws `not-found`, or `version-compacted` with the nearest that is. */
-export async function keptVersion(storage: StorageView, log: Log, version: number): Promise<VersionFacts> {
+export async function keptVersion(
+  storage: DocumentReads & HistoryReads,
+  log: Log,
+  version: number,
+): Promise<VersionFacts> {
   const { head } = log
   const isOfLog = version > log.after && version <= head.version
   const facts = isOfLog ? await storage.versionAt(head.id, toVersion(version)) : null

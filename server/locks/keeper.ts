@@ -1,6 +1,6 @@
 import type { Job, Jobs } from '../foundation/jobs.ts'
-import type { Committed } from '../storage/act.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Committed, CommittedActs } from '../storage/act.ts'
+import type { LockReads } from '../storage/locks.ts'
 import type { DocumentLocks } from './locks.ts'
 import type { LockLines } from './waiting.ts'
 
@@ -10,7 +10,7 @@ const SWEEP_MS = 5_000
 const SWEEP_LOCKS = 100
 
 export interface KeeperParts {
-  readonly storage: Storage
+  readonly storage: LockReads & CommittedActs
   readonly locks: DocumentLocks
   readonly lines: LockLines
   /** Told of errors that are bugs. */

@@ -1,5 +1,5 @@
 import type { Acts } from '../documents/acts/acts.ts'
-import { nothing, type CommittedResult, type Planned } from '../documents/acts/plan.ts'
+import { type CommittedResult, nothing, type Planned } from '../documents/acts/plan.ts'
 import type { HeadView } from '../documents/acts/view.ts'
 import type { DocumentReader } from '../documents/read.ts'
 import type { Absent, Replicas } from '../documents/replicas.ts'
@@ -10,13 +10,13 @@ import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { documentLocked, documentUnlocked } from '../model/events.ts'
-import type { Storage } from '../storage/storage.ts'
 import { decide, type HeldLock, type LockAction, type LockEvent, type LockState } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
-import { hashLockToken, newLockToken, type LockAsking, type RepeatableLockTokens } from '../model/lockToken.ts'
+import { hashLockToken, type LockAsking, newLockToken, type RepeatableLockTokens } from '../model/lockToken.ts'
+import type { LockReads } from '../storage/locks.ts'
 
 export interface LockParts {
-  readonly storage: Storage
+  readonly storage: LockReads
   readonly acts: Acts
   readonly replicas: Replicas
   readonly reader: DocumentReader

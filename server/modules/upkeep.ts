@@ -9,6 +9,10 @@ import { LogCompactor } from '../history/compactor.ts'
 import { LockKeeper } from '../locks/keeper.ts'
 import { jobPart } from '../operations/health.ts'
 import { pruningJob, type PruningOptions } from '../operations/pruning.ts'
+import type { AnswerPruning } from '../storage/answers.ts'
+import type { ConflictPruning } from '../storage/conflicts.ts'
+import type { FeedPruning } from '../storage/feed.ts'
+import type { RevocationPruning } from '../storage/revocations.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Core } from './core.ts'
 import type { Http } from './http.ts'
@@ -69,8 +73,10 @@ export function upkeepModule({ config, storage, environment, jobs, core, http }:
   }
 }
 
+type Prunable = FeedPruning & ConflictPruning & AnswerPruning & RevocationPruning
+
 /** SPEC NOTE-1, CONF-9, WRITE-8, AUTH-3. */
-function prunings(config: Config, environment: Environment, storage: Storage): readonly JobOptions[] {
+function prunings(config: Config, environment: Environment, storage: Prunable): readonly JobOptions[] {
   const forget = (what: string, days: number, prune: PruningOptions['prune']): JobOptions =>
     pruningJob({ what, prune, environment, retentionMs: days * DAY_MS })
   return [

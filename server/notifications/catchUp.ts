@@ -5,13 +5,17 @@
  * A client may leave at any event and come back with its id, so at each event delivered everything before that
  * id must have been delivered too. Hence changes go before the stored events that were told after them.
  */
-import { CHANGED, pointAfter, type FeedPoint, type StoredEvent } from '../model/event.ts'
+import { CHANGED, type FeedPoint, pointAfter, type StoredEvent } from '../model/event.ts'
+import type { CommittedActs } from '../storage/act.ts'
+import type { DocumentReads } from '../storage/documents.ts'
+import type { FeedReads } from '../storage/feed.ts'
+import type { HistoryReads } from '../storage/history.ts'
+import type { StorageEpoch } from '../storage/view.ts'
 import type { Changes } from './changes.ts'
 import type { Cursor, Told } from './envelope.ts'
 import type { FeedEvent, Subscription } from './subscription.ts'
-import { headMark, versionMark, type Head } from '../model/document.ts'
-import { toSequence, type DocumentId, type Pattern, type Sequence } from '../foundation/ids.ts'
-import type { Storage } from '../storage/storage.ts'
+import { type Head, headMark, versionMark } from '../model/document.ts'
+import { type DocumentId, type Pattern, type Sequence, toSequence } from '../foundation/ids.ts'
 
 /** Some 50 kB of events in memory for each subscriber that catches up. */
 const EVENTS_A_PAGE = 100
@@ -28,10 +32,11 @@ const SETTLING_MS = 6_000
 /** In place of a process tag where a cursor says nothing of changes. */
 const NO_PROCESS = '222222'
 
-export type FeedStorage = Pick<
-  Storage,
-  'epoch' | 'events' | 'eventRange' | 'eventMark' | 'onCommitted' | 'head' | 'heads' | 'versionAt'
->
+export type FeedStorage = StorageEpoch &
+  FeedReads &
+  CommittedActs &
+  Pick<DocumentReads, 'head' | 'heads'> &
+  Pick<HistoryReads, 'versionAt'>
 
 /** What catching up needs of the feed. */
 export interface LiveEnd {

@@ -5,10 +5,10 @@
  */
 import { can, type Principal } from '../access/access.ts'
 import { invariant } from '../foundation/assert.ts'
-import { randomTag, runAt, type Environment, type Timer } from '../foundation/environment.ts'
+import { type Environment, randomTag, runAt, type Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { WebhookWrites } from '../storage/webhooks.ts'
 import type { Feed } from './feed.ts'
 import { FeedReader } from './reader.ts'
 import { parseRequest, parseSince } from './request.ts'
@@ -32,7 +32,7 @@ const MOVE_ON_MS = 3_600_000
 
 export interface LineParts {
   readonly feed: Feed
-  readonly storage: Pick<Storage, 'queueDeliveries' | 'updateDelivery'>
+  readonly storage: WebhookWrites
   readonly environment: Environment
   readonly send: Send
   /** Whether the tokens of its owner were revoked since. */

@@ -6,7 +6,8 @@ import type { Keep } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Pattern, PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { CommittedActs } from '../storage/act.ts'
+import type { WebhookReads, WebhookWrites } from '../storage/webhooks.ts'
 import type { Feed } from './feed.ts'
 import { parseRequest, type RawRequest } from './request.ts'
 import type { DisabledReason, StoredDelivery, StoredWebhook, Webhook, WebhookId } from '../model/webhook.ts'
@@ -23,18 +24,7 @@ const MAX_WEBHOOKS = 1_000
 /** Standard Webhooks: 24 to 64 bytes. */
 const SECRET_BYTES = 32
 
-type WebhookStorage = Pick<
-  Storage,
-  | 'addWebhook'
-  | 'deleteWebhook'
-  | 'disableWebhook'
-  | 'webhooks'
-  | 'queueDeliveries'
-  | 'updateDelivery'
-  | 'pendingDeliveries'
-  | 'deliveries'
-  | 'onCommitted'
->
+type WebhookStorage = WebhookReads & WebhookWrites & CommittedActs
 
 export interface WebhooksParts {
   readonly storage: WebhookStorage

@@ -35,6 +35,11 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
     to: /^storage\/sqlite/,
     why: 'storage is known by its port',
   },
+  {
+    from: /^(?!storage\/|modules\/|app\.ts)/,
+    to: /^storage\/storage\.ts/,
+    why: 'whoever uses storage names the parts of the port that it needs',
+  },
   { from: /^storage\/[^/]+$/, to: /^storage\/sqlite/, why: 'the port knows none of its adapters' },
   { from: /^api\//, to: /^(documents|sync)\/replica/, why: 'routes ask features; they never hold a replica' },
   {

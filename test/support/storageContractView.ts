@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
-import { toVersion, type DocumentId } from '../../server/foundation/ids.ts'
-import type { Storage, StorageView } from '../../server/storage/storage.ts'
+import { type DocumentId, toVersion } from '../../server/foundation/ids.ts'
+import type { Storage } from '../../server/storage/storage.ts'
+import type { StorageView } from '../../server/storage/view.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
   actOf,

@@ -1,4 +1,4 @@
-import type { StorageView } from '../../server/storage/storage.ts'
+import type { StorageView } from '../../server/storage/view.ts'
 
 /** The same storage, or view; `onCall` hears of each question of one step, also within one of several. */
 export function watchedView<V extends StorageView>(

@@ -35,7 +35,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
       'better-sqlite3',
       'fastify',
     ],
-    allowed: ['../storage/storage.ts', '../documents/write.ts', '../access/access.ts'],
+    allowed: ['../storage/view.ts', '../documents/write.ts', '../access/access.ts'],
   },
   'history/diff.ts': {
     refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
@@ -50,7 +50,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
       'better-sqlite3',
       'fastify',
     ],
-    allowed: ['../storage/storage.ts', '../documents/past.ts', './diff.ts'],
+    allowed: ['../storage/view.ts', '../documents/past.ts', './diff.ts'],
   },
   'transactions/transaction.ts': {
     refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'yjs'],
@@ -76,23 +76,31 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
       'fastify',
       'jose',
     ],
-    allowed: ['../storage/storage.ts', './commit.ts', './staleWrite.ts', '../access/access.ts', 'yjs'],
+    allowed: ['../storage/view.ts', './commit.ts', './staleWrite.ts', '../access/access.ts', 'yjs'],
   },
   'api/documents.ts': {
     refused: ['../storage/sqlite/open.ts', '../documents/replica.ts', '../app.ts', 'yjs', 'ws', 'better-sqlite3'],
-    allowed: ['../http/mount.ts', '../storage/storage.ts', '../documents/write.ts', 'fastify'],
+    allowed: ['../http/mount.ts', '../storage/view.ts', '../documents/write.ts', 'fastify'],
   },
   'model/lock.ts': {
     refused: ['../storage/storage.ts', '../documents/write.ts', '../http/mount.ts', 'fastify'],
     allowed: ['../foundation/ids.ts'],
   },
   'locks/locks.ts': {
-    refused: ['../storage/sqlite/open.ts', '../http/mount.ts', '../sync/room.ts', '../app.ts', 'fastify', 'yjs'],
-    allowed: ['../storage/storage.ts', '../documents/replicas.ts', '../model/events.ts', '../model/lock.ts'],
+    refused: [
+      '../storage/storage.ts',
+      '../storage/sqlite/open.ts',
+      '../http/mount.ts',
+      '../sync/room.ts',
+      '../app.ts',
+      'fastify',
+      'yjs',
+    ],
+    allowed: ['../storage/view.ts', '../documents/replicas.ts', '../model/events.ts', '../model/lock.ts'],
   },
   'notifications/feed.ts': {
     refused: ['ws', '../http/mount.ts', '../conflicts/resolve.ts'],
-    allowed: ['../storage/storage.ts', '../model/event.ts'],
+    allowed: ['../storage/view.ts', '../model/event.ts'],
   },
   'notifications/hub.ts': {
     refused: ['yjs', '../http/upgrade.ts', '../app.ts'],
@@ -100,7 +108,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
   },
   'access/verifier.ts': {
     refused: ['fastify', '../http/mount.ts', 'ws'],
-    allowed: ['jose', '../storage/storage.ts', './tokens.ts'],
+    allowed: ['jose', '../storage/view.ts', './tokens.ts'],
   },
   'api/tokens.ts': {
     refused: ['../storage/sqlite/open.ts', 'jose'],

@@ -1,10 +1,10 @@
-import type { StorageView } from '../../server/storage/storage.ts'
+import type { StorageView } from '../../server/storage/view.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
 import { CHECKPOINT_INTERVAL } from '../../server/documents/startingPoints.ts'
 import { contentAt } from '../../server/documents/past.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
-import { ALICE, codeOf, id, startCore, type DocumentCore } from '../support/documentCore.ts'
+import { ALICE, codeOf, type DocumentCore, id, startCore } from '../support/documentCore.ts'
 
 let core: DocumentCore
 afterEach(() => core.stop())

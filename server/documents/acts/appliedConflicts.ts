@@ -1,11 +1,10 @@
 import type { ConflictId, DocumentId } from '../../foundation/ids.ts'
 import type { ConflictRecord } from '../../model/conflict.ts'
-import type { ConflictQuery } from '../../storage/conflicts.ts'
-import type { Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
+import type { ConflictQuery, ConflictReads } from '../../storage/conflicts.ts'
 
 interface AppliedConflictParts {
-  readonly storage: Pick<Storage, 'conflicts'>
+  readonly storage: ConflictReads
   readonly committer: Pick<Committer, 'conflictsUnderway'>
 }
 

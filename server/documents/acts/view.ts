@@ -6,13 +6,15 @@ import { type ConflictRecord, type ContentHash, MAX_OPEN_CONFLICTS } from '../..
 import type { Head } from '../../model/document.ts'
 import { decide, type LockPass, type LockState } from '../../model/lock.ts'
 import { lockedProblem, lockLostProblem } from '../../model/lockRefusal.ts'
-import type { ConflictQuery } from '../../storage/conflicts.ts'
-import type { EntryEffect } from '../../storage/log.ts'
-import type { Storage } from '../../storage/storage.ts'
 import type { Committer } from '../commit.ts'
 import type { OpenReaches } from '../openReaches.ts'
 import { contentAt } from '../past.ts'
 import type { Replica } from '../replica.ts'
+import type { ConflictQuery } from '../../storage/conflicts.ts'
+import type { LockReads } from '../../storage/locks.ts'
+import type { EntryEffect } from '../../storage/log.ts'
+import type { Sharing } from '../../storage/sharing.ts'
+import type { StorageView } from '../../storage/view.ts'
 import { appliedConflicts } from './appliedConflicts.ts'
 
 const OPEN_STALE_WRITES = {
@@ -61,7 +63,7 @@ export interface View extends HeadView {
 }
 
 export interface ViewParts {
-  readonly storage: Storage
+  readonly storage: StorageView & Pick<Sharing, 'shared'>
   readonly committer: Committer
   readonly lineLength: LineLength
   readonly reaches: OpenReaches
@@ -75,7 +77,7 @@ export const passesLock = (replica: Pick<Replica, 'lock'>, pass: LockPass): bool
   decide(replica.lock.state, { type: 'writes', pass }).do === 'allow'
 
 /** What is known of a document that is not loaded. */
-export const headViewOf = (storage: Pick<Storage, 'lock'>, head: Head): HeadView => ({
+export const headViewOf = (storage: LockReads, head: Head): HeadView => ({
   head,
   lock: () => storage.lock(head.id),
 })

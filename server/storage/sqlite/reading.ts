@@ -1,5 +1,5 @@
 import { systemEnvironment } from '../../foundation/environment.ts'
-import type { StorageView } from '../storage.ts'
+import type { StorageView } from '../view.ts'
 import { openConnection } from './connection.ts'
 import { HeldViews } from './heldViews.ts'
 import { SqliteReader } from './reader.ts'

@@ -1,6 +1,7 @@
 /**
  * `npm run soak [minutes]`: people come, type, go offline and come back while programs write and merge, on the server
- * as it is shipped; `npm run soak -- lines`: lines that fail for long (lines.ts). Prints its memory as it goes; fails when two readers of a document ever end up with different texts.
+ * as it is shipped; `npm run soak -- lines`: lines that fail for long (lines.ts); `npm run soak -- sessions`: documents of very many edit sessions
+ * (sessions.ts). Prints its memory as it goes; fails when two readers of a document ever end up with different texts.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,8 +9,10 @@ import type { Running } from '../support/process.ts'
 import { connectClient } from './client.ts'
 import { soakLines } from './lines.ts'
 import { startParley, withFolder } from './processes.ts'
+import { soakSessions } from './sessions.ts'
 import { benchToken } from './token.ts'
 
+if (process.argv[2] === 'sessions') process.exit((await soakSessions()) ? 0 : 1)
 if (process.argv[2] === 'lines') process.exit((await soakLines(process.argv.slice(3).map(Number))) ? 0 : 1)
 
 const minutes = Number(process.argv[2] ?? 10)

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import type { Committer } from './documents/commit.ts'
+import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
 import { Jobs } from './foundation/jobs.ts'
 import { ParleyError } from './foundation/problems.ts'
@@ -12,6 +13,7 @@ import { createHttp, httpModules, type Http } from './modules/http.ts'
 import { liveModule } from './modules/live.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
+import { schemaDesk } from './modules/schemas.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, restModule } from './modules/rest.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
@@ -45,7 +47,9 @@ export async function startApp(
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
   const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
   const desk = questionDesk({ storage, file: config.database, threads })
-  const core = createCore({ config, environment, storage, desk, secret: access.secret })
+  const schemas = schemaDesk(threads)
+  const judge = new SchemaJudge(schemas)
+  const core = createCore({ config, environment, storage, desk, schemas: judge, secret: access.secret })
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,
@@ -59,7 +63,8 @@ export async function startApp(
   const { readers, webhooks } = await notificationModules(parts)
   const modules: readonly Module[] = [
     storageModule(storage, core),
-    deskModule(desk),
+    deskModule('questions', desk),
+    deskModule('schemas', schemas),
     accessModule(access, parts),
     upkeepModule(parts),
     requests,

@@ -44,7 +44,7 @@ import {
   shownAt,
   summaryOf,
 } from './representDocument.ts'
-import { assertUsableSchema } from '../documents/schema.ts'
+import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import type { WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
@@ -58,6 +58,7 @@ export interface DocumentRouteParts {
   readonly idempotency: Idempotency
   readonly environment: Environment
   readonly limits: ContentLimits
+  readonly schemas: SchemaJudge
 }
 
 const CreateBody = Type.Object(
@@ -103,7 +104,7 @@ export function documentRoutes(parts: DocumentRouteParts): Routes {
 }
 
 function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
-  const { storage, writer, idempotency, environment, limits } = parts
+  const { storage, writer, idempotency, environment, limits, schemas } = parts
   const options = {
     config: { access: 'authenticated' },
     schema: { body: CreateBody },
@@ -115,7 +116,7 @@ function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
     if (body.kind === 'text' && body.schema !== undefined && body.schema !== null) {
       throw new ParleyError('invalid-request', 'A text document has no schema.')
     }
-    if (body.schema !== undefined && body.schema !== null) assertUsableSchema(body.schema)
+    if (body.schema !== undefined && body.schema !== null) await schemas.assertUsable(body.schema, principal.sub)
     const wanted = {
       id,
       kind: body.kind,
@@ -227,13 +228,15 @@ async function isNotModified(
   return true
 }
 
-function addSettings(app: TypedApp, { storage, lifecycle, idempotency }: DocumentRouteParts): void {
+function addSettings(app: TypedApp, { storage, lifecycle, idempotency, schemas }: DocumentRouteParts): void {
   const options = { config: { access: WRITE_ACCESS }, schema: { body: SettingsBody } } as const
   app.patch('/documents/:id', options, async (request, reply) => {
     const { baseVersion, ...settings } = request.body
     const intent = readIntent(request.headers, baseVersion)
-    if (settings.schema !== undefined && settings.schema !== null) assertUsableSchema(settings.schema)
     const change = { ...changeOf(request), intent }
+    if (settings.schema !== undefined && settings.schema !== null) {
+      await schemas.assertUsable(settings.schema, change.author)
+    }
     return idempotency.answer(request, reply, {
       documents: [change.document],
       perform: (keep) => lifecycle.changeSettings(change, settings, keep),

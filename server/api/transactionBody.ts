@@ -15,7 +15,7 @@ import {
   RootSchema,
 } from './representDocument.ts'
 import { requireCreator } from './documents.ts'
-import { assertUsableSchema } from '../documents/schema.ts'
+import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import { DOCUMENT_ID_PATTERN, parseDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -75,14 +75,23 @@ export type OperationBody = Static<typeof OperationBody>
 /** SPEC TX-3. */
 export const OperationsSchema = Type.Array(OperationBody, { minItems: 1, maxItems: MAX_OPERATIONS })
 
+export interface OperationParts {
+  readonly limits: ContentLimits
+  readonly schemas: SchemaJudge
+}
+
 /**
  * The operation that a body asks for, if its principal may (SPEC AUTH-1). Throws `not-found`, `forbidden`,
  * `content-too-large`, `kind-mismatch`, `invalid-request` or `invalid-schema`.
  */
-export function readOperation(body: OperationBody, principal: Principal, limits: ContentLimits): Operation {
+export async function readOperation(
+  body: OperationBody,
+  principal: Principal,
+  { limits, schemas }: OperationParts,
+): Promise<Operation> {
   const id = parseDocumentId(body.document)
   invariant(id !== null, 'the schema checked the id')
-  if (body.action === 'create') return readCreate(body, id, principal, limits)
+  if (body.action === 'create') return readCreate(body, id, principal, { limits, schemas })
   requirePermission(principal, 'write', id)
   const intent = intentOf({ ifMatch: null, ifNoneMatch: false, baseVersion: body.baseVersion ?? null })
   const change = { document: id, author: principal.sub, intent, lockToken: body.lockToken ?? null }
@@ -90,19 +99,19 @@ export function readOperation(body: OperationBody, principal: Principal, limits:
   return { do: 'write', document: id, request: readWrite(body, change, limits) }
 }
 
-function readCreate(
+async function readCreate(
   body: Extract<OperationBody, { action: 'create' }>,
   id: DocumentId,
   principal: Principal,
-  limits: ContentLimits,
-): Operation {
+  { limits, schemas }: OperationParts,
+): Promise<Operation> {
   requireCreator(principal, id)
   const { kind, conflictPolicy = 'manual', schema = null, root = DEFAULT_ROOT } = body
   const content: Content = body.content ?? (kind === 'text' ? '' : {})
   assertSize(content, limits)
   if (schema !== null) {
     if (kind === 'text') throw new ParleyError('invalid-request', 'A text document has no schema.')
-    assertUsableSchema(schema)
+    await schemas.assertUsable(schema, principal.sub)
   }
   return { do: 'create', document: id, wanted: { id, kind, conflictPolicy, schema, root }, content }
 }

@@ -7,6 +7,7 @@ import { toTimestamp } from '../foundation/environment.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, problemKind } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
+import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
@@ -25,6 +26,7 @@ export interface TransactionRouteParts extends RepresentParts {
   readonly transactor: Transactor
   readonly transactions: StagedTransactions<OperationBody>
   readonly limits: ContentLimits
+  readonly schemas: SchemaJudge
   readonly idempotency: Idempotency
 }
 
@@ -53,7 +55,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
   app.post('/transactions', options, async (request, reply) => {
     const { principal, body } = request
     const { operations = [], commit = false } = body
-    const read = readAll(parts, operations, principal)
+    const read = await readAll(parts, operations, principal)
     const documents = documentsOf(operations)
     if (!commit) {
       return idempotency.answer(request, reply, {
@@ -81,7 +83,7 @@ function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
   app.post(`${PATH}/operations`, options, async (request, reply) => {
     const { principal, body } = request
     const id = transactionInPath(request.params)
-    readAll(parts, body.operations, principal)
+    await readAll(parts, body.operations, principal)
     return parts.idempotency.answer(request, reply, {
       documents: [],
       perform: async () => parts.transactions.add(id, principal.sub, body.operations),
@@ -108,7 +110,7 @@ function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
       documents: documentsOf(transactions.peek(id, principal.sub)),
       perform: async (keep: Keep<OperationOutcome> | null) => {
         const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
-          const performed = await transactor.perform(readAll(parts, operations, principal), principal.sub, keep)
+          const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
           return { outcome: performed, ends: endOf(performed) }
         })
         return outcome
@@ -141,13 +143,13 @@ function endOf(outcome: OperationOutcome): 'succeeds' | 'is-refused' | 'fails' {
 }
 
 /** Reads all operations, or throws the one refusal of those that cannot be (SPEC TX-3). */
-function readAll(
+async function readAll(
   parts: TransactionRouteParts,
   bodies: readonly OperationBody[],
   principal: Principal,
-): readonly Operation[] {
+): Promise<readonly Operation[]> {
   assertDistinct(bodies)
-  const read = bodies.map((body) => readOne(parts, body, principal))
+  const read = await Promise.all(bodies.map((body) => readOne(parts, body, principal)))
   const refusal = refusalOrNull(
     parts,
     read.map((one) => (one instanceof ParleyError ? one : null)),
@@ -156,13 +158,13 @@ function readAll(
   return read.flatMap((one) => (one instanceof ParleyError ? [] : [one]))
 }
 
-function readOne(
-  { limits }: TransactionRouteParts,
+async function readOne(
+  parts: TransactionRouteParts,
   body: OperationBody,
   principal: Principal,
-): Operation | ParleyError {
+): Promise<Operation | ParleyError> {
   try {
-    return readOperation(body, principal, limits)
+    return await readOperation(body, principal, parts)
   } catch (problem) {
     if (problem instanceof ParleyError) return problem
     throw problem
@@ -175,7 +177,7 @@ async function preview(
   bodies: readonly OperationBody[],
   principal: Principal,
 ): Promise<readonly object[]> {
-  const read = bodies.map((body) => readOne(parts, body, principal))
+  const read = await Promise.all(bodies.map((body) => readOne(parts, body, principal)))
   const allowed = read.flatMap((one) => (one instanceof ParleyError ? [] : [one]))
   const verdicts = [...(await parts.transactor.preview(allowed, principal.sub))]
   const room = new AnswerRoom()

@@ -9,7 +9,6 @@ import { supersede } from '../documents/openConflicts.ts'
 import type { Acts } from '../documents/acts/acts.ts'
 import { type Found, nothing, onOne, type Plan, type Step } from '../documents/acts/plan.ts'
 import type { View } from '../documents/acts/view.ts'
-import { assertValid } from '../documents/schema.ts'
 import { assertAdmissible, type PlannerParts } from '../documents/planWrite.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
@@ -195,7 +194,7 @@ export class ConflictResolver {
   async #apply(situation: ResolvingSituation, wanted: Wanted): Promise<Step<Outcome>> {
     const { record, view, head, by, at, pass } = situation
     const before = view.content()
-    const after = this.#merged(situation, wanted)
+    const after = await this.#merged(situation, wanted)
     if (after === null) return this.#refuseMoved(situation, wanted.baseVersion)
     // A resolution is a write: it settles other conflicts of whoever makes it, as any write does (WRITE-7).
     const others = (await view.openConflicts(by)).filter((other) => other.id !== record.id)
@@ -222,20 +221,20 @@ export class ConflictResolver {
   }
 
   /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
-  #merged({ record, view, head }: ResolvingSituation, wanted: Wanted): Content | null {
+  async #merged({ record, view, head, by }: ResolvingSituation, wanted: Wanted): Promise<Content | null> {
     const merged = merge(wanted.lookedAt, view.content(), wanted.content)
     if (!merged.clean) return null
     // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
     const isKept = wanted.use === 'merged' && record.kind !== 'invalid-merge'
     if (isKept && contentEquals(merged.content, view.content())) return merged.content
     assertAdmissible(merged.content, view)
-    assertValid(head.schema, merged.content)
+    await this.#parts.schemas.assertValid(head.schema, merged.content, by)
     return merged.content
   }
 
   async #propose(situation: ResolvingSituation, wanted: Wanted): Promise<Step<Outcome>> {
     const { record, by, at } = situation
-    if (this.#merged(situation, wanted) === null) return this.#refuseMoved(situation, wanted.baseVersion)
+    if ((await this.#merged(situation, wanted)) === null) return this.#refuseMoved(situation, wanted.baseVersion)
     const { use, content, baseVersion, comment } = wanted
     const hash = contentHash(content)
     const made = { id: newProposalId(this.#parts.environment), use, hash, baseVersion, by, at, comment }

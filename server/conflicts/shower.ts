@@ -1,4 +1,4 @@
-import { type Content, isObject, type JsonValue } from '../content/content.ts'
+import { isSmallContent } from '../content/smallContent.ts'
 import type { ConflictId } from '../foundation/ids.ts'
 import { RenderedJson } from '../foundation/renderedJson.ts'
 import { SharedWork } from '../foundation/sharedWork.ts'
@@ -74,22 +74,5 @@ export class ConflictShower {
 function isSmall({ base, current }: ConflictRecord, { sides, merged }: NonNullable<ShowOptions['known']>): boolean {
   const versions = (current.version ?? 0) - (base.version ?? 0)
   if (versions > SMALL.versions || merged.overlaps.length > SMALL.overlaps) return false
-  return [sides.base, sides.current, sides.incoming].every(isSmallContent)
-}
-
-/** Looks at no more of it than a small one has. */
-function isSmallContent(content: Content): boolean {
-  const left = { units: SMALL.units, values: SMALL.values }
-  const visit = (value: JsonValue): boolean => {
-    if (typeof value === 'string') left.units -= value.length
-    if (--left.values < 0 || left.units < 0) return false
-    if (Array.isArray(value)) return value.length <= left.values && value.every(visit)
-    if (!isObject(value)) return true
-    for (const key of Object.keys(value)) {
-      left.units -= key.length
-      if (!visit(value[key] ?? null)) return false
-    }
-    return true
-  }
-  return visit(content)
+  return [sides.base, sides.current, sides.incoming].every((content) => isSmallContent(content, SMALL))
 }

@@ -55,13 +55,13 @@ export async function findBreak(past: PastValidity, first: Version, invalid: Ver
  * Whether taking back what lies between `current` and `incoming` would do, now that the content has gone on to
  * `newest`: nobody wrote over it, and what remains is valid.
  */
-export function sufficesToTakeBack(
+export async function sufficesToTakeBack(
   sides: { readonly current: Content; readonly incoming: Content },
   newest: Content,
-  isValid: (content: Content) => boolean,
-): boolean {
+  isValid: (content: Content) => boolean | Promise<boolean>,
+): Promise<boolean> {
   const left = merge(sides.incoming, newest, sides.current)
-  return left.clean && isValid(left.content)
+  return left.clean && (await isValid(left.content))
 }
 
 export interface InvalidMerge {

@@ -5,7 +5,7 @@ import type { View } from '../documents/acts/view.ts'
 import { newConflictId } from '../documents/conflictIds.ts'
 import { openInvalidMerge, validAgain } from '../documents/openConflicts.ts'
 import { contentAt } from '../documents/past.ts'
-import { violationsOf } from '../documents/schema.ts'
+import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId, Version } from '../foundation/ids.ts'
@@ -33,9 +33,13 @@ export interface ValidityParts {
   readonly storage: StorageView & CommittedActs
   readonly acts: Acts
   readonly environment: Environment
+  readonly schemas: Pick<SchemaJudge, 'violationsOf'>
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
+
+/** Who asks the judge: each document waits for itself. */
+const watching = ({ id }: Head): string => `watching ${id}`
 
 /** A document that was written a moment ago, or is invalid and nobody was told yet. */
 interface Watch {
@@ -147,7 +151,7 @@ export class ValidityWatch {
     const { head } = found
     const content = found.content()
     const beganMs = environment.monotonicMs()
-    const violations = violationsOf(head.schema, content)
+    const violations = await this.#parts.schemas.violationsOf(head.schema, content, watching(head))
     const judgedMs = environment.monotonicMs() - beganMs
     // Where it broke is looked for in storage.
     await found.whenOnDisk()
@@ -196,12 +200,13 @@ export class ValidityWatch {
 
   #search({ head, schema }: Judged, invalid: Version): Promise<Break> {
     const { storage, environment } = this.#parts
+    const isValid = this.#isValid(head, schema)
     const beganMs = environment.monotonicMs()
     const past = (view: StorageView): PastValidity => ({
       isEnough: () => environment.monotonicMs() - beganMs > MAX_SEARCH_MS,
       isValidAt: async (version) => {
         await yieldTurn()
-        return violationsOf(schema, await contentAt(view, head.id, head.kind, version)).length === 0
+        return isValid(await contentAt(view, head.id, head.kind, version))
       },
       rowAt: async (version) => {
         const row = await view.versionAt(head.id, version)
@@ -222,8 +227,12 @@ export class ValidityWatch {
       current: await at(view, before),
       incoming: await at(view, after),
     }))
-    const isValid = (left: Content): boolean => violationsOf(schema, left).length === 0
-    return sufficesToTakeBack(sides, content, isValid) ? after : head.version
+    const suffices = await sufficesToTakeBack(sides, content, this.#isValid(head, schema))
+    return suffices ? after : head.version
+  }
+
+  #isValid(head: Head, schema: JsonSchema): (content: Content) => Promise<boolean> {
+    return async (content) => (await this.#parts.schemas.violationsOf(schema, content, watching(head))).length === 0
   }
 
   /** Whether somebody said of this very spell that it need not be looked at. */

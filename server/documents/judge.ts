@@ -26,14 +26,14 @@ export function judgeCurrent(current: Content, incoming: Content): Judgement {
 }
 
 /** A write on a stale version. `isKeepable` tells whether a content satisfies the document's schema and the limits. */
-export function judgeStale(input: {
+export async function judgeStale(input: {
   readonly base: Content
   readonly current: Content
   readonly incoming: Content
   readonly strict: boolean
   readonly policy: ConflictPolicy
-  readonly isKeepable: (content: Content) => boolean
-}): Judgement {
+  readonly isKeepable: (content: Content) => Promise<boolean>
+}): Promise<Judgement> {
   const { base, current, incoming, policy } = input
   if (contentEquals(incoming, current)) return { do: 'nothing' }
   const moved = !contentEquals(base, current)
@@ -45,7 +45,7 @@ export function judgeStale(input: {
     case 'merge': {
       const merged = merge(base, current, incoming)
       // Two sides that can be kept can make a whole that cannot: a person has to look at it.
-      return merged.clean && input.isKeepable(merged.content)
+      return merged.clean && (await input.isKeepable(merged.content))
         ? { do: 'write', outcome: 'merged', content: merged.content }
         : { do: 'refuse' }
     }

@@ -18,7 +18,7 @@ import { baseOf, type Intent } from './base.ts'
 import { formatEtag } from './etag.ts'
 import { openInvalidMerge, validAgain } from './openConflicts.ts'
 import { missing } from './planWrite.ts'
-import { assertValid } from './schema.ts'
+import type { SchemaJudge } from './schemaJudge.ts'
 import { closed } from './staleWrite.ts'
 
 /** Conflicts read at a time when a document is deleted. */
@@ -35,9 +35,11 @@ export interface LifecycleChange {
 /** Works out what shall become of a document as a whole; changes nothing. */
 export class LifecyclePlanner {
   readonly #storage: StorageEpoch & HistoryReads
+  readonly #schemas: SchemaJudge
 
-  constructor(storage: StorageEpoch & HistoryReads) {
+  constructor(storage: StorageEpoch & HistoryReads, schemas: SchemaJudge) {
     this.#storage = storage
+    this.#schemas = schemas
   }
 
   /**
@@ -63,7 +65,7 @@ export class LifecyclePlanner {
     if (base.type === 'version' && base.version !== head.version) {
       throw staleChange(head, this.#storage.epoch, 'The settings')
     }
-    assertValid(schema, found.content())
+    await this.#schemas.assertValid(schema, found.content(), author)
     const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
     const isUnchanged = isSame(head, settings)
     const isJudged = !isUnchanged && wanted.schema !== undefined
@@ -164,9 +166,9 @@ export class DocumentLifecycle {
   readonly #acts: Acts
   readonly #planner: LifecyclePlanner
 
-  constructor(storage: StorageEpoch & HistoryReads, acts: Acts) {
+  constructor(storage: StorageEpoch & HistoryReads, acts: Acts, schemas: SchemaJudge) {
     this.#acts = acts
-    this.#planner = new LifecyclePlanner(storage)
+    this.#planner = new LifecyclePlanner(storage, schemas)
   }
 
   /** Changes settings; answers the head after it. The caller has seen to it that a schema is usable. */

@@ -29,7 +29,7 @@ import { supersede } from './openConflicts.ts'
 import { recordRefusal, type Refusal, type RefusedWrite } from './refusal.ts'
 import type { Authorship } from './replica.ts'
 import { type Absent, type NewDocument, newHead } from './replicas.ts'
-import { assertValid, violationsOf } from './schema.ts'
+import type { SchemaJudge } from './schemaJudge.ts'
 
 export interface WriteRequest {
   readonly document: DocumentId
@@ -67,6 +67,7 @@ export interface PlannerParts {
   readonly storage: StorageEpoch & HistoryReads
   readonly environment: Environment
   readonly limits: ContentLimits
+  readonly schemas: SchemaJudge
 }
 
 /** The base of a stale write. */
@@ -99,7 +100,7 @@ export class WritePlanner {
   }
 
   /** A document that does not exist yet; throws `already-exists`, `kind-mismatch`, `schema-violation` or a limit. */
-  creation(wanted: NewDocument, sent: Content, by: Authorship, found: Found): Step<WriteResult> {
+  async creation(wanted: NewDocument, sent: Content, by: Authorship, found: Found): Promise<Step<WriteResult>> {
     assertSize(sent, this.#parts.limits)
     if (!('absent' in found)) throw new ParleyError('already-exists', `${wanted.id} exists already.`)
     const last = found.absent === 'never' ? NO_VERSION : found.lastVersion
@@ -108,7 +109,7 @@ export class WritePlanner {
     const breach = checkContent(sent, this.#parts.limits)
     if (breach) throw new ParleyError(breach.code, breach.detail)
     const content = inOrder(sent)
-    assertValid(head.schema, content)
+    await this.#parts.schemas.assertValid(head.schema, content, by.author)
     return {
       outcome: { status: 'done', outcome: 'created', head, content },
       plan: { ...nothing({ head }), entry: { type: 'create', head, content, by }, events: [documentCreated(head)] },
@@ -132,19 +133,24 @@ export class WritePlanner {
     const incoming = keepable(request.incoming(past?.content ?? current), found)
     const judgement =
       past && stale
-        ? judgeStale({
+        ? await judgeStale({
             base: past.content,
             current,
             incoming,
             strict: stale.strict,
             policy: request.onConflict ?? head.conflictPolicy,
-            isKeepable: (content) => isKeepable(content, found),
+            isKeepable: (content) => this.#isKeepable(content, found, request.author),
           })
         : judgeCurrent(current, incoming)
     return this.#planned({ view: found, request, pass, at, head, current, incoming, past, own }, judgement)
   }
 
-  #createAbsent(request: WriteRequest, absent: Absent, at: number): Step<WriteResult> {
+  async #isKeepable(content: Content, view: View, by: PrincipalId): Promise<boolean> {
+    if (view.refusesContent(content) !== null) return false
+    return (await this.#parts.schemas.violationsOf(view.head.schema, content, by)).length === 0
+  }
+
+  #createAbsent(request: WriteRequest, absent: Absent, at: number): Promise<Step<WriteResult>> {
     const { document, author, intent, createsKind: kind, lockToken } = request
     if (intent.type !== 'create' || kind === null) throw missing(document, absent)
     if (lockToken) throw lockLostProblem(document, { name: 'free', fence: 0 })
@@ -184,7 +190,7 @@ export class WritePlanner {
     { content, outcome }: Extract<Judgement, { do: 'write' }>,
   ): Promise<Step<WriteResult>> {
     const { view, request, pass, at, head, current, own } = situation
-    assertValid(head.schema, content)
+    await this.#parts.schemas.assertValid(head.schema, content, request.author)
     // Everything of what was sent came from others already: there is nothing left to be written.
     if (outcome === 'merged' && contentEquals(content, current)) {
       return { plan: nothing(view), outcome: { status: 'done', outcome, head, content: current } }
@@ -206,7 +212,7 @@ export class WritePlanner {
 
   async #overwrite(situation: Situation): Promise<Step<WriteResult>> {
     const { view, request, pass, at, head, current, incoming, own } = situation
-    assertValid(head.schema, incoming)
+    await this.#parts.schemas.assertValid(head.schema, incoming, request.author)
     const { author, origin } = request
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
     const kept = recordRefusal(refusalInput(situation), end, this.#parts.environment)
@@ -241,9 +247,6 @@ export class WritePlanner {
     return { outcome, plan: { ...nothing(view), conflicts, contents, events } }
   }
 }
-
-const isKeepable = (content: Content, view: View): boolean =>
-  view.refusesContent(content) === null && violationsOf(view.head.schema, content).length === 0
 
 /** What was sent as it is kept; throws `kind-mismatch` or a limit. */
 function keepable(content: Content, view: View): Content {

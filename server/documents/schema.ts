@@ -17,8 +17,15 @@ const MAX_VIOLATIONS = 1_000
 const MAX_VIOLATION_CHARACTERS = 1_000_000
 /** A message quotes the schema, where a pattern or a list of values may be long. */
 const MAX_MESSAGE_CHARACTERS = 300
-/** What compiling a schema may take when somebody wants to set it; one that was accepted before is compiled whatever it takes. */
-const MAX_COMPILE_MS = 2_000
+/**
+ * What compiling a schema may take when somebody wants to set it, beside the event loop: ten times what one of the largest
+ * takes on a busy machine. One that was accepted before is compiled whatever it takes.
+ */
+const MAX_COMPILE_MS = 20_000
+/** A schema that is compiled and judged by right away: it takes milliseconds, where a large one takes a second. */
+const CHEAP_SCHEMA_CHARACTERS = 1_024
+/** Steps of a judgement right away, some 5 ms; that it takes more is found out in as long. */
+const CHEAP_STEPS = 100_000
 
 const compiled = new LRUCache<string, ValidateFunction>({ max: COMPILED_SCHEMAS })
 
@@ -40,14 +47,25 @@ export function violationsOf(schema: JsonSchema | null, content: Content): reado
   return listed((validate.errors ?? []).map(toViolation))
 }
 
-/** Throws `schema-violation` with all violations. */
-export function assertValid(schema: JsonSchema | null, content: Content): void {
-  const violations = violationsOf(schema, content)
-  if (violations.length === 0) return
-  throw new ParleyError('schema-violation', `The content breaks the schema in ${violations.length} place(s).`, {
+/** The same where it takes little; null where it does not. `text` is the JSON of the schema. */
+export function judgedCheaply(text: string, content: Content): readonly Violation[] | null {
+  if (text.length > CHEAP_SCHEMA_CHARACTERS) return null
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is the JSON of a schema
+  const validate = compiled.get(text) ?? compile(JSON.parse(text) as JsonSchema, null)
+  try {
+    if (counted(() => validate(content), CHEAP_STEPS)) return []
+  } catch (error) {
+    if (!isUnbounded(error)) throw error
+    return null
+  }
+  return listed((validate.errors ?? []).map(toViolation))
+}
+
+/** What a content that breaks its schema is answered with. */
+export const schemaViolation = (violations: readonly Violation[]): ParleyError =>
+  new ParleyError('schema-violation', `The content breaks the schema in ${violations.length} place(s).`, {
     extras: { violations },
   })
-}
 
 /** Judges schemas by the schema of schemas, whose compilation takes a quarter of a second: once for all. */
 let schemaOfSchemas: CountedAjv | null = null

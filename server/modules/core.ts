@@ -11,6 +11,7 @@ import { DocumentLifecycle } from '../documents/lifecycle.ts'
 import { DocumentPurger } from '../documents/purge.ts'
 import { DocumentReader } from '../documents/read.ts'
 import { Replicas } from '../documents/replicas.ts'
+import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import { DocumentWriter } from '../documents/write.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
@@ -32,12 +33,13 @@ export interface CoreParts {
   readonly environment: Environment
   readonly storage: Storage
   readonly desk: Desk<LongQuestion, Uint8Array>
+  readonly schemas: SchemaJudge
   /** Of the server. */
   readonly secret: Uint8Array
 }
 
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore({ config, environment, storage, desk, secret }: CoreParts) {
+export function createCore({ config, environment, storage, desk, schemas, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
@@ -54,7 +56,7 @@ export function createCore({ config, environment, storage, desk, secret }: CoreP
   })
   const reader = new DocumentReader(storage, replicas)
   const lineLength = (document: DocumentId): number => lines.length(document)
-  const parts = { storage, replicas, committer, environment, limits, lineLength }
+  const parts = { storage, replicas, committer, environment, limits, lineLength, schemas }
   const acts = new Acts(parts)
   const locks = new DocumentLocks({
     storage,
@@ -66,11 +68,12 @@ export function createCore({ config, environment, storage, desk, secret }: CoreP
   })
   const lines: LockLines = new LockLines(locks, environment)
   const writer = new DocumentWriter(parts, acts)
-  const lifecycle = new DocumentLifecycle(storage, acts)
+  const lifecycle = new DocumentLifecycle(storage, acts, schemas)
   const history = new HistoryReader(storage)
   const shower = new ConflictShower({ storage, desk })
   return {
     desk,
+    schemas,
     limits,
     committer,
     replicas,

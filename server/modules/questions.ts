@@ -35,7 +35,7 @@ export function questionDesk({ storage, file, threads }: QuestionParts): Desk<Lo
 }
 
 /** Threads that answer end with the server. */
-export const deskModule = (desk: Desk<never, unknown>): Module => ({
-  name: 'questions',
+export const deskModule = (name: string, desk: Desk<never, unknown>): Module => ({
+  name,
   stop: { deadlineMs: 1_000, run: () => desk.close() },
 })

@@ -18,7 +18,7 @@ export class Transactor {
   constructor(parts: PlannerParts, acts: Acts) {
     this.#acts = acts
     this.#writes = new WritePlanner(parts)
-    this.#lifecycle = new LifecyclePlanner(parts.storage)
+    this.#lifecycle = new LifecyclePlanner(parts.storage, parts.schemas)
   }
 
   /**

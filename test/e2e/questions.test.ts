@@ -107,4 +107,28 @@ describe('[OPS-8] what is worked out beside the event loop', () => {
     expectStatus(await admin.get('/documents/gone/blame'), 410)
     for (const name of readdirSync(folder)) expect(readFileSync(join(folder, name)).includes(secret)).toBe(false)
   })
+
+  it('[OPS-8] [WRITE-9] judges by a schema while everybody else goes on', async () => {
+    const [alice, bob] = [await as('alice'), await as('bob')]
+    const anyOf = Array.from({ length: 400 }, (_, n) => ({ pattern: `x${n}y+$` }))
+    const made = { id: 'judged', kind: 'json', schema: { additionalProperties: { anyOf } }, content: {} }
+    expectStatus(await alice.post('/documents', made), 201)
+    const much = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`key ${n}`, 'x'.repeat(1_000)]))
+    const order: string[] = []
+    const judging = alice.put('/documents/judged', { content: much, baseVersion: 1 }).then((answer) => {
+      order.push('judged')
+      return answer
+    })
+    const others = Array.from({ length: 20 }, () => bob.get('/documents/judged').then(() => order.push('read')))
+    await Promise.all([...others, judging])
+    expect(order.at(-1)).toBe('judged')
+    expect(await judging).toMatchObject({ status: 422, body: { code: 'schema-violation' } })
+    expect((await judging).body.violations).toEqual([
+      { pointer: '', message: expect.stringContaining('too much work') },
+    ])
+    const refused = await alice.patch('/documents/judged', { schema: { type: 'nothing' }, baseVersion: 1 })
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid-schema' } })
+    const valid = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`key ${n}`, `x${n % 400}yy`]))
+    expectStatus(await alice.put('/documents/judged', { content: valid, baseVersion: 1 }), 200)
+  })
 })

@@ -15,12 +15,14 @@ import type { Replica } from '../../server/documents/replica.ts'
 import { Replicas, type Lease } from '../../server/documents/replicas.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
+import type { SchemaJudge } from '../../server/documents/schemaJudge.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { toPrincipalId, trustedDocumentId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
+import { schemasHere } from './schemas.ts'
 import { ManualEnvironment } from './manualEnvironment.ts'
 
 export const ALICE = toPrincipalId('alice')
@@ -49,6 +51,7 @@ export interface DocumentCore {
   readonly lifecycle: DocumentLifecycle
   readonly transactor: Transactor
   readonly acts: Acts
+  readonly schemas: SchemaJudge
   create(document: string, content: Content): Promise<WriteResult>
   write(document: string, content: Content, base: WriteBase, by?: PrincipalId): Promise<WriteResult>
   remove(document: string): Promise<unknown>
@@ -76,10 +79,11 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
   const limits = { ...LIMITS, ...options.limits }
   const { idleMs = 30_000, budgetBytes = 256 * 1024 * 1024 } = options
   const replicas = new Replicas({ storage, committer, environment, limits, idleMs, budgetBytes })
-  const parts = { storage, replicas, committer, environment, limits, lineLength: () => 0 }
+  const schemas = schemasHere()
+  const parts = { storage, replicas, committer, environment, limits, lineLength: () => 0, schemas }
   const acts = new Acts(parts)
   const writer = new DocumentWriter(parts, acts)
-  const lifecycle = new DocumentLifecycle(storage, acts)
+  const lifecycle = new DocumentLifecycle(storage, acts, schemas)
   const close = async (): Promise<void> => {
     replicas.close(new ParleyError('shutting-down', 'The test is over.'))
     await storage.close()
@@ -95,6 +99,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     lifecycle,
     transactor: new Transactor(parts, acts),
     acts,
+    schemas,
     create: (document, content) =>
       writer.create({ id: id(document), kind: typeof content === 'string' ? 'text' : 'json' }, content, {
         author: ALICE,

@@ -1,3 +1,4 @@
+import { schemasHere } from './schemas.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,7 +106,8 @@ function onManyNodes(storage: Storage, { hints }: { hints: boolean }): Storage {
 
 function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   const committer = new Committer(storage)
-  const options = { storage, committer, environment, limits: LIMITS }
+  const schemas = schemasHere()
+  const options = { storage, committer, environment, limits: LIMITS, schemas }
   const replicas = new Replicas({ ...options, idleMs: 3_600_000, budgetBytes: 256 * 1024 * 1024 })
   const reader = new DocumentReader(storage, replicas)
   const parts = { ...options, replicas, lineLength: (document: DocumentId): number => lines.length(document) }
@@ -128,7 +130,7 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   return {
     replicas,
     writer,
-    lifecycle: new DocumentLifecycle(storage, acts),
+    lifecycle: new DocumentLifecycle(storage, acts, schemas),
     locks,
     lines,
     acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal, keep } = {}) =>

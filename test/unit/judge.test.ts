@@ -96,22 +96,22 @@ const CELLS = MOVES.flatMap((move) =>
 )
 
 describe('[WRITE-4] [WRITE-5] [WRITE-6] a write on a stale version: content × policy × strict', () => {
-  it.each(CELLS)('$kind, $move, policy $policy, strict $strict', ({ move, kind, policy, strict }) => {
+  it.each(CELLS)('$kind, $move, policy $policy, strict $strict', async ({ move, kind, policy, strict }) => {
     const input = sides(kind, move)
-    const judgement = judgeStale({ ...input, strict, policy, isKeepable: () => true })
+    const judgement = await judgeStale({ ...input, strict, policy, isKeepable: async () => true })
     expect(outcomeOf(judgement)).toBe(TABLE[move][strict ? 'strict' : policy])
     if (judgement.do !== 'write') return
     const wanted = judgement.outcome === 'merged' ? CONTENTS[kind].disjoint.merged : input.incoming
     expect(judgement.content).toEqual(wanted)
   })
 
-  it('[WRITE-6] a merge that could not be kept is for a person to look at', () => {
+  it('[WRITE-6] a merge that could not be kept is for a person to look at', async () => {
     const asked: Content[] = []
-    const judgement = judgeStale({
+    const judgement = await judgeStale({
       ...sides('json', 'moved elsewhere'),
       strict: false,
       policy: 'merge',
-      isKeepable: (content) => {
+      isKeepable: async (content) => {
         asked.push(content)
         return false
       },
@@ -120,10 +120,10 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] a write on a stale version: content × p
     expect(asked).toEqual([{ a: 9, b: 8 }])
   })
 
-  it('[WRITE-6] only the equality of contents counts, not their member order', () => {
+  it('[WRITE-6] only the equality of contents counts, not their member order', async () => {
     const stale = { base: { a: 1, b: [1] }, current: { b: [1], a: 1 }, incoming: { a: 2, b: [1] } }
-    const judged = (strict: boolean): Outcome =>
-      outcomeOf(judgeStale({ ...stale, strict, policy: 'manual', isKeepable: () => true }))
-    expect([judged(false), judged(true)]).toEqual(['written', 'refuse-version'])
+    const judged = async (strict: boolean): Promise<Outcome> =>
+      outcomeOf(await judgeStale({ ...stale, strict, policy: 'manual', isKeepable: async () => true }))
+    expect([await judged(false), await judged(true)]).toEqual(['written', 'refuse-version'])
   })
 })

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
 import type { JsonSchema } from '../../server/model/document.ts'
-import { assertUsableSchema, assertValid, violationsOf } from '../../server/documents/schema.ts'
+import { assertUsableSchema, violationsOf } from '../../server/documents/schema.ts'
+import { judgingSchemas, SchemaJudge, type SchemaQuestion } from '../../server/documents/schemaJudge.ts'
+import { schemasHere } from '../support/schemas.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 
 const pointers = (schema: JsonSchema, content: Content): string[] =>
@@ -43,11 +45,11 @@ describe('[WRITE-9] violations of a schema', () => {
     expect(messages.join('\n')).toMatch(/\["a","b"\]/)
   })
 
-  it('[WRITE-9] are none where there is no schema, or it holds', () => {
+  it('[WRITE-9] are none where there is no schema, or it holds', async () => {
     expect(violationsOf(null, { anything: [] })).toEqual([])
     expect(violationsOf(true, { anything: [] })).toEqual([])
     expect(violationsOf(person, { name: 'x' })).toEqual([])
-    expect(() => assertValid(person, { name: 'x', age: 3 })).not.toThrow()
+    await expect(schemasHere().assertValid(person, { name: 'x', age: 3 }, 'alice')).resolves.toBeUndefined()
   })
 
   it('[WRITE-9] a schema that is false allows nothing', () => {
@@ -87,13 +89,20 @@ describe('[WRITE-9] violations of a schema', () => {
     expect(JSON.stringify(long).length).toBeLessThan(1_100_000)
   })
 
-  it('[WRITE-9] a refusal holds them', () => {
-    const problem = refusal(() => assertValid(person, { age: 'old' }))
-    expect(problem.code).toBe('schema-violation')
-    expect(problem.extras['violations']).toEqual([
+  it('[WRITE-9] are of each pattern of a schema by itself', () => {
+    const schema = { properties: { a: { pattern: '^a' }, b: { anyOf: [{ pattern: '^x' }, { pattern: '^b' }] } } }
+    expect(violationsOf(schema, { a: 'a1', b: 'b1' })).toEqual([])
+    expect(violationsOf(schema, { a: 'b1', b: 'x1' })).toMatchObject([{ pointer: '/a' }])
+    expect(violationsOf(schema, { a: 'a1', b: 'a1' })).toHaveLength(3)
+  })
+
+  it('[WRITE-9] a refusal holds them', async () => {
+    const violations = [
       { pointer: '', message: "must have required property 'name'" },
       { pointer: '/age', message: 'must be integer' },
-    ])
+    ]
+    const judging = schemasHere().assertValid(person, { age: 'old' }, 'alice')
+    await expect(judging).rejects.toMatchObject({ code: 'schema-violation', extras: { violations } })
   })
 })
 
@@ -206,5 +215,60 @@ describe('[WRITE-9] a schema that asks for endless work', () => {
     expect(violationsOf(schema, Object.fromEntries(odd.map((key) => [key, 'x'])))).toEqual([])
     expect(violationsOf(schema, Object.fromEntries(odd.map((key) => [key, 1])))).toHaveLength(odd.length)
     expect(violationsOf(schema, { other: 1 })).toHaveLength(odd.length + 1)
+  })
+})
+
+describe('[OPS-8] [WRITE-9] where a content is judged', () => {
+  const person = { required: ['name'] }
+  const large = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`key ${n}`, n]))
+  /** As much work as a schema of a few words can ask for. */
+  const doubling = {
+    $ref: '#/$defs/d0',
+    $defs: Object.fromEntries(
+      Array.from({ length: 16 }, (_, n) => [
+        `d${n}`,
+        { allOf: Array.from({ length: 2 }, () => ({ $ref: `#/$defs/d${n + 1}` })) },
+      ]),
+    ),
+  }
+  const usable = { ...doubling, $defs: { ...doubling.$defs, d16: {} } }
+
+  function judging() {
+    const asked: SchemaQuestion['ask'][] = []
+    const judge = new SchemaJudge({
+      ask: (question) => {
+        asked.push(question.ask)
+        return judgingSchemas(question, null)
+      },
+      close: async () => undefined,
+    })
+    return { judge, asked }
+  }
+
+  it('[OPS-8] is the event loop for a small one under a schema that asks for little', async () => {
+    const { judge, asked } = judging()
+    expect(await judge.violationsOf(person, { name: 'x' }, 'alice')).toEqual([])
+    expect(await judge.violationsOf(person, {}, 'alice')).toMatchObject([{ pointer: '' }])
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    ['a large content', person, large],
+    ['a large schema', { ...person, description: 'x'.repeat(2_000) }, {}],
+    ['a schema that asks for much', usable, {}],
+  ])('[OPS-8] is beside it for %s, with the same outcome', async (_, schema, content) => {
+    const { judge, asked } = judging()
+    expect(await judge.violationsOf(schema, content, 'alice')).toEqual(violationsOf(schema, content))
+    expect(asked).toEqual(['violations'])
+    // A write that is planned anew does not wait again.
+    expect(await judge.violationsOf(schema, content, 'alice')).toEqual(violationsOf(schema, content))
+    expect(asked).toEqual(['violations'])
+  })
+
+  it('[DOC-7] is beside it for each schema that somebody wants to set', async () => {
+    const { judge, asked } = judging()
+    await judge.assertUsable(person, 'alice')
+    await expect(judge.assertUsable({ type: 'nothing' }, 'alice')).rejects.toMatchObject({ code: 'invalid-schema' })
+    expect(asked).toEqual(['usable', 'usable'])
   })
 })

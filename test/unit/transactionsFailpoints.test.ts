@@ -14,6 +14,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Operation, OperationOutcome } from '../../server/transactions/operation.ts'
+import { schemasHere } from '../support/schemas.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { ALICE, BOB, id, LIMITS } from '../support/documentCore.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
@@ -91,7 +92,15 @@ async function open(file: string, failpoint?: Failpoint) {
     idleMs: 30_000,
     budgetBytes: 64 * 1024 * 1024,
   })
-  const parts = { storage, replicas, committer, environment, limits: LIMITS, lineLength: () => 0 }
+  const parts = {
+    storage,
+    replicas,
+    committer,
+    environment,
+    limits: LIMITS,
+    lineLength: () => 0,
+    schemas: schemasHere(),
+  }
   const acts = new Acts(parts)
   const close = async (): Promise<void> => {
     replicas.close(new ParleyError('shutting-down', 'The test is over.'))

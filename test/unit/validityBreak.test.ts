@@ -70,11 +70,13 @@ describe('taking one entry back', () => {
   it.each([
     ['does where others wrote elsewhere', { a: 'x', b: 2 }, true],
     ['does not where the place was written again', { a: 'xy', b: 1 }, false],
-  ])('[CONF-8] %s', (_, newest, suffices) => {
-    expect(sufficesToTakeBack(sides, newest, isNumber)).toBe(suffices)
+  ])('[CONF-8] %s', async (_, newest, suffices) => {
+    expect(await sufficesToTakeBack(sides, newest, isNumber)).toBe(suffices)
   })
 
-  it('[CONF-8] does not where what is left is invalid too', () => {
-    expect(sufficesToTakeBack(sides, { a: 'x', b: 2 }, (left) => isNumber(left) && !('b' in Object(left)))).toBe(false)
+  it('[CONF-8] does not where what is left is invalid too', async () => {
+    expect(await sufficesToTakeBack(sides, { a: 'x', b: 2 }, (left) => isNumber(left) && !('b' in Object(left)))).toBe(
+      false,
+    )
   })
 })

@@ -1,0 +1,5 @@
+import { judgingSchemas, SchemaJudge } from '../../server/documents/schemaJudge.ts'
+import { deskHere } from '../../server/threads/desk.ts'
+
+/** Judges by schemas without a thread. */
+export const schemasHere = (): SchemaJudge => new SchemaJudge(deskHere(judgingSchemas))

@@ -71,7 +71,7 @@ async function workOut(
   replica: Replica,
   edits: OfflineEdits,
 ): Promise<{ readonly divided: Divide; readonly sides: OfflineSides } | null> {
-  const found = await divide(view, replica, edits.knowledge)
+  const found = await divide(view, replica, edits)
   const divided = withEvidence(found, edits.update, edits.knowledge)
   const unseen = divided.later.filter((entry) => entry.known !== 'all')
   if (unseen.length === 0 || !mayMatter(replica.doc, divided, edits.update)) return null

@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
-import { previousVersion, toVersion } from '../foundation/ids.ts'
+import { NO_VERSION, previousVersion, toVersion } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { LogReads } from '../storage/log.ts'
 import { firstVersionOf } from './past.ts'
@@ -22,6 +22,7 @@ interface LaterEntry {
   readonly deletes: Ranges
 }
 
+type ReadEntry = Pick<LaterEntry, 'version' | 'author'>
 type Ranges = readonly { readonly client: number; readonly clock: number; readonly length: number }[]
 
 /** How the log divides for one client. */
@@ -70,9 +71,14 @@ export const deletesOf = (update: Uint8Array): ClockSet => clockSet(Y.decodeUpda
  * Divides the log as it is now at what the client has. Reads backwards, only as far as the client lacks
  * something. Rejects with what ended the replica, or `document-damaged`.
  */
-export async function divide(storage: LogReads, replica: ReadReplica, knowledge: Knowledge): Promise<Divide> {
+export async function divide(
+  storage: LogReads,
+  replica: ReadReplica,
+  { author, knowledge }: { readonly author: PrincipalId; readonly knowledge: Knowledge },
+): Promise<Divide> {
   const { version, firstVersion } = replica.appliedHead
-  const reading = knowledge.by === 'clocks' ? new ClockReading(replica.doc, knowledge) : new VersionReading(knowledge)
+  const reading =
+    knowledge.by === 'clocks' ? new ClockReading(replica.doc, author, knowledge) : new VersionReading(knowledge)
   await replica.whenCommitted(version)
   const later: LaterEntry[] = []
   let end = version
@@ -82,7 +88,7 @@ export async function divide(storage: LogReads, replica: ReadReplica, knowledge:
     for (const entry of page.toReversed()) {
       if (reading.isCovered(entry.version)) break
       const { structs, deletes } = clockRanges(entry.update)
-      const known = reading.read(entry.version, structs, deletes)
+      const known = reading.read(entry, structs, deletes)
       later.push({
         version: entry.version,
         author: entry.author,
@@ -207,12 +213,14 @@ class ClockReading {
   /** Deletes in what is left that the client has not made. */
   readonly #deleted: Map<number, ClockSpan[]>
 
-  readonly #sentUpTo: Version | null
+  readonly #sentUpTo: Version
+  readonly #author: PrincipalId
   /** Whether the client has something newer than what is left. */
   #hasLater = false
 
-  constructor(doc: Y.Doc, { clocks, deletes, sentUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
-    this.#sentUpTo = sentUpTo
+  constructor(doc: Y.Doc, author: PrincipalId, { clocks, deletes, sentUpTo }: Extract<Knowledge, { by: 'clocks' }>) {
+    this.#author = author
+    this.#sentUpTo = sentUpTo ?? NO_VERSION
     this.#clocks = clocks
     this.#deletes = deletes
     const { ahead, deleted } = unknownTo(doc, clocks, deletes)
@@ -222,28 +230,28 @@ class ClockReading {
 
   isCovered(version: Version): boolean {
     if (this.#ahead.size > 0 || this.#deleted.size > 0) return false
-    return this.#sentUpTo === null || this.#hasLater || version <= this.#sentUpTo
+    return this.#hasLater || version <= this.#sentUpTo
   }
 
-  read(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
+  read(entry: ReadEntry, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
     for (const { client, clock, length } of structs) {
       if (this.#ahead.has(client) && clock <= (this.#clocks.get(client) ?? 0)) this.#ahead.delete(client)
       this.#forget(client, { clock, len: length })
     }
     for (const { client, clock, length } of deletes) this.#forget(client, { clock, len: length })
-    const known = this.#known(version, structs, deletes)
+    const known = this.#known(entry, structs, deletes)
     // Something that was sent after it reached the client, by whatever way; so what came before has too.
-    if (known === 'all' && structs.length > 0 && this.#isAfterLast(version)) this.#hasLater = true
+    if (known === 'all' && structs.length > 0 && this.#isAfterLast(entry.version)) this.#hasLater = true
     return known
   }
 
   #isAfterLast(version: Version): boolean {
-    return this.#sentUpTo !== null && version > this.#sentUpTo
+    return version > this.#sentUpTo
   }
 
-  #known(version: Version, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
+  #known({ version, author }: ReadEntry, structs: Ranges, deletes: Ranges): LaterEntry['known'] {
     if (structs.length === 0) {
-      if (this.#isAfterLast(version) && !this.#hasLater) return 'none'
+      if (this.#isAfterLast(version) && !this.#hasLater && author !== this.#author) return 'none'
       const isDone = deletes.every(({ client, clock, length }) => holds(this.#deletes, client, { clock, len: length }))
       return isDone ? 'all' : 'none'
     }
@@ -275,7 +283,7 @@ class VersionReading {
     return version <= this.#seen
   }
 
-  read(version: Version): LaterEntry['known'] {
+  read({ version }: ReadEntry): LaterEntry['known'] {
     return this.#own.has(version) ? 'all' : 'none'
   }
 }

@@ -294,6 +294,7 @@ export class WaitingEditsKeeper {
       replica.lock.see(await storage.lock(facts.document))
       const refused = refusal(replica, edits)
       if (refused) throw refused
+      const { appliedVersion } = replica
       const merge = isKnown(replica, edits.update) ? null : await prepare(replica, edits)
       if (replica.ended) throw replica.ended
       // The next lock was faster.
@@ -302,7 +303,11 @@ export class WaitingEditsKeeper {
       const refusedNow = refusal(replica, edits)
       if (refusedNow) throw refusedNow
       const { author, tokenHash, update } = edits
-      const judged = isKnown(replica, update) ? null : merge
+      const isJudged = isKnown(replica, update)
+      // Its author had everything, but what came while that was worked out they may lack.
+      if (!isJudged && merge === null && replica.appliedVersion !== appliedVersion)
+        throw new ParleyError('overloaded', 'Others write while it is judged.')
+      const judged = isJudged ? null : merge
       await replica.applyLive(update, author, { merge: judged, tokenHash, settles: [facts.position] })
       return 'gone'
     } catch (refused) {

@@ -10,7 +10,8 @@ import type { ClockSet } from './clockSet.ts'
  *
  * Where both deleted the same, Yjs does not tell whether the client knew of the other's delete. `sentUpTo` does: what came
  * after it, its page cannot have had; what came before and is deleted there too, it is taken to have known. Null where that
- * is forgotten; then it is taken to have known all that it has deleted.
+ * is forgotten; then it is taken not to have known what others deleted after the newest entry of which it has something
+ * inserted, because to ask once too often loses nothing.
  */
 export type Knowledge =
   | {

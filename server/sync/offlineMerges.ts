@@ -3,6 +3,7 @@ import type { Admission } from '../documents/admission/admission.ts'
 import { joinInSteps } from '../documents/joinUpdates.ts'
 import { bringsSomething, withOwn } from '../documents/knowledge.ts'
 import type { LiveMerge } from '../documents/replica.ts'
+import type { Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { OfflineEdits } from '../model/clientKnowledge.ts'
 import type { Member } from './member.ts'
@@ -16,6 +17,7 @@ export interface RoomJudge<R> {
 
 export interface OfflineMergesOptions {
   readonly doc: Y.Doc
+  appliedVersion(): Version
   prepare(edits: OfflineEdits): Promise<LiveMerge | null>
   admit(member: Member, update: Uint8Array): Admission
   /** Keeps what a session brought while a lock barred it, or left; resolves once it is on disk. */
@@ -58,13 +60,17 @@ export class OfflineMerges {
   }
 
   async #judge(member: Member, { updates, knowledge }: HeldEdits): Promise<SessionEvent> {
-    if (updates.length === 0) return { type: 'judged', joined: null, counts: false, merge: null }
+    if (updates.length === 0) {
+      return { type: 'judged', at: this.#options.appliedVersion(), joined: null, counts: false, merge: null }
+    }
     const brought = await joinInSteps(updates)
     const update = this.#admitted(member, brought)
+    const at = this.#options.appliedVersion()
     const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
     // Who says only what it has changes nothing, and waits for nobody.
     const counts = merge !== null || bringsSomething(this.#options.doc, update)
-    return { type: 'judged', joined: { update: brought, knowledge: withOwn(knowledge, brought) }, counts, merge }
+    const joined = { update: brought, knowledge: withOwn(knowledge, brought) }
+    return { type: 'judged', at, joined, counts, merge }
   }
 
   async #keep(member: Member, { updates, knowledge }: HeldEdits): Promise<SessionEvent> {

@@ -100,6 +100,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     })
     this.#merges = new OfflineMerges({
       doc: replica.doc,
+      appliedVersion: () => replica.appliedVersion,
       prepare: (edits) => judge.prepare(replica, edits),
       admit: (member, update) => this.#incoming.admit(member, update, 'sync-step-2'),
       keep: (member, edits) => this.#keep(member, edits),

@@ -177,9 +177,10 @@ export type SessionEvent =
   | { readonly type: 'answer-due' }
   /** What it brought while earlier edits went in. */
   | { readonly type: 'goes-on'; readonly brought: Brought }
-  /** What was held was looked at: null where nothing was. `counts`: it brings something, or a conflict. */
+  /** What was held was looked at, at a version: null where nothing was. `counts`: it brings something, or a conflict. */
   | {
       readonly type: 'judged'
+      readonly at: Version
       readonly joined: Joined | null
       readonly counts: boolean
       readonly merge: LiveMerge | null

@@ -169,7 +169,9 @@ function arrives(state: Arriving, brought: Brought, room: Surroundings): Session
   const told: Arriving = { ...state, page, deletes: state.deletes ?? deletes }
   const clients = writers.length > 0 ? writers : [...page.earlier.keys()]
   const sent = newest(page, 'sent')
-  const isBehind = (sent !== null && sent < room.version) || !room.knowsAll(state.had, deletes)
+  // Of whom nothing is remembered the log may tell more than the clocks and deletes do.
+  const isForgotten = sent === null && writers.length > 0
+  const isBehind = isForgotten || (sent !== null && sent < room.version) || !room.knowsAll(state.had, deletes)
   if (!isBehind || isShortBreak(page, clients, room.limits.windowMs)) {
     return settle(told, room.bringsSomething(brought.update) ? brought : null, room)
   }
@@ -256,10 +258,14 @@ function knowledgeIn(state: Arriving | Away): Knowledge {
 type JudgedEvent = Extract<SessionEvent, { type: 'judged' }>
 
 /** What was held was looked at, and goes in, unless the next lock was faster. */
-export function judged(state: TakingIn, { joined, counts, merge }: JudgedEvent, room: Surroundings): SessionStep {
+export function judged(state: TakingIn, event: JudgedEvent, room: Surroundings): SessionStep {
+  const { joined, counts, merge } = event
   if (joined === null) return goOn(state, state.merge.knowledge)
   if (!counts) return goOn(state, joined.knowledge)
   const { update } = joined
+  if (!room.isBarred && isOutdated(event, room)) {
+    return to(state, { do: 'judge', edits: { updates: [update], knowledge: state.merge.knowledge } })
+  }
   if (!room.isBarred) {
     return andThen(to(state, { do: 'apply', update, message: 'sync-step-2', merge }), (next) =>
       goOn(next, joined.knowledge),
@@ -270,6 +276,13 @@ export function judged(state: TakingIn, { joined, counts, merge }: JudgedEvent, 
   const held = state.held.updates.reduce((pile, one) => pile.with(one), UpdatePile.EMPTY.with(update))
   return to(barred(state, knowledge, state.silence ?? room.silence(), { held }))
 }
+
+/**
+ * Who had everything when it was looked at may lack what came since. It is looked at once more: by then its author lacks
+ * something, or has written what came themselves.
+ */
+const isOutdated = ({ counts, merge, at }: JudgedEvent, room: Surroundings): boolean =>
+  counts && merge === null && at !== room.version
 
 /** What it brought stands on disk, because a lock bars it, or did until now. */
 export function kept(state: TakingIn, { knowledge }: Joined, room: Surroundings): SessionStep {
@@ -297,14 +310,15 @@ function goOn(state: TakingIn, knowledge: Knowledge): StepTo<Present | Away> {
  */
 export function judgedWithout(
   { merge: { knowledge }, held }: Leaving,
-  { joined, counts, merge }: JudgedEvent,
+  event: JudgedEvent,
   room: Surroundings,
 ): SessionStep {
+  const { joined, counts, merge } = event
   const looked = joined && counts ? [joined.update] : []
   const edits: HeldEdits = { updates: [...looked, ...held.updates], knowledge }
   if (edits.updates.length === 0) return to(CLOSED)
   if (room.isBarred) return to(CLOSED, { do: 'leave-behind', edits })
-  if (joined === null || !held.isEmpty) return to(leaving(edits), { do: 'judge', edits })
+  if (joined === null || !held.isEmpty || isOutdated(event, room)) return to(leaving(edits), { do: 'judge', edits })
   return to(CLOSED, { do: 'apply', update: joined.update, message: 'sync-step-2', merge })
 }
 

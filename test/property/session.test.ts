@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readUpdate } from '../../server/documents/admission/updateReader.ts'
 import { joinUpdates } from '../../server/documents/joinUpdates.ts'
-import { toVersion } from '../../server/foundation/ids.ts'
+import { NO_VERSION, toVersion } from '../../server/foundation/ids.ts'
 import { Brought } from '../../server/sync/brought.ts'
 import { openSession, type SessionAction, type SessionEvent, type SessionState } from '../../server/sync/session.ts'
 import { step } from '../../server/sync/sessionTable.ts'
@@ -42,6 +42,7 @@ class Model {
   readonly #room = { nowMs: 0, version: toVersion(1), isBarred: false }
   /** What is on its way in an act, and its kind. */
   #act: Extract<SessionAction, { do: 'judge' | 'keep' }> | null = null
+  #actBegan = NO_VERSION
   #nextWriter = 1
   readonly #brought = new Set<number>()
   /** What of that has come to something that outlives the session: applied, or on disk. */
@@ -112,9 +113,10 @@ class Model {
     if (!act) return
     this.#act = null
     const { updates, knowledge } = act.edits
-    if (updates.length === 0) return this.#tell({ type: 'judged', joined: null, counts: false, merge: null })
+    const at = this.#actBegan
+    if (updates.length === 0) return this.#tell({ type: 'judged', at, joined: null, counts: false, merge: null })
     const joined = { update: joinUpdates(updates), knowledge }
-    if (act.do === 'judge') return this.#tell({ type: 'judged', joined, counts: true, merge: null })
+    if (act.do === 'judge') return this.#tell({ type: 'judged', at, joined, counts: true, merge: null })
     this.#isSafe(updates)
     this.#tell({ type: 'kept', joined })
   }
@@ -143,6 +145,7 @@ class Model {
       case 'keep':
         expect(this.#act, 'one act is under way at a time').toBeNull()
         this.#act = action
+        this.#actBegan = this.#room.version
         return
       case 'apply':
         return this.#isSafe([action.update])

@@ -29,9 +29,14 @@ export class FaultyLine {
     return line
   }
 
+  /** New connections find nobody until `mend`. */
+  refuse(): void {
+    this.#isRefusing = true
+  }
+
   /** Ends every connection, with a farewell or with none; new ones find nobody until `mend`. */
   cut(how: 'closed' | 'reset'): void {
-    this.#isRefusing = true
+    this.refuse()
     for (const pair of this.#pairs) pair.end(how)
   }
 

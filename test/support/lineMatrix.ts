@@ -1,159 +1,100 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { WebSocket } from 'ws'
-import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import type { ConflictServer } from './conflicts.ts'
 import { FaultyLine } from './faultyLine.ts'
+import { expectedOf, nameOf, type Cell, type Expected, type How } from './lineCells.ts'
+import { CONTENT, edit, fill, Page, plain, type PageOptions } from './linePage.ts'
+import { Meeting, type Attendee } from './meeting.ts'
+import type { Caller } from './server.ts'
+import { SuspendedPages } from './suspendedPages.ts'
+import { Victim } from './victim.ts'
 
-/**
- * How a line, or who sits at its end, fails. `sees`: alice reads meanwhile what others write; `early`: her edits arrive
- * while it lasts.
- */
-const FAILURES = [
-  { how: 'closed', sees: false },
-  { how: 'reset', sees: false },
-  { how: 'black hole that ends', sees: false },
-  { how: 'black hole that ends in a reset', sees: false },
-  { how: 'nothing arrives here', sees: false },
-  { how: 'nothing arrives there', sees: true },
-  { how: 'slow', sees: false },
-  { how: 'hanging page', sees: false },
-  { how: 'given up by the client', sees: false },
-  { how: 'reload with stored edits', sees: false },
-  { how: 'reload that reads stored edits later', sees: false },
-] as const
-export type Failure = (typeof FAILURES)[number]
-
-const WRITERS = ['REST', 'live', 'transaction', 'nobody'] as const
-const KINDS = ['text', 'json'] as const
-const PLACES = ['same', 'other', 'both delete', 'delete against edit'] as const
-
-export interface Cell {
-  readonly failure: Failure
-  readonly lengthMs: number
-  readonly writer: (typeof WRITERS)[number]
-  readonly kind: (typeof KINDS)[number]
-  readonly place: (typeof PLACES)[number]
+/** What cells need of a server. */
+export interface LineServer {
+  readonly url: string
+  token(sub: string, access?: Record<string, string[]>): Promise<string>
+  as(sub: string): Promise<Caller>
 }
 
-export const nameOf = ({ failure, lengthMs, writer, kind, place }: Cell): string =>
-  `${failure.how}, ${lengthMs / 1_000} s, ${writer}, ${kind}, ${place}`
-
-/** Below it nothing is judged (CONF-7): there one place tells as much as four. */
-export const WINDOW_MS = 2_000
-
-/**
- * The product of everything, without what tells nothing more: where nobody writes there is no other place; a transaction
- * writes as REST does; below the window nothing is raised wherever it is; and who has seen what others deleted can
- * neither delete nor edit it.
- */
-export function cells(lengthsMs: readonly number[]): Cell[] {
-  const all: Cell[] = []
-  for (const failure of FAILURES)
-    for (const lengthMs of lengthsMs)
-      for (const writer of WRITERS)
-        for (const kind of KINDS)
-          for (const place of PLACES) {
-            if (place !== 'same' && (writer === 'nobody' || writer === 'transaction')) continue
-            if (place !== 'same' && (lengthMs < WINDOW_MS || failure.sees)) continue
-            all.push({ failure, lengthMs, writer, kind, place })
-          }
-  return all
-}
-
-const LINES = ['one', 'two', 'six', 'four', 'five']
-const CONTENT = {
-  text: LINES.join('\n'),
-  json: Object.fromEntries(LINES.map((line) => [line, line])),
-}
-
-/** A page: everything it is sent waits while it hangs, whatever its socket answers. */
-class Page {
-  readonly doc: Y.Doc
-  readonly provider: WebsocketProvider
-  #waiting: (() => void)[] | null = null
-
-  constructor(url: string, id: string, token: string, doc = new Y.Doc()) {
-    this.doc = doc
-    const later = (task: () => void): void => (this.#waiting ? void this.#waiting.push(task) : task())
-    class PageSocket extends WebSocket {
-      constructor(address: string, protocols: string[]) {
-        super(address, protocols)
-        let listener: ((event: WebSocket.MessageEvent) => void) | null = null
-        Object.defineProperty(this, 'onmessage', {
-          set: (given: typeof listener) => {
-            listener = given
-          },
-        })
-        this.addEventListener('message', (event) => later(() => listener?.(event)))
-      }
-    }
-    this.provider = new WebsocketProvider(`${url.replace(/^http/, 'ws')}/sync`, id, doc, {
-      params: { token },
-      disableBc: true,
-      WebSocketPolyfill: PageSocket as unknown as typeof globalThis.WebSocket,
-    })
-  }
-
-  hang(): void {
-    this.#waiting = []
-  }
-
-  goOn(): void {
-    const waiting = this.#waiting ?? []
-    this.#waiting = null
-    for (const task of waiting) task()
-  }
-
-  destroy(): void {
-    this.provider.destroy()
-    this.doc.destroy()
-  }
-}
-
-/** What came of a cell, against what had to come of it; `unclear` where its time lay across the window. */
+/** What came of a cell, against what had to come of it. */
 export interface Result {
   readonly name: string
-  readonly expected: 'conflict' | 'none' | 'unclear'
-  readonly found: 'conflict' | 'none' | 'more than one'
+  readonly expected: Expected
+  readonly found: 'conflict' | 'none' | 'more than one' | Error
 }
 
-/** Runs one cell with stock clients on a server of its own choice of documents. */
-export async function runCell(server: ConflictServer, cell: Cell): Promise<Result> {
-  const { failure, lengthMs, kind } = cell
-  const id = server.newId()
+export const isWrong = ({ expected, found }: Result): boolean =>
+  found === 'more than one' || found instanceof Error || (expected !== 'unclear' && expected !== found)
+
+/** Where alice sits. */
+interface Seat {
+  isSynced(): boolean | Promise<boolean>
+  snapshot(): Uint8Array | Promise<Uint8Array>
+  destroy(): void
+}
+
+/** What cells do together; each alone in most of them. */
+interface Company {
+  sit(options: PageOptions): Seat
+  /** It has failed for all of them. */
+  fails?: Attendee
+  /** They all wrote, and something befell them after that. */
+  failsAgain?: Attendee
+  /** It is over for all of them. */
+  ends?: Attendee
+  /** Alice edits by herself. */
+  hasEdited?(seat: Seat): Promise<boolean>
+}
+
+const ALONE: Company = { sit: (options) => new Page(options) }
+
+let documents = 0
+
+/** Lower, or higher, than any id of chance. */
+const CLIENTS = { lower: 1, higher: 0xff_ff_ff_fe }
+
+/** Runs one cell with stock clients. */
+async function runCell(server: LineServer, cell: Cell, company: Company): Promise<Result> {
+  const { failure, lengthMs, kind, order } = cell
+  const id = `line-${++documents}`
   const name = (who: string): string => `${who}-${id}`
   const rest = await server.as(name('rest'))
   await rest.post('/documents', { id, kind, content: CONTENT[kind] })
   const line = await FaultyLine.start(server.url)
-  const token = await server.token(name('alice'))
-  let alice = new Page(line.url, id, token)
-  const bob = cell.writer === 'live' ? new Page(server.url, id, await server.token(name('bob'))) : null
+  const options = { url: line.url, id, token: await server.token(name('alice')) }
+  const open = async (who: string, access?: Record<string, string[]>): Promise<Page> =>
+    new Page({ url: server.url, id, token: await server.token(name(who), access) })
+  const bob = cell.writer === 'live' ? await open('bob') : null
   // What the server has: one that only reads is shown it.
-  const onlooker = new Page(server.url, id, await server.token(name('onlooker'), { '*': ['read'] }))
+  const onlooker = await open('onlooker', { '*': ['read'] })
+  let alice = company.sit({ ...options, client: CLIENTS[order] })
+  const areSynced = async (): Promise<boolean> =>
+    (await alice.isSynced()) && (bob === null || bob.isSynced()) && onlooker.isSynced()
   try {
-    await until(() => [alice, bob, onlooker].every((page) => page === null || page.provider.synced))
+    await until(areSynced)
     // Long enough for her page to have proved that, and to have been idle.
     await pause(300)
 
-    fail(line, alice, failure, lengthMs)
+    fail(line, alice, cell)
+    await company.fails?.arrive()
+    if (isServerUp(cell)) await until(() => bob?.isSynced() ?? true)
     const writtenFromMs = performance.now()
     await write(cell, id, rest, bob)
     const writtenMs = performance.now()
-    await pause(Math.max(0, lengthMs - (writtenMs - writtenFromMs) - 50))
+    if (company.failsAgain) line.refuse()
+    await company.failsAgain?.arrive()
+    await pause(Math.max(0, lengthMs - (performance.now() - writtenFromMs) - 50))
     const arrivesFromMs = performance.now() + (failure.how === 'slow' ? lengthMs : 0)
-    edit(alice.doc, kind, cell.place, 'alice')
-    alice = await end(line, alice, failure, () => new Page(line.url, id, token))
-    await until(() => Y.equalSnapshots(Y.snapshot(onlooker.doc), Y.snapshot(alice.doc)))
+    if (alice instanceof Page) alice.edit(kind, cell.place, 'alice')
+    await company.ends?.arrive()
+    alice = await end(line, alice, cell, () => new Page(options))
+    if (company.hasEdited) await until(() => company.hasEdited?.(alice) ?? true)
+    await until(async () => areEqual(onlooker.snapshot(), await alice.snapshot()))
+    if (bob) await until(async () => areEqual(onlooker.snapshot(), bob.snapshot()))
     const arrivedMs = performance.now()
 
     const { items } = (await rest.get(`/conflicts?document=${id}`)).body
     const found = items.length === 0 ? 'none' : items.length === 1 ? 'conflict' : 'more than one'
-    const isOne = cell.place === 'same' || cell.place === 'delete against edit'
-    const isExact = arrivesFromMs - writtenMs > WINDOW_MS
-    const isRecent = arrivedMs - writtenFromMs < WINDOW_MS
-    const isSilent = cell.writer === 'nobody' || !isOne || failure.sees
-    const expected = isSilent || isRecent ? 'none' : isExact ? 'conflict' : 'unclear'
+    const expected = expectedOf(cell, { writtenFromMs, writtenMs, arrivesFromMs, arrivedMs })
     return { name: nameOf(cell), expected, found }
   } finally {
     alice.destroy()
@@ -163,7 +104,7 @@ export async function runCell(server: ConflictServer, cell: Cell): Promise<Resul
   }
 }
 
-function fail(line: FaultyLine, alice: Page, { how }: Failure, lengthMs: number): void {
+function fail(line: FaultyLine, alice: Seat, { failure: { how }, lengthMs }: Cell): void {
   switch (how) {
     case 'closed':
     case 'reset':
@@ -174,6 +115,8 @@ function fail(line: FaultyLine, alice: Page, { how }: Failure, lengthMs: number)
     case 'black hole that ends':
     case 'black hole that ends in a reset':
     case 'given up by the client':
+    case 'server stopped after they wrote':
+    case 'server killed after they wrote':
       return line.hold('up', 'down')
     case 'nothing arrives here':
       return line.hold('down')
@@ -182,15 +125,24 @@ function fail(line: FaultyLine, alice: Page, { how }: Failure, lengthMs: number)
     case 'slow':
       return line.slow(lengthMs)
     case 'hanging page':
-      return alice.hang()
+      return alice instanceof Page ? alice.hang() : undefined
+    case 'server stopped':
+    case 'server killed':
+    case 'server killed while both write':
+      return line.refuse()
+    case 'suspended process':
+    case 'suspended process that reads before it writes':
   }
 }
 
 /** Ends the failure; answers the page that goes on. */
-async function end(line: FaultyLine, alice: Page, { how }: Failure, open: () => Page): Promise<Page> {
+async function end(line: FaultyLine, alice: Seat, { failure: { how } }: Cell, open: () => Page): Promise<Seat> {
   switch (how) {
     case 'closed':
     case 'reset':
+    case 'server stopped':
+    case 'server killed':
+    case 'server killed while both write':
       line.mend()
       return alice
     case 'black hole that ends':
@@ -199,44 +151,49 @@ async function end(line: FaultyLine, alice: Page, { how }: Failure, open: () => 
       return alice
     case 'black hole that ends in a reset':
     case 'nothing arrives here':
+    case 'server stopped after they wrote':
+    case 'server killed after they wrote':
       line.cut('reset')
       line.mend()
       return alice
     case 'slow':
+    case 'suspended process':
+    case 'suspended process that reads before it writes':
       return alice
     case 'hanging page':
-      alice.goOn()
+      if (alice instanceof Page) alice.goOn()
       return alice
     case 'given up by the client':
       line.mend()
-      alice.provider.disconnect()
-      alice.provider.connect()
+      if (alice instanceof Page) {
+        alice.provider.disconnect()
+        alice.provider.connect()
+      }
       return alice
     case 'reload with stored edits':
     case 'reload that reads stored edits later': {
-      const stored = Y.encodeStateAsUpdate(alice.doc)
+      const stored = alice instanceof Page ? Y.encodeStateAsUpdate(alice.doc) : new Uint8Array()
       alice.destroy()
       line.mend()
       const page = open()
-      if (how === 'reload that reads stored edits later') await until(() => page.provider.synced)
+      if (how === 'reload that reads stored edits later') await until(() => page.isSynced())
       Y.applyUpdate(page.doc, stored, 'stored')
       return page
     }
   }
 }
 
-async function write(
-  { writer, kind, place }: Cell,
-  id: string,
-  rest: Awaited<ReturnType<ConflictServer['as']>>,
-  bob: Page | null,
-): Promise<void> {
-  const doc = new Y.Doc()
+const isServerUp = ({ failure }: Cell): boolean => failure.how !== 'server killed while both write'
+
+async function write(cell: Cell, id: string, rest: Caller, bob: Page | null): Promise<void> {
+  const { writer, kind, place } = cell
   if (writer === 'nobody') return
   if (bob) {
-    edit(bob.doc, kind, place, 'bob')
+    bob.edit(kind, place, 'bob')
+    if (!isServerUp(cell)) return
     return until(async () => equals((await rest.get(`/documents/${id}/content`)).body, plain(bob.doc, kind)))
   }
+  const doc = new Y.Doc()
   fill(doc, kind)
   edit(doc, kind, place, 'bob')
   const content = plain(doc, kind)
@@ -250,63 +207,118 @@ async function write(
   if (answer.status !== 200) throw new Error(JSON.stringify(answer.body))
 }
 
-function fill(doc: Y.Doc, kind: Cell['kind']): void {
-  if (kind === 'text') doc.getText('content').insert(0, CONTENT.text)
-  else for (const line of LINES) doc.getMap('content').set(line, line)
-}
-
-/** Both work on what was called `two`, but in another place. */
-function edit(doc: Y.Doc, kind: Cell['kind'], place: Cell['place'], who: 'alice' | 'bob'): void {
-  const isDelete = place === 'both delete' || (place === 'delete against edit' && who === 'bob')
-  const key = place === 'other' && who === 'alice' ? 'four' : 'two'
-  if (kind === 'json') {
-    const map = doc.getMap('content')
-    if (isDelete) map.delete(key)
-    else map.set(key, `by ${who}`)
-    return
-  }
-  const text = doc.getText('content')
-  doc.transact(() => {
-    const line = LINES.indexOf(key)
-    const lines = text.toString().split('\n')
-    const start = lines.slice(0, line).reduce((sum, one) => sum + one.length + 1, 0)
-    const { length } = lines[line] ?? ''
-    text.delete(start, isDelete ? length + 1 : length)
-    if (!isDelete) text.insert(start, `by ${who}`)
-  })
-}
-
-const plain = (doc: Y.Doc, kind: Cell['kind']): unknown =>
-  kind === 'text' ? doc.getText('content').toString() : doc.getMap('content').toJSON()
-
 const equals = (one: unknown, other: unknown): boolean => sorted(one) === sorted(other)
 const sorted = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(Object.entries(value as object).toSorted())
+const areEqual = (one: Uint8Array, other: Uint8Array): boolean =>
+  Y.equalSnapshots(Y.decodeSnapshot(one), Y.decodeSnapshot(other))
 
 /** Longer than the longest failure needs to be over. */
 const PATIENCE_MS = 300_000
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let n = 0; n < PATIENCE_MS / 25; n++) {
+  const endMs = performance.now() + PATIENCE_MS
+  while (performance.now() < endMs) {
     if (await isSo()) return
     await pause(25)
   }
   throw new Error('it never became so')
 }
 
-/** Runs cells side by side, so many at a time. */
-export async function runCells(server: ConflictServer, all: readonly Cell[], atATime: number): Promise<Result[]> {
+/** What becomes of a cell; a cell that breaks is a result too, so that the others are seen. */
+async function resultOf(server: LineServer, cell: Cell, company: Company): Promise<Result> {
+  try {
+    return await runCell(server, cell, company)
+  } catch (error) {
+    for (const one of [company.fails, company.failsAgain, company.ends]) one?.stayAway()
+    return { name: nameOf(cell), expected: 'unclear', found: error instanceof Error ? error : new Error(String(error)) }
+  }
+}
+
+/** Runs cells that have nothing to do with each other, so many at a time. */
+export function runCells(server: LineServer, all: readonly Cell[], atATime: number): Promise<Result[]> {
+  const mine = all.filter(({ failure }) => !failure.together)
+  return sideBySide(mine, atATime, async (cell) => [await resultOf(server, cell, ALONE)])
+}
+
+/** Runs the cells in which the process of alice's page is suspended: one process for all of one length. */
+export function runSuspended(server: LineServer, all: readonly Cell[]): Promise<Result[]> {
+  const mine = all.filter(({ failure }) => failure.together === 'page')
+  const groups = groupBy(mine, ({ lengthMs }) => String(lengthMs))
+  return sideBySide(groups, groups.length, (cells) => runOneSuspension(server, cells))
+}
+
+async function runOneSuspension(server: LineServer, cells: readonly Cell[]): Promise<Result[]> {
+  const pages = new SuspendedPages()
+  const fails = new Meeting(cells.length, () => pages.suspend())
+  const ends = new Meeting(cells.length, () => pages.goOn())
+  const results = await Promise.all(
+    cells.map((cell) => {
+      const { kind, place, writer, failure } = cell
+      const waking = { kind, place, first: failure.sees ? 'reads' : 'edits', isWrittenTo: writer !== 'nobody' } as const
+      let seat: ReturnType<SuspendedPages['open']> | null = null
+      return resultOf(server, cell, {
+        sit: (options) => (seat = pages.open(options, waking)),
+        fails: fails.attendee(),
+        ends: ends.attendee(),
+        hasEdited: async () => seat?.hasEdited() ?? false,
+      })
+    }),
+  )
+  await pages.end()
+  return results
+}
+
+/** Each start of a server keeps a core busy for about a second. */
+const SERVERS_AT_A_TIME = 3
+
+/** Runs the cells in which the server ends and starts again: one server for each way in which it does. */
+export function runRestarts(all: readonly Cell[]): Promise<Result[]> {
+  const mine = all.filter(({ failure }) => failure.together === 'server')
+  const groups = groupBy(mine, ({ failure: { how }, lengthMs }) => {
+    if (how === 'server killed while both write') return `${how}, ${lengthMs}`
+    return isStop(how) ? 'stopped' : 'killed'
+  })
+  return sideBySide(groups, SERVERS_AT_A_TIME, (cells) => runOneRestart(cells))
+}
+
+const isStop = (how: How): boolean => how.startsWith('server stopped')
+
+async function runOneRestart(cells: readonly Cell[]): Promise<Result[]> {
+  const server = new Victim()
+  await server.start()
+  const stop = async (): Promise<void> => {
+    if (cells.some(({ failure }) => isStop(failure.how))) await server.terminate()
+    else await server.kill()
+  }
+  const start = (): Promise<void> => server.start()
+  const [down, up] = [new Meeting(cells.length, stop), new Meeting(cells.length, start)]
+  const again = new Meeting(cells.length, async () => (await stop(), start()))
+  const companyOf = ({ failure: { how } }: Cell): Partial<Company> => {
+    if (how === 'server killed while both write') return { fails: down.attendee(), ends: up.attendee() }
+    return how.endsWith('after they wrote') ? { failsAgain: again.attendee() } : { fails: again.attendee() }
+  }
+  const results = await Promise.all(cells.map((cell) => resultOf(server, cell, { ...ALONE, ...companyOf(cell) })))
+  await server.dispose()
+  return results
+}
+
+async function sideBySide<T>(
+  all: readonly T[],
+  atATime: number,
+  run: (one: T) => Promise<readonly Result[]>,
+): Promise<Result[]> {
   const results: Result[] = []
   const waiting = [...all]
   const work = async (): Promise<void> => {
-    for (let cell = waiting.shift(); cell; cell = waiting.shift()) {
-      try {
-        results.push(await runCell(server, cell))
-      } catch (error) {
-        throw new Error(nameOf(cell), { cause: error })
-      }
-    }
+    for (let one = waiting.shift(); one; one = waiting.shift()) results.push(...(await run(one)))
   }
   await Promise.all(Array.from({ length: atATime }, work))
   return results
+}
+
+function groupBy<T>(all: readonly T[], keyOf: (one: T) => string): T[][] {
+  const groups = new Map<string, T[]>()
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one])
+  return [...groups.values()]
 }

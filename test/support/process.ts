@@ -23,7 +23,10 @@ export async function startProcess(
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const url = await new Promise<string>((resolve, reject) => {
     let output = ''
-    const timer = setTimeout(() => reject(new Error(`${script} did not start: ${output}`)), READY_MS)
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`${script} did not start: ${output}`))
+    }, READY_MS)
     void exited.then((code) => reject(new Error(`${script} ended with ${code}: ${output}`)))
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString()

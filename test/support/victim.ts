@@ -48,9 +48,8 @@ export class Victim {
     return this.#running?.stop() ?? null
   }
 
-  async token(sub: string): Promise<string> {
-    const access = { '*': ['read' as const, 'write' as const] }
-    return (await issuer.issue({ sub, access, ttlSeconds: 3600 })).token
+  async token(sub: string, access: Record<string, string[]> = { '*': ['read', 'write'] }): Promise<string> {
+    return (await issuer.issue({ sub, access, ttlSeconds: 3600 } as Parameters<TokenIssuer['issue']>[0])).token
   }
 
   async as(sub: string): Promise<Caller> {

@@ -106,7 +106,7 @@ const events = {
   'answer-sent': { type: 'answer-sent' },
   'answer-due': { type: 'answer-due' },
   'goes-on': { type: 'goes-on', brought: new Brought(typedBy(9), 'update') },
-  judged: { type: 'judged', joined, counts: true, merge: null },
+  judged: { type: 'judged', at: v(6), joined, counts: true, merge: null },
   kept: { type: 'kept', joined },
   failed: { type: 'failed', code: 'content-too-large', reason: 'too large' },
   'proof-wanted': { type: 'proof-wanted' },
@@ -341,6 +341,13 @@ describe('a session', () => {
     expect(does({ ...states['taking-in'], silence, due: null }, event)).toBe(cell)
   })
 
+  it.each([
+    ['that is there', states['taking-in'], 'taking-in judge'],
+    ['that has left', states.leaving, 'leaving judge'],
+  ] as const)('[CONF-6] %s had everything, but others wrote meanwhile: it is looked at once more', (_, state, cell) => {
+    expect(does(state, { ...events.judged, at: v(5) })).toBe(cell)
+  })
+
   it('[SYNC-2] that leaves with more than went in has it looked at with that, and takes it in as one', () => {
     const more = step({ ...states.leaving, held }, events.judged, around())
     expect(more).toMatchObject({
@@ -374,7 +381,13 @@ describe('a session', () => {
   it('[CONF-6] that arrives is settled where it knows everything, else judged, and answered afterwards', () => {
     const arriving = { ...states.arriving, held: UpdatePile.EMPTY, page: { ...page, asked: [null] } }
     const first = { type: 'brings', brought: new Brought(typedBy(9), 'sync-step-2') } as const
-    expect(does(arriving, first, around({ knowsAll: () => true }))).toBe('present apply turn-to-answer')
+    const remembered = {
+      ...arriving,
+      page: { ...arriving.page, earlier: new Map([[9, { sinceMs: 0, seen: v(6), sent: v(6) }]]) },
+    }
+    expect(does(remembered, first, around({ knowsAll: () => true }))).toBe('present apply turn-to-answer')
+    // The log may tell more than it says of itself.
+    expect(does(arriving, first, around({ knowsAll: () => true }))).toBe('taking-in judge')
     expect(does(arriving, first)).toBe('taking-in judge')
     expect(does({ ...arriving, held }, first)).toBe('taking-in judge')
   })

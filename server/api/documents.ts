@@ -1,12 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { ulid } from 'ulid'
 import { can, canEverywhere, patternsWithin, type Principal } from '../access/access.ts'
 import type { Content } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Keep } from '../foundation/answer.ts'
-import type { Environment } from '../foundation/environment.ts'
+import { newUlid, type Environment } from '../foundation/environment.ts'
 import {
   DOCUMENT_ID_PATTERN,
   type DocumentId,
@@ -146,7 +145,7 @@ function drawId(principal: Principal, environment: Environment): DocumentId {
   if (!canEverywhere(principal, 'write')) {
     throw new ParleyError('forbidden', 'Creating a document without naming its id needs `write` on `*`.')
   }
-  const id = parseDocumentId(ulid(environment.now(), () => (environment.randomBytes(1)[0] ?? 0) / 256).toLowerCase())
+  const id = parseDocumentId(newUlid(environment).toLowerCase())
   invariant(id !== null, 'a ulid is a document id')
   return id
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { isObject, kindOf, member, type Content, type JsonValue } from './content.ts'
 
 /**
@@ -51,7 +51,7 @@ export function canonicalBytes(content: Content): Uint8Array {
 
 /** sha-256 of the canonical bytes, base64url. */
 export function contentHash(content: Content): string {
-  return createHash('sha256').update(canonicalBytes(content)).digest('base64url')
+  return hash('sha256', canonicalBytes(content), 'base64url')
 }
 
 /** UTF-8 bytes of the text, or of its JSON without white space. */

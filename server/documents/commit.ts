@@ -61,9 +61,7 @@ export class Committer {
   commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const ended = this.#perform(staged, parts)
     this.#remember(staged, parts, ended)
-    for (const { record } of parts.conflicts) this.#rememberConflict(record, ended)
-    for (const [hash, content] of parts.contents) this.#rememberContent(hash, content, ended)
-    this.#followStaleWrites(parts, ended)
+    this.#followConflicts(parts, ended)
     return ended
   }
 
@@ -115,41 +113,44 @@ export class Committer {
     for (const document of documents) this.#last.set(document, last)
   }
 
-  #rememberConflict(record: ConflictRecord, ended: Promise<unknown>): void {
+  /** What an act does to conflicts shows until it has ended, and of open stale writes also afterwards. */
+  #followConflicts({ conflicts, contents, purges = [] }: ActParts, ended: Promise<ActResult>): void {
+    for (const { id } of purges) this.openStaleWrites?.forget(id)
+    if (conflicts.length === 0) return
+    for (const { record } of conflicts) {
+      const underway = this.#conflicts.get(record.document)
+      if (underway === undefined) this.#conflicts.set(record.document, [record])
+      else underway.push(record)
+      this.openStaleWrites?.apply(record)
+    }
+    for (const [hash, content] of contents) {
+      const kept = this.#contents.get(hash)
+      if (kept === undefined) this.#contents.set(hash, { content, acts: 1 })
+      else kept.acts += 1
+    }
+    const end = (isCommitted: boolean): void => {
+      for (const { record } of conflicts) this.#forgetConflict(record, isCommitted)
+      for (const hash of contents.keys()) this.#forgetContent(hash)
+    }
+    ended.then(
+      ({ status }) => end(status === 'committed'),
+      () => end(false),
+    )
+  }
+
+  #forgetConflict(record: ConflictRecord, isCommitted: boolean): void {
     const { document } = record
     const underway = this.#conflicts.get(document) ?? []
-    underway.push(record)
-    this.#conflicts.set(document, underway)
-    const forget = (): void => {
-      underway.splice(underway.indexOf(record), 1)
-      if (underway.length === 0) this.#conflicts.delete(document)
-    }
-    ended.then(forget, forget)
+    underway.splice(underway.indexOf(record), 1)
+    if (underway.length === 0) this.#conflicts.delete(document)
+    if (!isCommitted) this.openStaleWrites?.forget(document)
   }
 
-  #followStaleWrites({ conflicts, purges = [] }: ActParts, ended: Promise<ActResult>): void {
-    const { openStaleWrites } = this
-    if (openStaleWrites === null) return
-    for (const { record } of conflicts) openStaleWrites.apply(record)
-    for (const { id } of purges) openStaleWrites.forget(id)
-    if (conflicts.length === 0) return
-    const forget = (): void => {
-      for (const document of new Set(conflicts.map(({ record }) => record.document))) openStaleWrites.forget(document)
-    }
-    ended.then(({ status }) => {
-      if (status !== 'committed') forget()
-    }, forget)
-  }
-
-  #rememberContent(hash: ContentHash, content: Content, ended: Promise<unknown>): void {
-    const kept = this.#contents.get(hash) ?? { content, acts: 0 }
-    kept.acts += 1
-    this.#contents.set(hash, kept)
-    const forget = (): void => {
-      kept.acts -= 1
-      if (kept.acts === 0) this.#contents.delete(hash)
-    }
-    ended.then(forget, forget)
+  #forgetContent(hash: ContentHash): void {
+    const kept = this.#contents.get(hash)
+    if (kept === undefined) return
+    kept.acts -= 1
+    if (kept.acts === 0) this.#contents.delete(hash)
   }
 
   #settle(staged: readonly Staged[], result: ActResult): void {

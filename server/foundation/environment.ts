@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
+import { ulid } from 'ulid'
 
 /** A running timer; `cancel` is idempotent. */
 export interface Timer {
@@ -27,7 +28,24 @@ export const systemEnvironment: Environment = {
     handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
-  randomBytes: (length) => randomBytes(length),
+  randomBytes: (length) => (length > POOLED_BYTES ? randomBytes(length) : pooledRandomBytes(length)),
+}
+
+/** Ids and tags are a few bytes each, and every request draws some: to ask the system for each takes longer than all else. */
+const POOLED_BYTES = 32
+const pool = new Uint8Array(4_096)
+let drawn = pool.length
+
+function pooledRandomBytes(length: number): Uint8Array {
+  if (drawn + length > pool.length) {
+    randomFillSync(pool)
+    drawn = 0
+  }
+  const bytes = pool.slice(drawn, drawn + length)
+  // What was given away is kept nowhere else.
+  pool.fill(0, drawn, drawn + length)
+  drawn += length
+  return bytes
 }
 
 /** What a Node timer can wait; a longer one would fire at once. */
@@ -53,6 +71,15 @@ export function randomTag(environment: Environment, length: number): string {
 
 /** Five bits of each byte, as a tag. */
 export const toTag = (bytes: Uint8Array): string => Array.from(bytes, (byte) => ALPHABET[byte & 31]).join('')
+
+/** Characters of a ulid that are drawn, five bits each. */
+const ULID_RANDOM_CHARACTERS = 16
+
+/** An id that sorts by the time at which it was made. */
+export function newUlid(environment: Environment): string {
+  const bytes = environment.randomBytes(ULID_RANDOM_CHARACTERS).values()
+  return ulid(environment.now(), () => (bytes.next().value ?? 0) / 256)
+}
 
 /** RFC 3339 UTC with milliseconds. */
 export function toTimestamp(ms: number): string {

@@ -1,9 +1,8 @@
 /** Registered webhooks (SPEC NOTE-5): who has which, and what is on its way to each. */
-import { ulid } from 'ulid'
 import { can, canEverywhere, type Principal } from '../access/access.ts'
 import { isPurged } from '../model/document.ts'
 import type { Keep } from '../foundation/answer.ts'
-import type { Environment } from '../foundation/environment.ts'
+import { newUlid, type Environment } from '../foundation/environment.ts'
 import type { Pattern, PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { CommittedActs } from '../storage/act.ts'
@@ -205,7 +204,7 @@ export class Webhooks {
 }
 
 function newWebhookId(environment: Environment): WebhookId {
-  return `whk_${ulid(environment.now(), () => (environment.randomBytes(1)[0] ?? 0) / 256)}`
+  return `whk_${newUlid(environment)}`
 }
 
 function parseUrl(text: string): URL {

@@ -1,8 +1,7 @@
-import { ulid } from 'ulid'
 import type { JsonObject } from '../content/content.ts'
 import { measureJson } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { Environment, Timer } from '../foundation/environment.ts'
+import { newUlid, type Environment, type Timer } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { decide, type TransactionEvent, type TransactionState } from './transaction.ts'
@@ -63,7 +62,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
       throw new ParleyError('too-many-transactions', `One principal may have ${MAX_A_PRINCIPAL} open transactions.`)
     }
     if (alive.length >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
-    const id = `txn_${ulid(this.#environment.now(), () => (this.#environment.randomBytes(1)[0] ?? 0) / 256)}`
+    const id = `txn_${newUlid(this.#environment)}`
     const timer = { cancel: () => undefined }
     const entry: StagedEntry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
     this.#extend(entry, operations)

@@ -14,7 +14,7 @@ import type { Absent, Lease, Replicas } from '../replicas.ts'
 import type { ActResult } from '../../storage/act.ts'
 import type { Standing } from '../../storage/log.ts'
 import { type Found, type NewEntry, type Plan, type Planned, type Planner, storesSomething } from './plan.ts'
-import { type HeadView, headViewOf, Moved, type NoteLock, passesLock, viewOf, type ViewParts } from './view.ts'
+import { type HeadView, headViewOf, Moved, type NoteLock, passesLock, ReplicaView, type ViewParts } from './view.ts'
 
 /**
  * How often an act is planned anew because a document moved meanwhile. Each round answers to somebody else's success; past
@@ -59,11 +59,12 @@ type Ask<Outcome> = (held: readonly Held[], at: number) => Promise<Planned<Outco
 export class Acts {
   readonly #parts: ActsParts
   readonly #turns = new Turns<DocumentId>()
-  readonly #reaches = new OpenReaches()
+  readonly #viewParts: ViewParts
   readonly #listeners = new Set<(settling: Settling) => void>()
 
   constructor(parts: ActsParts) {
     this.#parts = parts
+    this.#viewParts = { ...parts, reaches: new OpenReaches() }
   }
 
   /**
@@ -144,7 +145,7 @@ export class Acts {
     return held.map((one) => {
       if ('absent' in one) return one
       invariant('replica' in one, 'what is planned on is loaded')
-      return viewOf({ ...this.#parts, reaches: this.#reaches }, one.replica, noteIn?.(one.replica))
+      return new ReplicaView(this.#viewParts, one.replica, noteIn?.(one.replica))
     })
   }
 
@@ -166,7 +167,7 @@ export class Acts {
 
   /** Of conflicts that were compared with an entry on disk, or are to be. */
   #tell(settling: Settling): void {
-    this.#reaches.compared(settling.open, settling.version)
+    this.#viewParts.reaches.compared(settling.open, settling.version)
     for (const listener of this.#listeners) listener(settling)
   }
 

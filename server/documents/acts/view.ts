@@ -86,65 +86,105 @@ export const headViewOf = (storage: LockReads, head: Head): HeadView => ({
 export type NoteLock = (state: LockState) => void
 
 /** The view of a replica. Without `noteLock` nothing of what was looked at stays anywhere. */
-export function viewOf(
-  { storage, committer, lineLength, reaches }: ViewParts,
-  replica: Replica,
-  noteLock?: NoteLock,
-): View {
-  const head = replica.appliedHead
-  const { id } = head
-  const content = (): Content => {
-    if (replica.ended !== null || replica.appliedVersion !== head.version) throw new Moved()
-    return replica.content()
+export class ReplicaView implements View {
+  readonly head: Head
+  readonly #parts: ViewParts
+  readonly #replica: Replica
+  readonly #noteLock: NoteLock | undefined
+
+  constructor(parts: ViewParts, replica: Replica, noteLock?: NoteLock) {
+    this.head = replica.appliedHead
+    this.#parts = parts
+    this.#replica = replica
+    this.#noteLock = noteLock
   }
-  // Other nodes compact as well, and do not say so.
-  const past = storage.shared ? null : replica.past
-  const conflicts: View['conflicts'] = (query) => appliedConflicts({ storage, committer }, id, query)
-  return {
-    ...headViewOf(storage, head),
-    content,
-    contentAt: async (version) => {
-      if (version === head.version) return content()
-      const read = async (): Promise<Content> => {
-        await replica.whenCommitted(version)
-        return contentAt(storage, id, head.kind, version)
-      }
-      if (past === null) return read()
-      // Whoever is behind is told of this version, and may write on it when it is an old one too.
-      if (replica.ended === null && replica.appliedVersion === head.version) past.keep(head.version, replica.content())
-      return past.contentAt(version, read)
-    },
-    entriesFrom: (version) => past?.entries(version, head.version) ?? null,
-    refusesContent: (wanted) => replica.refusesContent(wanted),
-    openConflicts: (author) => {
-      const read = (): Promise<readonly ConflictRecord[]> => conflicts({ ...OPEN_STALE_WRITES, author })
-      return committer.openStaleWrites?.of(id, author, read) ?? read()
-    },
-    touchedBy: (own, effect) => {
-      const { version } = head
-      return reaches.touchedBy(own, { version, effect }, async (after, limit) => {
-        await replica.whenCommitted(version)
-        return storage.effects(id, after, version, limit)
-      })
-    },
-    conflict: async (conflict) => {
-      if (committer.conflictsUnderway(id).some((record) => record.id === conflict)) await committer.settled(id)
-      return storage.conflict(conflict)
-    },
-    conflicts,
-    storedContent: async (hash) => committer.contentUnderway(hash) ?? storage.content(hash),
-    assertPasses: async (pass) => {
-      if (passesLock(replica, pass)) return
-      // Nobody is refused by what this process remembers, which may be an act on its way: the row is read.
-      await committer.settled(id)
-      if (replica.ended !== null) throw new Moved()
-      const state = await storage.lock(id)
-      noteLock?.(state)
-      const action = decide(state, { type: 'writes', pass })
-      if (action.do !== 'refuse') return
-      if (action.code === 'locked' && state.name === 'held') throw lockedProblem(id, state, lineLength(id) + 1)
-      throw lockLostProblem(id, state)
-    },
-    whenOnDisk: () => replica.whenCommitted(head.version),
+
+  lock(): Promise<LockState> {
+    return this.#parts.storage.lock(this.head.id)
+  }
+
+  content(): Content {
+    if (!this.#isStill()) throw new Moved()
+    return this.#replica.content()
+  }
+
+  async contentAt(version: Version): Promise<Content> {
+    const { head } = this
+    if (version === head.version) return this.content()
+    const replica = this.#replica
+    const { storage } = this.#parts
+    const read = async (): Promise<Content> => {
+      await replica.whenCommitted(version)
+      return contentAt(storage, head.id, head.kind, version)
+    }
+    const past = this.#past()
+    if (past === null) return read()
+    // Whoever is behind is told of this version, and may write on it when it is an old one too.
+    if (this.#isStill()) past.keep(head.version, replica.content())
+    return past.contentAt(version, read)
+  }
+
+  entriesFrom(version: Version): readonly EntryEffect[] | null {
+    return this.#past()?.entries(version, this.head.version) ?? null
+  }
+
+  refusesContent(wanted: Content): LimitBreach | null {
+    return this.#replica.refusesContent(wanted)
+  }
+
+  openConflicts(author: PrincipalId): Promise<readonly ConflictRecord[]> {
+    const read = (): Promise<readonly ConflictRecord[]> => this.conflicts({ ...OPEN_STALE_WRITES, author })
+    return this.#parts.committer.openStaleWrites?.of(this.head.id, author, read) ?? read()
+  }
+
+  touchedBy(own: readonly ConflictRecord[], effect: Effect): Promise<readonly ConflictRecord[]> {
+    const { id, version } = this.head
+    return this.#parts.reaches.touchedBy(own, { version, effect }, async (after, limit) => {
+      await this.#replica.whenCommitted(version)
+      return this.#parts.storage.effects(id, after, version, limit)
+    })
+  }
+
+  async conflict(conflict: ConflictId): Promise<ConflictRecord | null> {
+    const { committer, storage } = this.#parts
+    const { id } = this.head
+    if (committer.conflictsUnderway(id).some((record) => record.id === conflict)) await committer.settled(id)
+    return storage.conflict(conflict)
+  }
+
+  conflicts(query: Omit<ConflictQuery, 'patterns'>): Promise<readonly ConflictRecord[]> {
+    return appliedConflicts(this.#parts, this.head.id, query)
+  }
+
+  async storedContent(hash: ContentHash): Promise<Content | null> {
+    return this.#parts.committer.contentUnderway(hash) ?? this.#parts.storage.content(hash)
+  }
+
+  async assertPasses(pass: LockPass): Promise<void> {
+    if (passesLock(this.#replica, pass)) return
+    const { committer, storage, lineLength } = this.#parts
+    const { id } = this.head
+    // Nobody is refused by what this process remembers, which may be an act on its way: the row is read.
+    await committer.settled(id)
+    if (this.#replica.ended !== null) throw new Moved()
+    const state = await storage.lock(id)
+    this.#noteLock?.(state)
+    const action = decide(state, { type: 'writes', pass })
+    if (action.do !== 'refuse') return
+    if (action.code === 'locked' && state.name === 'held') throw lockedProblem(id, state, lineLength(id) + 1)
+    throw lockLostProblem(id, state)
+  }
+
+  whenOnDisk(): Promise<void> {
+    return this.#replica.whenCommitted(this.head.version)
+  }
+
+  /** Other nodes compact as well, and do not say so: null where they do. */
+  #past(): Replica['past'] | null {
+    return this.#parts.storage.shared ? null : this.#replica.past
+  }
+
+  #isStill(): boolean {
+    return this.#replica.ended === null && this.#replica.appliedVersion === this.head.version
   }
 }

@@ -3,21 +3,21 @@ import type { Committer } from './documents/commit.ts'
 import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
 import { Jobs } from './foundation/jobs.ts'
-import { ParleyError } from './foundation/problems.ts'
 import { Idempotency, type AnswerStore } from './http/idempotency.ts'
 import { mount } from './http/mount.ts'
 import { accessModule, createAccess } from './modules/access.ts'
-import { createCore, type Core } from './modules/core.ts'
+import { createCore } from './modules/core.ts'
 import { healthModule } from './modules/health.ts'
 import { createHttp, httpModules, type Http } from './modules/http.ts'
 import { liveModule } from './modules/live.ts'
+import { metricsModule } from './modules/metrics.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
 import { schemaDesk } from './modules/schemas.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, restModule } from './modules/rest.ts'
+import { storageModule } from './modules/storage.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
-import { storagePart } from './operations/health.ts'
 import { openSqlite } from './storage/sqlite/open.ts'
 import type { Storage } from './storage/storage.ts'
 
@@ -62,7 +62,7 @@ export async function startApp(
   const { door, requests } = httpModules(config, http)
   const { readers, webhooks } = await notificationModules(parts)
   const modules: readonly Module[] = [
-    storageModule(storage, core),
+    storageModule(storage, core, config.database),
     deskModule('questions', desk),
     deskModule('schemas', schemas),
     accessModule(access, parts),
@@ -76,9 +76,10 @@ export async function startApp(
     door,
     webhooks,
   ]
+  const metrics = metricsModule(config, modules)
   open(http, [...modules, healthModule(environment, modules)])
-  await startModules(modules, environment)
-  return { url: http.localUrl(), stop: () => stop(http, modules, environment) }
+  await startModules([metrics, ...modules], environment)
+  return { url: http.localUrl(), stop: () => stop(http, [metrics, ...modules], environment) }
 }
 
 /** Everything that can be asked is in place before anybody can ask. */
@@ -94,19 +95,6 @@ async function stop({ app }: Http, modules: readonly Module[], environment: Envi
     if (outcome !== 'done') app.log.warn({ err: cause, outcome }, `stopping: ${name}`)
   }
 }
-
-/** The first to stand and the last to go: whoever still waits for a commit hears of it before replicas end. */
-const storageModule = (storage: Storage, { replicas }: Core): Module => ({
-  name: 'storage',
-  checkup: async () => [storagePart(await storage.writable())],
-  stop: {
-    deadlineMs: 2_000,
-    run: async () => {
-      await storage.close()
-      replicas.close(new ParleyError('shutting-down', 'The server is stopping.'))
-    },
-  },
-})
 
 /** SPEC WRITE-8: an answer that no act goes with is an act of its own. */
 const answerStore = (storage: Storage, committer: Committer): AnswerStore => ({

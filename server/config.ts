@@ -12,6 +12,12 @@ function settings(read: Reader) {
   return {
     host: read.text('PARLEY_HOST', '127.0.0.1', 'Address to bind; any but a loopback one needs PARLEY_SECRET'),
     port: read.integer('PARLEY_PORT', 4090, [0, 65_535], 'Port to listen on; 0 picks a free one'),
+    metricsPort: read.value('PARLEY_METRICS_PORT', null, {
+      help: 'Port of `GET /metrics`, for the inside of a network: it asks for no token',
+      expects: 'an integer from 1 to 65535',
+      parse: (text) =>
+        /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535 ? Number(text) : undefined,
+    }),
     database: read.value('PARLEY_DATABASE', './parley.db', {
       help: 'SQLite file, made if absent',
       expects: 'the path of an SQLite file (PostgreSQL is not available yet)',

@@ -21,6 +21,12 @@ export interface Staged {
   fail(problem: ParleyError): void
 }
 
+/** An act that is on disk. */
+export interface DoneAct {
+  readonly staged: readonly Staged[]
+  readonly parts: ActParts
+}
+
 /**
  * The only caller of `storage.commit`: hands over what replicas have staged and tells them how it ended.
  *
@@ -37,6 +43,8 @@ export class Committer {
   readonly #contents = new Map<ContentHash, { readonly content: Content; acts: number }>()
   /** The last act handed over for each document that has one on its way. */
   readonly #last = new Map<DocumentId, Promise<void>>()
+
+  readonly #listeners = new Set<(done: DoneAct) => void>()
 
   constructor(storage: Acting & LogWrites & Pick<Sharing, 'shared'>) {
     this.#storage = storage
@@ -63,6 +71,12 @@ export class Committer {
     this.#remember(staged, parts, ended)
     this.#followConflicts(parts, ended)
     return ended
+  }
+
+  /** Called after each act that is on disk. Returns how to stop. */
+  onDone(listener: (done: DoneAct) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /**
@@ -96,6 +110,7 @@ export class Committer {
       throw problem
     }
     this.#settle(staged, settled)
+    if (settled.status === 'committed') for (const listener of this.#listeners) listener({ staged, parts })
     if (settled.status === 'answered') throw requestInProgress()
     return settled
   }

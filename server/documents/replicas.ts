@@ -76,6 +76,11 @@ export class Replicas {
     this.#sweepLater()
   }
 
+  /** Of all documents together, as of the last look at each. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
   /** How many documents are in memory. */
   get size(): number {
     return this.#slots.size

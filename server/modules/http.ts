@@ -5,7 +5,11 @@ import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { createHttpServer } from '../http/server.ts'
 import { Upgrades } from '../http/upgrade.ts'
+import type { Meter } from '../operations/meter.ts'
 import type { Module } from './module.ts'
+
+/** From a small read to a long poll. */
+const REQUEST_SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
 
 export interface Http {
   readonly app: FastifyInstance
@@ -50,7 +54,11 @@ export function httpModules({ host, port }: Config, { app, upgrades }: Http): { 
   let closed: Promise<void> | null = null
   const close = (): Promise<void> => (closed ??= app.close().then(() => undefined))
   return {
-    requests: { name: 'requests', stop: { deadlineMs: 3_000, run: close } },
+    requests: {
+      name: 'requests',
+      measure: (meter) => measureRequests(meter, app),
+      stop: { deadlineMs: 3_000, run: close },
+    },
     door: {
       name: 'door',
       start: async () => {
@@ -65,6 +73,30 @@ export function httpModules({ host, port }: Config, { app, upgrades }: Http): { 
       },
     },
   }
+}
+
+/** By route, not by path: the paths that clients think of have no bound. */
+function measureRequests(meter: Meter, app: FastifyInstance): void {
+  const requests = meter.counter({
+    name: 'parley_http_requests_total',
+    help: 'Answered requests.',
+    labels: ['method', 'route', 'status'],
+  })
+  const seconds = meter.histogram(
+    { name: 'parley_http_request_seconds', help: 'From the head of a request to the end of its answer.' },
+    REQUEST_SECONDS,
+  )
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url = 'unknown' } = request.routeOptions
+    requests.add(
+      1,
+      url === 'unknown' ? 'any' : request.method,
+      url.replace(/^\/v1(?=\/)/, ''),
+      String(reply.statusCode),
+    )
+    seconds(reply.elapsedTime / 1_000)
+    done()
+  })
 }
 
 /** SPEC AUTH-4: pages of this server only. */

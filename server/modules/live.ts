@@ -56,6 +56,10 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     name: 'live sessions',
     sockets: [syncEndpoint(sync, core.limits)],
     start: () => waitingEdits.start(),
+    measure: (meter) =>
+      meter.gauge({ name: 'parley_sessions', help: 'Open live sessions.', labels: ['protocol'] }, () => [
+        [rooms.sessions, 'y-websocket'],
+      ]),
     stop: {
       deadlineMs: 4_000,
       run: async () => {

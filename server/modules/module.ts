@@ -3,6 +3,7 @@ import type { Routes } from '../http/mount.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
 import { drain, type StepOutcome } from '../operations/drain.ts'
 import type { Checkup } from '../operations/health.ts'
+import type { Meter } from '../operations/meter.ts'
 
 /**
  * A part of the server with a life of its own. Modules start in the order of their list and stop in reverse, so each
@@ -17,6 +18,8 @@ export interface Module {
   readonly start?: () => Promise<void>
   /** How its parts are doing, for `GET /readyz`. */
   readonly checkup?: Checkup
+  /** Says what of it is measured, where somebody measures (SPEC OPS-1). */
+  readonly measure?: (meter: Meter) => void
   readonly stop?: {
     /** A stop that takes longer is left behind, so that the next has its turn. */
     readonly deadlineMs: number

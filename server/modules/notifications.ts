@@ -13,6 +13,7 @@ import { NotificationHub } from '../notifications/hub.ts'
 import { Webhooks } from '../notifications/webhooks.ts'
 import { httpSender } from '../notifications/webhooksSender.ts'
 import { Motion } from '../operations/health.ts'
+import type { Meter } from '../operations/meter.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Access } from './access.ts'
 import type { Http } from './http.ts'
@@ -62,6 +63,7 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
       routes: [notificationRoutes({ epoch: storage.epoch, streams, polls }), webhookRoutes(webhooks, idempotency)],
       sockets: [hubEndpoint(hub, { authenticate, epoch: storage.epoch })],
       checkup: async () => [motion.part('feed', feed.progress)],
+      measure: (meter) => measureReaders(meter, { feed, hub, streams, polls }),
       stop: {
         deadlineMs: 3_000,
         run: async () => {
@@ -74,7 +76,35 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
     webhooks: {
       name: 'webhooks',
       start: () => webhooks.start(),
+      measure: (meter) => measurePosts(meter, webhooks),
       stop: { deadlineMs: 100, run: async () => webhooks.stop() },
     },
   }
+}
+
+interface Readers {
+  readonly feed: Feed
+  readonly hub: NotificationHub
+  readonly streams: EventStreams
+  readonly polls: Polls
+}
+
+function measureReaders(meter: Meter, { feed, hub, streams, polls }: Readers): void {
+  meter.gauge({ name: 'parley_notification_readers', help: 'Readers of notifications.', labels: ['transport'] }, () => [
+    [hub.size, 'websocket'],
+    [streams.size, 'sse'],
+    [polls.size, 'poll'],
+  ])
+  meter.gauge({ name: 'parley_feed_untold_events', help: 'Events that were not told to those who listen yet.' }, () => [
+    [feed.progress.due - feed.progress.done],
+  ])
+}
+
+function measurePosts(meter: Meter, webhooks: Webhooks): void {
+  const tries = meter.counter({
+    name: 'parley_webhook_attempts_total',
+    help: 'Posts to webhooks, by what became of the delivery: delivered, pending (tried again later), failed.',
+    labels: ['result'],
+  })
+  webhooks.onTried(({ state }) => tries.add(1, state.status))
 }

@@ -68,6 +68,15 @@ export function upkeepModule({ config, storage, environment, jobs, core, http }:
       compactor.start(jobs)
       for (const job of prunings(config, environment, storage)) jobs.start(job)
     },
+    measure: (meter) => {
+      meter.gauge({ name: 'parley_job_failures', help: 'Runs of a job in a row that failed.', labels: ['job'] }, () =>
+        jobs.states().map(({ name, failures }) => [failures, name]),
+      )
+      meter.gauge(
+        { name: 'parley_job_last_run_timestamp_seconds', help: 'When a job last began.', labels: ['job'] },
+        () => jobs.states().map(({ name, lastRunAt }) => [(lastRunAt ?? 0) / 1_000, name]),
+      )
+    },
     checkup: async () => jobs.states().map((job) => jobPart(job, environment.now())),
     stop: { deadlineMs: 1_000, run: () => jobs.stop() },
   }

@@ -37,6 +37,8 @@ export interface LineParts {
   readonly send: Send
   /** Whether the tokens of its owner were revoked since. */
   readonly isRevoked: (owner: Principal) => boolean
+  /** Is told of each delivery that was tried. */
+  readonly onTried: (delivery: StoredDelivery) => void
   /** Is called once, when nothing may be sent any more. */
   readonly onDisabled: (reason: DisabledReason) => void
   /** Is told of errors nobody expected. */
@@ -318,6 +320,7 @@ export class WebhookLine implements Sink {
     const random = (environment.randomBytes(1)[0] ?? 0) / 256
     const tried = afterAttempt(delivery, outcome, environment.now(), random)
     await this.#persist(() => storage.updateDelivery(this.#webhook.id, tried, KEPT_DELIVERIES))
+    this.#parts.onTried(tried)
     if (this.#stopped) return
     lane.posting = null
     this.#posts--

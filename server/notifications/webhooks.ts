@@ -51,10 +51,17 @@ export class Webhooks {
   readonly #known = new Map<WebhookId, KnownWebhook>()
   readonly #lines = new Map<WebhookId, WebhookLine>()
   #stopListening: () => void = () => undefined
+  readonly #triedListeners = new Set<(delivery: StoredDelivery) => void>()
   #phase: 'starting' | 'running' | 'stopped' = 'starting'
 
   constructor(parts: WebhooksParts) {
     this.#parts = parts
+  }
+
+  /** Called after each post with what became of the delivery. Returns how to stop. */
+  onTried(listener: (delivery: StoredDelivery) => void): () => void {
+    this.#triedListeners.add(listener)
+    return () => void this.#triedListeners.delete(listener)
   }
 
   /** Takes up what storage holds, where it was left. The feed must be open. */
@@ -187,6 +194,9 @@ export class Webhooks {
     const line = new WebhookLine(stored, pending, {
       ...this.#parts,
       feed: this.#parts.feed,
+      onTried: (delivery) => {
+        for (const listener of this.#triedListeners) listener(delivery)
+      },
       onDisabled: (reason) => this.#disable(id, reason),
     })
     this.#lines.set(id, line)

@@ -5,6 +5,7 @@ import type { StorageView } from './view.ts'
 import type { Sharing } from './sharing.ts'
 import type { Acting, CommittedActs } from './act.ts'
 import type { AnswerPruning } from './answers.ts'
+import type { Batches } from './batches.ts'
 import type { ConflictPruning } from './conflicts.ts'
 import type { FeedPruning } from './feed.ts'
 import type { HistoryWrites } from './history.ts'
@@ -19,6 +20,7 @@ export interface Storage
   extends
     StorageView,
     Sharing,
+    Batches,
     Acting,
     CommittedActs,
     LogWrites,

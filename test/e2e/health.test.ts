@@ -32,6 +32,7 @@ describe('[OPS-1] whoever runs a server', () => {
           'pruning of stored answers',
           'pruning of revocations',
           'lock expiry',
+          'settling',
         ].map((job) => ({ name: `job: ${job}`, status: 'ok' })),
         { name: 'feed', status: 'ok' },
       ],

@@ -29,6 +29,7 @@ describe('configuration', () => {
       maxContentBytes: 10 * 1024 * 1024,
       maxContentDepth: 64,
       maxContentNodes: 100_000,
+      metricsPort: null,
       replicaIdleMs: 30_000,
       transactionIdleMs: 60_000,
       replicaBudgetBytes: 256 * 1024 * 1024,

@@ -12,6 +12,7 @@ import {
 import { ParleyError, requestInProgress } from '../../foundation/problems.ts'
 import type { Delivery, DisabledReason, StoredDelivery, Webhook, WebhookId } from '../../model/webhook.ts'
 import type { Act, ActResult, Committed } from '../act.ts'
+import type { WrittenBatch } from '../batches.ts'
 import type { LogProgress, Rewrite } from '../history.ts'
 import type { Snapshot } from '../log.ts'
 import type { Revocation } from '../revocations.ts'
@@ -76,6 +77,14 @@ export class SqliteStorage extends SqliteView implements Storage {
 
   sharesWith(reader: OtherReader): void {
     this.#parts.views.sharesWith(reader)
+  }
+
+  onBatch(listener: (batch: WrittenBatch) => void): () => void {
+    return this.#parts.queue.onBatch(listener)
+  }
+
+  get waitingOperations(): number {
+    return this.#parts.queue.waitingOperations
   }
 
   onCommitted(listener: (committed: Committed) => void): () => void {

@@ -1,4 +1,5 @@
 import { ParleyError } from '../../foundation/problems.ts'
+import type { WrittenBatch } from '../batches.ts'
 import { unavailable } from './errors.ts'
 import { operationBytes, type SqliteOperation, type SqliteResult, toError } from './operation.ts'
 
@@ -71,12 +72,23 @@ export class WriteQueue {
   #turn: { operations: number } | null = null
   #loneTurns = 0
   #state: QueueState = { kind: 'open' }
+  readonly #listeners = new Set<(batch: WrittenBatch) => void>()
 
   /** `crash` is called when the writer is lost, unless this was being closed: a server cannot go on without one. */
   constructor(executor: BatchExecutor, crash: (error: Error) => void, limits: WriteQueueLimits = WRITE_QUEUE_LIMITS) {
     this.#executor = executor
     this.#crash = crash
     this.#limits = limits
+  }
+
+  /** See `Storage.onBatch`. */
+  onBatch(listener: (batch: WrittenBatch) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  get waitingOperations(): number {
+    return this.#waiting.length
   }
 
   /**
@@ -177,9 +189,10 @@ export class WriteQueue {
     }
   }
 
-  #executed(batch: readonly WaitingDeed[], { results }: ExecutedBatch): void {
+  #executed(batch: readonly WaitingDeed[], { results, commitMs }: ExecutedBatch): void {
     if (this.#inFlight !== batch) return
     this.#inFlight = []
+    for (const listener of this.#listeners) listener({ operations: batch.length, commitMs })
     batch.forEach((one, index) => one.settle(results[index] ?? NO_RESULT))
     this.#schedule()
     this.#closeIfIdle()

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
+import { Receiver } from '../support/webhookReceiver.ts'
+
+let server: TestServer
+let metricsUrl: string
+let ann: Caller
+let ben: Caller
+beforeAll(async () => {
+  const port = await freePort()
+  metricsUrl = `http://127.0.0.1:${port}/metrics`
+  server = await startTestServer({ variables: { PARLEY_METRICS_PORT: String(port), PARLEY_WEBHOOK_PRIVATE: 'true' } })
+  ann = await server.as('ann')
+  ben = await server.as('ben')
+})
+afterAll(() => server.stop())
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** Every sample by its name and labels, as the text has them. */
+async function samples(): Promise<Map<string, number>> {
+  const text = await (await fetch(metricsUrl)).text()
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
+}
+
+/** By how much a sample moves while something is done. */
+async function movement(act: () => Promise<unknown>): Promise<(sample: string) => number> {
+  const before = await samples()
+  await act()
+  const after = await samples()
+  return (sample) => (after.get(sample) ?? 0) - (before.get(sample) ?? 0)
+}
+
+/** A conflict over the first line, and its id. */
+async function conflictOn(id: string): Promise<string> {
+  await ann.post('/documents', { id, kind: 'text', content: 'one' })
+  await ann.put(`/documents/${id}`, { content: 'two', baseVersion: 1 })
+  const { body } = await ben.put(`/documents/${id}`, { content: 'three', baseVersion: 1 })
+  return body.conflict.id
+}
+
+describe('[OPS-1] metrics', () => {
+  it('[OPS-1] are not on the door of the documents', async () => {
+    expect((await ann.get('/metrics')).status).toBe(404)
+    expect((await fetch(metricsUrl.replace('/metrics', '/documents'))).status).toBe(404)
+  })
+
+  it('[OPS-1] count versions, requests by route, commits and conflicts as they come', async () => {
+    const moved = await movement(() => conflictOn('doc'))
+    expect(moved('parley_versions_total{origin="create"}')).toBe(1)
+    expect(moved('parley_versions_total{origin="write"}')).toBe(1)
+    expect(moved('parley_conflicts_opened_total{kind="stale-write"}')).toBe(1)
+    expect(moved('parley_http_requests_total{method="PUT",route="/documents/:id",status="200"}')).toBe(1)
+    expect(moved('parley_http_requests_total{method="PUT",route="/documents/:id",status="409"}')).toBe(1)
+    expect(moved('parley_http_request_seconds_count')).toBe(3)
+    expect(moved('parley_commit_seconds_count')).toBeGreaterThanOrEqual(3)
+    expect(moved('parley_commit_operations_sum')).toBeGreaterThanOrEqual(3)
+  })
+
+  it('[OPS-1] count how conflicts end, and how long they were open', async () => {
+    const conflictId = await conflictOn('ended')
+    const moved = await movement(() => ben.post('/resolve-conflict', { conflictId, baseVersion: 2, use: 'incoming' }))
+    expect(moved('parley_conflicts_closed_total{kind="stale-write",outcome="resolved: incoming"}')).toBe(1)
+    expect(moved('parley_conflict_open_seconds_count{kind="stale-write"}')).toBe(1)
+    const dismissed = await conflictOn('dismissed')
+    const again = await movement(() => ben.post('/resolve-conflict', { conflictId: dismissed, dismiss: true }))
+    expect(again('parley_conflicts_closed_total{kind="stale-write",outcome="dismissed"}')).toBe(1)
+  })
+
+  it('[OPS-1] tell what became of posts to webhooks', async () => {
+    const receiver = new Receiver()
+    await receiver.listen()
+    await ann.post('/conflict-notifications', { url: receiver.url, documents: ['hooked'] })
+    const moved = await movement(async () => {
+      await conflictOn('hooked')
+      await receiver.until(1)
+      await expect
+        .poll(async () => (await samples()).get('parley_webhook_attempts_total{result="delivered"}'))
+        .toBeGreaterThan(0)
+    })
+    expect(moved('parley_webhook_attempts_total{result="delivered"}')).toBeGreaterThan(0)
+    await receiver.close()
+  })
+
+  it('[OPS-1] show no id, person or path in a label', async () => {
+    await conflictOn('a-document-of-ann')
+    await ann.get('/documents/no-such-document')
+    await ann.get('/no-such-route')
+    const names = [...(await samples()).keys()].join('\n')
+    for (const word of ['a-document-of-ann', 'no-such-document', 'no-such-route', 'ann"', 'ben"', 'cfl_'])
+      expect(names).not.toContain(word)
+    expect(names).toContain('parley_http_requests_total{method="any",route="unknown",status="404"}')
+  })
+
+  it.each(['alerts.yml', 'grafana.json'])('[OPS-1] docs/operations/%s names metrics that exist', async (file) => {
+    const text = readFileSync(new URL(`../../docs/operations/${file}`, import.meta.url), 'utf8')
+    const named = new Set(text.match(/\b(?:parley|nodejs|process)_[a-z0-9_]+/g))
+    const known = await (await fetch(metricsUrl)).text()
+    expect(named.size).toBeGreaterThan(8)
+    for (const name of named) {
+      const metric = name.replace(/_(bucket|sum|count)$/, '')
+      expect(known).toMatch(new RegExp(`^# TYPE (${name}|${metric}) `, 'm'))
+    }
+  })
+})

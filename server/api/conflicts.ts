@@ -43,7 +43,7 @@ import {
   storedContent,
 } from '../conflicts/show.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
-import type { Way } from '../conflicts/target.ts'
+import type { Way } from '../conflicts/resolvedContent.ts'
 
 export interface ConflictRouteParts {
   readonly storage: StorageView

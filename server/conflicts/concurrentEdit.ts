@@ -7,7 +7,7 @@ import { differInBlanksOnly, type LiveOverlap } from '../content/overlap.ts'
 import type { Head } from '../model/document.ts'
 import type { ConflictId, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from '../model/conflict.ts'
-import { formsAt, type Forms } from './forms.ts'
+import { granularityOf, type Granularities } from './granularity.ts'
 import { placesOf } from '../documents/staleWrite.ts'
 
 /** Versions of the returning client itself that are remembered with a conflict; more are taken for others' in `authors`. */
@@ -26,8 +26,8 @@ export interface MergedReturn {
   readonly current: { readonly content: Content; readonly version: Version }
   readonly incoming: { readonly content: Content; readonly hash: ContentHash }
   readonly merged: Content
-  readonly forms: Forms
-  /** Of the three sides and the forms, if it was worked out before the merge. */
+  readonly granularities: Granularities
+  /** Of the three sides and the granularities, if it was worked out before the merge. */
   readonly expectation: LiveExpectation | null
 }
 
@@ -35,9 +35,9 @@ export interface MergedReturn {
 export function concurrentEdit(
   merge: MergedReturn,
 ): { record: ConflictRecord; contents: ReadonlyMap<ContentHash, Content> } | null {
-  const { base, current, incoming, merged, head, forms } = merge
+  const { base, current, incoming, merged, head, granularities } = merge
   const sides = { base: base.content, current: current.content, incoming: incoming.content, merged, seen: merged }
-  const overlaps = overlapsOf(sides, forms, merge.expectation)
+  const overlaps = overlapsOf(sides, granularities, merge.expectation)
   if (overlaps.length === 0) return null
   const contents = new Map([[incoming.hash, incoming.content]])
   if (base.ref.hash !== null) contents.set(base.ref.hash, base.content)
@@ -46,7 +46,7 @@ export function concurrentEdit(
     seen: head.version,
     since: merge.since,
     own: merge.own.slice(0, MAX_OWN),
-    ...forms,
+    ...granularities,
   }
   const record: ConflictRecord = {
     id: merge.id,
@@ -70,9 +70,13 @@ export function concurrentEdit(
   return { record, contents }
 }
 
-/** The overlaps of a live merge, with the forms its record names. */
-export function overlapsOf(sides: LiveSides, forms: Forms, expectation: LiveExpectation | null = null): LiveOverlap[] {
-  return liveOverlaps(sides, formsAt(forms), expectation)
+/** The overlaps of a live merge, with the granularities its record names. */
+export function overlapsOf(
+  sides: LiveSides,
+  granularities: Granularities,
+  expectation: LiveExpectation | null = null,
+): LiveOverlap[] {
+  return liveOverlaps(sides, granularityOf(granularities), expectation)
 }
 
 /** The same conflict, its places looked for in a newer version (RES-1). */

@@ -15,7 +15,7 @@ import { conflictDetected } from '../model/events.ts'
 import type { StorageView } from '../storage/view.ts'
 import { concurrentEdit } from './concurrentEdit.ts'
 import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
-import { type Forms, formsAt, formsOf } from './forms.ts'
+import { type Granularities, granularityOf, granularitiesOf } from './granularity.ts'
 import { newConflictId } from '../documents/conflictIds.ts'
 
 /** Conflicts of an author in a document that edits are compared with, and those remembered of a replica. */
@@ -94,7 +94,7 @@ interface Prepared {
 interface Expected {
   /** What the edits are to meet; of a json content the very object, which stands for the shared types in it too. */
   readonly current: Content
-  readonly forms: Forms
+  readonly granularities: Granularities
   readonly expectation: LiveExpectation | null
 }
 
@@ -102,12 +102,12 @@ interface Expected {
 async function expect(replica: Replica, sides: OfflineSides): Promise<Expected> {
   await yieldTurn()
   const current = replica.content()
-  const forms = formsOf(sides, current, (path) => replica.sharedAt(path))
+  const granularities = granularitiesOf(sides, current, (path) => replica.sharedAt(path))
   await yieldTurn()
   const { base, incoming } = sides
-  const expectation = expectLive({ base, current, incoming }, formsAt(forms))
+  const expectation = expectLive({ base, current, incoming }, granularityOf(granularities))
   await yieldTurn()
-  return { current, forms, expectation }
+  return { current, granularities, expectation }
 }
 
 const hashesOf = ({ base, baseVersion, incoming }: OfflineSides): Pick<Prepared, 'incomingHash' | 'baseHash'> => ({
@@ -135,13 +135,13 @@ class JudgedMerge implements LiveMerge {
     this.#currentVersion = head.version
     if (content === this.#expected.current) return
     // Somebody was faster.
-    const forms = formsOf(this.#prepared.sides, content, sharedAt)
-    this.#expected = { current: content, forms, expectation: null }
+    const granularities = granularitiesOf(this.#prepared.sides, content, sharedAt)
+    this.#expected = { current: content, granularities, expectation: null }
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
     const { sides, since, own, author, raised, incomingHash, baseHash } = this.#prepared
-    const { current, forms, expectation } = this.#expected
+    const { current, granularities, expectation } = this.#expected
     invariant(this.#currentVersion !== null, 'a merge is looked at before and after')
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
@@ -158,7 +158,7 @@ class JudgedMerge implements LiveMerge {
       current: { version: this.#currentVersion, content: current },
       incoming: { content: sides.incoming, hash: incomingHash },
       merged: content,
-      forms,
+      granularities,
       expectation,
     })
     const nothing = { conflicts: [], contents: new Map(), events: [] }

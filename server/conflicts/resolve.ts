@@ -21,13 +21,13 @@ import type { NewEvent } from '../model/event.ts'
 import type { ConflictRecord, Proposal, Use } from '../model/conflict.ts'
 import { newProposalId } from '../documents/conflictIds.ts'
 import type { StorageView } from '../storage/view.ts'
-import { invalidTargetOf, liveTargetOf } from './liveTarget.ts'
+import { invalidTargetOf, resolvedLiveContentOf } from './resolvedLiveContent.ts'
 import { decided, proposed } from './proposals.ts'
 import type { ConflictShower } from './shower.ts'
-import { seenFrom } from './seenFrom.ts'
+import { conflictAtVersion } from './conflictAtVersion.ts'
 import { holdingVersion, liveSides, type ShowOptions, sidesOf, storedContent } from './show.ts'
 import { closed } from '../documents/staleWrite.ts'
-import { invalidResolution, targetOf, type Way } from './target.ts'
+import { invalidResolution, resolvedContentOf, type Way } from './resolvedContent.ts'
 
 /** What is asked of a conflict. */
 export type Request =
@@ -173,10 +173,10 @@ export class ConflictResolver {
     // Who looked at a version before the merge has not seen its places.
     if (seen !== null && baseVersion < seen && way.use !== 'content') return null
     const target = live
-      ? liveTargetOf(await liveSides(storage, record, live), live, lookedAt, way)
+      ? resolvedLiveContentOf(await liveSides(storage, record, live), live, lookedAt, way)
       : record.kind === 'invalid-merge'
         ? invalidTargetOf(await sidesOf(storage, record), lookedAt, way)
-        : targetOf(await sidesOf(storage, record), lookedAt, way)
+        : resolvedContentOf(await sidesOf(storage, record), lookedAt, way)
     if (target.ok) return target.content
     if (target.errors === null) return null
     throw invalidResolution(target.errors)
@@ -257,7 +257,7 @@ export class ConflictResolver {
   async #refuseMoved({ record, view, head, shown }: ResolvingSituation, lookedAt: Version): Promise<Step<Outcome>> {
     const { storage } = this.#parts
     const newer = { version: head.version, content: view.content() }
-    const { record: seen, known } = await seenFrom(storage, record, newer)
+    const { record: seen, known } = await conflictAtVersion(storage, record, newer)
     // What is shown of it is read from storage.
     await view.whenOnDisk()
     const outcome = new ParleyError(

@@ -2,7 +2,7 @@ import { alignElements, spanLength, splitLines, type Span } from './align.ts'
 import { isObject, member, toValue, type JsonObject, type JsonValue, type Path, type Value } from './content.ts'
 import { canonicalJson, contentEquals } from './equal.ts'
 import { applyJsonEdits, type JsonEdit } from './jsonEdits.ts'
-import { mergeJson, type FormAt, type JsonChoice } from './mergeJson.ts'
+import { mergeJson, type GranularityAt, type JsonChoice } from './mergeJson.ts'
 import type { JsonOverlap, LiveJsonOverlap } from './overlap.ts'
 import { parsePointer, toPointer, valueAt } from './pointer.ts'
 
@@ -68,35 +68,38 @@ export class JsonExpectation {
   /** By the number of their placeholder. */
   readonly overlaps: JsonOverlap[] = []
 
-  constructor({ base, current, incoming }: Pick<JsonSides, 'base' | 'current' | 'incoming'>, formAt: FormAt) {
+  constructor(
+    { base, current, incoming }: Pick<JsonSides, 'base' | 'current' | 'incoming'>,
+    granularityAt: GranularityAt,
+  ) {
     const settle = (overlap: JsonOverlap): JsonChoice => {
       this.overlaps.push(overlap)
       const placeholder = this.placeholders.next()
       return { value: overlap.elements ? [placeholder] : placeholder }
     }
-    this.content = mergeJson(base, current, incoming, settle, formAt)
+    this.content = mergeJson(base, current, incoming, settle, granularityAt)
   }
 }
 
 /**
  * The overlaps of a live merge, in order: pointers of both sides that meet, and what the merge made on its own.
- * `expectation`: of the same sides and forms, if it is known.
+ * `expectation`: of the same sides and granularities, if it is known.
  */
 export function liveJsonOverlaps(
   sides: JsonSides,
-  formAt: FormAt,
+  granularityAt: GranularityAt,
   expectation: JsonExpectation | null,
 ): LiveJsonOverlap[] {
-  return findOverlaps(sides, formAt, expectation).map(({ overlap }) => overlap)
+  return findOverlaps(sides, granularityAt, expectation).map(({ overlap }) => overlap)
 }
 
 /** The content that is looked at, with a value chosen for each overlap in its place. */
 export function rewriteJson(
   sides: JsonSides,
-  formAt: FormAt,
+  granularityAt: GranularityAt,
   settle: (overlap: LiveJsonOverlap) => JsonChoice,
 ): JsonObject {
-  const edits = findOverlaps(sides, formAt, null).map(({ overlap, target }) => {
+  const edits = findOverlaps(sides, granularityAt, null).map(({ overlap, target }) => {
     const choice = settle(overlap)
     return editOf(target, typeof choice === 'string' ? overlap[choice] : toValue(choice.value), overlap.elements)
   })
@@ -114,10 +117,10 @@ function editOf({ at, span }: LiveShared, value: Value, elements: true | undefin
   return { at, removed: true }
 }
 
-function findOverlaps(sides: JsonSides, formAt: FormAt, known: JsonExpectation | null): FoundPlace[] {
-  const { content: expected, placeholders, overlaps } = known ?? new JsonExpectation(sides, formAt)
+function findOverlaps(sides: JsonSides, granularityAt: GranularityAt, known: JsonExpectation | null): FoundPlace[] {
+  const { content: expected, placeholders, overlaps } = known ?? new JsonExpectation(sides, granularityAt)
   const { places, strays } = new PlaceholderSearch(expected, sides.merged, placeholders)
-  const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, formAt)]).map((place) =>
+  const found = outermost([...places, ...strayPlaces(strays, expected, sides.merged, granularityAt)]).map((place) =>
     foundAt(place, overlaps, sides),
   )
   return relocated(found, sides)
@@ -191,21 +194,26 @@ const isPaired = (base: Span, side: Span): boolean => spanLength(base) === spanL
  * Places where the merge is not what was expected although the sides did not meet there: an edit under a parent that
  * the other side replaced by its equal, an element that both added.
  */
-function strayPlaces(strays: readonly Path[], expected: JsonObject, merged: JsonObject, formAt: FormAt): LivePlace[] {
-  const places = new Map(strays.map((path) => strayAt(path, formAt)).map((at) => [toPointer(at), at]))
+function strayPlaces(
+  strays: readonly Path[],
+  expected: JsonObject,
+  merged: JsonObject,
+  granularityAt: GranularityAt,
+): LivePlace[] {
+  const places = new Map(strays.map((path) => strayAt(path, granularityAt)).map((at) => [toPointer(at), at]))
   return [...places].flatMap(([pointer, at]): LivePlace[] => {
     const [wanted, made] = [valueAt(expected, pointer), valueAt(merged, pointer)]
-    const isText = (): boolean => formAt(at, at) === 'lines'
+    const isText = (): boolean => granularityAt(at, at) === 'lines'
     if (wanted.present && made.present && isReordered(wanted.value, made.value, isText)) return []
     return [{ placeholders: [], target: { at, span: null } }]
   })
 }
 
 /** Indices differ from content to content, so a place in an array is told by the array. */
-function strayAt(path: Path, formAt: FormAt): Path {
+function strayAt(path: Path, granularityAt: GranularityAt): Path {
   const index = path.findIndex((step, i) => {
     const around = path.slice(0, i)
-    return typeof step === 'number' || (i > 0 && formAt(around, around) === 'whole')
+    return typeof step === 'number' || (i > 0 && granularityAt(around, around) === 'whole')
   })
   return index === -1 ? path : path.slice(0, index)
 }

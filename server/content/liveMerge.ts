@@ -3,7 +3,7 @@ import { Choices } from './choices.ts'
 import type { Content } from './content.ts'
 import { JsonExpectation, liveJsonOverlaps, rewriteJson } from './liveJson.ts'
 import { liveTextOverlaps, rewriteText, TextExpectation } from './liveText.ts'
-import type { FormAt } from './mergeJson.ts'
+import type { GranularityAt } from './mergeJson.ts'
 import type { Choice, ChoiceError, LiveOverlap } from './overlap.ts'
 
 /** The contents of one kind around a live merge (CONF-6). */
@@ -23,28 +23,28 @@ export interface LiveSides {
 /** What can be worked out before the merge. */
 export type LiveExpectation = TextExpectation | JsonExpectation
 
-export function expectLive(known: Omit<LiveSides, 'merged' | 'seen'>, formAt: FormAt): LiveExpectation {
+export function expectLive(known: Omit<LiveSides, 'merged' | 'seen'>, granularityAt: GranularityAt): LiveExpectation {
   const sides = { ...known, merged: known.current, seen: known.current }
   const text = textSides(sides)
-  return text ? new TextExpectation(text) : new JsonExpectation(jsonSides(sides), formAt)
+  return text ? new TextExpectation(text) : new JsonExpectation(jsonSides(sides), granularityAt)
 }
 
 /**
  * The overlaps of a live merge by CONF-6, in order: what both sides changed differently by CONF-2, and where the
- * merge made something that the three-way merge of the sides does not hold. Pure. `formAt`: see `FormAt`.
- * `expectation` of the same sides and forms may have been made before the merge, to leave little to do after it.
+ * merge made something that the three-way merge of the sides does not hold. Pure. `granularityAt`: see `GranularityAt`.
+ * `expectation` of the same sides and granularities may have been made before the merge, to leave little to do after it.
  *
  * This is the seam for kinds of content: each brings how its overlaps are found and rewritten.
  */
 export function liveOverlaps(
   sides: LiveSides,
-  formAt: FormAt,
+  granularityAt: GranularityAt,
   expectation: LiveExpectation | null = null,
 ): LiveOverlap[] {
   const text = textSides(sides)
   return text
     ? liveTextOverlaps(text, expectation instanceof TextExpectation ? expectation : null)
-    : liveJsonOverlaps(jsonSides(sides), formAt, expectation instanceof JsonExpectation ? expectation : null)
+    : liveJsonOverlaps(jsonSides(sides), granularityAt, expectation instanceof JsonExpectation ? expectation : null)
 }
 
 /**
@@ -53,26 +53,26 @@ export function liveOverlaps(
  */
 export function rewriteOverlaps(
   sides: LiveSides,
-  formAt: FormAt,
+  granularityAt: GranularityAt,
   choices: 'current' | 'incoming' | ReadonlyMap<string, Choice>,
 ): { content: Content; errors: ChoiceError[] } {
   if (typeof choices === 'string') {
     const take = (): typeof choices => choices
-    return { content: rewritten(sides, formAt, take, take), errors: [] }
+    return { content: rewritten(sides, granularityAt, take, take), errors: [] }
   }
   const chosen = new Choices(choices)
-  const content = rewritten(sides, formAt, chosen.settleText, chosen.settleJson)
+  const content = rewritten(sides, granularityAt, chosen.settleText, chosen.settleJson)
   return { content, errors: chosen.errors() }
 }
 
 function rewritten(
   sides: LiveSides,
-  formAt: FormAt,
+  granularityAt: GranularityAt,
   settleText: Parameters<typeof rewriteText>[1],
   settleJson: Parameters<typeof rewriteJson>[2],
 ): Content {
   const text = textSides(sides)
-  return text ? rewriteText(text, settleText) : rewriteJson(jsonSides(sides), formAt, settleJson)
+  return text ? rewriteText(text, settleText) : rewriteJson(jsonSides(sides), granularityAt, settleJson)
 }
 
 function textSides({ base, current, incoming, merged, seen }: LiveSides): Parameters<typeof rewriteText>[0] | null {

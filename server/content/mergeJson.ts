@@ -26,12 +26,12 @@ export type JsonChoice = Extract<Choice, string> | { readonly value: JsonValue }
  * How a live merge treats what stands at a path of the current side (CONF-6): `lines` for a shared text, `whole`
  * where the two sides hold different things there, however alike; `parts` for all else.
  */
-export type FormAt = (current: Path, incoming: Path) => 'parts' | 'lines' | 'whole'
-const ALL_IN_PARTS: FormAt = () => 'parts'
+export type GranularityAt = (current: Path, incoming: Path) => 'parts' | 'lines' | 'whole'
+const ALL_IN_PARTS: GranularityAt = () => 'parts'
 
 interface SettleJson {
   readonly settle: Settle
-  readonly formAt: FormAt
+  readonly granularityAt: GranularityAt
   /** Told of each place of the current side at which incoming differs from base. */
   readonly onReached?: ((place: ReachedPlace) => void) | undefined
 }
@@ -42,10 +42,10 @@ export function mergeJson(
   current: JsonObject,
   incoming: JsonObject,
   settle: Settle,
-  formAt: FormAt = ALL_IN_PARTS,
+  granularityAt: GranularityAt = ALL_IN_PARTS,
   onReached?: (place: ReachedPlace) => void,
 ): JsonObject {
-  const by = { settle, formAt, onReached }
+  const by = { settle, granularityAt, onReached }
   return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, by)
 }
 
@@ -87,11 +87,11 @@ function mergeValue(
     by.onReached?.(placeAt(at.current))
     return incoming
   }
-  const form = at.current.length === 0 ? 'parts' : by.formAt(at.current, at.incoming)
-  if (form === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
+  const granularity = at.current.length === 0 ? 'parts' : by.granularityAt(at.current, at.incoming)
+  if (granularity === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
     return mergeObjects({ base, current, incoming }, at, by)
   }
-  if (form === 'parts' && Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
+  if (granularity === 'parts' && Array.isArray(base) && Array.isArray(current) && Array.isArray(incoming)) {
     return mergeArrays({ base, current, incoming }, at, by)
   }
   if (same(incoming, base)) return current
@@ -99,7 +99,7 @@ function mergeValue(
   if (same(incoming, current)) return current
   if (same(current, base)) return incoming
   if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
-    const merged = form === 'lines' ? mergedLines(base, current, incoming) : null
+    const merged = granularity === 'lines' ? mergedLines(base, current, incoming) : null
     if (merged !== null) return merged
   }
   const choice = by.settle(overlapAt(at, toValue(base), toValue(current), toValue(incoming)))

@@ -12,7 +12,7 @@ import type { StorageView } from '../storage/view.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import type { Divide } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
-import { partOf } from './partOf.ts'
+import { partOfUpdate } from './partOfUpdate.ts'
 
 /** Rows read at a time. */
 const PAGE_ENTRIES = 32
@@ -46,7 +46,10 @@ export async function workOutSides(
     if (!entry) throw damaged(head)
     await steps.take(entry.update.length)
     if (entry.update.length === 0) continue
-    Y.applyUpdate(doc, part === 'partly' && knowledge.by === 'clocks' ? partOf(entry.update, knowledge) : entry.update)
+    Y.applyUpdate(
+      doc,
+      part === 'partly' && knowledge.by === 'clocks' ? partOfUpdate(entry.update, knowledge) : entry.update,
+    )
   }
   const isPrefix = known.length === 0
   const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()

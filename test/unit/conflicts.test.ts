@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readHistory } from '../../server/conflicts/history.ts'
 import { decided, proposed } from '../../server/conflicts/proposals.ts'
-import { targetOf } from '../../server/conflicts/target.ts'
+import { resolvedContentOf } from '../../server/conflicts/resolvedContent.ts'
 import type { Content } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
 import { mergeReaching as merge } from '../../server/content/merge.ts'
@@ -142,7 +142,8 @@ describe('the record of a stale write', () => {
 
 describe('what a resolution wants', () => {
   const conflict = { base: 'a\nb\nc', incoming: 'a\nbb\ncc' }
-  const wanted = (lookedAt: Content, way: Parameters<typeof targetOf>[2]) => targetOf(conflict, lookedAt, way)
+  const wanted = (lookedAt: Content, way: Parameters<typeof resolvedContentOf>[2]) =>
+    resolvedContentOf(conflict, lookedAt, way)
 
   it('[RES-1] is what was looked at, the whole incoming content, or the content sent', () => {
     expect(wanted('x', { use: 'current' })).toEqual({ ok: true, content: 'x' })

@@ -22,7 +22,7 @@ const PLANTED: Readonly<Record<string, { refused: string[]; allowed: string[] }>
     refused: ['../documents/write.ts', '../storage/storage.ts', 'yjs'],
     allowed: ['../foundation/ids.ts', '../content/content.ts'],
   },
-  'conflicts/target.ts': {
+  'conflicts/resolvedContent.ts': {
     refused: ['../storage/storage.ts', '../http/mount.ts', '../documents/write.ts', 'yjs', 'ws'],
     allowed: ['./concurrentEdit.ts', '../content/merge.ts', '../model/document.ts'],
   },

@@ -6,7 +6,7 @@ import { common, type ClockSet } from '../model/clockSet.ts'
  * The part of an update that lies below the clocks, with those of its deletes that are among `deletes`: what
  * a client has of an entry that was joined of several, of which it saw the first. Throws on malformed bytes.
  */
-export function partOf(
+export function partOfUpdate(
   update: Uint8Array,
   { clocks, deletes }: { readonly clocks: ReadonlyMap<number, number>; readonly deletes: ClockSet },
 ): Uint8Array {

@@ -16,16 +16,16 @@ export type Way =
   | { readonly use: 'content'; readonly content: Content }
   | { readonly use: 'choices'; readonly choices: ReadonlyMap<string, Choice> }
 
-export type Target =
+export type ResolvedContent =
   | { readonly ok: true; readonly content: Content }
   | { readonly ok: false; readonly errors: readonly ChoiceError[] }
 
 /** `lookedAt` is the content at the version the resolver looked at. */
-export function targetOf(
+export function resolvedContentOf(
   conflict: { readonly base: Content; readonly incoming: Content },
   lookedAt: Content,
   way: Way,
-): Target {
+): ResolvedContent {
   switch (way.use) {
     case 'current':
       return { ok: true, content: lookedAt }

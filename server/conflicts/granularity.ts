@@ -3,26 +3,26 @@
  * with a conflict, to find its overlaps again from the contents. Pure.
  */
 import type { Content } from '../content/content.ts'
-import { mergeJson, type FormAt } from '../content/mergeJson.ts'
+import { mergeJson, type GranularityAt } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
 import type { LiveFacts } from '../model/conflict.ts'
 
 /** Pointers of either form kept, together; what is past it is compared like plain values. */
-const MAX_FORM_CHARACTERS = 64 * 1024
+const MAX_POINTER_CHARACTERS = 64 * 1024
 
 /** See `LiveFacts`. */
-export type Forms = Pick<LiveFacts, 'texts' | 'wholes'>
+export type Granularities = Pick<LiveFacts, 'texts' | 'wholes'>
 
 /**
  * Where both sides changed a shared text, which is compared by lines, and where they hold different things: the
  * other side replaced what one edited, or plain values, of which a live edit replaces the whole.
  */
-export function formsOf(
+export function granularitiesOf(
   { base, incoming, sharedAt }: OfflineSides,
   current: Content,
   currentAt: OfflineSides['sharedAt'],
-): Forms {
+): Granularities {
   const [texts, wholes] = [new Array<string>(), new Array<string>()]
   if (typeof base === 'string' || typeof current === 'string' || typeof incoming === 'string') return { texts, wholes }
   const keepCurrent = (): 'current' => 'current'
@@ -38,7 +38,7 @@ export function formsOf(
   return { texts: withinCharacters(texts), wholes: withinCharacters(wholes) }
 }
 
-export function formsAt({ texts, wholes }: Forms): FormAt {
+export function granularityOf({ texts, wholes }: Granularities): GranularityAt {
   const [lines, whole] = [new Set(texts), new Set(wholes)]
   return (current) => {
     const pointer = toPointer(current)
@@ -47,6 +47,6 @@ export function formsAt({ texts, wholes }: Forms): FormAt {
 }
 
 function withinCharacters(pointers: readonly string[]): readonly string[] {
-  let room = MAX_FORM_CHARACTERS
+  let room = MAX_POINTER_CHARACTERS
   return pointers.filter((pointer) => (room -= pointer.length) >= 0)
 }

@@ -6,17 +6,22 @@ import type { Content } from '../content/content.ts'
 import { rewriteOverlaps, type LiveSides } from '../content/liveMerge.ts'
 import { merge } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
-import { formsAt, type Forms } from './forms.ts'
-import type { Target, Way } from './target.ts'
+import { granularityOf, type Granularities } from './granularity.ts'
+import type { ResolvedContent, Way } from './resolvedContent.ts'
 
 /** The places are not what they were when they were last looked for. */
 type MovedPlace = { readonly ok: false; readonly errors: null }
-export type LiveTarget = Target | MovedPlace
+export type ResolvedLiveContent = ResolvedContent | MovedPlace
 
 const MOVED: MovedPlace = { ok: false, errors: null }
 
 /** Of a `concurrent-edit`; `lookedAt` is the content at the version the resolver looked at. */
-export function liveTargetOf(sides: LiveSides, forms: Forms, lookedAt: Content, way: Way): LiveTarget {
+export function resolvedLiveContentOf(
+  sides: LiveSides,
+  granularities: Granularities,
+  lookedAt: Content,
+  way: Way,
+): ResolvedLiveContent {
   switch (way.use) {
     case 'merged':
       return { ok: true, content: lookedAt }
@@ -26,7 +31,7 @@ export function liveTargetOf(sides: LiveSides, forms: Forms, lookedAt: Content, 
     case 'incoming':
     case 'choices': {
       const choices = way.use === 'choices' ? way.choices : way.use
-      const rewritten = rewriteOverlaps(sides, formsAt(forms), choices)
+      const rewritten = rewriteOverlaps(sides, granularityOf(granularities), choices)
       if (rewritten.errors.length > 0) return { ok: false, errors: rewritten.errors }
       return moved({ from: sides.seen, to: rewritten.content }, lookedAt)
     }
@@ -40,7 +45,7 @@ export function invalidTargetOf(
   sides: { readonly current: Content; readonly incoming: Content },
   lookedAt: Content,
   way: Way,
-): LiveTarget {
+): ResolvedLiveContent {
   switch (way.use) {
     case 'merged':
     case 'incoming':
@@ -59,7 +64,7 @@ export function invalidTargetOf(
 const NO_OVERLAPS = 'Where the schema is broken nothing overlaps.'
 
 /** The same rewriting in a content that went on from `from`; never over what others wrote at those places. */
-function moved(rewriting: { readonly from: Content; readonly to: Content }, lookedAt: Content): LiveTarget {
+function moved(rewriting: { readonly from: Content; readonly to: Content }, lookedAt: Content): ResolvedLiveContent {
   const merged = merge(rewriting.from, lookedAt, rewriting.to)
   return merged.clean ? { ok: true, content: merged.content } : MOVED
 }

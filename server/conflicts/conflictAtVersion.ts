@@ -8,17 +8,17 @@ import { liveSides, sidesOf, standing } from './show.ts'
 import { refreshed } from '../documents/staleWrite.ts'
 
 /** A conflict as it looks from a newer version, with what was worked out for that (SPEC RES-1, RES-4). */
-export interface Seen {
+export interface ConflictAtVersion {
   readonly record: ConflictRecord
   readonly known: { readonly sides: Sides; readonly merged: Merge }
 }
 
 /** Of a live merge the places are looked for in the newer content, of a refused write that is its current side. */
-export async function seenFrom(
+export async function conflictAtVersion(
   storage: StorageView,
   record: ConflictRecord,
   newer: { readonly version: Version; readonly content: Content },
-): Promise<Seen> {
+): Promise<ConflictAtVersion> {
   if (record.live) {
     const sides = { ...(await liveSides(storage, record, record.live)), seen: newer.content }
     const overlaps = overlapsOf(sides, record.live)

@@ -1,13 +1,23 @@
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Span } from './align.ts'
 import { Choices } from './choices.ts'
-import type { Content, JsonValue } from './content.ts'
+import type { Content, JsonValue, Value } from './content.ts'
 import { applyEffect, type Effect } from './effect.ts'
-import { mergeJson, valueChanges, type JsonChoice } from './mergeJson.ts'
+import { type BeyondOverlaps, mergeJson, valueChanges, type JsonChoice } from './mergeJson.ts'
 import { changesLines, lineChanges, mergeText, type TextChoice } from './mergeText.ts'
-import type { Change, Choice, ChoiceError, JsonOverlap, Merge, Overlap, TextOverlap } from './overlap.ts'
+import {
+  type Change,
+  type Choice,
+  type ChoiceError,
+  differInBlanksOnly,
+  isSameButBlanks,
+  type JsonOverlap,
+  type Merge,
+  type Overlap,
+  type TextOverlap,
+} from './overlap.ts'
 import { child, parsePointer } from './pointer.ts'
-import { placeOfEdit, placesMeet, reachOfPlaces, type Reach, type ReachedPlace } from './reach.ts'
+import { placeOfEdit, placesMeet, type Reach, type ReachedPlace, ReachedPlaces } from './reach.ts'
 
 export type {
   Change,
@@ -36,25 +46,39 @@ export function merge(base: Content, current: Content, incoming: Content): Merge
   return { clean: overlaps.length === 0, content, overlaps }
 }
 
-/** A merge with where incoming would change current, or is refused to. */
+/** Overlaps that `mergeReaching` names; a record keeps fewer. */
+const MAX_NAMED = 1_001
+
+/** A merge with where incoming would change current, or is refused to. Of very many overlaps it has the first ones. */
 export interface ReachingMerge extends Merge {
   readonly reach: Reach
+  /** See `differInBlanksOnly`; of all overlaps. */
+  readonly blanksOnly: boolean
 }
 
 /** The same with its reach. */
 export function mergeReaching(base: Content, current: Content, incoming: Content): ReachingMerge {
   const overlaps: Overlap[] = []
-  const places: ReachedPlace[] = []
+  const places = new ReachedPlaces()
   let reach: Reach | null = null
+  let areBlanks = true
+  const beyond = {
+    isEnough: () => overlaps.length >= MAX_NAMED,
+    more: (here: Value, there: Value) => {
+      areBlanks &&= isSameButBlanks(here, there)
+    },
+  }
   const keepCurrent = (overlap: Overlap): 'current' => {
     overlaps.push(overlap)
     return 'current'
   }
   const content = threeWay(base, current, incoming, keepCurrent, keepCurrent, {
     onReach: (lines) => (reach = lines),
-    onReached: (place) => places.push(place),
+    onReached: (place) => places.add(place),
+    beyond,
   })
-  return { clean: overlaps.length === 0, content, overlaps, reach: reach ?? reachOfPlaces(places) }
+  const blanksOnly = areBlanks && differInBlanksOnly(overlaps)
+  return { clean: overlaps.length === 0, content, overlaps, blanksOnly, reach: reach ?? places.reach() }
 }
 
 /**
@@ -110,7 +134,8 @@ const KINDS_DIFFER = 'contents of one document are of one kind'
 /** Of a text, and of a json content. */
 interface ReachListener {
   readonly onReach?: (reach: Reach) => void
-  readonly onReached?: (place: ReachedPlace) => void
+  readonly onReached?: (place: () => ReachedPlace) => void
+  readonly beyond?: BeyondOverlaps
 }
 
 function threeWay(
@@ -119,13 +144,13 @@ function threeWay(
   incoming: Content,
   settleText: (overlap: TextOverlap) => TextChoice,
   settleJson: (overlap: JsonOverlap) => JsonChoice,
-  { onReach, onReached }: ReachListener = {},
+  { onReach, ...json }: ReachListener = {},
 ): Content {
   if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
     return mergeText(base, current, incoming, settleText, onReach)
   }
   invariant(typeof base !== 'string' && typeof current !== 'string' && typeof incoming !== 'string', KINDS_DIFFER)
-  return mergeJson(base, current, incoming, settleJson, undefined, onReached)
+  return mergeJson(base, current, incoming, settleJson, undefined, json)
 }
 
 function placeOfOverlap(overlap: JsonOverlap, current: Content): ReachedPlace {

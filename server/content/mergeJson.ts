@@ -29,11 +29,19 @@ export type JsonChoice = Extract<Choice, string> | { readonly value: JsonValue }
 export type GranularityAt = (current: Path, incoming: Path) => 'parts' | 'lines' | 'whole'
 const ALL_IN_PARTS: GranularityAt = () => 'parts'
 
+/** Where very many overlaps are not all wanted: to name a place costs more than to find it. */
+export interface BeyondOverlaps {
+  isEnough(): boolean
+  more(current: Value, incoming: Value): void
+}
+
 interface SettleJson {
   readonly settle: Settle
   readonly granularityAt: GranularityAt
+  /** Of further overlaps only what stands there is told: they stay as in current. */
+  readonly beyond?: BeyondOverlaps | undefined
   /** Told of each place of the current side at which incoming differs from base. */
-  readonly onReached?: ((place: ReachedPlace) => void) | undefined
+  readonly onReached?: ((place: () => ReachedPlace) => void) | undefined
 }
 
 /** The three-way merge of CONF-2 by pointers. Overlaps are handed to `settle` in order. */
@@ -43,10 +51,10 @@ export function mergeJson(
   incoming: JsonObject,
   settle: Settle,
   granularityAt: GranularityAt = ALL_IN_PARTS,
-  onReached?: (place: ReachedPlace) => void,
+  { onReached, beyond }: Pick<SettleJson, 'onReached' | 'beyond'> = {},
 ): JsonObject {
-  const by = { settle, granularityAt, onReached }
-  return mergeObjects({ base, current, incoming }, { base: [], current: [], incoming: [] }, by)
+  const by = { settle, granularityAt, onReached, beyond }
+  return mergeObjects({ base, current, incoming }, null, by)
 }
 
 /** The places in which a side differs from the base. */
@@ -74,20 +82,28 @@ export function valueChanges(base: JsonObject, side: JsonObject): ValueChange[] 
 }
 
 type MemberSides<T> = Readonly<Record<'base' | 'current' | 'incoming', T>>
-type MemberPlaces = MemberSides<Path>
+type SideName = keyof MemberSides<unknown>
 
-function mergeValue(
-  sides: MemberSides<JsonValue | undefined>,
-  at: MemberPlaces,
-  by: SettleJson,
-): JsonValue | undefined {
+/** The same place in the three contents, by its last step and the place above: most places are never named. */
+interface MemberPlace extends MemberSides<string | number> {
+  readonly above: MemberPlace | null
+}
+
+/** Of the root, null, the empty path. */
+function pathOf(place: MemberPlace | null, side: SideName): Path {
+  const path: (string | number)[] = []
+  for (let at = place; at !== null; at = at.above) path.push(at[side])
+  return path.reverse()
+}
+
+function mergeValue(sides: MemberSides<JsonValue | undefined>, at: MemberPlace, by: SettleJson): JsonValue | undefined {
   const { base, current, incoming } = sides
   if (incoming === base) return current
   if (incoming === current || current === base) {
-    by.onReached?.(placeAt(at.current))
+    by.onReached?.(() => placeAt(pathOf(at, 'current')))
     return incoming
   }
-  const granularity = at.current.length === 0 ? 'parts' : by.granularityAt(at.current, at.incoming)
+  const granularity = by.granularityAt === ALL_IN_PARTS ? 'parts' : by.granularityAt(pathOf(at, 'current'), pathOf(at, 'incoming'))
   if (granularity === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
     return mergeObjects({ base, current, incoming }, at, by)
   }
@@ -95,12 +111,16 @@ function mergeValue(
     return mergeArrays({ base, current, incoming }, at, by)
   }
   if (same(incoming, base)) return current
-  by.onReached?.(placeAt(at.current))
+  by.onReached?.(() => placeAt(pathOf(at, 'current')))
   if (same(incoming, current)) return current
   if (same(current, base)) return incoming
   if (typeof base === 'string' && typeof current === 'string' && typeof incoming === 'string') {
     const merged = granularity === 'lines' ? mergedLines(base, current, incoming) : null
     if (merged !== null) return merged
+  }
+  if (by.beyond?.isEnough()) {
+    by.beyond.more(toValue(current), toValue(incoming))
+    return current
   }
   const choice = by.settle(overlapAt(at, toValue(base), toValue(current), toValue(incoming)))
   return typeof choice === 'string' ? sides[choice] : choice.value
@@ -119,14 +139,14 @@ function mergedLines(base: string, current: string, incoming: string): string | 
 const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && contentEquals(a, b))
 
-function mergeObjects(sides: MemberSides<JsonObject>, at: MemberPlaces, by: SettleJson): JsonObject {
+function mergeObjects(sides: MemberSides<JsonObject>, at: MemberPlace | null, by: SettleJson): JsonObject {
   const { base, current, incoming } = sides
   const keys = Object.keys(incoming).filter((key) => incoming[key] !== member(base, key))
   for (const key of Object.keys(base)) if (!Object.hasOwn(incoming, key)) keys.push(key)
   let merged = current
   for (const key of keys.sort()) {
     const members = { base: member(base, key), current: member(current, key), incoming: member(incoming, key) }
-    const value = mergeValue(members, stepInto(at, { base: key, current: key, incoming: key }), by)
+    const value = mergeValue(members, { above: at, base: key, current: key, incoming: key }, by)
     if (value === members.current) continue
     if (merged === current) merged = { ...current }
     if (value === undefined) delete merged[key]
@@ -135,7 +155,7 @@ function mergeObjects(sides: MemberSides<JsonObject>, at: MemberPlaces, by: Sett
   return membersInOrder(merged)
 }
 
-function mergeArrays(sides: MemberSides<JsonValue[]>, at: MemberPlaces, by: SettleJson): JsonValue[] {
+function mergeArrays(sides: MemberSides<JsonValue[]>, at: MemberPlace, by: SettleJson): JsonValue[] {
   const currentRuns = alignElements(sides.base, sides.current)
   const incomingRuns = alignElements(sides.base, sides.incoming)
   if (incomingRuns.length === 0) return sides.current
@@ -178,15 +198,16 @@ function singly(runs: readonly Run[], otherRuns: readonly Run[]): Run[] {
 function settledElements(
   sides: MemberSides<JsonValue[]>,
   stretch: Stretch,
-  at: MemberPlaces,
+  at: MemberPlace,
   by: SettleJson,
 ): JsonValue[] {
-  const reached = (): void => by.onReached?.([...placeAt(at.current), stretch.current])
+  const reached = (): void => by.onReached?.(() => [...placeAt(pathOf(at, 'current')), stretch.current])
   if (stretch.changedBy !== 'both') {
     if (stretch.changedBy === 'incoming') reached()
     return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
   }
-  const places = stepInto(at, { base: stretch.base[0], current: stretch.current[0], incoming: stretch.incoming[0] })
+  const [inBase, inCurrent, inIncoming] = [stretch.base[0], stretch.current[0], stretch.incoming[0]]
+  const place = { above: at, base: inBase, current: inCurrent, incoming: inIncoming }
   const elements = {
     base: sides.base.slice(...stretch.base),
     current: sides.current.slice(...stretch.current),
@@ -194,14 +215,18 @@ function settledElements(
   }
   const { base, current, incoming } = elements
   if (base.length === 1 && current.length === 1 && incoming.length === 1) {
-    const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, places, by)
+    const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, place, by)
     return value === undefined ? [] : [value]
   }
   reached()
   if (contentEquals(current, incoming)) return current
   const several = base.length > 1 || current.length > 1 || incoming.length > 1
+  if (by.beyond?.isEnough()) {
+    by.beyond.more(elementsValue(current, several), elementsValue(incoming, several))
+    return current
+  }
   const overlap = overlapAt(
-    places,
+    place,
     elementsValue(base, several),
     elementsValue(current, several),
     elementsValue(incoming, several),
@@ -217,14 +242,8 @@ function elementsValue(elements: readonly JsonValue[], several: boolean): Value 
   return toValue(several ? [...elements] : elements[0])
 }
 
-const stepInto = (at: MemberPlaces, step: MemberSides<string | number>): MemberPlaces => ({
-  base: [...at.base, step.base],
-  current: [...at.current, step.current],
-  incoming: [...at.incoming, step.incoming],
-})
-
-function overlapAt(at: MemberPlaces, base: Value, current: Value, incoming: Value): JsonOverlap {
-  const pointer = toPointer(at.base)
-  const pointers = { current: toPointer(at.current), incoming: toPointer(at.incoming) }
+function overlapAt(at: MemberPlace, base: Value, current: Value, incoming: Value): JsonOverlap {
+  const pointer = toPointer(pathOf(at, 'base'))
+  const pointers = { current: toPointer(pathOf(at, 'current')), incoming: toPointer(pathOf(at, 'incoming')) }
   return { id: `P${pointer}`, pointer, pointers, base, current, incoming }
 }

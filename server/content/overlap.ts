@@ -96,6 +96,12 @@ export const differInBlanksOnly = (overlaps: readonly (Overlap | LiveOverlap)[])
     return first !== null && others.every((other) => other === first)
   })
 
+/** The same of what stands at one place on two sides. */
+export const isSameButBlanks = (current: Value, incoming: Value): boolean => {
+  const [a, b] = [current, incoming].map((side) => (side.present && typeof side.value === 'string' ? side.value : null))
+  return typeof a === 'string' && typeof b === 'string' && withoutEndBlanks(a) === withoutEndBlanks(b)
+}
+
 /** The texts that stand at an overlap by now; null for what is no text. */
 function textsOf(overlap: Overlap | LiveOverlap): readonly (string | null)[] {
   if ('lines' in overlap) {

@@ -32,19 +32,37 @@ export function reachOfLines(lines: readonly string[], spans: readonly Span[]): 
   return { text: fewer(reached) }
 }
 
-/** The reach of places of a json content. */
-export function reachOfPlaces(places: readonly ReachedPlace[]): Reach {
-  if (isShort(places)) return { json: places }
-  const tops = [...new Set(places.map(([top]) => top))]
-  const above = tops.flatMap((top) => (typeof top === 'string' ? [[top]] : []))
-  return { json: isShort(above) && above.length > 0 ? above : [[]] }
-}
+/** Collects the reach of places of a json content: past the bounds the members of the root that hold them, or all of it. */
+export class ReachedPlaces {
+  #places: ReachedPlace[] = []
+  #tops: Set<string> | null = null
+  #left = { places: MAX_PLACES, characters: MAX_KEY_CHARACTERS }
+  #isAll = false
 
-function isShort(places: readonly ReachedPlace[]): boolean {
-  if (places.length > MAX_PLACES) return false
-  let left = MAX_KEY_CHARACTERS
-  for (const place of places) for (const step of place) left -= typeof step === 'string' ? step.length : 1
-  return left >= 0
+  add(place: () => ReachedPlace): void {
+    if (this.#isAll) return
+    const added = place()
+    if (this.#tops === null) {
+      this.#places.push(added)
+      for (const step of added) this.#left.characters -= typeof step === 'string' ? step.length : 1
+      if (--this.#left.places >= 0 && this.#left.characters >= 0) return
+      this.#left = { places: MAX_PLACES, characters: MAX_KEY_CHARACTERS }
+      this.#tops = new Set()
+      for (const one of this.#places) this.#addTop(one)
+    } else this.#addTop(added)
+  }
+
+  reach(): Reach {
+    if (this.#isAll) return { json: [[]] }
+    return { json: this.#tops === null ? this.#places : [...this.#tops].map((top) => [top]) }
+  }
+
+  #addTop([top]: ReachedPlace): void {
+    if (typeof top === 'string' && this.#tops?.has(top)) return
+    if (typeof top === 'string') this.#left.characters -= top.length
+    if (typeof top !== 'string' || --this.#left.places < 0 || this.#left.characters < 0) this.#isAll = true
+    else this.#tops?.add(top)
+  }
 }
 
 /** Those that meet are one, and past the bound so are neighbours. */

@@ -2,6 +2,7 @@ import { type Content, type Kind, kindOf } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
 import { checkContent, type ContentLimits } from '../content/limits.ts'
 import { inOrder } from '../content/order.ts'
+import { isSmallContent } from '../content/smallContent.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import {
   type ConflictId,
@@ -14,6 +15,7 @@ import {
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import type { LockPass } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
 import { passOf } from '../model/lockToken.ts'
@@ -26,7 +28,7 @@ import { type Base, baseOf, type Intent } from './base.ts'
 import { type ConflictPolicy, type Head, headAfter, type Origin } from '../model/document.ts'
 import { judgeCurrent, type Judgement, judgeStale } from './judge.ts'
 import { supersede } from './openConflicts.ts'
-import { recordRefusal, type Refusal, type RefusedWrite } from './refusal.ts'
+import { recordRefusal, type Refusal, type RefusalParts, type RefusedWrite } from './refusal.ts'
 import type { Authorship } from './replica.ts'
 import { type Absent, type NewDocument, newHead } from './replicas.ts'
 import type { SchemaJudge } from './schemaJudge.ts'
@@ -89,6 +91,7 @@ interface Situation {
   readonly past: Past | null
   /** Open conflicts of the writer. */
   readonly own: readonly ConflictRecord[]
+  readonly rest: RefusalParts['rest']
 }
 
 /** Works out what shall become of writes of content (SPEC WRITE-1 to WRITE-7, DOC-1, DOC-4). */
@@ -129,8 +132,12 @@ export class WritePlanner {
     const current = found.content()
     const stale = await this.#staleBase(request, head)
     const past = stale ? { version: stale.version, content: await found.contentAt(stale.version) } : null
+    const policy = request.onConflict ?? head.conflictPolicy
+    const rest = restOf(current, stale !== null && (stale.strict || policy === 'manual' || policy === 'current-wins'))
     const own = await found.openConflicts(request.author)
+    await rest()
     const incoming = keepable(request.incoming(past?.content ?? current), found)
+    await rest()
     const judgement =
       past && stale
         ? await judgeStale({
@@ -138,11 +145,11 @@ export class WritePlanner {
             current,
             incoming,
             strict: stale.strict,
-            policy: request.onConflict ?? head.conflictPolicy,
+            policy,
             isKeepable: (content) => this.#isKeepable(content, found, request.author),
           })
         : judgeCurrent(current, incoming)
-    return this.#planned({ view: found, request, pass, at, head, current, incoming, past, own }, judgement)
+    return this.#planned({ view: found, request, pass, at, head, current, incoming, past, own, rest }, judgement)
   }
 
   async #isKeepable(content: Content, view: View, by: PrincipalId): Promise<boolean> {
@@ -215,7 +222,8 @@ export class WritePlanner {
     await this.#parts.schemas.assertValid(head.schema, incoming, request.author)
     const { author, origin } = request
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
-    const kept = recordRefusal(refusalInput(situation), end, this.#parts.environment)
+    const { environment } = this.#parts
+    const kept = await recordRefusal(refusalInput(situation), end, { environment, rest: () => undefined })
     const others = own.filter((record) => record.id !== kept.record.id)
     const superseded = await supersede(view, others, { author, at, before: current, after: incoming })
     return {
@@ -237,15 +245,26 @@ export class WritePlanner {
     }
   }
 
-  #refuse(situation: Situation, open: boolean): Step<WriteResult> {
-    const { view, head } = situation
+  async #refuse(situation: Situation, open: boolean): Promise<Step<WriteResult>> {
+    const { view, head, rest } = situation
     const end = open ? null : ({ use: 'current', version: head.version } as const)
-    const refusal = recordRefusal(refusalInput(situation), end, this.#parts.environment)
+    const refusal = await recordRefusal(refusalInput(situation), end, { ...this.#parts, rest })
     const outcome: WriteResult = { status: 'refused', head, refusal }
     if (!refusal.stored) return { outcome, plan: nothing(view) }
     const { conflicts, contents, events } = refusal
     return { outcome, plan: { ...nothing(view), conflicts, contents, events } }
   }
+}
+
+/** Looked at in one go, whatever is done with it. */
+const BRIEF = { units: 256 * 1024, values: 4_000 }
+
+/**
+ * How the planning of a write lets others go first. Only of one that will be refused: what is written on the newest version
+ * has to be planned in one go, because each edit of somebody live meanwhile would have it planned anew.
+ */
+function restOf(current: Content, isRefused: boolean): RefusalParts['rest'] {
+  return isRefused && !isSmallContent(current, BRIEF) ? yieldTurn : () => undefined
 }
 
 /** What was sent as it is kept; throws `kind-mismatch` or a limit. */

@@ -44,19 +44,27 @@ export interface Refusal {
   readonly events: readonly NewEvent[]
 }
 
+export interface RefusalParts {
+  readonly environment: Environment
+  /** Lets others go first, between two pieces of work on large contents. */
+  readonly rest: () => Promise<void> | undefined
+}
+
 /**
  * What is kept of a write that did not stand: the open conflict this author already has for the same content
  * on the same base, seen from the newer current (SPEC WRITE-7), or a new one. `end` closes it at once, as
  * `incoming-wins` and `current-wins` do; both the detection and the outcome are told then.
  */
-export function recordRefusal(
+export async function recordRefusal(
   write: RefusedWrite,
   end: { readonly use: 'current' | 'incoming'; readonly version: Version } | null,
-  environment: Environment,
-): Refusal {
+  { environment, rest }: RefusalParts,
+): Promise<Refusal> {
   const { base, current, incoming, entries } = write
   const sides: Sides = { base, current, incoming }
+  await rest()
   const merged = mergeReaching(base, current, incoming)
+  await rest()
   const incomingHash = contentHash(incoming)
   const state: Exclude<ConflictState, { status: 'open' }> | null = end && {
     status: 'resolved',

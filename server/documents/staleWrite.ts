@@ -3,7 +3,6 @@
  */
 import type { Kind } from '../content/content.ts'
 import type { Overlap, ReachingMerge } from '../content/merge.ts'
-import { differInBlanksOnly } from '../content/overlap.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ConflictState, ContentHash, Place } from '../model/conflict.ts'
 
@@ -42,7 +41,7 @@ export function newStaleWrite(write: StaleWrite): ConflictRecord {
     places: placesOf(write.merge.overlaps),
     reach: { version: write.currentVersion, reach: write.merge.reach },
     clean: write.merge.clean,
-    whitespaceOnly: differInBlanksOnly(write.merge.overlaps),
+    whitespaceOnly: write.merge.blanksOnly,
     state: write.state,
     proposals: [],
     revision: 1,
@@ -60,7 +59,7 @@ export function refreshed(
     places: placesOf(current.merge.overlaps),
     reach: { version: current.version, reach: current.merge.reach },
     clean: current.merge.clean,
-    whitespaceOnly: differInBlanksOnly(current.merge.overlaps),
+    whitespaceOnly: current.merge.blanksOnly,
     revision: record.revision + 1,
   }
 }

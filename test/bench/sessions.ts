@@ -98,7 +98,14 @@ async function overTheYears(scene: Scene): Promise<void> {
 /** One id more than there may be is refused, to its sender alone. */
 async function tooMany(scene: Scene): Promise<void> {
   const [witness, sender] = [await scene.stock('many'), await scene.stock('many')]
-  const update = Y.encodeStateAsUpdate(withSessions(new Y.Doc(), 0, MAX_IDS + 1))
+  const doc = new Y.Doc()
+  doc.transact(() => {
+    for (let client = 1; client <= MAX_IDS + 1; client++) {
+      doc.clientID = client
+      doc.getText('content').insert(0, 'x')
+    }
+  })
+  const update = Y.encodeStateAsUpdate(doc)
   const closed = new Promise<number>((resolve) => sender.provider.on('closed', ({ code }) => resolve(code)))
   await scene.timed(`${MAX_IDS + 1} in one update: refused`, async () => {
     Y.applyUpdate(sender.doc, update)

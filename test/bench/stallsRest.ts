@@ -194,7 +194,7 @@ async function makeText(scene: Scene, size: number): Promise<void> {
 }
 
 function lines(size: number): string[] {
-  const bytes = Math.min(size * KIBIBYTE, 9 * MEBIBYTE)
+  const bytes = Math.min(size * KIBIBYTE, 7.5 * MEBIBYTE)
   return Array.from({ length: Math.floor(bytes / LINE_UNITS) }, (_, n) => `${n} ${prose(1)}`.slice(0, LINE_UNITS - 1))
 }
 

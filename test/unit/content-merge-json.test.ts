@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue, Value } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
-import { changesOf, merge, mergeWith, touches, type Choice, type JsonOverlap } from '../../server/content/merge.ts'
+import {
+  changesOf,
+  merge,
+  mergeReaching,
+  mergeWith,
+  touches,
+  type Choice,
+  type JsonOverlap,
+} from '../../server/content/merge.ts'
 import { valueAt } from '../../server/content/pointer.ts'
 
 interface Case {
@@ -459,5 +467,33 @@ describe('touches for json', () => {
     const removed = merge({ l: [1, 2, 3] }, now, { l: [1, 9, 3] }).overlaps
     expect(touches(effectBetween(now, { l: [1, 7, 3] }), now, removed)).toBe(true)
     expect(touches(effectBetween(now, { l: [1, 7] }), now, removed)).toBe(false)
+  })
+})
+
+describe('[CONF-2] a merge of which not all overlaps are named', () => {
+  const side = (what: (n: number) => string) =>
+    Object.fromEntries(Array.from({ length: 1_200 }, (_, n) => [`key ${n}`, what(n)]))
+  const base = side(() => 'base')
+
+  it('[CONF-2] is the same merge, with the first of them', () => {
+    const [current, incoming] = [side((n) => (n < 1_150 ? 'current' : 'base')), side((n) => `incoming ${n}`)]
+    const [whole, reaching] = [merge(base, current, incoming), mergeReaching(base, current, incoming)]
+    expect(whole.overlaps).toHaveLength(1_150)
+    expect(reaching.overlaps).toEqual(whole.overlaps.slice(0, 1_001))
+    expect([reaching.content, reaching.clean]).toEqual([whole.content, whole.clean])
+  })
+
+  it.each([
+    ['blanks alone', 'text ', true],
+    ['more than blanks', 'other', false],
+  ])('[CONF-2] tells of all whether they differ in %s', (_, last, blanksOnly) => {
+    const incoming = side((n) => (n === 1_199 ? last : 'text '))
+    expect(
+      mergeReaching(
+        base,
+        side(() => 'text'),
+        incoming,
+      ).blanksOnly,
+    ).toBe(blanksOnly)
   })
 })

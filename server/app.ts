@@ -53,7 +53,7 @@ export async function startApp(
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,
-    contentAt: (document, version) => core.reader.at(document, version),
+    contentOf: ({ document, ...ref }) => core.reader.contentOf(document, ref),
     environment,
     publicUrl: http.publicUrl,
   })

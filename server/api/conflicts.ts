@@ -42,6 +42,7 @@ import {
   sideContent,
   storedContent,
 } from '../conflicts/show.ts'
+import { shownInConflict } from '../conflicts/shownContents.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
 import type { Way } from '../conflicts/resolvedContent.ts'
 
@@ -229,10 +230,12 @@ async function answerTo(
 ): Promise<Reply> {
   const conflict = await shower.show(record, { ...shown, proposed: proposal })
   if (proposal) {
-    return { status: 202, body: { conflict, proposal: showNewProposal(record, proposal, shown.contents) } }
+    const body = { conflict, proposal: showNewProposal(record, proposal, shown.contents) }
+    return { status: 202, body, shownIn: shownInConflict(record, proposal) }
   }
   const etag = formatEtag(head, storage.epoch)
-  return { status: 200, body: { conflict, document: { id: head.id, version: head.version, etag } } }
+  const body = { conflict, document: { id: head.id, version: head.version, etag } }
+  return { status: 200, body, shownIn: shownInConflict(record) }
 }
 
 /** Exactly one of `use`, `accept`, `reject`, `dismiss`, each with only its own members (SPEC RES-1). */

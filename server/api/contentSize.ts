@@ -1,6 +1,7 @@
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
-import { isObject, type Content } from '../content/content.ts'
-import type { ContentLimits } from '../content/limits.ts'
+import { isObject, type Content, type JsonValue } from '../content/content.ts'
+import { checkContent, type ContentLimits } from '../content/limits.ts'
+import { ParleyError } from '../foundation/problems.ts'
 import { isJson } from './contentPatch.ts'
 import { assertSize } from '../documents/planWrite.ts'
 
@@ -19,6 +20,28 @@ export function sizeFirst(
     }
     done()
   }
+}
+
+/**
+ * The same for the operations of a transaction: `refused` answers what they are refused with, each with its problem or null
+ * (SPEC TX-3).
+ */
+export function sizesFirst(
+  limits: ContentLimits,
+  refused: (problems: readonly (ParleyError | null)[]) => ParleyError | null,
+): preValidationHookHandler {
+  return ({ body }, _reply, done) => {
+    const operations = isJson(body) && isObject(body) ? body['operations'] : null
+    const problems = Array.isArray(operations) ? operations.map((one) => tooLarge(one, limits)) : []
+    done(refused(problems) ?? undefined)
+  }
+}
+
+function tooLarge(operation: JsonValue, limits: ContentLimits): ParleyError | null {
+  const content = isObject(operation) && Object.hasOwn(operation, 'content') ? operation['content'] : undefined
+  if (!isContent(content)) return null
+  const breach = checkContent(content, limits)
+  return breach?.code === 'content-too-large' ? new ParleyError(breach.code, breach.detail) : null
 }
 
 /** The member of that name, of a body that was not validated yet. */

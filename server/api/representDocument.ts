@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import type { Content } from '../content/content.ts'
-import type { ShownContent } from '../foundation/answer.ts'
+import type { ShownContent } from '../foundation/shownContent.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import {
   CONFLICT_POLICIES,

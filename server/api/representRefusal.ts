@@ -2,6 +2,7 @@ import type { WriteResult } from '../documents/planWrite.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { outlineOf } from '../conflicts/show.ts'
+import { shownInConflict } from '../conflicts/shownContents.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
 import type { StorageView } from '../storage/view.ts'
 
@@ -29,6 +30,8 @@ export async function refusalOf(
       : await shower.show(record, { contents, known: { sides, merged, entries }, stored })
   return new ParleyError('version-conflict', detailOf(record, stored), {
     extras: { conflict },
+    // What was not stored stands nowhere else.
+    shownIn: stored ? shownInConflict(record) : null,
     headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },
   })
 }

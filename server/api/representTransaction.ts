@@ -7,6 +7,7 @@ import { formatEtag } from '../documents/etag.ts'
 import type { ConflictShower } from '../conflicts/shower.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { toJson } from '../foundation/renderedJson.ts'
+import type { ShownContent } from '../foundation/shownContent.ts'
 import type { Reply } from '../http/idempotency.ts'
 import { problemDocument, type ProblemDocument } from '../http/problem.ts'
 import { gravest, isConflict } from '../transactions/gravest.ts'
@@ -61,8 +62,17 @@ function refusal({ publicUrl }: RepresentParts, problems: readonly (ParleyError 
   const links = problems.flatMap((problem) => problem?.headers['link'] ?? [])
   return new ParleyError('transaction-conflict', 'An operation conflicts, so nothing was written.', {
     extras: { operations },
+    shownIn: (body) => problems.flatMap((problem, index) => shownInOperation(problem, body, index)),
     headers: links.length === 0 ? {} : { link: links.join(', ') },
   })
+}
+
+/** What the conflict of an operation shows that stands elsewhere too. */
+function shownInOperation(problem: ParleyError | null, body: object, index: number): readonly ShownContent[] {
+  const operations: unknown = Reflect.get(body, 'operations')
+  const operation: unknown = Array.isArray(operations) ? operations[index] : null
+  if (!problem?.shownIn || typeof operation !== 'object' || operation === null) return []
+  return problem.shownIn(operation).map((shown) => ({ ...shown, path: ['operations', index, ...shown.path] }))
 }
 
 /** The problem of each operation that failed, with its conflict as far as that fits. */
@@ -115,15 +125,20 @@ export function showVerdict(
   const problem =
     verdict.status === 'failed'
       ? verdict.problem
-      : new ParleyError(
-          'version-conflict',
-          `The document is at version ${verdict.head.version}, past the one this operation is based on.`,
-          {
-            extras: { current: { version: verdict.head.version } },
-          },
-        )
+      : new ParleyError('version-conflict', staleDetail(verdict), {
+          extras: { current: { version: verdict.head.version } },
+        })
   const shown: ProblemDocument = problemDocument(problem, publicUrl())
   return { action, document, problem: shown }
+}
+
+/** Which versions meet, and where that is resolved. Nothing was opened for it yet. */
+function staleDetail(verdict: Exclude<Verdict, { status: 'done' | 'failed' }>): string {
+  const { id, version } = verdict.head
+  const base = verdict.status === 'refused' ? verdict.refusal.record.base.version : null
+  const met = `This operation is based on ${base === null ? 'another version' : `version ${base}`}, and the document is at version ${version} since.`
+  const from = base === null ? '' : ` See what came between at /documents/${id}/diff?from=${base}&to=${version}.`
+  return `${met}${from} Stage it anew with baseVersion ${version}; or commit as it is, which opens a conflict to resolve by POST /resolve-conflict with baseVersion ${version}.`
 }
 
 /** Counts what an answer holds already. */

@@ -10,6 +10,7 @@ import type { Idempotency } from '../http/idempotency.ts'
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
+import { sizesFirst } from './contentSize.ts'
 import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
 import { gravest } from '../transactions/gravest.ts'
 import type { Operation, OperationOutcome, Verdict } from '../transactions/operation.ts'
@@ -51,7 +52,11 @@ export function transactionRoutes(parts: TransactionRouteParts): Routes {
 
 function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
   const { transactor, transactions, idempotency } = parts
-  const options = { config: { access: 'authenticated' }, schema: { body: BeginBody } } as const
+  const options = {
+    config: { access: 'authenticated' },
+    schema: { body: BeginBody },
+    preValidation: sizesFirst(parts.limits, (problems) => refusalOrNull(parts, problems)),
+  } as const
   app.post('/transactions', options, async (request, reply) => {
     const { principal, body } = request
     const { operations = [], commit = false } = body
@@ -79,7 +84,11 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
 }
 
 function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { body: AddBody } } as const
+  const options = {
+    config: { access: 'authenticated' },
+    schema: { body: AddBody },
+    preValidation: sizesFirst(parts.limits, (problems) => refusalOrNull(parts, problems)),
+  } as const
   app.post(`${PATH}/operations`, options, async (request, reply) => {
     const { principal, body } = request
     const id = transactionInPath(request.params)

@@ -23,6 +23,7 @@ import { newProposalId } from '../documents/conflictIds.ts'
 import type { StorageView } from '../storage/view.ts'
 import { invalidTargetOf, resolvedLiveContentOf } from './resolvedLiveContent.ts'
 import { decided, proposed } from './proposals.ts'
+import { shownInConflict } from './shownContents.ts'
 import type { ConflictShower } from './shower.ts'
 import { conflictAtVersion } from './conflictAtVersion.ts'
 import { holdingVersion, liveSides, type ShowOptions, sidesOf, storedContent } from './show.ts'
@@ -138,6 +139,7 @@ export class ConflictResolver {
     if (record.state.status === 'open') return
     throw new ParleyError('conflict-closed', `The conflict is ${record.state.status} already.`, {
       extras: { conflict: await this.#parts.shower.show(record, shown) },
+      shownIn: shownInConflict(record),
     })
   }
 
@@ -265,6 +267,7 @@ export class ConflictResolver {
       `What came from version ${lookedAt} to ${head.version} overlaps this resolution: look again and resolve with baseVersion ${head.version}.`,
       {
         extras: { conflict: await this.#parts.shower.show(seen, { ...shown, known }) },
+        shownIn: shownInConflict(seen),
         headers: {
           etag: `"${formatEtag(head, storage.epoch)}"`,
           link: `</conflicts/${record.id}>; rel="conflict"`,
@@ -287,6 +290,7 @@ export class ConflictResolver {
     if (proposal.status === 'pending') return proposal
     throw new ParleyError('proposal-closed', `The proposal was ${proposal.status} already.`, {
       extras: { conflict: await this.#parts.shower.show(record, shown) },
+      shownIn: shownInConflict(record),
     })
   }
 }

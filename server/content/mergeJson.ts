@@ -103,7 +103,8 @@ function mergeValue(sides: MemberSides<JsonValue | undefined>, at: MemberPlace, 
     by.onReached?.(() => placeAt(pathOf(at, 'current')))
     return incoming
   }
-  const granularity = by.granularityAt === ALL_IN_PARTS ? 'parts' : by.granularityAt(pathOf(at, 'current'), pathOf(at, 'incoming'))
+  const granularity =
+    by.granularityAt === ALL_IN_PARTS ? 'parts' : by.granularityAt(pathOf(at, 'current'), pathOf(at, 'incoming'))
   if (granularity === 'parts' && isObject(base) && isObject(current) && isObject(incoming)) {
     return mergeObjects({ base, current, incoming }, at, by)
   }

@@ -1,4 +1,7 @@
 import type { Content } from '../content/content.ts'
+import { merge } from '../content/merge.ts'
+import type { ContentRef } from '../foundation/shownContent.ts'
+import { ParleyError } from '../foundation/problems.ts'
 import type { DocumentId, Version } from '../foundation/ids.ts'
 import { type DocumentState, type Head, isPurged } from '../model/document.ts'
 import type { StorageView } from '../storage/view.ts'
@@ -42,6 +45,24 @@ export class DocumentReader {
       if (isPurged(head)) throw missing(id, { absent: 'deleted', lastVersion: head.version })
       return contentAt(view, id, head.kind, version)
     })
+  }
+
+  /** A content where it stands. Throws as `at`, and `document-damaged` where a conflict's content is gone. */
+  async contentOf(id: DocumentId, ref: ContentRef): Promise<Content> {
+    if ('version' in ref) return this.at(id, ref.version)
+    if ('hash' in ref) {
+      const content = await this.#storage.content(ref.hash)
+      if (content === null) throw new ParleyError('document-damaged', `A content of a conflict of ${id} is missing.`)
+      return content
+    }
+    const { base, current, incoming } = ref.merge
+    const sides = [
+      await this.contentOf(id, base),
+      await this.contentOf(id, current),
+      await this.contentOf(id, incoming),
+    ]
+    const [one = '', two = '', three = ''] = sides
+    return merge(one, two, three).content
   }
 
   /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */

@@ -1,19 +1,12 @@
-import type { DocumentId, PrincipalId, Version } from './ids.ts'
+import type { DocumentId, PrincipalId } from './ids.ts'
 import type { ParleyError } from './problems.ts'
+import type { ShownContent } from './shownContent.ts'
 
 /** An answer over HTTP, byte for byte. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | null
-}
-
-/** A place in the body of an answer that shows what a document holds at a version. */
-export interface ShownContent {
-  /** The members and the positions in arrays that lead there. */
-  readonly path: readonly (string | number)[]
-  readonly document: DocumentId
-  readonly version: Version
 }
 
 /** As tokens name them. */
@@ -30,7 +23,7 @@ export interface StoredAnswer extends Answer {
   readonly documents: readonly DocumentId[]
   /** What one must be allowed on each of them for what was done, and so for being told of it again; absent: `read`. */
   readonly needs?: NeededPermission
-  /** `body` has null in each of these places: the log has the content already, and keeps it as long (SPEC HIST-4). */
+  /** `body` has null in each of these places: the content stands elsewhere already, and is kept as long (SPEC HIST-4). */
   readonly contents?: readonly ShownContent[]
   readonly at: number
   /** From then on the key is free again. */

@@ -1,3 +1,5 @@
+import type { ShownIn } from './shownContent.ts'
+
 /**
  * Every error a client can meet, once: HTTP status, WebSocket close code, whether the same request
  * may succeed later, and the text of its help page. The HTTP layer, the socket layers, the served
@@ -363,16 +365,24 @@ export class ParleyError extends Error {
   readonly code: ProblemCode
   readonly extras: ProblemExtras
   readonly headers: Readonly<Record<string, string>>
+  /** What of the extras stands elsewhere as well, where they are stored. */
+  readonly shownIn: ShownIn | null
 
   constructor(
     code: ProblemCode,
     detail: string,
-    options: { extras?: ProblemExtras; headers?: Record<string, string>; cause?: unknown } = {},
+    options: {
+      extras?: ProblemExtras
+      headers?: Record<string, string>
+      cause?: unknown
+      shownIn?: ShownIn | null
+    } = {},
   ) {
     super(detail, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.extras = options.extras ?? {}
     this.headers = options.headers ?? {}
+    this.shownIn = options.shownIn ?? null
   }
 
   get detail(): string {

@@ -4,10 +4,11 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Content } from '../content/content.ts'
-import type { Answer, Keep, NeededPermission, ShownContent, StoredAnswer } from '../foundation/answer.ts'
+import type { Answer, Keep, NeededPermission, StoredAnswer } from '../foundation/answer.ts'
+import type { ShownContent, ShownIn } from '../foundation/shownContent.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
+import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { toJson } from '../foundation/renderedJson.ts'
 import { ParleyError, problemKind, requestInProgress } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -36,6 +37,8 @@ export interface Reply {
   readonly keptBody?: object
   /** Where `body` shows contents that the log has as well: they are read from there for a repeat, and not stored again. */
   readonly contents?: readonly ShownContent[]
+  /** The same, found in the body. */
+  readonly shownIn?: ShownIn
 }
 
 /** A request that changes something. */
@@ -56,8 +59,8 @@ export interface Performance<Outcome> {
 
 export interface IdempotencyParts {
   readonly store: AnswerStore
-  /** What a document holds at a version. Throws where that was erased. */
-  readonly contentAt: (document: DocumentId, version: Version) => Promise<Content>
+  /** Reads a content where it stands. Throws where that was erased. */
+  readonly contentOf: (shown: ShownContent) => Promise<Content>
   readonly environment: Environment
   readonly publicUrl: () => string
 }
@@ -121,7 +124,7 @@ export class Idempotency {
         // It may speak of documents that the request does not name.
         for (const document of known.documents) requirePermission(request.principal, known.needs ?? 'read', document)
         await performance.ended?.()
-        return { answer: revealed(await filled(known, this.#parts.contentAt), performance.reveal), isRepeat: true }
+        return { answer: revealed(await filled(known, this.#parts.contentOf), performance.reveal), isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')
       const answer = await performOnce({ principal: sub, key, fingerprint }, path, performance, this.#parts)
@@ -151,7 +154,7 @@ async function performOnce<Outcome>(
     if (made instanceof ParleyError) {
       if (!isKept(made)) throw made
       const problem = problemAnswer(made, publicUrl(), path)
-      return { sent: problem, kept: problem }
+      return { sent: problem, kept: leanOf(problem, made.shownIn) }
     }
     return { sent: jsonAnswer(made), kept: keptOf(made) }
   }
@@ -189,19 +192,28 @@ interface Rendered {
 
 /** An answer without its secrets, and without the contents that stand in the log. */
 function keptOf(reply: Reply): LeanAnswer {
-  const { keptBody = reply.body, contents = [] } = reply
+  const { keptBody = reply.body, contents = [], shownIn } = reply
   if (keptBody === undefined) return jsonAnswer(reply)
+  if (shownIn) return leanOf(jsonAnswer(reply), shownIn)
   const body = contents.reduce<object>((rest, { path }) => withMember(rest, path, null), keptBody)
   return { ...jsonAnswer({ ...reply, body }), ...(contents.length > 0 && { contents }) }
 }
 
+/** An answer without what is found in it and stands elsewhere. */
+function leanOf(answer: Answer, shownIn: ShownIn | null): LeanAnswer {
+  if (shownIn === null || answer.body === null) return answer
+  const whole = parsedBody(answer.body)
+  const contents = shownIn(whole)
+  if (contents.length === 0) return answer
+  const body = contents.reduce<object>((rest, { path }) => withMember(rest, path, null), whole)
+  return { ...answer, body: JSON.stringify(body), contents }
+}
+
 /** A stored answer with the contents that stand in the log. Byte for byte what was sent: members keep their places. */
-async function filled(known: StoredAnswer, contentAt: IdempotencyParts['contentAt']): Promise<Answer> {
+async function filled(known: StoredAnswer, contentOf: IdempotencyParts['contentOf']): Promise<Answer> {
   if (known.contents === undefined || known.body === null) return known
   let body = parsedBody(known.body)
-  for (const { path, document, version } of known.contents) {
-    body = withMember(body, path, await contentAt(document, version))
-  }
+  for (const shown of known.contents) body = withMember(body, shown.path, await contentOf(shown))
   return { ...known, body: JSON.stringify(body) }
 }
 

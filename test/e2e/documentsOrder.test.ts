@@ -107,6 +107,8 @@ describe('[API-4] the order of refusals', () => {
     const id = await server.create('x')
     const json = { a: TOO_LARGE }
     const outcomes: string[] = []
+    const put = (document: string, content: unknown) => ({ action: 'put', document, content, baseVersion: 1 })
+    const staged = String((await alice.post('/transactions', {})).headers.get('location'))
     for (const answer of [
       await alice.put(`/documents/${id}`, { content: TOO_LARGE }),
       await alice.put(`/documents/${id}`, { content: TOO_LARGE, baseVersion: 9 }),
@@ -123,6 +125,10 @@ describe('[API-4] the order of refusals', () => {
       await alice.put(`/documents/${id}/content?x=%zz`, json),
       await alice.post('/documents', { id, kind: 'text', content: TOO_LARGE, unknown: 1 }),
       await alice.post('/resolve-conflict', { conflictId: 'nonsense', content: TOO_LARGE }),
+      await alice.post('/transactions', { operations: [put(id, TOO_LARGE)], commit: true, unknown: 1 }),
+      await alice.post('/transactions', { operations: [put(id, 'y'), { ...put(id, TOO_LARGE), unknown: 1 }] }),
+      await alice.post('/transactions', { operations: [{ action: 'nonsense', content: json }], commit: 'no' }),
+      await alice.post(`${staged}/operations`, { operations: [put(id, TOO_LARGE)], unknown: 1 }),
     ]) {
       outcomes.push(verdict(answer))
     }

@@ -294,8 +294,11 @@ describe('[WRITE-8] a repeat', () => {
       [0, 1, 409],
     ])
     expect(acts.map((act) => act.answer?.documents)).toEqual([[id], [id]])
+    // Contents stand elsewhere already, and are put in their places for a repeat.
+    const withoutContents = (body: unknown): unknown =>
+      JSON.parse(JSON.stringify(body), (key, value: unknown) => (key === 'content' ? null : value))
     expect(acts.map((act) => JSON.parse(act.answer?.body ?? ''))).toEqual(
-      answers.map((answer) => (answer as { body: unknown }).body),
+      answers.map((answer) => withoutContents((answer as { body: unknown }).body)),
     )
   })
 

@@ -14,6 +14,7 @@ const server = suiteServer(() =>
 const alice = server.caller('alice')
 const bob = server.caller('bob')
 const root = server.caller('root', { '*': ['admin'] })
+const writer = server.caller('writer', { '*': ['read', 'write'] })
 
 let keys = 0
 /** Headers of a request with a key of its own whose answer shows the document. */
@@ -78,6 +79,55 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     const body = { content: 'III\n', baseVersion: 1, onConflict: 'incoming-wins' }
     return { ids: [id], outcome: '200 overwrote', send: () => alice.put(`/documents/${id}`, body, headers) }
   },
+  'a refused write of text': async () => {
+    const id = await written(server, 'one\ntwo\n', [[bob, 'one\nII\n']])
+    const headers = keyed()
+    const body = { content: 'ONE\n2 😀\n', baseVersion: 1 }
+    return { ids: [id], outcome: '409 version-conflict', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a refused write of json': async () => {
+    const id = await written(server, { '10': 1, b: { c: [1, 2] } }, [[bob, { '10': 2, b: { c: [1, 3] } }]])
+    const headers = keyed()
+    const body = { content: { '10': 3, '9': 1.5e300, b: { c: [1, 2, 4] } }, baseVersion: 1 }
+    return { ids: [id], outcome: '409 version-conflict', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a refused transaction': async () => {
+    const first = await written(server, 'one\ntwo\n', [[bob, 'one\nII\n']])
+    const second = await server.create('x')
+    const operations = [
+      { action: 'put', document: second, content: 'y', baseVersion: 1 },
+      { action: 'put', document: first, content: 'one\n2\n', baseVersion: 1 },
+    ]
+    const headers = keyed()
+    const ids = [first, second]
+    const send: Send = () => alice.post('/transactions', { operations, commit: true }, headers)
+    return { ids, outcome: '409 transaction-conflict', send }
+  },
+  'a refused write on nothing': async () => {
+    const id = await server.create('x')
+    const headers = keyed()
+    const body = { content: 'y', baseVersion: 0 }
+    return { ids: [id], outcome: '409 version-conflict', send: () => alice.put(`/documents/${id}`, body, headers) }
+  },
+  'a resolution': async () => {
+    const { id, conflictId } = await refused('one\ntwo\n')
+    const headers = keyed()
+    const body = { conflictId, baseVersion: 2, use: 'content', content: 'both\n' }
+    return { ids: [id], outcome: '200', send: () => alice.post('/resolve-conflict', body, headers) }
+  },
+  'a proposal': async () => {
+    const { id, conflictId } = await refused('one\ntwo\n')
+    const headers = keyed()
+    const body = { conflictId, baseVersion: 2, use: 'incoming' }
+    return { ids: [id], outcome: '202', send: () => writer.post('/resolve-conflict', body, headers) }
+  },
+  'a resolution that comes too late': async () => {
+    const { id, conflictId } = await refused('one\ntwo\n')
+    expectStatus(await bob.put(`/documents/${id}`, { content: 'one\nIII\n', baseVersion: 2 }), 200)
+    const headers = keyed()
+    const body = { conflictId, baseVersion: 2, use: 'incoming' }
+    return { ids: [id], outcome: '409 version-conflict', send: () => alice.post('/resolve-conflict', body, headers) }
+  },
   'a restore': async () => {
     const id = await written(server, { a: 1 }, [[bob, { b: 2 }]])
     const headers = keyed()
@@ -98,6 +148,13 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     const ids = [first, second, third]
     return { ids, outcome: '200', send: () => alice.post('/transactions', { operations, commit: true }, headers) }
   },
+}
+
+/** A conflict of alice over the second line. */
+async function refused(base: string): Promise<{ readonly id: string; readonly conflictId: string }> {
+  const id = await written(server, base, [[bob, base.replace('two', 'II')]])
+  const answer = await alice.put(`/documents/${id}`, { content: base.replace('two', '2'), baseVersion: 1 })
+  return { id, conflictId: expectStatus(answer, 409).body.conflict.id }
 }
 
 const versionsOf = async (by: Caller, id: string): Promise<{ version: number; firstVersion?: number }[]> =>
@@ -140,6 +197,25 @@ describe('[WRITE-8] an answer that shows content', () => {
     const committed = await alice.post('/transactions', { operations, commit: true }, keyed())
     expect(expectStatus(committed, 200).body.operations[0].content.o).toBe(1)
     expect(storedBytes() - before).toBeLessThan(13 * 1000)
+  })
+
+  it('[WRITE-8] costs what differs where it is refused or resolves, not what the document holds', async () => {
+    const chance = seededChance(9)
+    const filler = Array.from({ length: 40_000 }, () => chance(2 ** 32).toString(36)).join(' ')
+    const id = await written(server, { filler, n: 0 }, [[bob, { filler, n: 1 }]])
+    const before = storedBytes()
+    for (let n = 2; n <= 8; n++) {
+      const path = `/documents/${id}/content?baseVersion=1`
+      const { conflict } = expectStatus(await alice.patch(path, { n }, keyed(MERGE_PATCH)), 409).body
+      for (const side of ['base', 'current', 'incoming', 'merged']) {
+        expect(conflict[side].content.filler.length).toBe(filler.length)
+      }
+      const ask = { conflictId: conflict.id, baseVersion: n - 1, use: 'current' }
+      const resolved = expectStatus(await alice.post('/resolve-conflict', ask, keyed()), 200).body
+      expect(resolved.conflict.incoming.content.n).toBe(n)
+      expectStatus(await bob.put(`/documents/${id}`, { content: { filler, n: -n }, baseVersion: n }), 200)
+    }
+    expect(storedBytes() - before).toBeLessThan(40 * 1000)
   })
 
   it('[WRITE-8] is replayed byte for byte after further writes, a restart and a deletion', async () => {

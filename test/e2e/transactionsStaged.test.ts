@@ -91,6 +91,10 @@ describe('[TX-2] a staged transaction', () => {
       { document: stale, problem: { code: 'version-conflict', current: { version: 2 } } },
       { document: gone, problem: { code: 'document-deleted' } },
     ])
+    const { detail } = operations[1].problem
+    expect(detail).toContain('based on version 1, and the document is at version 2')
+    expect(detail).toContain(`/documents/${stale}/diff?from=1&to=2`)
+    expect(detail).toContain('POST /resolve-conflict with baseVersion 2')
     expect((await alice.get(`/conflicts?document=${stale}`)).body.items).toEqual([])
     // What fails with 410 hides the conflict behind it, as in one request.
     expect(verdict(await alice.post(`${path}/commit`, undefined))).toBe('410 document-deleted')

@@ -78,7 +78,7 @@ const PACKAGES: readonly { readonly names: RegExp; readonly users: RegExp }[] = 
 const PURE: readonly RegExp[] = [
   /^(foundation|content|model)\//,
   /^documents\/(conflictIds|etag|judge|knownLock|staleWrite|superseded)\.ts$/,
-  /^conflicts\/(concurrentEdit|granularity|resolvedContent)\.ts$/,
+  /^conflicts\/(concurrentEdit|granularity|resolvedContent|shownContents)\.ts$/,
   /^history\/(blame|diff|plan\w+)\.ts$/,
   /^locks\/line\.ts$/,
   /^notifications\/(changes|envelope|inbox|request|subscriberIndex|subscription)\.ts$/,

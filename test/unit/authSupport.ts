@@ -57,7 +57,7 @@ export async function authParts(audience: string | null = null) {
   const verifier = new TokenVerifier({ keys: secretKeys(SECRET), audience, environment, revocations })
   const idempotency = new Idempotency({
     store: answersInMemory(),
-    contentAt: () => Promise.reject(new Error('these routes show no content')),
+    contentOf: () => Promise.reject(new Error('these routes show no content')),
     environment,
     publicUrl: () => 'https://parley.test',
   })

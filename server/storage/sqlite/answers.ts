@@ -41,7 +41,8 @@ export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
     status,
     headers,
   }
-  const shown = new Map(contents?.map(({ document, version }) => [document, version]))
+  // One of a document is held back from compaction; what a conflict shows besides, the conflict holds.
+  const shown = new Map(contents?.flatMap((one) => ('version' in one ? [[one.document, one.version]] : [])))
   return {
     principal,
     key,

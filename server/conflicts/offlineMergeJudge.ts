@@ -14,7 +14,8 @@ import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../model/events.ts'
 import type { StorageView } from '../storage/view.ts'
 import { concurrentEdit } from './concurrentEdit.ts'
-import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
+import type { ConflictRecord, ContentHash, LiveFacts, Sides } from '../model/conflict.ts'
+import { sidesOf } from './show.ts'
 import { type Granularities, granularityOf, granularitiesOf } from './granularity.ts'
 import { newConflictId } from '../documents/conflictIds.ts'
 
@@ -42,9 +43,10 @@ export class OfflineMergeJudge {
     if (worked === null) return null
     const { divided, sides } = worked
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
-    const raised = await this.#raisedOn(replica, edits.author)
+    const { raised, stored } = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
-    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, author: edits.author }
+    const continued = await this.#continuedBy(divided, own, stored, sides, expected.granularities)
+    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, continued, author: edits.author }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
   }
@@ -53,7 +55,10 @@ export class OfflineMergeJudge {
    * What was raised by edits of the author before. A client whose edits the server has kept and taken in (LOCK-4) brings
    * them once more when it comes back, and Yjs does not keep who else deleted what was deleted already.
    */
-  async #raisedOn(replica: Replica, author: PrincipalId): Promise<Set<string>> {
+  async #raisedOn(
+    replica: Replica,
+    author: PrincipalId,
+  ): Promise<{ readonly raised: Set<string>; readonly stored: readonly ConflictRecord[] }> {
     const raised = this.#raised.get(replica) ?? new Set()
     this.#raised.set(replica, raised)
     const kinds = ['concurrent-edit'] as const
@@ -61,7 +66,39 @@ export class OfflineMergeJudge {
     const stored = await this.#storage.conflicts(query)
     if (raised.size > COMPARED_CONFLICTS) raised.clear()
     for (const record of stored) raised.add(sameness(record))
-    return raised
+    return { raised, stored }
+  }
+
+  /**
+   * The conflict that the edits go on with: its author wrote more in the same absence, before their page had our answer, and
+   * nobody else wrote since it was raised.
+   */
+  async #continuedBy(
+    { later }: Divide,
+    own: readonly Version[],
+    stored: readonly ConflictRecord[],
+    { incoming }: OfflineSides,
+    granularities: Granularities,
+  ): Promise<Continued | null> {
+    const record = stored.find(({ state, live }) => state.status === 'open' && live && own.includes(live.merged))
+    const { live, current } = record ?? {}
+    const upTo = current?.version ?? null
+    if (!record || !live || upTo === null) return null
+    if (later.some(({ known, version }) => known !== 'all' && version > upTo)) return null
+    const sides = await this.#storage.read((view) => sidesOf(view, record))
+    await yieldTurn()
+    const both: Granularities = {
+      texts: union(live.texts, granularities.texts),
+      wholes: union(live.wholes, granularities.wholes),
+    }
+    return {
+      record,
+      live,
+      upTo,
+      sides,
+      granularities: both,
+      expectation: expectLive({ ...sides, incoming }, granularityOf(both)),
+    }
   }
 }
 
@@ -85,6 +122,7 @@ interface Prepared {
   /** `sameness` of what was raised before. */
   readonly raised: Set<string>
   readonly author: PrincipalId
+  readonly continued: Continued | null
   readonly incomingHash: ContentHash
   /** Null where base is a version. */
   readonly baseHash: ContentHash | null
@@ -97,6 +135,17 @@ interface Expected {
   readonly granularities: Granularities
   readonly expectation: LiveExpectation | null
 }
+
+/** A conflict that is open, to which more of the same absence belongs. */
+interface Continued extends Pick<Expected, 'granularities' | 'expectation'> {
+  readonly record: ConflictRecord
+  readonly live: LiveFacts
+  /** The version of its current side. */
+  readonly upTo: Version
+  readonly sides: Sides
+}
+
+const union = (one: readonly string[], other: readonly string[]): string[] => [...new Set([...one, ...other])]
 
 /** Most of the work, in pieces, for which there is time here: the merge and its judgement are one tick. */
 async function expect(replica: Replica, sides: OfflineSides): Promise<Expected> {
@@ -124,11 +173,13 @@ class JudgedMerge implements LiveMerge {
   readonly #environment: Environment
   #expected: Expected
   #currentVersion: Version | null = null
+  #continued: Continued | null
 
   constructor(prepared: Prepared, expected: Expected, environment: Environment) {
     this.#prepared = prepared
     this.#expected = expected
     this.#environment = environment
+    this.#continued = prepared.continued
   }
 
   before(head: Head, content: Content, sharedAt: OfflineSides['sharedAt']): void {
@@ -137,12 +188,14 @@ class JudgedMerge implements LiveMerge {
     // Somebody was faster.
     const granularities = granularitiesOf(this.#prepared.sides, content, sharedAt)
     this.#expected = { current: content, granularities, expectation: null }
+    this.#continued = null
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
     const { sides, since, own, author, raised, incomingHash, baseHash } = this.#prepared
     const { current, granularities, expectation } = this.#expected
     invariant(this.#currentVersion !== null, 'a merge is looked at before and after')
+    if (this.#continued && head.version > this.#currentVersion) return this.#goOn(this.#continued, head, content)
     const kept = concurrentEdit({
       id: newConflictId(this.#environment),
       at,
@@ -168,5 +221,33 @@ class JudgedMerge implements LiveMerge {
     if (head.version > this.#currentVersion) raised.add(sameness(record))
     else if (raised.has(sameness(record))) return nothing
     return { conflicts: [{ op: 'insert', record }], contents, events: [conflictDetected(record)] }
+  }
+
+  /** The same conflict holds all of it. */
+  #goOn(
+    { record, live, upTo, sides, granularities, expectation }: Continued,
+    head: Head,
+    content: Content,
+  ): ReturnType<LiveMerge['after']> {
+    const { sides: now, author, raised, incomingHash } = this.#prepared
+    const kept = concurrentEdit({
+      id: record.id,
+      at: record.detectedAt,
+      head,
+      author,
+      base: { content: sides.base, ref: record.base },
+      since: live.since,
+      own: live.own,
+      current: { version: upTo, content: sides.current },
+      incoming: { content: now.incoming, hash: incomingHash },
+      merged: content,
+      granularities,
+      expectation,
+    })
+    if (kept === null) return { conflicts: [], contents: new Map(), events: [] }
+    const { proposals, revision } = record
+    const updated = { ...kept.record, proposals, revision: revision + 1 }
+    raised.add(sameness(updated))
+    return { conflicts: [{ op: 'update', record: updated }], contents: kept.contents, events: [] }
   }
 }

@@ -61,7 +61,13 @@ export function withOwn(knowledge: Knowledge, update: Uint8Array): Knowledge {
   for (const { id, length } of structs) {
     clocks.set(id.client, Math.max(id.clock + length, clocks.get(id.client) ?? 0))
   }
-  return { ...knowledge, clocks, deletes: union(knowledge.deletes, clockSet(ds.clients)) }
+  const own = clockSet(ds.clients)
+  return {
+    ...knowledge,
+    clocks,
+    deletes: union(knowledge.deletes, own),
+    brought: union(knowledge.brought, own),
+  }
 }
 
 /** The deletes an update (or a whole state) carries. Throws where the bytes are no update. */

@@ -4,6 +4,8 @@ import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
+import type { ClockSet } from '../model/clockSet.ts'
+import { UpdateWriter } from './updateWriter.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
@@ -51,7 +53,13 @@ export async function workOutSides(
       part === 'partly' && knowledge.by === 'clocks' ? partOfUpdate(entry.update, knowledge) : entry.update,
     )
   }
-  const isPrefix = known.length === 0
+  const hasBrought = knowledge.by === 'clocks' && knowledge.brought.size > 0
+  if (hasBrought) {
+    Y.applyUpdate(doc, deleting(knowledge.brought))
+    // What of it is not there is no part of the base.
+    doc.store.pendingDs = null
+  }
+  const isPrefix = known.length === 0 && !hasBrought
   const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()
   await steps.rest()
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
@@ -66,6 +74,12 @@ export async function workOutSides(
     baseVersion: isPrefix ? divide.prefix : null,
     sharedAt: (path) => view.sharedAt(path),
   }
+}
+
+function deleting(deletes: ClockSet): Uint8Array {
+  const writer = new UpdateWriter()
+  for (const [client, spans] of deletes) for (const span of spans) writer.delete(client, span)
+  return writer.finish()
 }
 
 async function prefixContent(storage: StorageView, head: Head, prefix: Version): Promise<Content> {

@@ -19,6 +19,8 @@ export type Knowledge =
       readonly clocks: ReadonlyMap<number, number>
       readonly deletes: ClockSet
       readonly sentUpTo: Version | null
+      /** Of `deletes` those that it brought since: its entries do not tell of what others had deleted already. */
+      readonly brought: ClockSet
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
   | { readonly by: 'stored'; readonly seen: Version }

@@ -252,7 +252,8 @@ const loseBase = (state: Syncing, room: Surroundings): SessionStep =>
 
 function knowledgeIn(state: Arriving | Away): Knowledge {
   if (state.name === 'away') return state.knowledge
-  return { by: 'clocks', clocks: state.had, deletes: state.deletes ?? new Map(), sentUpTo: newest(state.page, 'sent') }
+  const { had: clocks, deletes, page } = state
+  return { by: 'clocks', clocks, deletes: deletes ?? new Map(), sentUpTo: newest(page, 'sent'), brought: new Map() }
 }
 
 type JudgedEvent = Extract<SessionEvent, { type: 'judged' }>

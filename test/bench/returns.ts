@@ -99,6 +99,7 @@ function editOffline(subject: Subject, replica: Replica): OfflineEdits {
     clocks: Y.decodeStateVector(before),
     deletes: clockSet(new Map()),
     sentUpTo: null,
+    brought: new Map(),
   } as const
   return { author: BOB, knowledge, update: Y.encodeStateAsUpdate(doc, before) }
 }

@@ -31,6 +31,7 @@ const byClocks: Knowledge = {
   ]),
   deletes: new Map([[1, [{ clock: 2, len: 3 }]]]),
   sentUpTo: toVersion(2),
+  brought: new Map([[1, [{ clock: 2, len: 1 }]]]),
 }
 
 const edits = (document: DocumentId, changes: Partial<WaitingEdits> = {}): WaitingEdits => ({

@@ -437,6 +437,31 @@ describe('an edit of a connected client', () => {
       alice.disconnect()
     })
 
+    it('[CONF-6] and goes on in the same place before it has our answer is one conflict, which holds all of it', async () => {
+      const { alice } = await apart()
+      alice.connect(scene.room)
+      alice.deliverUp()
+      alice.deliverDown()
+      alice.deliverUp()
+      for (let n = 0; n < 5; n++) await settled()
+      await scene.room.settled()
+      const [first] = await scene.conflicts()
+      alice.doc.getText('content').insert(12, '!')
+      await scene.settle()
+      const [conflict, ...more] = await scene.conflicts()
+      expect(more).toEqual([])
+      expect(conflict).toMatchObject({
+        id: first?.id,
+        status: 'open',
+        base: { content: 'one\ntwo\nthree' },
+        current: { content: 'one\nby bob\nthree', authors: ['bob'] },
+        incoming: { content: 'one\nby alice!\nthree', authors: ['alice'] },
+        merged: { content: scene.content },
+        overlaps: [{ id: 'L2', incoming: 'by alice!' }],
+      })
+      expect(scene.unexpected).toEqual([])
+    })
+
     it('[CONF-6] is judged with what it sends before it has asked for the document, though that leaves a gap', async () => {
       const { alice } = await apart()
       alice.connect(scene.room, 'write', () => alice.doc.getText('content').insert(0, '* '))

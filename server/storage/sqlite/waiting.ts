@@ -23,6 +23,8 @@ type StoredKnowledge =
       readonly clocks: readonly (readonly [client: number, clock: number])[]
       readonly deletes: readonly (readonly [client: number, spans: readonly ClockSpan[]])[]
       readonly sentUpTo: number | null
+      /** Absent in rows of before it was kept. */
+      readonly brought?: readonly (readonly [client: number, spans: readonly ClockSpan[]])[]
     }
   | { readonly by: 'versions'; readonly seen: number; readonly own: readonly number[] }
   | { readonly by: 'stored'; readonly seen: number }
@@ -54,19 +56,20 @@ export function decodeWaiting(row: WaitingRow): WaitingEdits {
 
 function encodeKnowledge(knowledge: Knowledge): StoredKnowledge {
   if (knowledge.by !== 'clocks') return knowledge
-  const { by, clocks, deletes, sentUpTo } = knowledge
-  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo }
+  const { by, clocks, deletes, sentUpTo, brought } = knowledge
+  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo, brought: [...brought] }
 }
 
 function decodeKnowledge(stored: StoredKnowledge): Knowledge {
   if (stored.by === 'versions') return { by: 'versions', seen: toVersion(stored.seen), own: stored.own.map(toVersion) }
   if (stored.by === 'stored') return { by: 'stored', seen: toVersion(stored.seen) }
-  const { clocks, deletes, sentUpTo } = stored
+  const { clocks, deletes, sentUpTo, brought = [] } = stored
   return {
     by: 'clocks',
     clocks: new Map(clocks),
     deletes: new Map(deletes),
     sentUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
+    brought: new Map(brought),
   }
 }
 

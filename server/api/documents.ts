@@ -34,10 +34,9 @@ import type { DocumentPurger } from '../documents/purge.ts'
 import type { DocumentReader } from '../documents/read.ts'
 import {
   BaseVersionSchema,
-  ConflictPolicySchema,
   ContentSchema,
   documentOf,
-  JsonSchemaSchema,
+  SETTINGS_MEMBERS,
   KindSchema,
   RootSchema,
   shownAt,
@@ -65,16 +64,14 @@ const CreateBody = Type.Object(
     id: Type.Optional(Type.String({ pattern: DOCUMENT_ID_PATTERN })),
     kind: KindSchema,
     content: Type.Optional(ContentSchema),
-    conflictPolicy: Type.Optional(ConflictPolicySchema),
-    schema: Type.Optional(JsonSchemaSchema),
+    ...SETTINGS_MEMBERS,
     root: Type.Optional(RootSchema),
   },
   { additionalProperties: false },
 )
 const SettingsBody = Type.Object(
   {
-    conflictPolicy: Type.Optional(ConflictPolicySchema),
-    schema: Type.Optional(JsonSchemaSchema),
+    ...SETTINGS_MEMBERS,
     baseVersion: Type.Optional(BaseVersionSchema),
   },
   { additionalProperties: false },
@@ -110,20 +107,16 @@ function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
     preValidation: sizeFirst(limits, contentMember),
   } as const
   app.post('/documents', options, async (request, reply) => {
-    const { body, principal } = request
-    const id = body.id === undefined ? drawId(principal, environment) : checkedId(body.id, principal)
-    if (body.kind === 'text' && body.schema !== undefined && body.schema !== null) {
+    const { principal } = request
+    const { id: wantedId, kind, content: sent, root = DEFAULT_ROOT, ...settings } = request.body
+    const { schema = null } = settings
+    const id = wantedId === undefined ? drawId(principal, environment) : checkedId(wantedId, principal)
+    if (kind === 'text' && schema !== null) {
       throw new ParleyError('invalid-request', 'A text document has no schema.')
     }
-    if (body.schema !== undefined && body.schema !== null) await schemas.assertUsable(body.schema, principal.sub)
-    const wanted = {
-      id,
-      kind: body.kind,
-      conflictPolicy: body.conflictPolicy ?? 'manual',
-      schema: body.schema ?? null,
-      root: body.root ?? DEFAULT_ROOT,
-    }
-    const content: Content = body.content ?? (body.kind === 'text' ? '' : {})
+    if (schema !== null) await schemas.assertUsable(schema, principal.sub)
+    const wanted = { id, kind, root, settings }
+    const content: Content = sent ?? (kind === 'text' ? '' : {})
     return idempotency.answer(request, reply, {
       documents: [id],
       perform: (keep) => writer.create(wanted, content, { author: principal.sub, origin: 'create' }, keep),
@@ -208,8 +201,7 @@ function addRead(app: TypedApp, parts: DocumentRouteParts): void {
 }
 
 /** The current tag as headers carry it. */
-const etagOf = (head: Head, storage: StorageEpoch & DocumentReads & LockReads & ConflictReads): string =>
-  quote(formatEtag(head, storage.epoch))
+const etagOf = (head: Head, storage: StorageEpoch): string => quote(formatEtag(head, storage.epoch))
 
 /** Whether the client has the current version already (RFC 9110 section 13.1.2); found out without its content. */
 async function isNotModified(

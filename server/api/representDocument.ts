@@ -8,6 +8,7 @@ import {
   type DocumentState,
   type Head,
   type JsonSchema,
+  settingsOf,
 } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 
@@ -16,10 +17,14 @@ export const ContentSchema = Type.Unsafe<Content>({
   description: 'A string for text, an object for json.',
 })
 export const ConflictPolicySchema = Type.Unsafe<ConflictPolicy>({ type: 'string', enum: [...CONFLICT_POLICIES] })
-export const JsonSchemaSchema = Type.Unsafe<JsonSchema | null>({
+const JsonSchemaSchema = Type.Unsafe<JsonSchema | null>({
   anyOf: [{ type: 'object' }, { type: 'boolean' }, { type: 'null' }],
   description: 'A JSON Schema 2020-12 that the content of a json document must satisfy, or null.',
 })
+/** What may change about a document besides its content. */
+const SETTINGS = { conflictPolicy: ConflictPolicySchema, schema: JsonSchemaSchema }
+/** The same in a request, where each may be left out. */
+export const SETTINGS_MEMBERS = Type.Partial(Type.Object(SETTINGS)).properties
 export const KindSchema = Type.Unsafe<'text' | 'json'>({ type: 'string', enum: ['text', 'json'] })
 export const RootSchema = Type.String({ minLength: 1, maxLength: 128, pattern: '^(?!__proto__$)' })
 export const BaseVersionSchema = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -30,8 +35,7 @@ export const SummarySchema = Type.Object({
   kind: KindSchema,
   version: Type.Integer(),
   etag: Type.String(),
-  conflictPolicy: ConflictPolicySchema,
-  schema: JsonSchemaSchema,
+  ...SETTINGS,
   root: Type.String(),
   createdAt: Type.String(),
   createdBy: Type.String(),
@@ -47,8 +51,7 @@ export function summaryOf(head: Head, epoch: string): Summary {
     kind: head.kind,
     version: head.version,
     etag: formatEtag(head, epoch),
-    conflictPolicy: head.conflictPolicy,
-    schema: head.schema,
+    ...settingsOf(head),
     root: head.root,
     createdAt: toTimestamp(head.createdAt),
     createdBy: head.createdBy,

@@ -10,7 +10,7 @@ import {
   BaseVersionSchema,
   ConflictPolicySchema,
   ContentSchema,
-  JsonSchemaSchema,
+  SETTINGS_MEMBERS,
   KindSchema,
   RootSchema,
 } from './representDocument.ts'
@@ -38,8 +38,7 @@ const OperationBody = Type.Union([
       document,
       kind: KindSchema,
       content: Type.Optional(ContentSchema),
-      conflictPolicy: Type.Optional(ConflictPolicySchema),
-      schema: Type.Optional(JsonSchemaSchema),
+      ...SETTINGS_MEMBERS,
       root: Type.Optional(RootSchema),
     },
     CLOSED,
@@ -106,14 +105,15 @@ async function readCreate(
   { limits, schemas }: OperationParts,
 ): Promise<Operation> {
   requireCreator(principal, id)
-  const { kind, conflictPolicy = 'manual', schema = null, root = DEFAULT_ROOT } = body
-  const content: Content = body.content ?? (kind === 'text' ? '' : {})
+  const { action: _action, document: _document, kind, content: sent, root = DEFAULT_ROOT, ...settings } = body
+  const { schema = null } = settings
+  const content: Content = sent ?? (kind === 'text' ? '' : {})
   assertSize(content, limits)
   if (schema !== null) {
     if (kind === 'text') throw new ParleyError('invalid-request', 'A text document has no schema.')
     await schemas.assertUsable(schema, principal.sub)
   }
-  return { do: 'create', document: id, wanted: { id, kind, conflictPolicy, schema, root }, content }
+  return { do: 'create', document: id, wanted: { id, kind, root, settings }, content }
 }
 
 function readWrite(

@@ -3,7 +3,7 @@ import type { Keep } from '../foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
-import { type Head, headAfter, purgedHead, type Settings } from '../model/document.ts'
+import { type Head, headAfter, purgedHead, type Settings, settingsOf } from '../model/document.ts'
 import type { NewEvent } from '../model/event.ts'
 import { conflictExpired, documentDeleted, documentUnlocked } from '../model/events.ts'
 import { decide } from '../model/lock.ts'
@@ -66,8 +66,8 @@ export class LifecyclePlanner {
       throw staleChange(head, this.#storage.epoch, 'The settings')
     }
     await this.#schemas.assertValid(schema, found.content(), author)
-    const settings: Settings = { conflictPolicy: head.conflictPolicy, schema: head.schema, ...wanted }
-    const isUnchanged = isSame(head, settings)
+    const settings: Settings = { ...settingsOf(head), ...wanted }
+    const isUnchanged = contentEquals({ ...settingsOf(head) }, { ...settings })
     const isJudged = !isUnchanged && wanted.schema !== undefined
     if (isUnchanged) return { outcome: head, plan: nothing(found) }
     const broken = isJudged ? await openInvalidMerge(found) : null
@@ -188,11 +188,4 @@ export class DocumentLifecycle {
     const plan = onOne((found, at) => this.#planner.purge(change, found, at))
     return this.#acts.perform([change.document], plan, keep)
   }
-}
-
-function isSame(head: Head, settings: Settings): boolean {
-  return (
-    head.conflictPolicy === settings.conflictPolicy &&
-    contentEquals({ schema: head.schema }, { schema: settings.schema })
-  )
 }

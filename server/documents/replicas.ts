@@ -15,7 +15,7 @@ import type { DocumentReads } from '../storage/documents.ts'
 import type { LockReads } from '../storage/locks.ts'
 import type { Entry, LogReads, Snapshot } from '../storage/log.ts'
 import type { Committer } from './commit.ts'
-import { DEFAULT_ROOT, type Head } from '../model/document.ts'
+import { DEFAULT_ROOT, DEFAULT_SETTINGS, type Head, type Settings } from '../model/document.ts'
 import { firstVersionOf } from './past.ts'
 import { ServerIds } from './serverIds.ts'
 import { Replica } from './replica.ts'
@@ -49,7 +49,10 @@ export interface Lease {
 export type Absent = { readonly absent: 'never' } | { readonly absent: 'deleted'; readonly lastVersion: Version }
 
 /** What a new document shall be; its version and incarnation are decided here. */
-export type NewDocument = Pick<Head, 'id' | 'kind'> & Partial<Pick<Head, 'conflictPolicy' | 'schema' | 'root'>>
+export interface NewDocument extends Pick<Head, 'id' | 'kind'> {
+  readonly root?: string
+  readonly settings?: Partial<Settings>
+}
 
 interface Slot {
   readonly replica: Replica
@@ -295,8 +298,8 @@ export function newHead(
     id: wanted.id,
     kind: wanted.kind,
     root: wanted.root ?? DEFAULT_ROOT,
-    conflictPolicy: wanted.conflictPolicy ?? 'manual',
-    schema: wanted.schema ?? null,
+    ...DEFAULT_SETTINGS,
+    ...wanted.settings,
     incarnation: toIncarnation(randomTag(environment, INCARNATION_CHARACTERS)),
     version,
     firstVersion: version,

@@ -1,7 +1,7 @@
 import { type Content, kindOf } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
-import type { Head } from '../model/document.ts'
+import { settingsOf, type Head } from '../model/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
@@ -111,9 +111,8 @@ export class Restorer {
       throw staleChange(head, this.#storage.epoch, 'The document')
     }
     const kind = kindOf(content)
-    const schema = kind === 'json' ? head.schema : null
-    const { root, conflictPolicy } = head
-    const wanted = { id: document, kind, root, conflictPolicy, schema }
+    const settings = settingsOf(kind === 'json' ? head : { ...head, schema: null })
+    const wanted = { id: document, kind, root: head.root, settings }
     return this.#writer.create(wanted, content, { author, origin: 'restore' }, keep)
   }
 

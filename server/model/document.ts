@@ -28,6 +28,12 @@ export interface Settings {
   readonly schema: JsonSchema | null
 }
 
+/** Of a document that is created without any. */
+export const DEFAULT_SETTINGS: Settings = { conflictPolicy: 'manual', schema: null }
+
+/** The settings alone. */
+export const settingsOf = ({ conflictPolicy, schema }: Settings): Settings => ({ conflictPolicy, schema })
+
 /** The newest state of a document without its content. Times are milliseconds since the epoch. */
 export interface Head extends Settings {
   readonly id: DocumentId
@@ -72,8 +78,7 @@ export function purgedHead(head: Head, by: PrincipalId): Head {
   return {
     ...head,
     root: DEFAULT_ROOT,
-    conflictPolicy: 'manual',
-    schema: null,
+    ...DEFAULT_SETTINGS,
     firstVersion: nextVersion(head.version),
     createdAt: at,
     createdBy: by,

@@ -31,7 +31,10 @@ async function start(content: Content, schema: JsonSchema | null = SHORT): Promi
   core = await startCore()
   unexpected = []
   startWatch()
-  await core.writer.create({ id: id('doc'), kind: 'json', schema }, content, { author: ALICE, origin: 'create' })
+  await core.writer.create({ id: id('doc'), kind: 'json', settings: { schema } }, content, {
+    author: ALICE,
+    origin: 'create',
+  })
   const { replica } = await core.lease('doc')
   await pass(1_000)
   return replica

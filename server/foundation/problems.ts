@@ -349,9 +349,7 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS
 
 /** The facts of one code, widened so that `close` can be asked of every one. */
-export function problemKind(code: ProblemCode): ProblemKind {
-  return PROBLEMS[code]
-}
+export const problemKind = (code: ProblemCode): ProblemKind => PROBLEMS[code]
 
 /** Extra members of the problem document (`conflict`, `violations`, `lastVersion`, …). */
 export type ProblemExtras = Readonly<Record<string, unknown>>
@@ -389,9 +387,6 @@ export class ParleyError extends Error {
     return this.message
   }
 }
-
-/** Seen by nobody: whoever asked has gone. */
-export const nobodyWaits = (): ParleyError => new ParleyError('invalid-request', 'The client has gone.')
 
 /** What a repeat gets while the first request with its key has no answer yet, here or on another node. */
 export const requestInProgress = (): ParleyError =>

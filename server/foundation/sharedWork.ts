@@ -1,3 +1,8 @@
+import { ParleyError } from './problems.ts'
+
+/** Seen by nobody: whoever asked has gone. */
+export const nobodyWaits = (): ParleyError => new ParleyError('invalid-request', 'The client has gone.')
+
 interface Running<V> {
   readonly result: Promise<V>
   readonly control: AbortController

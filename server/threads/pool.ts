@@ -1,4 +1,5 @@
-import { nobodyWaits, ParleyError } from '../foundation/problems.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { nobodyWaits } from '../foundation/sharedWork.ts'
 import type { Asking, Desk } from './desk.ts'
 import { Askers, type Waiting } from './askers.ts'
 import { PoolThread } from './poolThread.ts'

@@ -26,30 +26,32 @@ const wanted = new RegExp(process.env['STALLS'] ?? '')
 export async function stalls(): Promise<void> {
   for (const act of ACTS.filter(({ name }) => wanted.test(name))) {
     for (const size of act.sizes) {
-      const ms = await longestStall(act, size)
-      const shown = ms === Number.POSITIVE_INFINITY ? `> ${LIMIT_MS}` : ms.toFixed(0)
-      console.log(`  ${shown.padStart(8)} ms${ms > WANTED_MS ? ' !' : '  '}  ${act.name.replace('#', String(size))}`)
+      const stall = await longestStall(act, size)
+      const shown = (ms: number | undefined): string => (ms === undefined ? `> ${LIMIT_MS}` : ms.toFixed(0)).padStart(8)
+      const mark = (stall?.busyMs ?? LIMIT_MS) > WANTED_MS ? ' !' : '  '
+      console.log(`  ${shown(stall?.busyMs)} ms${mark} ${shown(stall?.ms)} ms  ${act.name.replace('#', String(size))}`)
     }
   }
+  console.log('  (of the processor, and by the clock)')
   console.log(`  (wanted: at most ${WANTED_MS} ms, as SPEC OPS-8 says)`)
 }
 
-/** Infinity where it takes longer than anybody waits. */
-async function longestStall(act: StallingAct, size: number): Promise<number> {
-  let ms = Number.POSITIVE_INFINITY
+/** Null where it takes longer than anybody waits. */
+async function longestStall(act: StallingAct, size: number): Promise<Stall | null> {
+  let stall: Stall | null = null
   await withFolder(async (folder) => {
     const parley = await startParley(folder, HOOK)
     try {
-      ms = await measured(parley, act, size)
+      stall = await measured(parley, act, size)
     } catch (error) {
       if (parley.process.signalCode !== 'SIGKILL') throw error
     }
     await parley.stop()
   })
-  return ms
+  return stall
 }
 
-async function measured(parley: Running, act: StallingAct, size: number): Promise<number> {
+async function measured(parley: Running, act: StallingAct, size: number): Promise<Stall> {
   const token = await benchToken()
   const writer = caller(() => parley.url, token)
   const stopAfter = (ms: number): NodeJS.Timeout => setTimeout(() => parley.process.kill('SIGKILL'), ms)
@@ -62,16 +64,18 @@ async function measured(parley: Running, act: StallingAct, size: number): Promis
   clearTimeout(patience)
   const limit = stopAfter(LIMIT_MS)
   const end = await perform()
-  const ms = await stallOf(parley)
+  const stall = await stallOf(parley)
   clearTimeout(limit)
   end()
-  return ms
+  return stall
 }
 
-const Stall = Type.Object({ ms: Type.Number() })
+/** By the clock, and in the processor's time. */
+const Stall = Type.Object({ ms: Type.Number(), busyMs: Type.Number() })
+type Stall = Type.Static<typeof Stall>
 
 /** The longest stall since this was last asked. */
-function stallOf({ process: child }: Running): Promise<number> {
+function stallOf({ process: child }: Running): Promise<Stall> {
   return new Promise((resolve, reject) => {
     child.once('exit', () => reject(new Error('the server has ended')))
     let output = ''
@@ -80,7 +84,7 @@ function stallOf({ process: child }: Running): Promise<number> {
       const line = /stall (\{.*\})/.exec(output)?.[1]
       if (line === undefined) return
       child.stdout?.off('data', hear)
-      resolve(Value.Parse(Stall, JSON.parse(line)).ms)
+      resolve(Value.Parse(Stall, JSON.parse(line)))
     }
     child.stdout?.on('data', hear)
     child.kill('SIGUSR2')

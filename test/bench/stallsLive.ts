@@ -123,11 +123,17 @@ export const LIVE_ACTS: readonly StallingAct[] = [
     sizes: [1_000, 10_000],
     async prepare(scene, size) {
       await makeText(scene, prose(size * KIBIBYTE))
+      const other = await stock(scene)
+      const [writer = 0] = other.doc.store.clients.keys()
+      other.destroy()
       const socket = await raw(scene)
       const counted = answers(socket)
+      socket.send(frames.syncStep1(Y.encodeStateVector(new Map([[writer, 1]]))))
+      socket.send(frames.syncStep2(Uint8Array.of(0, 0)))
+      await until(() => counted() >= 1)
       return async () => {
-        // Of clients that are unlike, so that none is answered what another was.
-        for (let n = 0; n < 15; n++) socket.send(frames.syncStep1(Y.encodeStateVector(new Map([[n + 1, n + 1]]))))
+        // They have something else each time, so that none is answered what another was.
+        for (let n = 1; n <= 15; n++) socket.send(frames.syncStep1(Y.encodeStateVector(new Map([[writer, n * 100]]))))
         await until(() => counted() >= 2)
         return () => socket.terminate()
       }

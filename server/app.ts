@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import type { Committer } from './documents/commit.ts'
+import { RefusalMerger } from './documents/refusalMerger.ts'
 import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
 import { Jobs } from './foundation/jobs.ts'
@@ -13,6 +14,7 @@ import { liveModule } from './modules/live.ts'
 import { metricsModule } from './modules/metrics.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
+import { mergeDesk } from './modules/merges.ts'
 import { schemaDesk } from './modules/schemas.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, restModule } from './modules/rest.ts'
@@ -49,7 +51,9 @@ export async function startApp(
   const desk = questionDesk({ storage, file: config.database, threads })
   const schemas = schemaDesk(threads)
   const judge = new SchemaJudge(schemas)
-  const core = createCore({ config, environment, storage, desk, schemas: judge, secret: access.secret })
+  const merges = mergeDesk(threads)
+  const merger = new RefusalMerger(merges)
+  const core = createCore({ config, environment, storage, desk, schemas: judge, merger, secret: access.secret })
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,
@@ -65,6 +69,7 @@ export async function startApp(
     storageModule(storage, core, config.database),
     deskModule('questions', desk),
     deskModule('schemas', schemas),
+    deskModule('merges', merges),
     accessModule(access, parts),
     upkeepModule(parts),
     requests,

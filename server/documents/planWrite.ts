@@ -31,6 +31,7 @@ import { supersede } from './openConflicts.ts'
 import { recordRefusal, type Refusal, type RefusalParts, type RefusedWrite } from './refusal.ts'
 import type { Authorship } from './replica.ts'
 import { type Absent, type NewDocument, newHead } from './replicas.ts'
+import { mergedHere, type RefusalMerger } from './refusalMerger.ts'
 import type { SchemaJudge } from './schemaJudge.ts'
 
 export interface WriteRequest {
@@ -70,6 +71,7 @@ export interface PlannerParts {
   readonly environment: Environment
   readonly limits: ContentLimits
   readonly schemas: SchemaJudge
+  readonly merger: RefusalMerger
 }
 
 /** The base of a stale write. */
@@ -222,8 +224,11 @@ export class WritePlanner {
     await this.#parts.schemas.assertValid(head.schema, incoming, request.author)
     const { author, origin } = request
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
-    const { environment } = this.#parts
-    const kept = await recordRefusal(refusalInput(situation), end, { environment, rest: () => undefined })
+    const kept = await recordRefusal(refusalInput(situation), end, {
+      ...this.#parts,
+      merger: mergedHere,
+      rest: () => undefined,
+    })
     const others = own.filter((record) => record.id !== kept.record.id)
     const superseded = await supersede(view, others, { author, at, before: current, after: incoming })
     return {

@@ -1,6 +1,6 @@
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
-import { type Merge, mergeReaching } from '../content/merge.ts'
+import type { Merge } from '../content/merge.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import {
@@ -16,6 +16,7 @@ import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { ConflictWrite } from '../storage/conflicts.ts'
 import type { EntryEffect } from '../storage/log.ts'
 import { newConflictId } from './conflictIds.ts'
+import type { RefusalMerger } from './refusalMerger.ts'
 import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
 
 /** A write that did not stand as it was sent, with all it met. */
@@ -46,6 +47,7 @@ export interface Refusal {
 
 export interface RefusalParts {
   readonly environment: Environment
+  readonly merger: Pick<RefusalMerger, 'merge'>
   /** Lets others go first, between two pieces of work on large contents. */
   readonly rest: () => Promise<void> | undefined
 }
@@ -58,12 +60,12 @@ export interface RefusalParts {
 export async function recordRefusal(
   write: RefusedWrite,
   end: { readonly use: 'current' | 'incoming'; readonly version: Version } | null,
-  { environment, rest }: RefusalParts,
+  { environment, merger, rest }: RefusalParts,
 ): Promise<Refusal> {
   const { base, current, incoming, entries } = write
   const sides: Sides = { base, current, incoming }
   await rest()
-  const merged = mergeReaching(base, current, incoming)
+  const merged = await merger.merge(sides, write.author)
   await rest()
   const incomingHash = contentHash(incoming)
   const state: Exclude<ConflictState, { status: 'open' }> | null = end && {

@@ -11,6 +11,7 @@ import { DocumentLifecycle } from '../documents/lifecycle.ts'
 import { DocumentPurger } from '../documents/purge.ts'
 import { DocumentReader } from '../documents/read.ts'
 import { Replicas } from '../documents/replicas.ts'
+import type { RefusalMerger } from '../documents/refusalMerger.ts'
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import { DocumentWriter } from '../documents/write.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -34,12 +35,13 @@ export interface CoreParts {
   readonly storage: Storage
   readonly desk: Desk<LongQuestion, Uint8Array>
   readonly schemas: SchemaJudge
+  readonly merger: RefusalMerger
   /** Of the server. */
   readonly secret: Uint8Array
 }
 
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore({ config, environment, storage, desk, schemas, secret }: CoreParts) {
+export function createCore({ config, environment, storage, desk, schemas, merger, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
@@ -56,7 +58,7 @@ export function createCore({ config, environment, storage, desk, schemas, secret
   })
   const reader = new DocumentReader(storage, replicas)
   const lineLength = (document: DocumentId): number => lines.length(document)
-  const parts = { storage, replicas, committer, environment, limits, lineLength, schemas }
+  const parts = { storage, replicas, committer, environment, limits, lineLength, schemas, merger }
   const acts = new Acts(parts)
   const locks = new DocumentLocks({
     storage,

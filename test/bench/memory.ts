@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
-import { schemasHere } from '../support/schemas.ts'
+import { mergerHere, schemasHere } from '../support/schemas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId, trustedDocumentId } from '../../server/foundation/ids.ts'
@@ -21,7 +21,14 @@ export async function memory(): Promise<void> {
     })
     const committer = new Committer(storage)
     const limits = { maxBytes: 10 * 1024 * 1024, maxDepth: 64, maxNodes: 100_000 }
-    const parts = { storage, committer, environment: systemEnvironment, limits, schemas: schemasHere() }
+    const parts = {
+      storage,
+      committer,
+      environment: systemEnvironment,
+      limits,
+      schemas: schemasHere(),
+      merger: mergerHere(),
+    }
     const replicas = new Replicas({ ...parts, idleMs: 3_600_000, budgetBytes: Number.MAX_SAFE_INTEGER })
     const writer = new DocumentWriter(parts, new Acts({ ...parts, replicas, lineLength: () => 0 }))
     const before = used()

@@ -58,6 +58,24 @@ describe('[OPS-8] what is worked out beside the event loop', () => {
     expect(shown.body).toEqual(conflict)
   })
 
+  it('[CONF-2] a refusal of long texts names the places that GET shows', async () => {
+    const [alice, bob] = [await as('alice'), await as('bob')]
+    const text = (by: string) =>
+      Array.from({ length: 20_000 }, (_, n) => `${n % 4_000 === 0 ? by : 'line'} ${n} of a long text`).join('\n')
+    expectStatus(await alice.post('/documents', { id: 'long', kind: 'text', content: text('first') }), 201)
+    expectStatus(await bob.put('/documents/long', { content: text('bob'), baseVersion: 1 }), 200)
+    const { conflict } = expectStatus(
+      await alice.put('/documents/long', { content: text('alice'), baseVersion: 1 }),
+      409,
+    ).body
+    expect(conflict.overlaps.map(({ id }: { id: string }) => id)).toEqual(['L1', 'L4001', 'L8001', 'L12001', 'L16001'])
+    const { items } = (await alice.get('/conflicts?document=long')).body
+    expect(items[0].overlaps.map(({ id }: { id: string }) => id)).toEqual(
+      conflict.overlaps.map(({ id }: { id: string }) => id),
+    )
+    expect((await alice.get(`/conflicts/${conflict.id}`)).body).toEqual(conflict)
+  })
+
   it('[WRITE-8] a large refusal is the same, byte for byte, when its key is used again', async () => {
     const headers = { 'idempotency-key': 'large' }
     const first = await refused('keyed', 3_000, headers)

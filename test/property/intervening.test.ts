@@ -9,7 +9,7 @@ import { id, startCore, type DocumentCore } from '../support/documentCore.ts'
 /** One act: somebody sets or removes members, changes the settings, or deletes the document and creates it anew. */
 interface Step {
   readonly author: string
-  readonly act: 'set' | 'set' | 'set' | 'remove' | 'settings' | 'anew'
+  readonly act: 'set' | 'remove' | 'settings' | 'anew'
   readonly keys: readonly number[]
 }
 

@@ -22,7 +22,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
-import { schemasHere } from './schemas.ts'
+import { mergerHere, schemasHere } from './schemas.ts'
 import { ManualEnvironment } from './manualEnvironment.ts'
 
 export const ALICE = toPrincipalId('alice')
@@ -80,7 +80,16 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
   const { idleMs = 30_000, budgetBytes = 256 * 1024 * 1024 } = options
   const replicas = new Replicas({ storage, committer, environment, limits, idleMs, budgetBytes })
   const schemas = schemasHere()
-  const parts = { storage, replicas, committer, environment, limits, lineLength: () => 0, schemas }
+  const parts = {
+    storage,
+    replicas,
+    committer,
+    environment,
+    limits,
+    lineLength: () => 0,
+    schemas,
+    merger: mergerHere(),
+  }
   const acts = new Acts(parts)
   const writer = new DocumentWriter(parts, acts)
   const lifecycle = new DocumentLifecycle(storage, acts, schemas)

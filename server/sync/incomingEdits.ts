@@ -69,9 +69,12 @@ export class IncomingEdits {
 
   /** Applies what may be applied of an update. */
   apply(member: Member, { update: brought, message, merge }: Extract<SessionAction, { do: 'apply' }>): void {
-    const { replica, close, fail } = this.#options
+    const { replica, tell, close, fail } = this.#options
     const admission = this.admit(member, brought, message)
-    if (!admission.admitted) return close(member, admission.code, admission.reason)
+    if (!admission.admitted) {
+      const isGap = admission.code === 'missing-dependencies' && message === 'update'
+      return isGap ? tell(member, { type: 'gap', update: brought }) : close(member, admission.code, admission.reason)
+    }
     const { update, extended, left } = admission
     if (left && !this.#owed.keep(member, left.update, replica.doc)) {
       return close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')

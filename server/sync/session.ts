@@ -175,6 +175,8 @@ export type SessionEvent =
   /** What comes of our own doing: all of an answer was given to the line; what it brought is applied, so it is answered now. */
   | { readonly type: 'answer-sent' }
   | { readonly type: 'answer-due' }
+  /** An update of it builds on what the document lacks, and was not applied. */
+  | { readonly type: 'gap'; readonly update: Uint8Array }
   /** What it brought while earlier edits went in. */
   | { readonly type: 'goes-on'; readonly brought: Brought }
   /** What was held was looked at, at a version: null where nothing was. `counts`: it brings something, or a conflict. */

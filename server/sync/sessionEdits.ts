@@ -59,14 +59,30 @@ export function take(state: WriterState, brought: Brought, room: Surroundings): 
   const { seen, handedOn } = readStored(state.page, brought, room)
   const next = withPage(state, { handedOn })
   if (seen !== null) return leave(next, brought, { by: 'stored', seen }, room)
-  const sinceMs = state.page.seen.unseenSinceMs
-  if (sinceMs === null || room.nowMs - sinceMs < room.limits.windowMs) return write(next, brought, room)
+  if (isYoung(state.page, room)) return write(next, brought, room)
   return leave(next, brought, state.page.seen.knowledge(), room)
 }
 
 /** It is away from now on, as far as what it brings is concerned. */
 const leave = (state: Present, { update }: Brought, knowledge: Knowledge, room: Surroundings): SessionStep =>
   andThen(askToConfirm(away(state, knowledge)), (next) => hold(next, update, room))
+
+/**
+ * What it wrote builds on what the document lacks, because its page has it by another way (of another tab, say) and hands
+ * it on only when asked. So it is asked for all it has. It knew what there is now, as far as it had seen that.
+ */
+export function bringsGap(state: Exclude<WriterState, Syncing>, update: Uint8Array, room: Surroundings): SessionStep {
+  if (state.name !== 'present') return hold(state, update, room)
+  const { seen } = state.page
+  const knowledge: Knowledge = isYoung(state.page, room)
+    ? { by: 'versions', seen: room.version, own: [] }
+    : seen.knowledge()
+  return andThen(askToConfirm(away(state, knowledge, { due: state.due })), (next) => hold(next, update, room))
+}
+
+/** Whether all that its page may not have is younger than the window (CONF-7). */
+const isYoung = ({ seen: { unseenSinceMs } }: PageFacts, { nowMs, limits }: Surroundings): boolean =>
+  unseenSinceMs === null || nowMs - unseenSinceMs < limits.windowMs
 
 /**
  * Edits of Yjs clients that no session uses. Where these had left a window before this one came, they are edits that the

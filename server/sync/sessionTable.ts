@@ -15,6 +15,7 @@ import {
   asksFirst,
   awaitAnswer,
   brings,
+  bringsGap,
   ends,
   finish,
   judged,
@@ -71,6 +72,9 @@ const hasWaited = (state: Parameters<typeof finish>[0], _: unknown, room: Surrou
   finish({ ...state, untilMs: null }, room)
 const isDue = (state: Parameters<typeof answerDue>[0], _: unknown, room: Surroundings): SessionStep =>
   answerDue(state, room)
+
+const hasGap = (state: Parameters<typeof bringsGap>[0], { update }: Events['gap'], room: Surroundings): SessionStep =>
+  bringsGap(state, update, room)
 
 const isListing = (state: WriterState, _: unknown, room: Surroundings): SessionStep =>
   state.page.listed === null ? to(state) : proves(state, state.page.listed, room)
@@ -151,6 +155,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': nothing,
+    gap: nothing,
     'goes-on': nothing,
     'proof-wanted': nothing,
     probed: nothing,
@@ -164,6 +169,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': nothing,
+    gap: (state) => to(state, close('missing-dependencies', 'it builds on something unknown')),
     'goes-on': goesOn,
     waited: hasWaited,
   },
@@ -174,6 +180,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': nothing,
+    gap: hasGap,
     'goes-on': goesOn,
     waited: hasWaited,
   },
@@ -184,6 +191,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': isDue,
+    gap: hasGap,
     'goes-on': goesOn,
     waited: nothing,
   },
@@ -197,6 +205,7 @@ const TABLE: Table = {
         answered(next, room.version),
       ),
     'answer-due': isDue,
+    gap: hasGap,
     'goes-on': goesOn,
     waited: hasWaited,
   },
@@ -207,6 +216,7 @@ const TABLE: Table = {
     'lock-changed': returns,
     'answer-sent': isAnswered,
     'answer-due': isDue,
+    gap: hasGap,
     'goes-on': goesOn,
     waited: nothing,
   },
@@ -216,6 +226,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': nothing,
+    gap: hasGap,
     'goes-on': goesOn,
     judged,
     kept: (state, { joined }, room) => kept(state, joined, room),
@@ -234,6 +245,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': nothing,
     'answer-due': nothing,
+    gap: nothing,
     'goes-on': ({ held, ...state }, { brought }) => to({ ...state, held: held.with(brought.update) }),
     judged: judgedWithout,
     kept: (state, { joined }, room) => keptWithout(state, joined, room),
@@ -254,6 +266,7 @@ const TABLE: Table = {
     'lock-changed': nothing,
     'answer-sent': nothing,
     'answer-due': nothing,
+    gap: nothing,
     'goes-on': nothing,
     ...NO_ACT,
     'proof-wanted': nothing,

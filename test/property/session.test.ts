@@ -26,6 +26,7 @@ const OUTSIDE = [
   'act ends',
   'act fails',
   'time',
+  'gap',
   'ends',
 ] as const
 
@@ -48,11 +49,16 @@ class Model {
   /** What of that has come to something that outlives the session: applied, or on disk. */
   readonly #safe = new Set<number>()
   #isTold = false
+  /** What is applied next builds on what the document lacks. */
+  #hasGap = false
 
   happens(kind: (typeof OUTSIDE)[number]): void {
     switch (kind) {
       case 'lock':
         this.#room.isBarred = !this.#room.isBarred
+        return
+      case 'gap':
+        this.#hasGap = true
         return
       case 'time':
         this.#room.nowMs += 1_500
@@ -148,7 +154,11 @@ class Model {
         this.#actBegan = this.#room.version
         return
       case 'apply':
-        return this.#isSafe([action.update])
+        if (!this.#hasGap || action.message !== 'update' || this.state.name === 'closed') {
+          return this.#isSafe([action.update])
+        }
+        this.#hasGap = false
+        return this.#tell({ type: 'gap', update: action.update })
       case 'leave-behind':
         return this.#isSafe(action.edits.updates)
       case 'turn-to-answer':

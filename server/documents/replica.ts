@@ -18,6 +18,7 @@ import type { ActParts, Committer, Staged } from './commit.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
 import { KnownLock } from './knownLock.ts'
 import { KnownPast } from './knownPast.ts'
+import { encodeOwners } from './owners.ts'
 import { type SnapshotPoint, StartingPoints } from './startingPoints.ts'
 
 /** Who wrote an entry, when (milliseconds since the epoch) and by what. */
@@ -343,7 +344,8 @@ export class Replica {
   }
 
   #snapshotAfter({ entry: { version, update } }: Append): Staged['snapshot'] {
-    return { version, state: Y.encodeStateAsUpdate(this.doc), entryChecksum: crc32(update) }
+    const owners = encodeOwners(this.#kept.owners)
+    return { version, state: Y.encodeStateAsUpdate(this.doc), owners, entryChecksum: crc32(update) }
   }
 
   #confirm({ head, entry }: Append): void {

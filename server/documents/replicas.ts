@@ -19,6 +19,7 @@ import { DEFAULT_ROOT, DEFAULT_SETTINGS, type Head, type Settings } from '../mod
 import { firstVersionOf } from './past.ts'
 import { ServerIds } from './serverIds.ts'
 import { Replica } from './replica.ts'
+import { decodeOwners } from './owners.ts'
 import { ReplicaDoc } from './replicaDoc.ts'
 
 /** Rows read at a time while a document loads: keystrokes are a few KB then; of the largest there are only a few rows. */
@@ -193,7 +194,7 @@ export class Replicas {
     const version = start?.version ?? previousVersion(head.firstVersion)
     const doc = new ReplicaDoc({ gc: true })
     if (start) applyStored(doc, start.state, head.id)
-    const owners = new Map<number, PrincipalId>()
+    const owners = start?.owners ? decodeOwners(start.owners) : new Map<number, PrincipalId>()
     const bytesAfter = await this.#replay(doc, head, version, owners)
     doc.clientID = this.#ids.firstFor(head, doc)
     const lock = await storage.lock(id)

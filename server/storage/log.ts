@@ -25,6 +25,8 @@ export type EntryEffect = Omit<Entry, 'update'>
 export interface Snapshot {
   readonly version: Version
   readonly state: Uint8Array
+  /** Who wrote first under each Yjs client id, which the state does not say: as `documents/owners.ts` writes it. Absent: not known. */
+  readonly owners?: Uint8Array
 }
 
 /** The plain content of a document at a version. */

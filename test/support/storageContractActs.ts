@@ -274,6 +274,15 @@ export function describeActs(shared: SharedFixture): void {
     expect(await storage.snapshot(head.id)).toEqual({ version, state })
   })
 
+  it('[SYNC-6] a snapshot keeps who wrote first under which id', async () => {
+    const { storage } = shared()
+    const head = await createDocument(storage, newDocumentId(), 1)
+    const [first] = await storage.entries(head.id, NOTHING, EVERYTHING, 1)
+    const snapshot = { version: toVersion(1), state: Uint8Array.of(9), owners: Uint8Array.of(1, 2, 3) }
+    await storage.storeSnapshot(head.id, snapshot, entryChecksum(first?.update ?? new Uint8Array()))
+    expect(await storage.snapshot(head.id)).toEqual(snapshot)
+  })
+
   it('a snapshot replaces an older one, never a newer one', async () => {
     const { storage } = shared()
     const head = await createDocument(storage, newDocumentId(), 3)

@@ -60,7 +60,7 @@ async function createWhole(storage: Storage): Promise<DocumentId> {
   const three = appendTo(after(two.head))
   const answer = newAnswer({ key: `key of ${one.id}`, documents: [one.id] })
   await commitAll(storage, { ...actOf(appendTo(one), two, three), answer }, opening(newConflict(one.id)))
-  const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3) }
+  const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3), owners: Uint8Array.of(4, 5, 6) }
   await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
   const rows = await storage.entries(one.id, NOTHING, toVersion(1), 1)
   if (!(await storage.rewrite({ document: one.id, replaced: [toVersion(1)], rows }))) throw new Error('it is packed')

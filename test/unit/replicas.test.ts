@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Replica } from '../../server/documents/replica.ts'
 import { SNAPSHOT_INTERVAL } from '../../server/documents/startingPoints.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
-import { BOB, codeOf, id, inDatabase, startCore, type DocumentCore } from '../support/documentCore.ts'
+import { ALICE, BOB, codeOf, id, inDatabase, startCore, type DocumentCore } from '../support/documentCore.ts'
 import { settled } from '../support/manualEnvironment.ts'
 
 let core: DocumentCore
@@ -178,6 +178,25 @@ describe('Replicas: snapshot and replay', () => {
     inDatabase(core, (database) => database.exec('DELETE FROM snapshots'))
     core = await core.restart()
     expect((await core.lease('doc')).replica.content()).toBe(`text ${LAST}`)
+  })
+
+  it('[SYNC-6] who wrote first under a Yjs client id is known also where that was before the snapshot', async () => {
+    core = await startCore()
+    await core.create('doc', '0')
+    const { replica } = await core.lease('doc')
+    for (const [client, author] of [
+      [7, BOB],
+      [4_294_967_295, ALICE],
+    ] as const) {
+      const doc = new Y.Doc()
+      doc.clientID = client
+      doc.getText('content').insert(0, 'x')
+      await replica.applyLive(Y.encodeStateAsUpdate(doc), author)
+    }
+    await core.writeUpTo('doc', LAST)
+    core = await core.restart()
+    const loaded = (await core.lease('doc')).replica
+    expect([7, 4_294_967_295, 8].map((client) => loaded.ownerOf(client))).toEqual([BOB, ALICE, null])
   })
 
   it('a snapshot of what never reached the disk is not kept', async () => {

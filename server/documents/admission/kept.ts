@@ -6,6 +6,7 @@ import type { PrincipalId } from '../../foundation/ids.ts'
 import { ParleyError } from '../../foundation/problems.ts'
 import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from '../integrationBudget.ts'
 import { admit, type Admission, type Admitted, type Offer, type Refused } from './admission.ts'
+import type { Owners } from '../owners.ts'
 import { encodedBytes, type Growth } from './growth.ts'
 
 export interface KeptOptions {
@@ -16,7 +17,7 @@ export interface KeptOptions {
   readonly root: string
   readonly limits: ContentLimits
   /** Who wrote the first struct of a Yjs client id, as far as that is known. */
-  readonly owners?: ReadonlyMap<number, PrincipalId>
+  readonly owners?: Owners
   /** Yjs clients of earlier lives of the document, with the clock after their last struct. */
   readonly formerClients?: ReadonlyMap<number, number>
 }
@@ -39,6 +40,11 @@ export class Kept {
     this.#options = options
     this.#owners = new Map(options.owners)
     this.formerClients = options.formerClients ?? new Map()
+  }
+
+  /** Who wrote the first struct of each Yjs client id, as far as that is known. */
+  get owners(): Owners {
+    return this.#owners
   }
 
   /** Who wrote the first struct of a Yjs client id; null where nobody has, or it is not known. */

@@ -57,7 +57,7 @@ export function operationBytes(operation: SqliteOperation): number {
 }
 
 function deedBytes(operation: Deed): number {
-  if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength
+  if (operation.op === 'snapshot') return ROW_BYTES + operation.row.state.byteLength + operation.row.owners.byteLength
   if (operation.op === 'deliveries-queue') {
     return operation.rows.reduce((bytes, row) => bytes + ROW_BYTES + row.record.length, ROW_BYTES)
   }

@@ -19,19 +19,23 @@ export interface SnapshotRow {
   readonly version: number
   readonly checksum: number
   readonly state: Uint8Array
+  /** Empty: not known. */
+  readonly owners: Uint8Array
 }
 
 export function encodeSnapshot(document: DocumentId, snapshot: Snapshot): SnapshotRow {
-  const { version } = snapshot
-  return { version, checksum: rowChecksum([document, version], snapshot.state), state: exactBytes(snapshot.state) }
+  const { version, state, owners = new Uint8Array(0) } = snapshot
+  const checksum = rowChecksum([document, version], state, owners)
+  return { version, checksum, state: exactBytes(state), owners: exactBytes(owners) }
 }
 
 /** Throws `document-damaged`. */
 export function decodeSnapshot(document: DocumentId, row: SnapshotRow): Snapshot {
-  if (rowChecksum([document, row.version], row.state) !== row.checksum) {
+  if (rowChecksum([document, row.version], row.state, row.owners) !== row.checksum) {
     throw damaged(`The snapshot of ${document} at version ${row.version}`)
   }
-  return { version: toVersion(row.version), state: plainBytes(row.state) }
+  const known = row.owners.length > 0 ? { owners: plainBytes(row.owners) } : {}
+  return { version: toVersion(row.version), state: plainBytes(row.state), ...known }
 }
 
 /** What the writer is asked to do about snapshots by themselves. */
@@ -55,7 +59,7 @@ export class SqliteSnapshotWriter {
   keep({ document, row, entryChecksum: wanted }: SnapshotOperation): void {
     const entry = this.#sql.selectUpdate.get(document, row.version)
     if (entry === undefined || entryChecksum(entry.update_bytes) !== wanted) return
-    this.#sql.upsertSnapshot.run(entry.document, row.version, row.checksum, row.state)
+    this.#sql.upsertSnapshot.run(entry.document, row.version, row.checksum, row.state, row.owners)
   }
 
   /** A new life of the document begins. */
@@ -95,10 +99,12 @@ function prepareWrites(connection: Database.Database) {
       `SELECT entry.document, update_bytes FROM documents JOIN single_entries AS entry ON entry.document = documents.key
        WHERE documents.id = ? AND entry.version = ? AND entry.version >= documents.first_version`,
     ),
-    upsertSnapshot: connection.prepare<[document: number, version: number, checksum: number, state: Uint8Array]>(
-      `INSERT INTO snapshots (document, version, checksum, state) VALUES (?, ?, ?, ?)
+    upsertSnapshot: connection.prepare<
+      [document: number, version: number, checksum: number, state: Uint8Array, owners: Uint8Array]
+    >(
+      `INSERT INTO snapshots (document, version, checksum, state, owners) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (document) DO UPDATE
-         SET version = excluded.version, checksum = excluded.checksum, state = excluded.state
+         SET version = excluded.version, checksum = excluded.checksum, state = excluded.state, owners = excluded.owners
          WHERE excluded.version >= snapshots.version`,
     ),
     deleteSnapshot: connection.prepare<[id: string]>(
@@ -113,7 +119,7 @@ function prepareWrites(connection: Database.Database) {
 function prepareReads(connection: Database.Database) {
   return {
     snapshot: connection.prepare<[id: string], SnapshotRow>(
-      `SELECT snapshots.version, snapshots.checksum, state
+      `SELECT snapshots.version, snapshots.checksum, state, owners
        FROM snapshots JOIN documents ON documents.key = snapshots.document WHERE documents.id = ?`,
     ),
     checkpoint: connection.prepare<[id: string, version: number], CheckpointRow>(

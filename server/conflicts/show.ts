@@ -2,7 +2,7 @@ import { Attribution, soughtOverlap, soughtSince } from '../content/attribution.
 import type { Content, Kind, Violation } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
-import { authorsOf, type Hand, newestOf } from '../content/hands.ts'
+import { authorsOf, type Hand, handOf, newestOf } from '../content/hands.ts'
 import type { LiveSides } from '../content/liveMerge.ts'
 import { type JsonOverlap, merge, type Merge, type Overlap, type TextOverlap } from '../content/merge.ts'
 import { differInBlanksOnly } from '../content/overlap.ts'
@@ -342,6 +342,8 @@ async function handsBehind(
   const [first] = between
   if (first === undefined || overlaps.length === 0) return []
   const isFromBase = isWhole && record.base.version !== null
+  // Whatever differs from base then came of it.
+  if (isFromBase && between.length === 1 && !record.live) return overlaps.map(() => [handOf(first)])
   const { document, documentKind } = record
   const start = previousVersion(firstVersionOf(first))
   const before = isFromBase ? base : await contentAt(storage, document, documentKind, start)

@@ -11,6 +11,8 @@ const WRITERS = 64
 const WARM_UP_SECONDS = 2
 const SECONDS = 2
 const ROUNDS = 3
+/** One principal has at most a hundred open conflicts on a document: then a writer goes on as another one. */
+const REFUSALS_AS_ONE = 90
 const ETCD_PORTS = { client: 23_790, peer: 23_800 }
 
 /** What one attempt came to, and the version to try on next. */
@@ -21,6 +23,9 @@ interface Attempt {
 
 /** One hot key: tries to move it on from a version. */
 type Swap = (connection: Connection, writer: number, version: number) => Promise<Attempt>
+
+/** The token of another principal each time; null where there are none. */
+type NextToken = () => Promise<string | null>
 
 interface Rate {
   readonly won: number
@@ -36,14 +41,15 @@ export async function hot(): Promise<void> {
     const parley = await startParley(folder)
     const floor = await startProcess('test/bench/peers/floor.mjs', [join(folder, 'floor.db')])
     const etcd = await startEtcd(join(folder, 'etcd'))
-    // Each writes for itself: one principal has at most a hundred open conflicts.
-    const tokens = await Promise.all(Array.from({ length: WRITERS }, (_, n) => benchToken(`writer-${n}`)))
+    let principals = 0
+    const another: NextToken = () => benchToken(`writer-${(principals += 1)}`)
+    const nobody: NextToken = async () => null
     const peers: [name: string, measure: (seconds: number) => Promise<Rate>][] = [
-      ['parley', (seconds) => rateOf(new URL(parley.url), tokens, swapDocument, seconds)],
-      ['floor', (seconds) => rateOf(new URL(floor.url), [], swapRow, seconds)],
+      ['parley', (seconds) => rateOf(new URL(parley.url), another, swapDocument, seconds)],
+      ['floor', (seconds) => rateOf(new URL(floor.url), nobody, swapRow, seconds)],
     ]
     if (etcd === null) console.log('  etcd is not on PATH: measured without it')
-    else peers.push(['etcd', (seconds) => rateOf(new URL(etcd.url), [], swapKey, seconds)])
+    else peers.push(['etcd', (seconds) => rateOf(new URL(etcd.url), nobody, swapKey, seconds)])
     const rates = new Map(peers.map(([name]) => [name, [] as Rate[]]))
     for (const [, measure] of peers) await measure(WARM_UP_SECONDS)
     for (let round = 0; round < ROUNDS; round++) {
@@ -64,21 +70,28 @@ export async function hot(): Promise<void> {
 
 const sum = (rate: Rate | undefined): number => (rate === undefined ? Number.NaN : rate.won + rate.lost)
 
-async function rateOf(url: URL, tokens: readonly string[], swap: Swap, seconds: number): Promise<Rate> {
-  const writers = Array.from({ length: WRITERS }, (_, n) => new Connection(url, tokens[n] ?? null))
+async function rateOf(url: URL, nextToken: NextToken, swap: Swap, seconds: number): Promise<Rate> {
+  const tokens = await Promise.all(Array.from({ length: WRITERS }, () => nextToken()))
   const until = performance.now() + seconds * 1000
   const counts = { won: 0, lost: 0 }
   await Promise.all(
-    writers.map(async (connection, writer) => {
+    tokens.map(async (token, writer) => {
+      let connection = new Connection(url, token)
       let version = 0
+      let refusals = 0
       while (performance.now() < until) {
         const attempt = await swap(connection, writer, version)
         version = attempt.next
         counts[attempt.won ? 'won' : 'lost'] += 1
+        refusals = attempt.won ? 0 : refusals + 1
+        if (token === null || refusals < REFUSALS_AS_ONE) continue
+        connection.close()
+        connection = new Connection(url, await nextToken())
+        refusals = 0
       }
+      connection.close()
     }),
   )
-  for (const connection of writers) connection.close()
   return { won: counts.won / seconds, lost: counts.lost / seconds }
 }
 
@@ -91,6 +104,7 @@ const swapDocument: Swap = async (connection, writer, version) => {
   const told = JSON.parse(answer.body)
   if (answer.status < 300) return { won: true, next: told.version }
   if (answer.status !== 409) throw new Error(`PUT answered ${answer.status}: ${answer.body}`)
+  if (told.conflict.id === null) throw new Error('A conflict was not kept.')
   return { won: false, next: told.conflict.current.version }
 }
 

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { Attribution, soughtOverlap } from '../../server/content/attribution.ts'
 import type { Content, JsonValue } from '../../server/content/content.ts'
 import { effectBetween, type Effect } from '../../server/content/effect.ts'
-import { authorsOf, newestOf, type Mark } from '../../server/content/hands.ts'
+import { authorsOf, handOf, newestOf, type Mark } from '../../server/content/hands.ts'
 import { merge, type JsonOverlap, type TextOverlap } from '../../server/content/merge.ts'
 import { BlameBuilder } from '../../server/history/blame.ts'
 import { DiffBuilder } from '../../server/history/diff.ts'
+import { jsonObject, lines } from '../support/contentArbitraries.ts'
 
 /** A line, an element, or a member: with who put it there, and for how long it stood. No two are alike. */
 interface Item {
@@ -244,3 +245,24 @@ const valueOf = (side: string | { present: boolean; value?: JsonValue }): JsonVa
 function sideOf(overlap: TextOverlap | JsonOverlap, side: 'base' | 'current'): JsonValue | undefined {
   return valueOf(overlap[side])
 }
+
+const contents = (one: fc.Arbitrary<Content>): fc.Arbitrary<[Content, Content, Content]> => fc.tuple(one, one, one)
+
+describe('[CONF-2] one entry between base and current', () => {
+  const by: Mark = { version: 2, author: 'bob', at: 2 }
+  it.each(['text', 'json'] as const)('is alone behind the current side of every overlap (%s)', (kind) => {
+    let found = 0
+    fc.assert(
+      fc.property(kind === 'text' ? contents(lines()) : contents(jsonObject()), ([base, current, incoming]) => {
+        const attribution = new Attribution(base)
+        attribution.apply(effectBetween(base, current), by)
+        for (const overlap of merge(base, current, incoming).overlaps) {
+          found += 1
+          expect(attribution.handsOf(soughtOverlap(overlap))).toEqual([handOf(by)])
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(found).toBeGreaterThan(100)
+  })
+})

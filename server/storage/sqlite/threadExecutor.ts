@@ -1,17 +1,16 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { SqliteOperation } from './operation.ts'
-import { type PackedBatch, type PackedOperation, packOperation, unpackBatch } from './threadMessages.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 import type { FreshLimits } from './writer.ts'
 
 export type ToWorker =
-  | { readonly kind: 'execute'; readonly operations: readonly PackedOperation[] }
+  | { readonly kind: 'execute'; readonly operations: readonly SqliteOperation[] }
   | { readonly kind: 'close' }
 export type FromWorker =
   | { readonly kind: 'ready' }
   /** `isUntidy`: it has more to write, for itself, until it is `tidied`. */
-  | { readonly kind: 'executed'; readonly batch: PackedBatch; readonly isUntidy: boolean }
+  | { readonly kind: 'executed'; readonly batch: ExecutedBatch; readonly isUntidy: boolean }
   | { readonly kind: 'tidied' }
 
 /** Lies beside this file in the built output only: the source is TypeScript, which a plain worker cannot load. */
@@ -81,7 +80,7 @@ class ThreadExecutor implements ThreadWriter {
     invariant(this.#answer === null, 'one batch at a time')
     return new Promise((resolve) => {
       this.#answer = resolve
-      this.#send({ kind: 'execute', operations: operations.map(packOperation) })
+      this.#send({ kind: 'execute', operations })
     })
   }
 
@@ -103,7 +102,7 @@ class ThreadExecutor implements ThreadWriter {
         return
       case 'executed':
         this.#isTidying = message.isUntidy
-        this.#answered(unpackBatch(message.batch))
+        this.#answered(message.batch)
         return
       case 'tidied':
         this.#isTidying = false

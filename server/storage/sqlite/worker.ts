@@ -6,7 +6,6 @@ import { invariant } from '../../foundation/assert.ts'
 import { openConnection } from './connection.ts'
 import { clockOfProcess } from './steadyClock.ts'
 import type { FromWorker, ToWorker } from './threadExecutor.ts'
-import { packBatch, unpackOperation } from './threadMessages.ts'
 import { SqliteWriter } from './writer.ts'
 
 const port = parentPort
@@ -21,7 +20,7 @@ const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'execute') {
-    const batch = packBatch(writer.execute(message.operations.map(unpackOperation)))
+    const batch = writer.execute(message.operations)
     const isUntidy = writer.isUntidy()
     send({ kind: 'executed', batch, isUntidy })
     if (!isUntidy) return

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { toLockHash } from '../../server/foundation/ids.ts'
-import type { Append } from '../../server/storage/act.ts'
 import { encodeAct } from '../../server/storage/sqlite/act.ts'
 import type { SqliteOperation } from '../../server/storage/sqlite/operation.ts'
-import { packBatch, packOperation, unpackBatch, unpackOperation } from '../../server/storage/sqlite/threadMessages.ts'
+import type { Append } from '../../server/storage/act.ts'
+import type { ExecutedBatch } from '../../server/storage/sqlite/writeQueue.ts'
 import { after, alice, appendTo, newAct, newDocumentId, newEvent, newHead } from '../support/storageSamples.ts'
 
 const head = newHead(newDocumentId(), { schema: { type: 'string' } })
@@ -12,20 +12,11 @@ const step: Append = {
   keepsSettings: true,
   pass: { by: 'edit', principal: alice, tokenHash: null },
 }
-
-/** As it comes out at the other side. */
-const handedOver = (operation: SqliteOperation): SqliteOperation =>
-  unpackOperation(structuredClone(packOperation(operation)))
-
-it('a step of one document is handed over as a flat list, and says the same at the other side', () => {
-  const operation = encodeAct(newAct({ appends: [step] }))
-  expect(packOperation(operation)).toSatisfy(Array.isArray)
-  expect(handedOver(operation)).toEqual(operation)
-})
-
 const token = { by: 'edit', principal: alice, tokenHash: toLockHash('h') } as const
 const onto = { checksum: 1, author: alice, at: 2 }
+
 it.each<[string, SqliteOperation]>([
+  ['a step of one document', encodeAct(newAct({ appends: [step] }))],
   ['settings', encodeAct(newAct({ appends: [appendTo(after(head))] }))],
   ['a lock token', encodeAct(newAct({ appends: [{ ...step, pass: token }] }))],
   ['what was made on an entry on its way', encodeAct(newAct({ appends: [{ ...step, onto }] }))],
@@ -37,15 +28,13 @@ it.each<[string, SqliteOperation]>([
   ['a purge', encodeAct(newAct({ appends: [step], purges: [step.head] }))],
   ['no entry', encodeAct(newAct())],
   ['no act', { op: 'prune-events', before: 5 }],
-])('%s: all of it is handed over', (_name, operation) => {
-  expect(packOperation(operation)).toBe(operation)
-  expect(handedOver(operation)).toEqual(operation)
+])('%s: all of it is handed over to the thread, and says the same at the other side', (_name, operation) => {
+  expect(structuredClone(operation)).toEqual(operation)
 })
 
-it('results are handed over as numbers where all is done, and else as they are', () => {
+it('results are handed over as they are', () => {
   const done = { results: [0, 5].map((value) => ({ status: 'done', value }) as const), commitMs: 3 }
-  expect(packBatch(done)).toEqual({ values: [0, 5], commitMs: 3 })
   const locked = { ...done, results: [...done.results, { status: 'done', value: 0, lockExpiresAt: 9 } as const] }
   const stale = { ...done, results: [...done.results, { status: 'stale', document: 'doc', version: 2 } as const] }
-  for (const batch of [done, locked, stale]) expect(unpackBatch(structuredClone(packBatch(batch)))).toEqual(batch)
+  for (const batch of [done, locked, stale] satisfies ExecutedBatch[]) expect(structuredClone(batch)).toEqual(batch)
 })

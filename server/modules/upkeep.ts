@@ -1,3 +1,4 @@
+import { startTidying } from '../operations/tidying.ts'
 import { MAX_TTL_SECONDS } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import { OpenBound } from '../conflicts/openBound.ts'
@@ -67,6 +68,7 @@ export function upkeepModule({ config, storage, environment, jobs, core, http }:
       core.purger.start(jobs)
       compactor.start(jobs)
       for (const job of prunings(config, environment, storage)) jobs.start(job)
+      startTidying(storage, jobs)
     },
     measure: (meter) => {
       meter.gauge({ name: 'parley_job_failures', help: 'Runs of a job in a row that failed.', labels: ['job'] }, () =>

@@ -1,6 +1,7 @@
 /**
  * The storage port: the sum of small interfaces, a file for each kind of thing that is kept, beside which an adapter has its own.
  */
+import type { Tidying } from './tidying.ts'
 import type { StorageView } from './view.ts'
 import type { Sharing } from './sharing.ts'
 import type { Acting, CommittedActs } from './act.ts'
@@ -29,6 +30,7 @@ export interface Storage
     RevocationWrites,
     WebhookWrites,
     PurgeWrites,
+    Tidying,
     ConflictPruning,
     FeedPruning,
     AnswerPruning,

@@ -227,7 +227,7 @@ it('[HIST-5] rows that were sorted into the log leave nothing behind where they 
   await commit(second)
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([[{ rows: 2 }], [{ rows: 0 }]])
   // One of the batch is refused, and all of it is done again: that takes no rows back where they were.
-  await Promise.all([commit(third), commit(second)])
+  await Promise.all([commit(third), storage.tidy(), commit(second)])
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([[{ rows: 0 }], [{ rows: 3 }]])
   const read = await storage.entries(first.id, NOTHING, EVERYTHING, 9)
   expect(read.map((entry) => [entry.version, Buffer.from(entry.update).toString()])).toEqual(
@@ -334,14 +334,18 @@ it('new rows are sorted in piece by piece, and the log is whole at any moment', 
   const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)[0]
   await commitAllOf(heads)
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 300 }, { rows: 0 }])
-  // The piece that the second batch brings ends within the documents; what comes next of the first one is not lost.
+  // The piece ends within the documents; what comes next of the first one is not lost.
   await commitAllOf(heads.map((head) => after(head)))
+  expect(await storage.tidy()).toBe(true)
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 344 }, { rows: 256 }])
   await commitAllOf(heads.map((head) => after(after(head))))
+  await storage.tidy()
   await commitAllOf(heads.map((head) => after(after(after(head)))))
+  await storage.tidy()
   for (let version = 5; version <= 9; version++) {
     const one = { ...heads[0], version: toVersion(version) }
     await commitAllOf([newHead(newDocumentId()), { ...newHead(first?.id ?? newDocumentId()), ...one }])
+    await storage.tidy()
   }
   for (const head of heads) {
     const read = await storage.entries(head.id, NOTHING, EVERYTHING, 20)
@@ -350,7 +354,7 @@ it('new rows are sorted in piece by piece, and the log is whole at any moment', 
   }
 })
 
-it('new rows that cannot be sorted in stay where they are, and nobody who writes or reads hears of it', async () => {
+it('new rows that cannot be sorted in stay where they are: whoever sorts hears of it, nobody who writes or reads', async () => {
   const file = newFile()
   let refuses = true
   const prepareWriter = (connection: Database.Database): void => {
@@ -359,16 +363,25 @@ it('new rows that cannot be sorted in stay where they are, and nobody who writes
       BEGIN SELECT RAISE(ABORT, 'says the test'); END`)
   }
   const storage = await opened(file, 'inline', { fresh: { batch: 1, rows: 2 }, prepareWriter })
+  let told = 0
+  storage.onUntidy(() => void (told += 1))
   const first = newHead(newDocumentId())
   const [second, third] = [after(first), after(after(first))]
   for (const head of [first, second]) await commitAll(storage, actOf(appendTo(head)))
   const rowsOf = (table: string): unknown => readRows(file, `SELECT count(*) AS rows FROM ${table}`)[0]
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 2 }, { rows: 0 }])
   expect(await storage.entries(first.id, NOTHING, EVERYTHING, 9)).toHaveLength(2)
+  await expect(storage.tidy()).rejects.toThrow('says the test')
+  expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 2 }, { rows: 0 }])
   refuses = false
   await commitAll(storage, actOf(appendTo(third)))
+  expect(told).toBe(1)
+  expect(await storage.tidy()).toBe(false)
   expect([rowsOf('fresh_entries'), rowsOf('entries')]).toEqual([{ rows: 0 }, { rows: 3 }])
   expect(await storage.entries(first.id, NOTHING, EVERYTHING, 9)).toHaveLength(3)
+  const others = [newHead(newDocumentId()), newHead(newDocumentId())]
+  for (const head of others) await commitAll(storage, actOf(appendTo(head)))
+  expect(told).toBe(2)
 })
 
 function readRows(file: string, sql: string): unknown[] {

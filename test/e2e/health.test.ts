@@ -31,6 +31,7 @@ describe('[OPS-1] whoever runs a server', () => {
           'pruning of conflicts',
           'pruning of stored answers',
           'pruning of revocations',
+          'tidying',
           'lock expiry',
           'settling',
         ].map((job) => ({ name: `job: ${job}`, status: 'ok' })),

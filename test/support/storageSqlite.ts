@@ -44,6 +44,11 @@ export function open(file: string, writer: Writer = 'inline', internals: SqliteI
   )
 }
 
+/** As a server does. It may be closed meanwhile. */
+async function tidyAll(storage: Storage): Promise<void> {
+  while (await storage.tidy());
+}
+
 /** Runs SQL on a connection beside the storage's own, as a person with a shell would; answers the rows changed. */
 export function tamper(file: string, sql: string, ...parameters: unknown[]): number {
   const connection = new Database(file)
@@ -57,14 +62,19 @@ export function tamper(file: string, sql: string, ...parameters: unknown[]): num
 export async function createSqliteFixture(writer: Writer): Promise<StorageFixture> {
   const folder = temporaryFolder()
   const file = join(folder.path, 'parley.db')
-  let storage = await open(file, writer)
+  const openTidying = async (): Promise<Storage> => {
+    const opened = await open(file, writer)
+    opened.onUntidy(() => void tidyAll(opened).catch(() => undefined))
+    return opened
+  }
+  let storage = await openTidying()
   return {
     get storage() {
       return storage
     },
     reopen: async () => {
       await storage.close()
-      storage = await open(file, writer)
+      storage = await openTidying()
     },
     damage: async (what, document) => {
       const changed = DAMAGE[what].map((sql) => tamper(file, sql, document))

@@ -33,7 +33,7 @@ it.each<[string, SqliteOperation]>([
 })
 
 it('results are handed over as they are', () => {
-  const done = { results: [0, 5].map((value) => ({ status: 'done', value }) as const), commitMs: 3 }
+  const done = { results: [0, 5].map((value) => ({ status: 'done', value }) as const), commitMs: 3, isUntidy: true }
   const locked = { ...done, results: [...done.results, { status: 'done', value: 0, lockExpiresAt: 9 } as const] }
   const stale = { ...done, results: [...done.results, { status: 'stale', document: 'doc', version: 2 } as const] }
   for (const batch of [done, locked, stale] satisfies ExecutedBatch[]) expect(structuredClone(batch)).toEqual(batch)

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import type { SqliteOperation, SqliteResult } from '../../server/storage/sqlite/operation.ts'
 import {
-  WriteQueue,
   type BatchExecutor,
   type ExecutedBatch,
+  WriteQueue,
   type WriteQueueLimits,
 } from '../../server/storage/sqlite/writeQueue.ts'
 import { waitUntil } from '../support/waitFor.ts'
@@ -18,7 +18,8 @@ class HeldExecutor implements BatchExecutor {
   execute(operations: readonly SqliteOperation[]): Promise<ExecutedBatch> {
     this.batches.push(operations)
     return new Promise((resolve, reject) => {
-      this.#answer = (fail) => (fail ? reject(fail) : resolve({ results: operations.map(resultOf), commitMs: 0 }))
+      this.#answer = (fail) =>
+        fail ? reject(fail) : resolve({ results: operations.map(resultOf), commitMs: 0, isUntidy: false })
     })
   }
   async close(): Promise<void> {}

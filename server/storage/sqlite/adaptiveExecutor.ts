@@ -1,5 +1,4 @@
 import type { SqliteOperation } from './operation.ts'
-import type { ThreadWriter } from './threadExecutor.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
 /** What decides which thread a batch is written in. */
@@ -18,8 +17,8 @@ export interface AdaptiveLimits {
 
 /**
  * A loop that stands still for five milliseconds is noticed by nobody, and a local SSD syncs in less than one. On a disk
- * that is slow now and then, one commit in 17 stalls the loop at the most. 4,096 operations leave the thread some 20 ms of
- * sorting (see writer.ts), and the WAL below 64 MiB.
+ * that is slow now and then, one commit in 17 stalls the loop at the most. 4,096 operations
+ * leave the WAL below 64 MiB.
  */
 export const ADAPTIVE_LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,
@@ -33,7 +32,7 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
 const OPERATION_BYTES = 4 * 1024
 
 /** Each is some milliseconds of work or more, and can wait: they are done where that holds nobody up. */
-const BACKGROUND: ReadonlySet<SqliteOperation['op']> = new Set(['rewrite', 'erase-purged', 'empty-wal'])
+const BACKGROUND: ReadonlySet<SqliteOperation['op']> = new Set(['rewrite', 'erase-purged', 'empty-wal', 'tidy'])
 const isBackground = ({ op }: SqliteOperation): boolean => BACKGROUND.has(op)
 
 /** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
@@ -49,16 +48,16 @@ type WriterPlace =
 
 /**
  * Writes in this thread while the disk is fast, because to wake another one costs as much as the fsync, and in a thread
- * of its own while it is slow, or much is to be written. One batch is on its way at a time, and what the thread still writes
- * for itself is waited for there, so the two never write at once.
+ * of its own while it is slow, or much is to be written. One batch is on its way at a time, so the
+ * two never write at once.
  */
 export class AdaptiveExecutor implements BatchExecutor {
   readonly #inline: InlineWriter
-  readonly #thread: ThreadWriter
+  readonly #thread: BatchExecutor
   readonly #limits: AdaptiveLimits
   #state: WriterPlace
 
-  constructor(inline: InlineWriter, thread: ThreadWriter, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
+  constructor(inline: InlineWriter, thread: BatchExecutor, limits: AdaptiveLimits = ADAPTIVE_LIMITS) {
     this.#inline = inline
     this.#thread = thread
     this.#limits = limits
@@ -88,8 +87,7 @@ export class AdaptiveExecutor implements BatchExecutor {
 
   #isInline(batch: number, bytes: number): boolean {
     const { inlineBatch, inlineBytes, inlineOperations } = this.#limits
-    if (this.#state.disk === 'slow' || this.#thread.isWriting || batch > inlineBatch || bytes > inlineBytes)
-      return false
+    if (this.#state.disk === 'slow' || batch > inlineBatch || bytes > inlineBytes) return false
     return this.#state.operations < inlineOperations
   }
 

@@ -235,9 +235,10 @@ export class SqliteLogWriter {
     return this.#sql.marked.get(document, version, mark.checksum, mark.author, mark.at) === 1
   }
 
-  /** To be called when anything was taken back: what a key was given to may be gone with it. */
-  forgetKeys(): void {
+  /** To be called when anything was taken back: what a key was given to may be gone with it, and what was sorted in. */
+  forget(): void {
     this.#principals.clear()
+    this.#sortedUpTo = null
   }
 
   #principal(sub: string): number {

@@ -94,11 +94,7 @@ async function startExecutor(
     return new AdaptiveExecutor(inline, thread, internals.adaptiveLimits)
   }
   return {
-    execute: (operations) => {
-      const batch = inline.execute(operations)
-      if (inline.isUntidy()) inline.tidy()
-      return batch
-    },
+    execute: (operations) => inline.execute(operations),
     close: async () => inline.close(),
   }
 }

@@ -30,6 +30,8 @@ type Deed =
   | { readonly op: 'prune-events'; readonly before: number }
   | { readonly op: 'prune-conflicts'; readonly before: number }
   | { readonly op: 'prune-answers'; readonly before: number }
+  /** To do a piece of what was put off to make writes cheap. */
+  | { readonly op: 'tidy' }
   | { readonly op: 'probe' }
 
 export type SqliteResult =

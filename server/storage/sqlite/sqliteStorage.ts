@@ -138,6 +138,14 @@ export class SqliteStorage extends SqliteView implements Storage {
     }
   }
 
+  async tidy(): Promise<boolean> {
+    return (await this.#write({ op: 'tidy' })) === 1
+  }
+
+  onUntidy(listener: () => void): () => void {
+    return this.#parts.queue.onUntidy(listener)
+  }
+
   async storeSnapshot(document: DocumentId, snapshot: Snapshot, entryChecksum: number): Promise<void> {
     await this.#write({ op: 'snapshot', document, row: encodeSnapshot(document, snapshot), entryChecksum })
   }

@@ -41,9 +41,11 @@ export class SqliteStatements {
   readonly #webhooks: SqliteWebhookWriter
   readonly #acts: SqliteActWriter
   readonly #sql: ReturnType<typeof prepare>
+  readonly #freshRows: number
 
-  /** `clock` says which locks are held. */
-  constructor(connection: Database.Database, clock: Clock) {
+  /** `clock` says which locks are held; new rows of the log are sorted in once there are `freshRows`. */
+  constructor(connection: Database.Database, clock: Clock, freshRows: number) {
+    this.#freshRows = freshRows
     this.#documents = new SqliteDocumentWriter(connection, clock)
     this.#log = new SqliteLogWriter(connection)
     this.#packs = new SqlitePackWriter(connection)
@@ -71,8 +73,8 @@ export class SqliteStatements {
   }
 
   /** To be called when anything was taken back: what a key was given to may be gone with it. */
-  forgetKeys(): void {
-    this.#log.forgetKeys()
+  forget(): void {
+    this.#log.forget()
     this.#documents.forgetKeys()
   }
 
@@ -81,13 +83,9 @@ export class SqliteStatements {
     this.#log.leaveFresh(isLeft)
   }
 
-  /** Whether rows of the log that were left wait for `sortSomeEntries`; they do once they are `many`. */
-  entriesNeedSorting(many: number): boolean {
-    return this.#log.needSorting(many)
-  }
-
-  sortSomeEntries(): void {
-    this.#log.sortSome()
+  /** Whether rows of the log that were left wait to be sorted in. */
+  isUntidy(): boolean {
+    return this.#log.needSorting(this.#freshRows)
   }
 
   run(operation: SqliteOperation): SqliteResult {
@@ -114,6 +112,9 @@ export class SqliteStatements {
         return { status: 'done', value: this.#revocations.prune(operation.before) }
       case 'prune-answers':
         return { status: 'done', value: this.#answers.prune(operation.before) }
+      case 'tidy':
+        if (this.isUntidy()) this.#log.sortSome()
+        return { status: 'done', value: this.isUntidy() ? 1 : 0 }
       case 'probe':
         this.#sql.insertProbe.run(PROBE_BYTES)
         this.#sql.deleteProbe.run()

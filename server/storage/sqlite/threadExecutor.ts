@@ -7,11 +7,7 @@ import type { FreshLimits } from './writer.ts'
 export type ToWorker =
   | { readonly kind: 'execute'; readonly operations: readonly SqliteOperation[] }
   | { readonly kind: 'close' }
-export type FromWorker =
-  | { readonly kind: 'ready' }
-  /** `isUntidy`: it has more to write, for itself, until it is `tidied`. */
-  | { readonly kind: 'executed'; readonly batch: ExecutedBatch; readonly isUntidy: boolean }
-  | { readonly kind: 'tidied' }
+export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'executed'; readonly batch: ExecutedBatch }
 
 /** Lies beside this file in the built output only: the source is TypeScript, which a plain worker cannot load. */
 const WORKER = new URL('./worker.js', import.meta.url)
@@ -25,11 +21,6 @@ export interface ThreadWork {
   readonly fresh: FreshLimits
 }
 
-/** `isWriting`: also what it writes for itself when a batch is answered. */
-export interface ThreadWriter extends BatchExecutor {
-  readonly isWriting: boolean
-}
-
 /**
  * Starts a thread with the one writer of a database file. If it ends without having been closed, `onDeath` is called
  * and the batch it had is never answered. Rejects when it cannot start.
@@ -38,20 +29,19 @@ export async function startThreadExecutor(
   { file, clockOffsetMs, fresh }: ThreadWork,
   onDeath: (cause: Error) => void,
   url: URL = WORKER,
-): Promise<ThreadWriter> {
+): Promise<BatchExecutor> {
   const argv = [file, String(clockOffsetMs), String(fresh.batch), String(fresh.rows)]
   const executor = new ThreadExecutor(new Worker(url, { name: 'parley-storage', argv }), onDeath)
   await executor.ready
   return executor
 }
 
-class ThreadExecutor implements ThreadWriter {
+class ThreadExecutor implements BatchExecutor {
   readonly ready: Promise<void>
   readonly #worker: Worker
   readonly #exited: Promise<void>
   #starting: { resolve(): void; reject(cause: Error): void } | null = null
   #answer: ((batch: ExecutedBatch) => void) | null = null
-  #isTidying = false
   #closing = false
 
   constructor(worker: Worker, onDeath: (cause: Error) => void) {
@@ -70,10 +60,6 @@ class ThreadExecutor implements ThreadWriter {
         this.#ended(cause ?? new Error(`The thread ended with code ${code}`), onDeath)
       })
     })
-  }
-
-  get isWriting(): boolean {
-    return this.#answer !== null || this.#isTidying
   }
 
   execute(operations: readonly SqliteOperation[]): Promise<ExecutedBatch> {
@@ -101,11 +87,7 @@ class ThreadExecutor implements ThreadWriter {
         this.#starting = null
         return
       case 'executed':
-        this.#isTidying = message.isUntidy
         this.#answered(message.batch)
-        return
-      case 'tidied':
-        this.#isTidying = false
         return
       default:
         assertNever(message)

@@ -20,12 +20,7 @@ const send = (message: FromWorker): void => port.postMessage(message)
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'execute') {
-    const batch = writer.execute(message.operations)
-    const isUntidy = writer.isUntidy()
-    send({ kind: 'executed', batch, isUntidy })
-    if (!isUntidy) return
-    writer.tidy()
-    send({ kind: 'tidied' })
+    send({ kind: 'executed', batch: writer.execute(message.operations) })
     return
   }
   writer.close()

@@ -8,6 +8,8 @@ export interface ExecutedBatch {
   readonly results: readonly SqliteResult[]
   /** How long the commit at its end took, which is how long the disk took. */
   readonly commitMs: number
+  /** Whether there is something to `tidy`; null where nobody knows. */
+  readonly isUntidy: boolean | null
 }
 
 /** Executes batches one after the other; the next is only handed over when the one before is answered. */
@@ -71,6 +73,8 @@ export class WriteQueue {
   /** Operations of this turn of the event loop, and how many turns in a row brought one. */
   #turn: { operations: number } | null = null
   #loneTurns = 0
+  #isUntidy = false
+  readonly #untidyListeners = new Set<() => void>()
   #state: QueueState = { kind: 'open' }
   readonly #listeners = new Set<(batch: WrittenBatch) => void>()
 
@@ -85,6 +89,12 @@ export class WriteQueue {
   onBatch(listener: (batch: WrittenBatch) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  /** See `Storage.onUntidy`. */
+  onUntidy(listener: () => void): () => void {
+    this.#untidyListeners.add(listener)
+    return () => void this.#untidyListeners.delete(listener)
   }
 
   get waitingOperations(): number {
@@ -189,13 +199,21 @@ export class WriteQueue {
     }
   }
 
-  #executed(batch: readonly WaitingDeed[], { results, commitMs }: ExecutedBatch): void {
+  #executed(batch: readonly WaitingDeed[], { results, commitMs, isUntidy }: ExecutedBatch): void {
     if (this.#inFlight !== batch) return
     this.#inFlight = []
     for (const listener of this.#listeners) listener({ operations: batch.length, commitMs })
     batch.forEach((one, index) => one.settle(results[index] ?? NO_RESULT))
+    this.#note(isUntidy)
     this.#schedule()
     this.#closeIfIdle()
+  }
+
+  /** Told once, for whoever fails to tidy repeats it by itself. */
+  #note(isUntidy: boolean | null): void {
+    if (isUntidy === null || isUntidy === this.#isUntidy) return
+    this.#isUntidy = isUntidy
+    if (isUntidy) for (const listener of this.#untidyListeners) listener()
   }
 
   #takeBatch(): WaitingDeed[] {

@@ -9,7 +9,7 @@ import type { ExecutedBatch } from './writeQueue.ts'
 export interface FreshLimits {
   /** Batches with fewer new rows leave none: they go to their places at once. */
   readonly batch: number
-  /** So many are sorted in, by `tidy`. */
+  /** So many are sorted in, by operations of their own (`tidy`). */
   readonly rows: number
 }
 
@@ -46,7 +46,7 @@ export class SqliteWriter {
     this.#open = open
     this.#clock = clock
     this.#fresh = fresh
-    this.#session = startSession(open(), clock)
+    this.#session = startSession(open(), clock, fresh.rows)
   }
 
   /**
@@ -56,37 +56,13 @@ export class SqliteWriter {
    */
   execute(operations: readonly SqliteOperation[]): ExecutedBatch {
     try {
-      this.#session ??= startSession(this.#open(), this.#clock)
+      this.#session ??= startSession(this.#open(), this.#clock, this.#fresh.rows)
       return executeBatch(this.#session, operations, this.#fresh)
     } catch (error) {
       // What is wrong with a connection after a failed disk is hard to tell, and a new one is cheap.
       this.close()
       const failure = toFailure(error)
-      return { results: operations.map(() => ({ status: 'failed', failure })), commitMs: 0 }
-    }
-  }
-
-  /** Whether there is something to be written that nobody waits for. */
-  isUntidy(): boolean {
-    return this.#besides((session) => session.statements.entriesNeedSorting(this.#fresh.rows)) ?? false
-  }
-
-  /** Writes a piece of that: some milliseconds. Where it fails, the next call tries again. */
-  tidy(): void {
-    this.#besides((session) => {
-      session.begin.run()
-      session.statements.sortSomeEntries()
-      session.commit.run()
-    })
-  }
-
-  /** No batch is at stake, so a failure is nobody's; the next batch will tell where the disk refuses. */
-  #besides<T>(task: (session: WriterSession) => T): T | null {
-    try {
-      return this.#session === null ? null : task(this.#session)
-    } catch {
-      this.close()
-      return null
+      return { results: operations.map(() => ({ status: 'failed', failure })), commitMs: 0, isUntidy: null }
     }
   }
 
@@ -97,11 +73,11 @@ export class SqliteWriter {
   }
 }
 
-function startSession(connection: Database.Database, clock: Clock): WriterSession {
+function startSession(connection: Database.Database, clock: Clock, freshRows: number): WriterSession {
   const prepare = (sql: string): Database.Statement<[]> => connection.prepare<[]>(sql)
   return {
     connection,
-    statements: new SqliteStatements(connection, clock),
+    statements: new SqliteStatements(connection, clock, freshRows),
     // Immediate: a transaction that reads first and writes later can be refused in the middle.
     begin: prepare('BEGIN IMMEDIATE'),
     rollback: prepare('ROLLBACK'),
@@ -123,7 +99,18 @@ function executeBatch(
   const began = performance.now()
   session.commit.run()
   const commitMs = performance.now() - began
-  return { results: operations.some(emptiesWal) ? withEmptyWal(session, operations, results) : results, commitMs }
+  const isUntidy = untidiness(session)
+  const emptied = operations.some(emptiesWal) ? withEmptyWal(session, operations, results) : results
+  return { results: emptied, commitMs, isUntidy }
+}
+
+/** Whatever goes wrong here takes nothing back of what was committed before. */
+function untidiness({ statements }: WriterSession): boolean | null {
+  try {
+    return statements.isUntidy()
+  } catch {
+    return null
+  }
 }
 
 const emptiesWal = ({ op }: SqliteOperation): boolean => op === 'empty-wal'
@@ -159,7 +146,7 @@ function executeAsOne(session: WriterSession, operations: readonly SqliteOperati
     const result = attempt(session, operation)
     if (result.status !== 'done') {
       session.rollback.run()
-      session.statements.forgetKeys()
+      session.statements.forget()
       session.begin.run()
       return null
     }
@@ -174,7 +161,7 @@ function executeOne(session: WriterSession, operation: SqliteOperation): SqliteR
   const result = attempt(session, operation)
   if (result.status !== 'done') {
     session.rollbackTo.run()
-    session.statements.forgetKeys()
+    session.statements.forget()
   }
   session.release.run()
   return result

@@ -109,7 +109,7 @@ async function workOut(
   edits: OfflineEdits,
 ): Promise<{ readonly divided: Divide; readonly sides: OfflineSides } | null> {
   const found = await divide(view, replica, edits)
-  const divided = withEvidence(found, edits.update, edits.knowledge)
+  const divided = withEvidence(found, edits.update, edits.knowledge, replica.head.kind)
   const unseen = divided.later.filter((entry) => entry.known !== 'all')
   if (unseen.length === 0 || !mayMatter(replica.doc, divided, edits.update)) return null
   return { divided, sides: await workOutSides(view, replica.head, { ...edits, divide: divided }) }

@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import type { Kind } from '../content/content.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { NO_VERSION, previousVersion, toVersion } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -131,7 +132,7 @@ function extended({ prefix, later }: Divide): Divide {
  * The same with what the edits themselves show: who builds on an entry, or deletes of it, has seen it, and with it all
  * that was sent before it.
  */
-export function withEvidence(divide: Divide, update: Uint8Array, { by }: Knowledge): Divide {
+export function withEvidence(divide: Divide, update: Uint8Array, { by }: Knowledge, kind: Kind): Divide {
   const owners = new Map<number, { clock: number; end: number; version: Version }[]>()
   for (const { version, known, structs } of divide.later) {
     if (known === 'all') continue
@@ -147,7 +148,10 @@ export function withEvidence(divide: Divide, update: Uint8Array, { by }: Knowled
     const owner = id && owners.get(id.client)?.find(({ clock, end }) => clock <= id.clock && id.clock < end)
     if (owner && owner.version > seen) seen = owner.version
   }
-  for (const one of [update, ...divide.later.flatMap((entry) => entry.update ?? [])]) seeIdsOf(one, by, see)
+  seeIdsOf(update, by !== 'stored', see)
+  // In the log stands also what Yjs deleted: of two values of one key the one that lost.
+  const tells = by === 'versions' && kind === 'text'
+  for (const entry of divide.later) if (entry.update) seeIdsOf(entry.update, tells, see)
   if (seen === divide.prefix) return divide
   return {
     prefix: divide.prefix,
@@ -155,8 +159,8 @@ export function withEvidence(divide: Divide, update: Uint8Array, { by }: Knowled
   }
 }
 
-/** Hands on every id that an update shows its author to have known. */
-function seeIdsOf(update: Uint8Array, by: Knowledge['by'], see: (id: Y.ID | null) => void): void {
+/** Hands on every id that an update shows its author to have known; `tells`: by what it deletes too. */
+function seeIdsOf(update: Uint8Array, tells: boolean, see: (id: Y.ID | null) => void): void {
   if (update.length === 0) return
   const { structs, ds } = Y.decodeUpdate(update)
   for (const struct of structs) {
@@ -167,7 +171,7 @@ function seeIdsOf(update: Uint8Array, by: Knowledge['by'], see: (id: Y.ID | null
     const parent: unknown = struct.parent
     if (parent instanceof Y.ID) see(parent)
   }
-  if (by === 'stored') return
+  if (!tells) return
   for (const [client, spans] of ds.clients) {
     for (const { clock, len } of spans) {
       see(Y.createID(client, clock))

@@ -43,15 +43,14 @@ export async function workOutSides(
   const view = new ContentView(doc, head.kind, head.root)
   await replayPrefix(storage, head, doc, divide.prefix)
   const steps = new Steps()
-  for (const { version, known: part } of known) {
+  for (const { version, known: part, update: own } of known) {
     const [entry] = await storage.entries(head.id, toVersion(version - 1), version, 1)
     if (!entry) throw damaged(head)
     await steps.take(entry.update.length)
     if (entry.update.length === 0) continue
-    Y.applyUpdate(
-      doc,
-      part === 'partly' && knowledge.by === 'clocks' ? partOfUpdate(entry.update, knowledge) : entry.update,
-    )
+    // In the log stands also what Yjs deleted for the sake of edits that the client does not know.
+    const isPart = part === 'partly' || own !== null
+    Y.applyUpdate(doc, isPart && knowledge.by === 'clocks' ? partOfUpdate(entry.update, knowledge) : entry.update)
   }
   const hasBrought = knowledge.by === 'clocks' && knowledge.brought.size > 0
   if (hasBrought) {

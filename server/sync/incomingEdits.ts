@@ -1,7 +1,7 @@
 import type { Admission, Offer } from '../documents/admission/admission.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
-import type { ProblemCode } from '../foundation/problems.ts'
+import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
 import type { Awareness } from './awareness.ts'
 import { Brought } from './brought.ts'
 import { ClientIds } from './clientIds.ts'
@@ -9,7 +9,7 @@ import type { Departures } from './departures.ts'
 import type { Member } from './member.ts'
 import { Owed } from './owed.ts'
 import type { LiveReplica } from './liveReplica.ts'
-import type { SessionAction, SessionEvent } from './session.ts'
+import type { HeldEdits, SessionAction, SessionEvent } from './session.ts'
 import { departureOf } from './sessionEdits.ts'
 
 /** For a page that is there to answer a question, before its Yjs client id passes on. */
@@ -25,7 +25,10 @@ export interface IncomingEditsOptions {
   /** Something happens to the session. */
   readonly tell: (member: Member, event: SessionEvent) => void
   readonly close: (member: Member, code: ProblemCode, reason: string) => void
-  readonly fail: (member: Member, error: unknown) => void
+  /** An update could not go in. */
+  readonly refused: (member: Member, edits: HeldEdits, error: unknown) => void
+  /** All that it wrote is on disk. */
+  readonly saved: (member: Member) => void
 }
 
 /**
@@ -68,12 +71,13 @@ export class IncomingEdits {
   }
 
   /** Applies what may be applied of an update. */
-  apply(member: Member, { update: brought, message, merge }: Extract<SessionAction, { do: 'apply' }>): void {
-    const { replica, tell, close, fail } = this.#options
+  apply(member: Member, { update: brought, message, merge, knowledge }: Extract<SessionAction, { do: 'apply' }>): void {
+    const { replica, tell, close, refused, saved } = this.#options
     const admission = this.admit(member, brought, message)
     if (!admission.admitted) {
       const isGap = admission.code === 'missing-dependencies' && message === 'update'
-      return isGap ? tell(member, { type: 'gap', update: brought }) : close(member, admission.code, admission.reason)
+      if (isGap && member.isOpen) return tell(member, { type: 'gap', update: brought })
+      return refused(member, { updates: [brought], knowledge }, new ParleyError(admission.code, admission.reason))
     }
     const { update, extended, left } = admission
     if (left && !this.#owed.keep(member, left.update, replica.doc)) {
@@ -84,10 +88,13 @@ export class IncomingEdits {
     const before = replica.appliedVersion
     member.unsaved(update.length)
     replica.applyLive(update, member.principal, { merge, tokenHash: member.pass.tokenHash }).then(
-      () => member.saved(update.length),
+      () => {
+        member.saved(update.length)
+        if (!member.hasUnsaved) saved(member)
+      },
       (error: unknown) => {
         member.saved(update.length)
-        fail(member, error)
+        refused(member, { updates: [update], knowledge }, error)
       },
     )
     // New structs always make a version; without one the update was refused, as the promise is about to tell.

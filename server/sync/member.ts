@@ -44,6 +44,8 @@ export class Member implements AwarenessMember {
   readonly writing = new Set<Version>()
   /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
   isHeard = true
+  /** Whether its client was told why it ends; its editor keeps what it has then. */
+  isTold = false
   /** Messages it has sent. */
   heard = 0
   readonly #limits: SyncLimits

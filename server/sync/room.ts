@@ -21,6 +21,7 @@ import { QUERY_AWARENESS_MESSAGE, type ClientMessage } from './messages.ts'
 import type { StateVector } from '../model/clockSet.ts'
 import { Questions } from './questions.ts'
 import type { HeldEdits, SessionAction, SessionEvent } from './session.ts'
+import { mayPass } from './sessionStep.ts'
 import { step } from './sessionTable.ts'
 import { RoomAround } from './surroundings.ts'
 
@@ -96,7 +97,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
       windowMs: limits.windowMs,
       tell,
       close: (member, code, reason) => this.#close(member, code, reason),
-      fail: (member, error) => this.#fail(member, error),
+      refused: (member, edits, error) => this.#refused(member, edits, error),
+      saved: (member) => this.#endWith(member),
     })
     this.#merges = new OfflineMerges({
       doc: replica.doc,
@@ -112,7 +114,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#questions = new Questions(environment, limits.windowMs, () => this.#members.keys(), proofWanted)
     const stops = [
       replica.onCommitted((entry) => this.#broadcast.add(entry)),
-      replica.onEnded((problem) => this.#end(problem)),
+      replica.onEnded(() => this.#end()),
       replica.lock.onSeen(() => [...this.#members.keys()].forEach((member) => tell(member, { type: 'lock-changed' }))),
     ]
     this.#stopListening = () => stops.forEach((stop) => stop())
@@ -298,14 +300,27 @@ export class Room<R extends LiveReplica = LiveReplica> {
     for (const message of shown) member.show(message)
   }
 
-  /** The replica is gone. A session whose update may have been the reason hears of it from that update. */
-  #end(problem: ParleyError): void {
+  /** The replica is gone. A session whose update may have been the reason hears of it once it is known what became of that. */
+  #end(): void {
     this.#broadcast.now()
-    const code = isForEveryone(problem.code) ? problem.code : 'overloaded'
-    for (const member of [...this.#members.keys()]) {
-      if (!member.hasUnsaved) this.#close(member, code, problem.detail)
-    }
+    for (const member of [...this.#members.keys()]) if (!member.hasUnsaved) this.#endWith(member)
     this.#shut()
+  }
+
+  #endWith(member: Member): void {
+    const { ended } = this.replica
+    if (ended) this.#close(member, isForEveryone(ended.code) ? ended.code : 'overloaded', ended.detail)
+  }
+
+  /**
+   * An update could not go in. Whoever is there is told, and its editor has it. Of who left before that was known, it waits
+   * on disk where the same may pass later, or is given up in the log.
+   */
+  #refused(member: Member, edits: HeldEdits, error: unknown): void {
+    if (member.isTold || this.#members.has(member)) return this.#fail(member, error)
+    if (!(error instanceof ParleyError)) return this.#options.onUnexpected(error)
+    if (mayPass(error.code)) void this.#keep(member, edits)
+    else this.#options.onGivenUp(member.principal, error)
   }
 
   #fail(member: Member, error: unknown): void {
@@ -324,6 +339,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   #close(member: Member, code: ProblemCode, reason: string): void {
     if (!this.#members.has(member)) return
+    member.isTold = true
     this.#leave(member)
     member.channel.close(code, reason)
   }

@@ -211,11 +211,13 @@ export type SessionAction =
   | { readonly do: 'want-proof' }
   | { readonly do: 'announce' }
   | { readonly do: 'list-awareness' }
+  /** `knowledge`: of its author; where it cannot go in and the session is gone, it waits on disk with that. */
   | {
       readonly do: 'apply'
       readonly update: Uint8Array
       readonly message: Brought['message']
       readonly merge: LiveMerge | null
+      readonly knowledge: Knowledge
     }
   /** Begin an act: join, admit and judge; then `judged` or `failed`. */
   | { readonly do: 'judge'; readonly edits: HeldEdits }

@@ -114,8 +114,9 @@ function write(
   { update, message }: Pick<Brought, 'update' | 'message'>,
   room: Surroundings,
 ): SessionStep {
-  if (!room.isBarred) return to(state, { do: 'apply', update, message, merge: null })
-  return hold(barred(state, state.page.seen.knowledge(), room.silence()), update, room)
+  const knowledge = state.page.seen.knowledge()
+  if (!room.isBarred) return to(state, { do: 'apply', update, message, merge: null, knowledge })
+  return hold(barred(state, knowledge, room.silence()), update, room)
 }
 
 /** The same of several, in their order. */
@@ -280,15 +281,15 @@ export function judged(state: TakingIn, event: JudgedEvent, room: Surroundings):
   if (joined === null) return goOn(state, state.merge.knowledge)
   if (!counts) return goOn(state, joined.knowledge)
   const { update } = joined
+  const { knowledge } = state.merge
   if (!room.isBarred && isOutdated(event, room)) {
-    return to(state, { do: 'judge', edits: { updates: [update], knowledge: state.merge.knowledge } })
+    return to(state, { do: 'judge', edits: { updates: [update], knowledge } })
   }
   if (!room.isBarred) {
-    return andThen(to(state, { do: 'apply', update, message: 'sync-step-2', merge }), (next) =>
+    return andThen(to(state, { do: 'apply', update, message: 'sync-step-2', merge, knowledge }), (next) =>
       goOn(next, joined.knowledge),
     )
   }
-  const { knowledge } = state.merge
   if (state.due !== null) return to(state, { do: 'keep', edits: { updates: [update], knowledge } })
   const held = state.held.updates.reduce((pile, one) => pile.with(one), UpdatePile.EMPTY.with(update))
   return to(barred(state, knowledge, state.silence ?? room.silence(), { held }))
@@ -336,7 +337,7 @@ export function judgedWithout(
   if (edits.updates.length === 0) return to(CLOSED)
   if (room.isBarred) return to(CLOSED, { do: 'leave-behind', edits })
   if (joined === null || !held.isEmpty || isOutdated(event, room)) return to(leaving(edits), { do: 'judge', edits })
-  return to(CLOSED, { do: 'apply', update: joined.update, message: 'sync-step-2', merge })
+  return to(CLOSED, { do: 'apply', update: joined.update, message: 'sync-step-2', merge, knowledge })
 }
 
 /** The same, and what it brought is on disk. */

@@ -1,4 +1,5 @@
 import { UpdatePile } from '../documents/joinUpdates.ts'
+import type { ProblemCode } from '../foundation/problems.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type {
   Arriving,
@@ -51,6 +52,9 @@ export const close = (code: Extract<SessionAction, { do: 'close' }>['code'], rea
 })
 
 const writerOf = ({ shown, hasAnswered, page }: Writer): Writer => ({ shown, hasAnswered, page })
+
+/** What the same edits may not meet after a while. */
+export const mayPass = (code: ProblemCode): boolean => code === 'overloaded' || code === 'storage-unavailable'
 
 export const present = (state: Writer, due: Present['due'] = null): Present => ({
   ...writerOf(state),

@@ -1,4 +1,3 @@
-import type { ProblemCode } from '../foundation/problems.ts'
 import { isShown } from './shown.ts'
 import type {
   Away,
@@ -27,7 +26,7 @@ import {
   take,
 } from './sessionEdits.ts'
 import { answer, answerDue, answered, askForAll, askForProof, askToConfirm, sent } from './sessionQuestions.ts'
-import { andThen, away, close, to, withPage, type WriterState } from './sessionStep.ts'
+import { andThen, away, close, mayPass, to, withPage, type WriterState } from './sessionStep.ts'
 
 type States = { readonly [Name in SessionState['name']]: Extract<SessionState, { name: Name }> }
 type Events = { readonly [Type in SessionEvent['type']]: Extract<SessionEvent, { type: Type }> }
@@ -113,9 +112,6 @@ function returns(state: Barred, _: unknown, room: Surroundings): SessionStep {
   const returning: Writer & Away = away(state, knowledge, { silence, held, due })
   return askToConfirm(awaitAnswer(returning, room))
 }
-
-/** What the same edits may not meet after a while. */
-const mayPass = (code: ProblemCode): boolean => code === 'overloaded' || code === 'storage-unavailable'
 
 /** What a session left that is gone could not go in. */
 const failedWithout = ({ merge, held }: States['leaving'], { code, reason }: Events['failed']): SessionStep => {

@@ -2,6 +2,8 @@ import type { Content } from '../../server/content/content.ts'
 import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
 import { showConflict, type ShownConflict } from '../../server/conflicts/show.ts'
 import type { Replica } from '../../server/documents/replica.ts'
+import type { LeftEdits } from '../../server/documents/waitingEdits.ts'
+import type { ParleyError } from '../../server/foundation/problems.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import { Room } from '../../server/sync/room.ts'
@@ -15,18 +17,21 @@ export class LiveScene {
   readonly room: Room<Replica>
   readonly clients: SimulatedClient[] = []
   readonly unexpected: unknown[] = []
+  /** What sessions left that wait on disk. */
+  readonly kept: LeftEdits[] = []
+  readonly givenUp: ParleyError[] = []
 
   private constructor(core: DocumentCore, replica: Replica, release: () => void, limits: SyncLimits) {
     this.core = core
     this.room = new Room<Replica>({
       lease: { replica, release },
       judge: new OfflineMergeJudge(core.storage, core.environment),
-      keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
+      keeper: { keep: async (_, left) => void this.kept.push(left), bytes: () => 0 },
       departures: new Departures(),
       limits,
       environment: core.environment,
       onClosed: () => undefined,
-      onGivenUp: () => undefined,
+      onGivenUp: (_, problem) => void this.givenUp.push(problem),
       onUnexpected: (error) => this.unexpected.push(error),
     })
     // Somebody always looks on, so that the room stays when all others are away.

@@ -1,0 +1,117 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { joinUpdates } from '../../server/documents/joinUpdates.ts'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import { LiveScene } from '../support/liveScene.ts'
+import { settled } from '../support/manualEnvironment.ts'
+import type { SimulatedClient } from '../support/simulatedClient.ts'
+
+let scene: LiveScene
+afterEach(() => scene.stop())
+
+async function setUp(): Promise<{ alice: SimulatedClient; bob: SimulatedClient }> {
+  scene = await LiveScene.start('one\ntwo\nthree')
+  return { alice: await scene.join('alice', 3), bob: await scene.join('bob', 5) }
+}
+
+/** Alice returns with edits that have to be judged, which reach the server right before her page is gone. */
+async function returnsAndLeaves({ alice, bob }: { alice: SimulatedClient; bob: SimulatedClient }): Promise<void> {
+  alice.disconnect()
+  await scene.pass(10_000)
+  bob.doc.getText('content').insert(4, 'bob ')
+  await scene.settle([bob])
+  alice.doc.getText('content').insert(0, 'alice ')
+  alice.connect(scene.room)
+  alice.deliverUp()
+  alice.deliverDown()
+  alice.deliverUp()
+  alice.disconnect()
+}
+
+async function isOver(): Promise<void> {
+  await scene.room.settled()
+  await settled()
+}
+
+const keptText = (): string => Buffer.from(joinUpdates(scene.kept.flatMap(({ updates }) => updates))).toString('latin1')
+
+describe('what a session brought that has ended', () => {
+  it('[CONF-6] waits on disk where the disk is full as it goes in', async () => {
+    const both = await setUp()
+    await returnsAndLeaves(both)
+    scene.core.storage.failNext(1)
+    await isOver()
+    expect(scene.replica.ended?.code).toBe('storage-unavailable')
+    expect(scene.kept).toMatchObject([{ author: 'alice', knowledge: { by: 'clocks' } }])
+    expect(keptText()).toContain('alice ')
+  })
+
+  it('[CONF-6] waits on disk where storage has no room for its act', async () => {
+    const both = await setUp()
+    await returnsAndLeaves(both)
+    scene.core.storage.fill()
+    await isOver()
+    expect(keptText()).toContain('alice ')
+  })
+
+  it('[CONF-6] waits on disk where its last keystrokes do not get there', async () => {
+    const { alice } = await setUp()
+    scene.core.storage.failNext(1)
+    alice.doc.getText('content').insert(0, 'alice ')
+    alice.deliverUp()
+    alice.disconnect()
+    await isOver()
+    expect(scene.kept).toMatchObject([{ author: 'alice', knowledge: { by: 'versions' } }])
+    expect(keptText()).toContain('alice ')
+  })
+
+  it('is not kept where its client was told: its editor has it', async () => {
+    const { alice } = await setUp()
+    scene.core.storage.failNext(1)
+    alice.doc.getText('content').insert(0, 'alice ')
+    alice.deliverUp()
+    await isOver()
+    expect(alice.closed).toBe('storage-unavailable')
+    expect(scene.kept).toEqual([])
+  })
+
+  it('is named in the log where it can never go in', async () => {
+    const { alice } = await setUp()
+    const go = scene.core.storage.hold()
+    const removed = scene.core.remove('doc')
+    await settled()
+    alice.doc.getText('content').insert(0, 'alice ')
+    alice.deliverUp()
+    alice.disconnect()
+    go()
+    await removed
+    await isOver()
+    expect(scene.givenUp).toMatchObject([{ code: 'document-deleted' }])
+  })
+})
+
+describe('a session with edits on their way to the disk', () => {
+  it('[SYNC-2] ends when they are there, where the document in memory was thrown away meanwhile', async () => {
+    const { alice, bob } = await setUp()
+    const go = scene.core.storage.hold()
+    alice.doc.getText('content').insert(0, 'alice ')
+    alice.deliverUp()
+    scene.replica.end(new ParleyError('overloaded', 'It is loaded anew.'))
+    expect([alice.closed, bob.closed]).toEqual([null, 'overloaded'])
+    go()
+    await isOver()
+    expect(alice.closed).toBe('overloaded')
+  })
+
+  it('[SYNC-4] ends for good with the deletion that shares their commit', async () => {
+    const { alice } = await setUp()
+    const go = scene.core.storage.hold()
+    alice.doc.getText('content').insert(0, 'alice ')
+    alice.deliverUp()
+    const removed = scene.core.remove('doc')
+    await settled()
+    go()
+    await removed
+    await isOver()
+    expect(alice.closed).toBe('document-deleted')
+  })
+})

@@ -130,8 +130,7 @@ export class Committer {
 
   /** What an act does to conflicts shows until it has ended, and of open stale writes also afterwards. */
   #followConflicts({ conflicts, contents, purges = [] }: ActParts, ended: Promise<ActResult>): void {
-    for (const { id } of purges) this.openStaleWrites?.forget(id)
-    if (conflicts.length === 0) return
+    if (conflicts.length === 0 && purges.length === 0) return
     for (const { record } of conflicts) {
       const underway = this.#conflicts.get(record.document)
       if (underway === undefined) this.#conflicts.set(record.document, [record])
@@ -146,6 +145,8 @@ export class Committer {
     const end = (isCommitted: boolean): void => {
       for (const { record } of conflicts) this.#forgetConflict(record, isCommitted)
       for (const hash of contents.keys()) this.#forgetContent(hash)
+      // Until then they are read by whoever looks.
+      for (const { id } of purges) this.openStaleWrites?.forget(id)
     }
     ended.then(
       ({ status }) => end(status === 'committed'),

@@ -4,6 +4,7 @@ import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
 import type { OfflineEdits } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import { divide, type Divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
+import type { Committer } from '../documents/commit.ts'
 import type { LiveMerge, Replica } from '../documents/replica.ts'
 import { workOutSides } from '../documents/offlineSides.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
@@ -25,12 +26,14 @@ const COMPARED_CONFLICTS = 100
 /** Judges what becomes of edits that were made without knowledge of others' (SPEC CONF-6). */
 export class OfflineMergeJudge {
   readonly #storage: StorageView
+  readonly #committer: Pick<Committer, 'settled' | 'conflictMark'>
   readonly #environment: Environment
   /** What was raised on a replica may not be on disk yet; if it never gets there, the replica is gone. */
   readonly #raised = new WeakMap<Replica, Set<string>>()
 
-  constructor(storage: StorageView, environment: Environment) {
+  constructor(storage: StorageView, committer: Pick<Committer, 'settled' | 'conflictMark'>, environment: Environment) {
     this.#storage = storage
+    this.#committer = committer
     this.#environment = environment
   }
 
@@ -43,10 +46,15 @@ export class OfflineMergeJudge {
     if (worked === null) return null
     const { divided, sides } = worked
     const own = divided.later.filter((entry) => entry.known === 'all').map((entry) => entry.version)
+    const mark = this.#committer.conflictMark(replica.id)
+    // What is read then is as that act left it.
+    await this.#committer.settled(replica.id)
+    const areStill = (): boolean => this.#committer.conflictMark(replica.id) === mark
     const { raised, stored } = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
     const continued = await this.#continuedBy(divided, own, stored, sides, expected.granularities)
-    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, own, raised, continued, author: edits.author }
+    const found = { own, raised, continued, areStill, author: edits.author }
+    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, ...found }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
   }
@@ -123,6 +131,8 @@ interface Prepared {
   readonly raised: Set<string>
   readonly author: PrincipalId
   readonly continued: Continued | null
+  /** Whether nobody has changed a conflict of the document since. */
+  readonly areStill: () => boolean
   readonly incomingHash: ContentHash
   /** Null where base is a version. */
   readonly baseHash: ContentHash | null
@@ -184,6 +194,7 @@ class JudgedMerge implements LiveMerge {
 
   before(head: Head, content: Content, sharedAt: OfflineSides['sharedAt']): void {
     this.#currentVersion = head.version
+    if (!this.#prepared.areStill()) this.#continued = null
     if (content === this.#expected.current) return
     // Somebody was faster.
     const granularities = granularitiesOf(this.#prepared.sides, content, sharedAt)

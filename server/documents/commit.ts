@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Content } from '../content/content.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
@@ -21,6 +22,9 @@ export interface Staged {
   fail(problem: ParleyError): void
 }
 
+/** Documents of which it is known which act changed conflicts last; of one that is forgotten it counts as changed since. */
+const MAX_MARKS = 10_000
+
 /** An act that is on disk. */
 export interface DoneAct {
   readonly staged: readonly Staged[]
@@ -39,6 +43,8 @@ export class Committer {
   readonly #storage: Acting & LogWrites & Pick<Sharing, 'shared'>
   /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
   readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
+  /** By document: stands for the last act handed over that opens or changes conflicts of it. */
+  readonly #marks = new LRUCache<DocumentId, object>({ max: MAX_MARKS })
   /** Contents that they bring. */
   readonly #contents = new Map<ContentHash, { readonly content: Content; acts: number }>()
   /** The last act handed over for each document that has one on its way. */
@@ -92,6 +98,11 @@ export class Committer {
     return [...(this.#conflicts.get(document) ?? [])]
   }
 
+  /** Another one once an act was handed over that opens or changes a conflict of the document. */
+  conflictMark(document: DocumentId): object | null {
+    return this.#marks.get(document) ?? null
+  }
+
   /** A content that an act on its way brings; null where none does. */
   contentUnderway(hash: ContentHash): Content | null {
     return this.#contents.get(hash)?.content ?? null
@@ -135,6 +146,7 @@ export class Committer {
       const underway = this.#conflicts.get(record.document)
       if (underway === undefined) this.#conflicts.set(record.document, [record])
       else underway.push(record)
+      this.#marks.set(record.document, conflicts)
       this.openStaleWrites?.apply(record)
     }
     for (const [hash, content] of contents) {

@@ -92,7 +92,7 @@ export function createCore({ config, environment, storage, desk, schemas, merger
     labels: new VersionLabels(storage),
     questions: new HistoryQuestions(storage, desk),
     restorer: new Restorer(storage, writer, history),
-    judge: new OfflineMergeJudge(storage, environment),
+    judge: new OfflineMergeJudge(storage, committer, environment),
     transactor: new Transactor(parts, acts),
     transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),
   }

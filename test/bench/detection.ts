@@ -56,7 +56,7 @@ async function cpuOfTyping(): Promise<number> {
     const lease = await core.lease('doc')
     const room = new Room({
       lease,
-      judge: new OfflineMergeJudge(core.storage, core.environment),
+      judge: new OfflineMergeJudge(core.storage, core.committer, core.environment),
       departures: new Departures(),
       keeper: { keep: () => Promise.resolve(), bytes: () => 0 },
       limits: DEFAULT_SYNC_LIMITS,

@@ -83,7 +83,7 @@ async function oneReturn(subject: Subject, others: number): Promise<{ ms: number
 }
 
 async function takeIn(core: DocumentCore, replica: Replica, returned: OfflineEdits): Promise<void> {
-  const merge = await new OfflineMergeJudge(core.storage, core.environment).prepare(replica, returned)
+  const merge = await new OfflineMergeJudge(core.storage, core.committer, core.environment).prepare(replica, returned)
   await replica.applyLive(returned.update, returned.author, { merge })
   const found = core.storage.acts.at(-1)?.conflicts.length
   invariant(found === 1, 'the return raises its conflict')

@@ -25,7 +25,7 @@ export class LiveScene {
     this.core = core
     this.room = new Room<Replica>({
       lease: { replica, release },
-      judge: new OfflineMergeJudge(core.storage, core.environment),
+      judge: new OfflineMergeJudge(core.storage, core.committer, core.environment),
       keeper: { keep: async (_, left) => void this.kept.push(left), bytes: () => 0 },
       departures: new Departures(),
       limits,

@@ -43,7 +43,7 @@ describe('a return', () => {
         ALICE,
       )
       const knowledge = { by: 'clocks', clocks, deletes: new Map(), sentUpTo: null, brought: new Map() } as const
-      const judge = new OfflineMergeJudge(core.storage, core.environment)
+      const judge = new OfflineMergeJudge(core.storage, core.committer, core.environment)
       const merge = await judge.prepare(replica, { author: BOB, knowledge, update })
       await replica.applyLive(
         alice.update((doc) => write(doc, 2, 'alice')),

@@ -1,13 +1,26 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { nothing, onOne, type Found, type Step } from '../../server/documents/acts/plan.ts'
+import { closed } from '../../server/documents/staleWrite.ts'
+import { invariant } from '../../server/foundation/assert.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
 import type { SyncLimits } from '../../server/sync/limits.ts'
 import { SeenVersions } from '../../server/sync/seenVersions.ts'
+import { BOB, id } from '../support/documentCore.ts'
 import { LiveScene } from '../support/liveScene.ts'
 import { settled } from '../support/manualEnvironment.ts'
 import { SimulatedClient } from '../support/simulatedClient.ts'
 
 const WINDOW_MS = 2_000
+
+/** Of the only open conflict. */
+async function dismissal(found: Found): Promise<Step<null>> {
+  invariant(!('absent' in found), 'the document lives')
+  const [open] = await found.conflicts({ statuses: ['open'], before: null, limit: 1 })
+  invariant(open !== undefined, 'a conflict is open')
+  const end = { status: 'dismissed', closedAt: 1, closedBy: BOB, comment: null } as const
+  return { outcome: null, plan: { ...nothing(found), conflicts: [{ op: 'update', record: closed(open, end) }] } }
+}
 
 describe('what a page has seen', () => {
   const first = SeenVersions.upTo(toVersion(1))
@@ -460,6 +473,30 @@ describe('an edit of a connected client', () => {
         overlaps: [{ id: 'L2', incoming: 'by alice!' }],
       })
       expect(scene.unexpected).toEqual([])
+    })
+
+    it('[CONF-6] and goes on while somebody dismisses that conflict has another one, and nobody is cut off', async () => {
+      const { alice } = await apart()
+      alice.connect(scene.room)
+      alice.deliverUp()
+      alice.deliverDown()
+      alice.deliverUp()
+      for (let n = 0; n < 5; n++) await settled()
+      await scene.room.settled()
+      alice.doc.getText('content').insert(12, '!')
+      const letGo = scene.core.storage.hold()
+      const dismissed = scene.core.acts.perform([id('doc')], onOne(dismissal))
+      for (let n = 0; n < 6; n++) {
+        alice.deliverUp()
+        alice.deliverDown()
+        await settled()
+      }
+      letGo()
+      await dismissed
+      await scene.settle()
+      expect((await scene.conflicts()).map(({ status }) => status).toSorted()).toEqual(['dismissed', 'open'])
+      expect(scene.replica.ended).toBeNull()
+      expect(scene.content).toContain('by alice!')
     })
 
     it('[CONF-6] is judged with what it sends before it has asked for the document, though that leaves a gap', async () => {

@@ -23,7 +23,7 @@ afterEach(() => core.stop())
 
 function open(changes: Partial<WaitingEditsParts> = {}) {
   const { storage, committer, replicas, environment } = core
-  const judge = new OfflineMergeJudge(storage, environment)
+  const judge = new OfflineMergeJudge(storage, committer, environment)
   const onRefused = vi.fn<WaitingEditsParts['onRefused']>()
   const left = new WaitingEditsKeeper({
     storage,

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
 import type { Content } from '../content/content.ts'
-import { effectCharacters } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import type { Version } from '../foundation/ids.ts'
 import type { EntryEffect } from '../storage/log.ts'
@@ -19,29 +18,29 @@ const MAX_CONTENT_BYTES = 4 * 1024 * 1024
  */
 export class KnownPast {
   /** Without a gap, oldest first. */
-  readonly #entries: EntryEffect[] = []
+  readonly #entries: { readonly entry: EntryEffect; readonly characters: number }[] = []
   #characters = 0
   /** Null until a stale write comes: most documents never meet one. */
   #contents: LRUCache<Version, Content> | null = null
   /** How often everything was forgotten: what was being read meanwhile is not kept. */
   #forgotten = 0
 
-  /** The next entry was applied. */
-  note(entry: EntryEffect): void {
-    this.#entries.push(entry)
-    this.#characters += effectCharacters(entry.effect)
+  /** The next entry was applied; `characters` of its effect. */
+  note(entry: EntryEffect, characters: number): void {
+    this.#entries.push({ entry, characters })
+    this.#characters += characters
     while (this.#entries.length > MAX_ENTRIES || this.#characters > MAX_EFFECT_CHARACTERS) {
       const oldest = this.#entries.shift()
       if (oldest === undefined) return
-      this.#characters -= effectCharacters(oldest.effect)
+      this.#characters -= oldest.characters
     }
   }
 
   /** All entries from one to another, oldest first; null where they are not at hand. */
   entries(from: Version, upTo: Version): readonly EntryEffect[] | null {
-    const start = this.#entries.findIndex(({ version }) => version === from)
+    const start = this.#entries.findIndex(({ entry }) => entry.version === from)
     const found = start === -1 ? [] : this.#entries.slice(start, start + upTo - from + 1)
-    return found.length > 0 && found.at(-1)?.version === upTo ? found : null
+    return found.at(-1)?.entry.version === upTo ? found.map(({ entry }) => entry) : null
   }
 
   /** The content at a version, which `read` finds in the log where it is not at hand. */

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { crc32 } from 'node:zlib'
 import type { Content, Path } from '../content/content.ts'
+import { effectCharacters } from '../content/effect.ts'
 import type { SharedAt } from '../content/json.ts'
 import type { ContentLimits, LimitBreach } from '../content/limits.ts'
 import { ContentView } from '../content/view.ts'
@@ -319,10 +320,13 @@ export class Replica {
   #stage(head: Head, authorship: Authorship, keepsSettings = false): Staged {
     const update = takeMerged(this.#captured)
     const effect = this.#view.takeEffect()
-    const appended = { head, updateBytes: update.length, effect, contentBytes: this.#view.bytes() }
+    // Once: of a large effect it takes as long as to encode it.
+    const characters = effectCharacters(effect)
+    const sizes = { updateBytes: update.length, effectCharacters: characters, contentBytes: this.#view.bytes() }
+    const appended = { head, ...sizes }
     const { author, at, origin, pass } = authorship
     const facts = { version: head.version, author, at, origin, effect }
-    this.past.note(facts)
+    this.past.note(facts, characters)
     const append: { -readonly [Part in keyof Append]: Append[Part] } = {
       head,
       expected: previousVersion(head.version),

@@ -1,4 +1,3 @@
-import { effectCharacters, type Effect } from '../content/effect.ts'
 import type { Version } from '../foundation/ids.ts'
 import { BLOCK_VERSIONS, type Head } from '../model/document.ts'
 
@@ -30,7 +29,7 @@ export interface SnapshotPoint {
 interface Appended {
   readonly head: Head
   readonly updateBytes: number
-  readonly effect: Effect
+  readonly effectCharacters: number
   /** Of the whole content after it. */
   readonly contentBytes: number
 }
@@ -49,13 +48,12 @@ export class StartingPoints {
   }
 
   /** Counts the entry; whether the whole content is kept with it. */
-  takesCheckpoint({ head: { version, firstVersion }, updateBytes, effect, contentBytes }: Appended): boolean {
-    const characters = effectCharacters(effect)
-    this.#effectCharacters += characters
+  takesCheckpoint({ head: { version, firstVersion }, updateBytes, effectCharacters, contentBytes }: Appended): boolean {
+    this.#effectCharacters += effectCharacters
     const { least, ofContent } = CHECKPOINT_EFFECT_CHARACTERS
     const pays = contentBytes * ofContent
     const isFar = this.#effectCharacters > least + pays
-    const isLarge = Math.max(updateBytes, characters) > CHECKPOINT_ENTRY_BYTES && this.#effectCharacters > pays
+    const isLarge = Math.max(updateBytes, effectCharacters) > CHECKPOINT_ENTRY_BYTES && this.#effectCharacters > pays
     const isDue = version % CHECKPOINT_INTERVAL === 0 || (isFar && version % BLOCK_VERSIONS === 0)
     if (version !== firstVersion && !isDue && !isLarge) return false
     this.#effectCharacters = 0

@@ -45,8 +45,9 @@ async function longestStall(act: StallingAct, size: number): Promise<Stall | nul
       stall = await measured(parley, act, size)
     } catch (error) {
       if (parley.process.signalCode !== 'SIGKILL') throw error
+    } finally {
+      await parley.stop()
     }
-    await parley.stop()
   })
   return stall
 }

@@ -126,7 +126,7 @@ export const REST_ACTS: readonly StallingAct[] = [
     async prepare(scene, size) {
       const schema = { properties: { items: { type: 'array', uniqueItems: true, items: { type: 'object' } } } }
       await createDocument(scene, { kind: 'json', schema, content: { items: [] } })
-      const items = Array.from({ length: size }, (_, n) => ({ name: `item ${n}`, tags: [n, n + 1] }))
+      const items = Array.from({ length: size }, (_, n) => ({ name: `item ${n}`, n }))
       return async () => {
         const written = scene.writer.put(`/documents/${scene.id}`, { content: { items }, baseVersion: 1 })
         await answered(written, 200)
@@ -136,7 +136,7 @@ export const REST_ACTS: readonly StallingAct[] = [
   },
   {
     name: 'a schema of # subschemas that is set',
-    sizes: [100, 1_000, 2_200],
+    sizes: [100, 1_000],
     async prepare(scene, size) {
       await createDocument(scene, { kind: 'json', content: {} })
       const properties = Object.fromEntries(Array.from({ length: size }, (_, n) => [`k${n}`, { minLength: n % 9 }]))

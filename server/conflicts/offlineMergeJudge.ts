@@ -52,7 +52,9 @@ export class OfflineMergeJudge {
     const areStill = (): boolean => this.#committer.conflictMark(replica.id) === mark
     const { raised, stored } = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
-    const continued = await this.#continuedBy(divided, own, stored, sides, expected.granularities)
+    // Of a json content the log keeps no value that lost, so the sides would lack what the open conflict still holds.
+    const open = replica.head.kind === 'text' ? stored : []
+    const continued = await this.#continuedBy(divided, own, open, sides, expected.granularities)
     const found = { own, raised, continued, areStill, author: edits.author }
     const prepared = { sides, ...hashesOf(sides), since: divided.prefix, ...found }
     await yieldTurn()

@@ -511,6 +511,32 @@ describe('an edit of a connected client', () => {
     })
   })
 
+  it.each([
+    ['lower', 3],
+    ['higher', 7],
+  ])(
+    '[CONF-6] with the %s id that sets another key before it has our answer keeps the value that lost',
+    async (_, aliceId) => {
+      scene = await LiveScene.start({ two: 'two', four: 'four' })
+      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
+      await scene.pass(WINDOW_MS)
+      alice.disconnect()
+      await scene.core.environment.advance(60_000)
+      for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
+      await scene.settle([bob])
+      alice.connect(scene.room)
+      alice.deliverUp()
+      alice.deliverDown()
+      alice.deliverUp()
+      for (let n = 0; n < 5; n++) await settled()
+      await scene.room.settled()
+      alice.doc.getMap('content').set('four', 'by alice')
+      await scene.settle()
+      const found = await scene.conflicts()
+      expect(found.map(({ incoming }) => incoming.content)).toContainEqual({ two: 'by alice', four: 'four' })
+    },
+  )
+
   it('[CONF-6] that answers none of our questions is shown what there is after 60 s all the same', async () => {
     const { alice, bob } = await setUp()
     alice.disconnect()

@@ -24,6 +24,7 @@ const wanted = new RegExp(process.env['STALLS'] ?? '')
 
 /** OPS-8: how long one person's act makes everybody else wait, by kind of act and by size. */
 export async function stalls(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   for (const act of ACTS.filter(({ name }) => wanted.test(name))) {
     for (const size of act.sizes) {
       const stall = await longestStall(act, size)
@@ -41,12 +42,16 @@ async function longestStall(act: StallingAct, size: number): Promise<Stall | nul
   let stall: Stall | null = null
   await withFolder(async (folder) => {
     const parley = await startParley(folder, HOOK)
+    // However the bench ends, its server does not outlive it.
+    const end = (): void => void parley.process.kill('SIGKILL')
+    process.once('exit', end)
     try {
       stall = await measured(parley, act, size)
     } catch (error) {
       if (parley.process.signalCode !== 'SIGKILL') throw error
     } finally {
       await parley.stop()
+      process.off('exit', end)
     }
   })
   return stall

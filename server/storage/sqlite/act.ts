@@ -35,7 +35,7 @@ export interface ActOperation {
   readonly onto?: readonly Standing[]
 }
 
-export interface AppendRow extends HeadMove {
+interface AppendRow extends HeadMove {
   readonly entry: NewEntryRow
   /** JSON; the writer packs it. */
   readonly checkpoint: string | null

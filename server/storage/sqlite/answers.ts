@@ -8,7 +8,7 @@ import { damaged, parseStored, rowChecksum } from './row.ts'
 const DEFLATE_LEVEL = 1
 
 /** A row of `answers` as it is handed to the writer, which packs the body. */
-export interface NewAnswerRow {
+interface NewAnswerRow {
   readonly principal: string
   readonly key: string
   readonly at: number
@@ -19,7 +19,7 @@ export interface NewAnswerRow {
 }
 
 /** A row of `answers` as it is stored. */
-export interface AnswerRow {
+interface AnswerRow {
   readonly principal: string
   readonly key: string
   readonly at: number
@@ -31,7 +31,7 @@ export interface AnswerRow {
 
 type KeptAnswer = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'contents' | 'status' | 'headers'>
 
-export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
+function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
   const { principal, key, at, expiresAt, body, fingerprint, documents, needs, contents, status, headers } = answer
   const kept: KeptAnswer = {
     fingerprint,
@@ -63,7 +63,7 @@ export interface WithAnswer {
 export const withAnswer = (answer: StoredAnswer | undefined): WithAnswer =>
   answer === undefined ? {} : { answer: encodeAnswer(answer) }
 
-export function packAnswer(row: NewAnswerRow): AnswerRow {
+function packAnswer(row: NewAnswerRow): AnswerRow {
   const { documents: _, ...rest } = row
   const body = row.body === null ? null : deflateRawSync(row.body, { level: DEFLATE_LEVEL })
   const packed = { ...rest, body }
@@ -71,7 +71,7 @@ export function packAnswer(row: NewAnswerRow): AnswerRow {
 }
 
 /** Throws `document-damaged`. */
-export function decodeAnswer(row: AnswerRow): StoredAnswer {
+function decodeAnswer(row: AnswerRow): StoredAnswer {
   if (checksumOf(row) !== row.checksum) throw damaged('A stored answer')
   return {
     ...parseStored<KeptAnswer>(row.record),

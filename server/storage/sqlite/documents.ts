@@ -13,7 +13,7 @@ import type { Clock } from './steadyClock.ts'
 const CACHED_KEYS = 10_000
 
 /** A row of `documents`; the schema is JSON. */
-export interface HeadRow {
+interface HeadRow {
   readonly id: string
   readonly incarnation: string
   readonly kind: Kind
@@ -52,7 +52,7 @@ export function encodeHead(head: Head): NewHeadRow {
 }
 
 /** Throws `document-damaged`. */
-export function decodeHead(row: HeadRow): Head {
+function decodeHead(row: HeadRow): Head {
   if (headChecksum(row) !== row.checksum) throw damaged(`The head of ${row.id}`)
   return {
     id: trustedDocumentId(row.id),
@@ -71,7 +71,7 @@ export function decodeHead(row: HeadRow): Head {
   }
 }
 
-export function headChecksum(row: NewHeadRow): number {
+function headChecksum(row: NewHeadRow): number {
   const fields = [
     row.id,
     row.incarnation,

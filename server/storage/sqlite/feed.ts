@@ -14,7 +14,7 @@ export interface NewEventRow {
   readonly document: string
   readonly data: string
 }
-export interface EventRow extends NewEventRow {
+interface EventRow extends NewEventRow {
   readonly sequence: number
   readonly at: number
 }
@@ -25,7 +25,7 @@ export const encodeEvent = (event: NewEvent): NewEventRow => ({
   data: JSON.stringify(event.data),
 })
 
-export function decodeEvent(row: EventRow): StoredEvent {
+function decodeEvent(row: EventRow): StoredEvent {
   return {
     sequence: toSequence(row.sequence),
     at: row.at,

@@ -24,7 +24,7 @@ export const HELD_VIEW_LIMITS: HeldViewLimits = { heldMs: 60_000, atOnce: 8, wai
 /** How often a question is asked again because a document was purged meanwhile. */
 const MAX_ROUNDS = 5
 
-export interface HeldViewParts {
+interface HeldViewParts {
   readonly epoch: string
   readonly environment: Environment
   readonly clock: Clock

@@ -6,7 +6,7 @@ import type { LockWrite } from '../locks.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** A row of `locks`. All but the fence is null where nobody holds it. */
-export interface LockRow {
+interface LockRow {
   readonly document: string
   readonly fence: number
   readonly owner: string | null
@@ -16,7 +16,7 @@ export interface LockRow {
 }
 
 /** The lock at `now`, milliseconds of the clock that the row was written by. */
-export function decodeLock(row: LockRow, now: number): LockState {
+function decodeLock(row: LockRow, now: number): LockState {
   const { fence, owner, token_hash: tokenHash, ttl_ms: ttlMs, expires_at: expiresAt } = row
   if (owner === null || tokenHash === null || ttlMs === null || expiresAt === null) return { name: 'free', fence }
   const holding = { fence, owner: toPrincipalId(owner), tokenHash: toLockHash(tokenHash), ttlMs, expiresAt }

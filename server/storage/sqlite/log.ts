@@ -7,7 +7,7 @@ import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, ty
 import { damaged, exactBytes, numberOfOrigin, originOf, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `entries` without its Yjs bytes. */
-export interface EffectRow {
+interface EffectRow {
   readonly version: number
   readonly author: string
   readonly at: number
@@ -20,7 +20,7 @@ export interface EffectRow {
   readonly update_checksum: number
   readonly effect: string | null
 }
-export interface EntryRow extends EffectRow {
+interface EntryRow extends EffectRow {
   readonly update_bytes: Uint8Array
 }
 /** Before the writer has summed it up. */
@@ -38,14 +38,14 @@ export function encodeEntry(entry: Entry): NewEntryRow {
 }
 
 /** Throws `document-damaged`. */
-export function decodeEntry(document: DocumentId, row: EntryRow): Entry {
+function decodeEntry(document: DocumentId, row: EntryRow): Entry {
   const facts = decodeEntryEffect(document, row)
   if (entryChecksum(row.update_bytes) !== row.update_checksum) throw damaged(`Entry ${row.version} of ${document}`)
   return { ...facts, update: plainBytes(row.update_bytes) }
 }
 
 /** Throws `document-damaged`. */
-export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
+function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
   const origin = originOf(row.origin)
   if (origin === undefined || effectChecksum(document, row, row.update_checksum) !== row.checksum) {
     throw damaged(`Entry ${row.version} of ${document}`)
@@ -60,7 +60,7 @@ export function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEf
 }
 
 /** Of `EffectRow.checksum`. */
-export function effectChecksum(
+function effectChecksum(
   document: string,
   row: Pick<EffectRow, 'version' | 'author' | 'at' | 'origin' | 'effect'>,
   updateChecksum: number,

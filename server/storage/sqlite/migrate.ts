@@ -4,7 +4,7 @@ import { invariant } from '../../foundation/assert.ts'
 import { CannotOpenStorage } from '../cannotOpenStorage.ts'
 
 /** One step of the schema: `NNN.sql`. A released one never changes; what is to change comes in the next. */
-export interface Migration {
+interface Migration {
   readonly number: number
   readonly sql: string
 }

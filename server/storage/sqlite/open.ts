@@ -14,7 +14,7 @@ import { startThreadExecutor } from './threadExecutor.ts'
 import { type BatchExecutor, WriteQueue } from './writeQueue.ts'
 import { FRESH_LIMITS, type FreshLimits, SqliteWriter } from './writer.ts'
 
-export interface SqliteOptions {
+interface SqliteOptions {
   readonly file: string
   /**
    * Where commits wait for the disk: in this thread while that is fast and else in one of their own, or always in this

@@ -19,7 +19,7 @@ export interface PackFactsRow {
   readonly updates_checksum: number
   readonly facts: Uint8Array
 }
-export interface PackRow extends PackFactsRow {
+interface PackRow extends PackFactsRow {
   readonly updates: Uint8Array
 }
 

@@ -7,7 +7,7 @@ import { steadyClock } from './steadyClock.ts'
 import { SqliteView } from './view.ts'
 
 /** A database file that another thread of this process has open as storage, for reading. */
-export interface SqliteReading {
+interface SqliteReading {
   readonly view: StorageView
   /** Ends what is being read, which is read anew after `pause`'s answer was called; nothing is read until then. */
   readonly pause: () => Promise<() => void>

@@ -11,7 +11,7 @@ export type RevocationOperation =
   | { readonly op: 'prune-revocations'; readonly before: number }
 
 /** A row of `revocations`. */
-export interface RevocationRow {
+interface RevocationRow {
   readonly subject_kind: 'sub' | 'jti'
   readonly subject: string
   readonly until: number

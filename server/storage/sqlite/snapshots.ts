@@ -4,18 +4,18 @@ import { type Checkpoint, entryChecksum, type Snapshot } from '../log.ts'
 import { damaged, exactBytes, packContent, type PackedContent, plainBytes, rowChecksum, unpackContent } from './row.ts'
 
 /** A row of `checkpoints`. */
-export interface CheckpointRow extends PackedContent {
+interface CheckpointRow extends PackedContent {
   readonly version: number
 }
 
 /** Throws `document-damaged`. */
-export function decodeCheckpoint(document: DocumentId, row: CheckpointRow): Checkpoint {
+function decodeCheckpoint(document: DocumentId, row: CheckpointRow): Checkpoint {
   const what = `The content of ${document} at version ${row.version}`
   return { version: toVersion(row.version), content: unpackContent([document, row.version], row, what) }
 }
 
 /** A row of `snapshots`. */
-export interface SnapshotRow {
+interface SnapshotRow {
   readonly version: number
   readonly checksum: number
   readonly state: Uint8Array

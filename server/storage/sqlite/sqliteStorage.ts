@@ -37,7 +37,7 @@ import { encodeDelivery, encodeWebhook } from './webhooks.ts'
 import type { BatchExecutor, WriteQueue } from './writeQueue.ts'
 
 /** What a storage is made of. */
-export interface SqliteStorageParts {
+interface SqliteStorageParts {
   readonly epoch: string
   readonly reader: SqliteReader
   readonly views: HeldViews

@@ -13,7 +13,7 @@ export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'executed
 const WORKER = new URL('./worker.js', import.meta.url)
 
 /** What the writer's thread works on. */
-export interface ThreadWork {
+interface ThreadWork {
   readonly file: string
   /** `processOffsetMs` of the storage's clock. */
   readonly clockOffsetMs: number

@@ -6,7 +6,7 @@ import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import { damaged, exactBytes, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `waiting_edits` without its position. */
-export interface WaitingRow {
+interface WaitingRow {
   readonly document: string
   readonly author: string
   readonly token_hash: string | null
@@ -42,7 +42,7 @@ export function encodeWaiting(edits: WaitingEdits): WaitingRow {
 }
 
 /** Throws `document-damaged`. */
-export function decodeWaiting(row: WaitingRow): WaitingEdits {
+function decodeWaiting(row: WaitingRow): WaitingEdits {
   if (checksumOf(row) !== row.checksum) throw damaged(`What waits for a lock of ${row.document}`)
   return {
     document: trustedDocumentId(row.document),

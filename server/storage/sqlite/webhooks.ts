@@ -12,21 +12,21 @@ import type { DeliveryQuery } from '../webhooks.ts'
 import { notPurged } from './purges.ts'
 import { parseStored } from './row.ts'
 
-export interface WebhookRow {
+interface WebhookRow {
   readonly id: string
   readonly record: string
   readonly cursor: string
 }
-export interface StoredWebhookRow extends WebhookRow {
+interface StoredWebhookRow extends WebhookRow {
   readonly disabled_at: number | null
   readonly disabled_reason: DisabledReason | null
 }
 
-export interface DeliveryRow {
+interface DeliveryRow {
   readonly pending: 0 | 1
   readonly record: string
 }
-export interface StoredDeliveryRow extends DeliveryRow {
+interface StoredDeliveryRow extends DeliveryRow {
   readonly position: number
 }
 
@@ -36,7 +36,7 @@ export const encodeWebhook = (webhook: Webhook, cursor: string): WebhookRow => (
   cursor,
 })
 
-export function decodeWebhook(row: StoredWebhookRow): StoredWebhook {
+function decodeWebhook(row: StoredWebhookRow): StoredWebhook {
   const { record, cursor, disabled_at: at, disabled_reason: reason } = row
   return {
     webhook: parseStored<Webhook>(record),
@@ -50,7 +50,7 @@ export const encodeDelivery = (delivery: Delivery): DeliveryRow => ({
   record: JSON.stringify(delivery),
 })
 
-export const decodeDelivery = (row: StoredDeliveryRow): StoredDelivery => ({
+const decodeDelivery = (row: StoredDeliveryRow): StoredDelivery => ({
   ...parseStored<Delivery>(row.record),
   position: row.position,
 })

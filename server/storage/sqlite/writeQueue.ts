@@ -34,7 +34,7 @@ export interface WriteQueueLimits {
 }
 
 const MEBIBYTE = 1024 * 1024
-export const WRITE_QUEUE_LIMITS: WriteQueueLimits = {
+const WRITE_QUEUE_LIMITS: WriteQueueLimits = {
   waitingOperations: 10_000,
   waitingBytes: 128 * MEBIBYTE,
   batchOperations: 512,

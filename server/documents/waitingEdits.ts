@@ -128,7 +128,8 @@ export class WaitingEditsKeeper {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#stopListening()
-    await Promise.all([...this.#underway, this.#job.stop()])
+    await this.#job.stop()
+    while (this.#underway.size > 0) await Promise.all(this.#underway)
   }
 
   /** Storage may refuse for a while; until it takes the edits they are only here. */

@@ -80,7 +80,9 @@ export class IncomingEdits {
       return refused(member, { updates: [brought], knowledge }, new ParleyError(admission.code, admission.reason))
     }
     const { update, extended, left } = admission
-    if (left && !this.#owed.keep(member, left.update, replica.doc)) {
+    // Who has ended waits for nobody.
+    if (left && !member.isOpen) refused(member, { updates: [left.update], knowledge }, hasMissing())
+    else if (left && !this.#owed.keep(member, left.update, replica.doc)) {
       return close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')
     }
     if (left) this.#contest(member)
@@ -128,11 +130,16 @@ export class IncomingEdits {
     this.clientIds.claim(member, client, owner === member.principal)
   }
 
-  /** The session has ended: what waited for its edits may be placed now, or never. */
-  left(member: Member): void {
+  /**
+   * The session has ended: what waited for its edits may be placed now, or never. Answers whether something of its own waited
+   * for others, and is gone with it.
+   */
+  left(member: Member): boolean {
+    const hasOwed = this.#owed.has(member)
     this.clientIds.left(member)
     this.#owed.forget(member)
     this.#bringOwed(this.#owed.members())
+    return hasOwed
   }
 
   /** The document has more than before. */
@@ -192,6 +199,10 @@ export class IncomingEdits {
     return message === 'update' || !awareness.hasId(member) || awareness.says(member, client)
   }
 }
+
+/** What is somebody else's to bring did not come while the session was there. */
+export const hasMissing = (): ParleyError =>
+  new ParleyError('missing-dependencies', 'It builds on what somebody else had to bring.')
 
 /** Whether it only proves what its page has seen: it brings nothing that came not as an update before. */
 const isMereProof = ({ state }: Member, brought: Brought): boolean =>

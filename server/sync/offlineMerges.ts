@@ -64,11 +64,11 @@ export class OfflineMerges {
       return { type: 'judged', at: this.#options.appliedVersion(), joined: null, counts: false, merge: null }
     }
     const brought = await joinInSteps(updates)
-    const update = this.#admitted(member, brought)
+    const { update, left } = this.#admitted(member, brought)
     const at = this.#options.appliedVersion()
     const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
-    // Who says only what it has changes nothing, and waits for nobody.
-    const counts = merge !== null || bringsSomething(this.#options.doc, update)
+    // Who says only what it has changes nothing, and waits for nobody; what is somebody else's to bring waits for them.
+    const counts = merge !== null || left !== null || bringsSomething(this.#options.doc, update)
     const joined = { update: brought, knowledge: withOwn(knowledge, brought) }
     return { type: 'judged', at, joined, counts, merge }
   }
@@ -80,10 +80,10 @@ export class OfflineMerges {
     return { type: 'kept', joined: { update, knowledge: withOwn(knowledge, update) } }
   }
 
-  #admitted(member: Member, update: Uint8Array): Uint8Array {
+  #admitted(member: Member, update: Uint8Array): Extract<Admission, { admitted: true }> {
     const admission = this.#options.admit(member, update)
     if (!admission.admitted) throw new ParleyError(admission.code, admission.reason)
-    return admission.update
+    return admission
   }
 
   #track(member: Member, act: () => Promise<SessionEvent>): void {

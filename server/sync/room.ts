@@ -10,7 +10,7 @@ import { Answers } from './answers.ts'
 import { Broadcast, showing, type ShownEntries } from './broadcast.ts'
 import { Brought } from './brought.ts'
 import type { Departure, Departures } from './departures.ts'
-import { IncomingEdits } from './incomingEdits.ts'
+import { hasMissing, IncomingEdits } from './incomingEdits.ts'
 import type { SyncLimits } from './limits.ts'
 import type { LiveLease, LiveReplica } from './liveReplica.ts'
 import { Member, type Channel } from './member.ts'
@@ -348,7 +348,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     if (!this.#members.delete(member)) return
     this.#told(member, { type: 'ends' })
     this.#people.left(member)
-    this.#incoming.left(member)
+    if (this.#incoming.left(member) && !member.isTold) this.#options.onGivenUp(member.principal, hasMissing())
     this.#shutWhenEmpty()
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { joinUpdates } from '../../server/documents/joinUpdates.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { LiveScene } from '../support/liveScene.ts'
@@ -72,6 +73,25 @@ describe('what a session brought that has ended', () => {
     await isOver()
     expect(alice.closed).toBe('storage-unavailable')
     expect(scene.kept).toEqual([])
+  })
+
+  it('[SYNC-6] waits for whoever has to bring what it builds on, and is named in the log where its session ends first', async () => {
+    const { alice, bob } = await setUp()
+    alice.disconnect()
+    await scene.pass(10_000)
+    const before = Y.encodeStateVector(bob.doc)
+    bob.doc.getText('content').insert(0, 'bob ')
+    Y.applyUpdate(alice.doc, Y.encodeStateAsUpdate(bob.doc, before))
+    alice.doc.getText('content').insert(4, 'alice ')
+    alice.connect(scene.room)
+    for (let n = 0; n < 4; n++) {
+      alice.deliverUp()
+      alice.deliverDown()
+      await isOver()
+    }
+    expect(scene.givenUp).toEqual([])
+    alice.disconnect()
+    expect(scene.givenUp).toMatchObject([{ code: 'missing-dependencies' }])
   })
 
   it('is named in the log where it can never go in', async () => {

@@ -393,22 +393,59 @@ function readRows(file: string, sql: string): unknown[] {
   }
 }
 
-it('[WRITE-7] the open conflicts of an author are found without looking at those of others', async () => {
+/** The steps by which SQLite answers what is asked of a reader of conflicts; `parameters` are those of its statement. */
+async function planOf(ask: (reader: SqliteConflictReader) => unknown, ...parameters: string[]): Promise<string[]> {
   const file = newFile()
   await (await opened(file)).close()
   const connection = new Database(file)
   onTestFinished(() => void connection.close())
-  const asked: string[] = []
+  const run: string[] = []
   const prepare = connection.prepare.bind(connection)
   vi.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
-    asked.push(sql)
-    return prepare(sql)
+    const statement = prepare(sql)
+    for (const way of ['all', 'iterate'] as const) {
+      const real = statement[way].bind(statement)
+      vi.spyOn(statement, way).mockImplementation((...given: unknown[]) => {
+        run.push(sql)
+        return real(...given) as never
+      })
+    }
+    return statement
   })
+  ask(new SqliteConflictReader(connection))
+  const plan = prepare(`EXPLAIN QUERY PLAN ${run.at(-1)}`).all(...parameters)
+  return plan.map((step) => (step as { detail: string }).detail)
+}
+
+const ofOne = { patterns: [{ exact: newDocumentId() }], before: null, limit: 1 } as const
+const [{ exact: theOne }] = ofOne.patterns
+
+it('[WRITE-7] the open conflicts of an author are found without looking at those of others', async () => {
   const author = toPrincipalId('alice')
-  const query = { patterns: [{ exact: newDocumentId() }], statuses: ['open'], kinds: ['stale-write'], author } as const
-  new SqliteConflictReader(connection).conflicts({ ...query, before: null, limit: 1 })
-  const plan = prepare(`EXPLAIN QUERY PLAN ${asked.at(-1)}`).all(query.patterns[0].exact, 'stale-write', author)
-  const steps = plan.map((step) => (step as { detail: string }).detail)
+  const query = { ...ofOne, statuses: ['open'], kinds: ['stale-write'], author } as const
+  const steps = await planOf((reader) => reader.conflicts(query), theOne, 'stale-write', author)
   expect(steps).toContain('SEARCH conflicts USING INDEX conflicts_open (document=? AND kind=? AND author=?)')
   expect(steps.some((step) => step.includes('TEMP B-TREE'))).toBe(false)
+})
+
+it.each([
+  ['open', { statuses: ['open'] }, [], 'conflicts_open (document=?)'],
+  [
+    'open of a kind',
+    { statuses: ['open'], kinds: ['invalid-merge'] },
+    ['invalid-merge'],
+    'conflicts_open (document=? AND kind=?)',
+  ],
+  ['closed', { statuses: ['resolved'] }, ['resolved'], 'conflicts_by_document (document=?)'],
+] as const)(
+  '[OPS-8] the %s conflicts of a document are found without looking at other documents',
+  async (_which, query, parameters, index) => {
+    const steps = await planOf((reader) => reader.conflicts({ ...ofOne, ...query }), theOne, ...parameters)
+    expect(steps).toContain(`SEARCH conflicts USING INDEX ${index}`)
+  },
+)
+
+it('[OPS-8] the open conflicts of some documents are counted without looking at other documents', async () => {
+  const steps = await planOf((reader) => reader.openConflictCounts([theOne]), JSON.stringify([theOne]))
+  expect(steps).toContain('SEARCH conflicts USING COVERING INDEX conflicts_open (document=?)')
 })

@@ -217,10 +217,20 @@ function conflictsQuery(query: ConflictQuery): { sql: string; parameters: unknow
   if (query.kinds !== undefined) conditions.push(oneOf('kind', query.kinds))
   if (query.author !== undefined) conditions.push({ sql: 'author = ?', parameters: [query.author] })
   return {
-    sql: `SELECT id, checksum, record FROM conflicts
+    sql: `SELECT id, checksum, record FROM conflicts ${indexFor(query)}
           WHERE ${conditions.map((condition) => condition.sql).join(' AND ')} ORDER BY id DESC`,
     parameters: conditions.flatMap((condition) => condition.parameters),
   }
+}
+
+/**
+ * Of one document only its own conflicts are looked at. SQLite, which does not count them, would rather go through those of
+ * the status, everybody's, because they stand in order.
+ */
+function indexFor({ patterns: [first, ...others], statuses = [] }: ConflictQuery): string {
+  if (first === undefined || others.length > 0 || !('exact' in first)) return ''
+  const isOpen = statuses.length === 1 && statuses[0] === 'open'
+  return isOpen ? 'INDEXED BY conflicts_open' : 'INDEXED BY conflicts_by_document'
 }
 
 interface Condition {
@@ -300,8 +310,8 @@ function prepareReads(connection: Database.Database) {
     ),
     openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
       `SELECT conflicts.document, count(*) AS count
-       FROM conflicts JOIN documents ON documents.id = conflicts.document
-       WHERE status = 'open' AND deleted_at IS NULL AND conflicts.document IN (SELECT value FROM json_each(?))
+       FROM documents CROSS JOIN conflicts INDEXED BY conflicts_open ON conflicts.document = documents.id
+       WHERE documents.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL AND status = 'open'
          AND ${notPurged('conflicts', 'key', 'conflict')}
        GROUP BY conflicts.document`,
     ),

@@ -87,8 +87,8 @@ export interface Backlog {
 /** Tells whether something moves on, from one look to the next. */
 export class Motion {
   readonly #environment: Environment
-  #done = -1
-  #sinceMs = 0
+  /** The first look that found it with something to do, and no further on than now. */
+  #since: { readonly atMs: number; readonly done: number } | null = null
 
   constructor(environment: Environment) {
     this.#environment = environment
@@ -96,13 +96,12 @@ export class Motion {
 
   part(name: string, { due, done }: Backlog): ServerPart {
     const now = this.#environment.monotonicMs()
-    if (done !== this.#done || done >= due) {
-      this.#done = done
-      this.#sinceMs = now
-    }
-    const isStuck = now - this.#sinceMs >= STUCK_MS
-    const why = `${due - done} wait, and none was told for ${Math.floor((now - this.#sinceMs) / 1_000)} s.`
-    return { name, condition: isStuck ? { status: 'down', why } : OK }
+    // How long it has had something to do, a look alone cannot tell: only that it had it at the last look, too.
+    if (done >= due) this.#since = null
+    else if (this.#since?.done !== done) this.#since = { atMs: now, done }
+    const waitedMs = this.#since === null ? 0 : now - this.#since.atMs
+    const why = `${due - done} wait, and none was told for ${Math.floor(waitedMs / 1_000)} s.`
+    return { name, condition: waitedMs >= STUCK_MS ? { status: 'down', why } : OK }
   }
 }
 

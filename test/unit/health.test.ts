@@ -89,4 +89,12 @@ describe('[OPS-1] the feed', () => {
     environment.jump(3_600_000)
     expect(status(motion, 4, 4)).toBe('ok')
   })
+  it('[OPS-1] is well where a rare look finds an event that has just come', () => {
+    const motion = new Motion(environment)
+    expect(status(motion, 5, 5)).toBe('ok')
+    environment.jump(30_000)
+    expect(status(motion, 6, 5)).toBe('ok')
+    environment.jump(10_000)
+    expect(status(motion, 6, 5)).toBe('down')
+  })
 })

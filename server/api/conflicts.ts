@@ -211,7 +211,7 @@ function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
     const asked = readRequest(body)
     const record = await find(storage, toConflictId(body.conflictId), principal)
     const allowed = withRights(asked, record, principal)
-    const shown = { contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
+    const shown = { by: principal.sub, contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
     const ask = { by: principal.sub, request: allowed, shown, lockToken: lockTokenOf(request.headers) }
     return idempotency.answer(request, reply, {
       documents: [record.document],
@@ -226,7 +226,7 @@ function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
 async function answerTo(
   { storage, shower }: ConflictRouteParts,
   { record, proposal, head }: Outcome,
-  shown: Pick<ShowOptions, 'contents'>,
+  shown: Pick<ShowOptions, 'contents' | 'by'>,
 ): Promise<Reply> {
   const conflict = await shower.show(record, { ...shown, proposed: proposal })
   if (proposal) {

@@ -44,7 +44,11 @@ async function answerTo(
     case 'record':
       return showConflict(storage, question.record, { ...question.options, gone })
     case 'overlaps': {
-      const { items, next } = await storage.read((view) => overlapPage(view, question.record, question))
+      const { items, next } = await storage.read(async (view) => {
+        // Erased while the question waited: then its versions are gone, and the log is not damaged.
+        if ((await view.conflict(question.record.id)) === null) throw conflictNotFound()
+        return overlapPage(view, question.record, question)
+      })
       return next === null ? { items } : { items, nextCursor: encodeCursor([next, seenVersion(question.record)]) }
     }
     case 'settled':

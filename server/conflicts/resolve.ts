@@ -67,7 +67,7 @@ export interface Asked {
 }
 
 /** How much of the conflict goes with a refusal. */
-type ShownSides = Pick<ShowOptions, 'contents'>
+type ShownSides = Pick<ShowOptions, 'contents' | 'by'>
 
 /** A content to be written as the resolution, looked at from a version. */
 interface Wanted {

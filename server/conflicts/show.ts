@@ -10,7 +10,14 @@ import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, firstVersionOf } from '../documents/past.ts'
 import { nameCharacters } from '../documents/staleWrite.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { type DocumentId, NO_VERSION, previousVersion, type ProposalId, type Version } from '../foundation/ids.ts'
+import {
+  type DocumentId,
+  NO_VERSION,
+  previousVersion,
+  type PrincipalId,
+  type ProposalId,
+  type Version,
+} from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { nobodyWaits } from '../foundation/sharedWork.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -79,6 +86,8 @@ export type ShownProposal = Omit<Proposal, 'hash' | 'at' | 'decidedAt'> & {
 export interface ShowOptions {
   /** False leaves the contents of sides, merge and proposals out (`Prefer: return=minimal`). */
   readonly contents: boolean
+  /** Who asks, where it is not the author of the conflict: what takes long to work out waits in their line (SPEC OPS-8). */
+  readonly by?: PrincipalId
   /** What is at hand already, so that it is neither read nor merged again; `entries` as in a `RefusedWrite`. */
   readonly known?: { readonly sides: Sides; readonly merged: Merge; readonly entries?: readonly EntryEffect[] | null }
   /** The content of a proposal that is not in storage yet. */

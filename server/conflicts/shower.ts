@@ -16,7 +16,7 @@ export type ConflictQuestion =
   | { readonly ask: 'overlaps'; readonly record: ConflictRecord; readonly after: number; readonly limit: number }
 
 /** Of `ShowOptions`, what can be sent to a thread. */
-type QuestionOptions = Omit<ShowOptions, 'known' | 'gone'>
+type QuestionOptions = Omit<ShowOptions, 'by' | 'known' | 'gone'>
 
 /** A conflict with less than all these is shown in some 10 ms, where its sides are at hand. */
 const SMALL = { overlaps: 100, versions: 100, units: 64 * 1024, values: 1_000 }
@@ -38,12 +38,12 @@ export class ConflictShower {
   /** As part of an answer. The sides that the record names are on disk. */
   async show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
     const { storage, desk } = this.#parts
-    const { known, gone: _, ...rest } = options
+    const { by = record.author, known, gone: _, ...rest } = options
     if (known && isSmall(record, known)) return showConflict(storage, record, options)
     // What was refused may not be stored yet, or never.
     const incoming = known && record.incoming.version === null ? { incoming: known.sides.incoming } : {}
     const question = { ask: 'record', record, options: { ...rest, ...incoming } } as const
-    return new RenderedJson(Buffer.from(await desk.ask(question, { by: record.author })).toString())
+    return new RenderedJson(Buffer.from(await desk.ask(question, { by })).toString())
   }
 
   /** A whole answer; shared by all who ask for the same at once. */

@@ -5,7 +5,7 @@ export interface Waiting<Question, Answer> {
   readonly resolve: (answer: Answer) => void
   readonly reject: (problem: unknown) => void
   /** The thread that worked on it ended: it is asked with no other question beside it. */
-  readonly isRepeat: boolean
+  isRepeat: boolean
   /** The answer on its way is not to be told. */
   isStale: boolean
   /** Nobody waits for the answer any more. */

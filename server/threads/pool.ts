@@ -115,8 +115,10 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
 
   #answered(waiting: Waiting<Question, Answer>, tell: () => void): void {
     this.#askers.done(waiting)
-    if (waiting.isStale) this.#again({ ...waiting, isStale: false })
-    else tell()
+    if (waiting.isStale) {
+      waiting.isStale = false
+      this.#again(waiting)
+    } else tell()
     this.#work()
   }
 
@@ -127,11 +129,15 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
     for (const waiting of thread.running.values()) {
       this.#askers.done(waiting)
       if (waiting.isRepeat) waiting.reject(new ParleyError('internal', 'To answer this took too much.', { cause }))
-      else this.#again({ ...waiting, isRepeat: true })
+      else {
+        waiting.isRepeat = true
+        this.#again(waiting)
+      }
     }
     this.#work()
   }
 
+  /** It stays the same object, by which whoever leaves it finds it. */
   #again(waiting: Waiting<Question, Answer>): void {
     if (waiting.isGone) waiting.reject(nobodyWaits())
     else if (!this.#askers.add(waiting))

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { answering } from '../../server/api/questions.ts'
 import { showConflict } from '../../server/conflicts/show.ts'
+import { ConflictShower } from '../../server/conflicts/shower.ts'
 import { type Content, kindOf } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
 import { mergeReaching as merge } from '../../server/content/merge.ts'
@@ -9,6 +11,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import type { ConflictRecord } from '../../server/model/conflict.ts'
 import type { EntryEffect } from '../../server/storage/log.ts'
 import type { Storage } from '../../server/storage/storage.ts'
+import type { Asking } from '../../server/threads/desk.ts'
 
 const AT = Date.UTC(2026, 10, 22)
 type Log = Pick<Storage, 'read' | 'epoch' | 'effects' | 'checkpoint' | 'content' | 'versionAt'>
@@ -55,6 +58,28 @@ function recordOf(contents: readonly Content[], incoming: Content): ConflictReco
     state: { status: 'open' },
   })
 }
+
+describe('[OPS-8] a conflict that is worked out beside the event loop', () => {
+  const record = recordOf(['one', 'two'], 'three')
+
+  it('[OPS-8] waits in the line of who asks, not of its author', async () => {
+    const asked: string[] = []
+    const ask = async (_question: unknown, { by }: Asking): Promise<Uint8Array> => {
+      asked.push(by)
+      return Buffer.from('{}')
+    }
+    const shower = new ConflictShower({ storage: logOf(['one', 'two']), desk: { ask, close: async () => undefined } })
+    await shower.show(record, { contents: true, by: toPrincipalId('bob') })
+    await shower.show(record, { contents: true })
+    expect(asked).toEqual(['bob', 'alice'])
+  })
+
+  it('[HIST-5] is not found where it was erased while the question waited', async () => {
+    const erased: Storage = { ...logOf([]), conflict: async () => null, read: (question) => question(erased) }
+    const page = answering(erased)({ ask: 'overlaps', record, after: 0, limit: 1 }, null)
+    await expect(page).rejects.toMatchObject({ code: 'not-found' })
+  })
+})
 
 describe('a conflict whose history is too large to be read', () => {
   const COUNT = 40

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ThreadPool, type PoolOptions } from '../../server/threads/pool.ts'
 
 type Asked =
@@ -93,6 +93,20 @@ describe('[OPS-8] threads that answer questions', () => {
     begun.leave()
     await expect(begun.answer).rejects.toMatchObject({ message: 'The client has gone.' })
     expect(await later).toBe('later')
+  })
+
+  it('[OPS-8] give up what they were asked anew when its asker leaves', async () => {
+    const endless = forever('alice')
+    const ending = pool.ask({ do: 'end' }, { by: 'bob' }).catch((error: unknown) => error)
+    await vi.waitUntil(() => unexpected.length === 1, 10_000)
+    endless.leave()
+    await Promise.race([endless.answer.catch(() => undefined), say('never alone', 'carol')])
+    expect(await ending).toMatchObject({ code: 'internal' })
+    const { answer, leave } = forever('alice')
+    await say('it has begun', 'bob')
+    pool.endAll()
+    leave()
+    await expect(answer).rejects.toMatchObject({ message: 'The client has gone.' })
   })
 
   it('[HIST-5] hold nothing while they are paused, and go on afterwards', async () => {

@@ -81,10 +81,10 @@ export async function startApp(
     door,
     webhooks,
   ]
-  const metrics = metricsModule(config, modules)
-  open(http, [...modules, healthModule(environment, modules)])
-  await startModules([metrics, ...modules], environment)
-  return { url: http.localUrl(), stop: () => stop(http, [metrics, ...modules], environment) }
+  const all = [...modules, metricsModule(config, modules)]
+  open(http, [...all, healthModule(environment, modules)])
+  await startModules(all, environment)
+  return { url: http.localUrl(), stop: () => stop(http, all, environment) }
 }
 
 /** Everything that can be asked is in place before anybody can ask. */

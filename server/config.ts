@@ -149,7 +149,7 @@ export function settingRows(): readonly SettingRow[] {
 
 /**
  * The configuration in these variables, or one line for the person who started the server that says what is wrong:
- * an unknown `PARLEY_*` name, a malformed value, or a bind address that needs a secret (SPEC AUTH-5).
+ * an unknown `PARLEY_*` name, a malformed value, one port for two things, or a bind address that needs a secret (SPEC AUTH-5).
  */
 export function readConfig(variables: Variables): { readonly config: Config } | { readonly problem: string } {
   const reader = new Reader(variables)
@@ -164,6 +164,9 @@ export function readConfig(variables: Variables): { readonly config: Config } | 
     return {
       problem: `PARLEY_HOST ${values.host} is not a loopback address, so PARLEY_SECRET must be set, ${SECRET_EXPECTED}`,
     }
+  }
+  if (values.metricsPort !== null && values.metricsPort === values.port) {
+    return { problem: `PARLEY_METRICS_PORT must be another port than PARLEY_PORT ${values.port}` }
   }
   return { config: { ...values, development: loopback && values.secret === null } }
 }

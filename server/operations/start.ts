@@ -2,10 +2,11 @@ import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { CannotOpenStorage } from '../storage/cannotOpenStorage.ts'
 
-/** Where a server listens. */
+/** Where a server listens, and where for metrics; null: nowhere. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number
+  readonly metricsPort: number | null
 }
 
 /** What whoever started a server wants to know of it. */
@@ -21,7 +22,12 @@ export interface Started {
  * Rejects as listening there would, before anything is opened: a start that cannot come about leaves no database behind.
  * Somebody may take the port a moment later; then the start fails all the same.
  */
-export function assertFree({ host, port }: ListenAddress): Promise<void> {
+export async function assertFree({ host, port, metricsPort }: ListenAddress): Promise<void> {
+  await listenOnce(host, port)
+  if (metricsPort !== null) await listenOnce(host, metricsPort)
+}
+
+function listenOnce(host: string, port: number): Promise<void> {
   const probe = createServer()
   return new Promise((free, reject) => {
     probe.once('error', reject)
@@ -30,13 +36,15 @@ export function assertFree({ host, port }: ListenAddress): Promise<void> {
 }
 
 /** One line for a person: what kept the server from starting, by the name of the setting, and what to do. */
-export function whyNotStarted(error: unknown, { host, port }: ListenAddress): string {
+export function whyNotStarted(error: unknown, { host, port, metricsPort }: ListenAddress): string {
   if (error instanceof CannotOpenStorage) return `${error.message} (PARLEY_DATABASE names the file.)`
-  switch (codeOf(error)) {
+  const isForMetrics = metricsPort !== null && factOf(error, 'port') === metricsPort
+  const setting = isForMetrics ? `PARLEY_METRICS_PORT ${metricsPort}` : `PARLEY_PORT ${port}`
+  switch (factOf(error, 'code')) {
     case 'EADDRINUSE':
-      return `PARLEY_PORT ${port} is taken on ${host} by another program. Stop that, or choose another port; 0 picks a free one.`
+      return `${setting} is taken on ${host} by another program. Stop that, or choose another port${isForMetrics ? '' : '; 0 picks a free one'}.`
     case 'EACCES':
-      return `PARLEY_PORT ${port} is not for this user. Choose a port above 1023.`
+      return `${setting} is not for this user. Choose a port above 1023.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `PARLEY_HOST ${host} is no address of this machine.`
@@ -45,10 +53,8 @@ export function whyNotStarted(error: unknown, { host, port }: ListenAddress): st
   }
 }
 
-function codeOf(error: unknown): string | null {
-  const code = error instanceof Error && 'code' in error ? error.code : null
-  return typeof code === 'string' ? code : null
-}
+const factOf = (error: unknown, name: 'code' | 'port'): unknown =>
+  error instanceof Error ? Reflect.get(error, name) : undefined
 
 /** For a person: what to open, where things are, how to end it. The first line names the URL (SPEC OPS-5). */
 export function welcome({ version, url, database, letsGuestsIn }: Started): string {

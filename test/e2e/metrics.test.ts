@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { Receiver } from '../support/webhookReceiver.ts'
 
@@ -89,6 +91,15 @@ describe('[OPS-1] metrics', () => {
     })
     expect(moved('parley_webhook_attempts_total{result="delivered"}')).toBeGreaterThan(0)
     await receiver.close()
+  })
+
+  it('[OPS-1] on a port that is taken keep the server from starting, and the database is let go', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'parley-metrics-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const variables = { PARLEY_DATABASE: join(folder, 'test.db') }
+    const taken = { ...variables, PARLEY_METRICS_PORT: new URL(metricsUrl).port }
+    await expect(startTestServer({ variables: taken })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await (await startTestServer({ variables })).stop()
   })
 
   it('[OPS-1] show no id, person or path in a label', async () => {

@@ -59,6 +59,12 @@ describe('parley serve', () => {
       { PARLEY_PORT: '1' },
       /^parley: PARLEY_PORT must be[^\n]*\n$/,
     ],
+    [
+      'one port for documents and metrics',
+      ['serve', '--metrics-port', '4090'],
+      {},
+      /^parley: PARLEY_METRICS_PORT must be another port than PARLEY_PORT 4090\n$/,
+    ],
     ['an unknown flag', ['serve', '--prot', '1'], {}, /^error: unknown option '--prot'/],
     [
       '[AUTH-5] a public address without a secret',
@@ -95,6 +101,9 @@ describe('[OPS-5] a start that cannot come about', () => {
     const port = typeof address === 'object' && address !== null ? String(address.port) : ''
     const why = await whyNot({ PARLEY_PORT: port, PARLEY_DATABASE: join(folder, 'parley.db') })
     expect(why).toContain(`PARLEY_PORT ${port} is taken on 127.0.0.1`)
+    expect(await readdir(folder)).toEqual([])
+    const metrics = await whyNot({ PARLEY_METRICS_PORT: port, PARLEY_DATABASE: join(folder, 'parley.db') })
+    expect(metrics).toContain(`PARLEY_METRICS_PORT ${port} is taken on 127.0.0.1`)
     expect(await readdir(folder)).toEqual([])
     await new Promise((resolve) => other.close(resolve))
   })

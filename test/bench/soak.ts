@@ -8,11 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Running } from '../support/process.ts'
 import { connectClient } from './client.ts'
 import { soakLines } from './lines.ts'
+import { soakSlowLines } from './slowLines.ts'
 import { startParley, withFolder } from './processes.ts'
 import { soakSessions } from './sessions.ts'
 import { benchToken } from './token.ts'
 
 if (process.argv[2] === 'sessions') process.exit((await soakSessions()) ? 0 : 1)
+if (process.argv[2] === 'slow') process.exit((await soakSlowLines()) ? 0 : 1)
 if (process.argv[2] === 'lines') process.exit((await soakLines(process.argv.slice(3).map(Number))) ? 0 : 1)
 
 const minutes = Number(process.argv[2] ?? 10)

@@ -9,6 +9,7 @@ export class FaultyLine {
   readonly #pairs = new Set<Pair>()
   readonly #holding = new Set<Direction>()
   #delayMs = 0
+  #bytesPerSecond = Number.POSITIVE_INFINITY
   #isRefusing = false
 
   private constructor(url: string, close: () => Promise<void>) {
@@ -65,6 +66,12 @@ export class FaultyLine {
     for (const pair of this.#pairs) pair.delayMs = delayMs
   }
 
+  /** From now on each connection carries only so much, each way. */
+  narrow(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond
+    for (const pair of this.#pairs) pair.bytesPerSecond = bytesPerSecond
+  }
+
   async close(): Promise<void> {
     this.cut('reset')
     await this.#close()
@@ -75,12 +82,14 @@ export class FaultyLine {
     const pair = new Pair(near, connect(port, hostname), () => this.#pairs.delete(pair))
     this.#pairs.add(pair)
     pair.delayMs = this.#delayMs
+    pair.bytesPerSecond = this.#bytesPerSecond
     for (const direction of this.#holding) pair.hold(direction)
   }
 }
 
 class Pair {
   delayMs = 0
+  bytesPerSecond = Number.POSITIVE_INFINITY
   readonly #sockets: readonly [near: Socket, far: Socket]
   readonly #held = new Map<Direction, Buffer[]>()
 
@@ -90,7 +99,7 @@ class Pair {
       [near, far, 'up'],
       [far, near, 'down'],
     ] as const) {
-      from.on('data', (bytes) => this.#carry(bytes, to, direction))
+      from.on('data', (bytes) => this.#carry(bytes, from, to, direction))
       from.on('error', () => to.destroy())
       from.on('end', () => to.end())
       from.on('close', () => {
@@ -117,11 +126,22 @@ class Pair {
     for (const [direction, all] of held) for (const bytes of all) this.#to(direction).write(bytes)
   }
 
-  #carry(bytes: Buffer, to: Socket, direction: Direction): void {
+  #carry(bytes: Buffer, from: Socket, to: Socket, direction: Direction): void {
     const held = this.#held.get(direction)
     if (held) held.push(bytes)
+    else if (this.bytesPerSecond < Number.POSITIVE_INFINITY) this.#carrySlowly(bytes, from, to)
     else if (this.delayMs === 0) to.write(bytes)
     else setTimeout(() => to.destroyed || to.write(bytes), this.delayMs)
+  }
+
+  /** Nothing more is taken from the sender until this has gone. */
+  #carrySlowly(bytes: Buffer, from: Socket, to: Socket): void {
+    from.pause()
+    const gone = (): void => {
+      to.write(bytes)
+      from.resume()
+    }
+    setTimeout(gone, (1_000 * bytes.length) / this.bytesPerSecond)
   }
 
   #to(direction: Direction): Socket {

@@ -28,6 +28,21 @@ function settings(read: Reader) {
       expects: SECRET_EXPECTED,
       parse: (text) => (Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : undefined),
     }),
+    secretPrevious: read.value('PARLEY_SECRET_PREVIOUS', null, {
+      help: 'The secret before this one: what it signed still counts, and nothing new is signed with it',
+      expects: SECRET_EXPECTED,
+      parse: (text) => (Buffer.byteLength(text) >= MIN_SECRET_BYTES ? text : undefined),
+    }),
+    jwksUrl: read.value('PARLEY_JWKS_URL', null, {
+      help: 'Key set of an identity provider, whose tokens count too (RS256, ES256, EdDSA)',
+      expects: 'an absolute http or https URL without fragment or credentials',
+      parse: parseKeySetUrl,
+    }),
+    issuer: read.value('PARLEY_ISSUER', null, {
+      help: 'What `iss` of tokens signed by the key set must be',
+      expects: 'a text that is not empty',
+      parse: (text) => (text === '' ? undefined : text),
+    }),
     audience: read.value('PARLEY_AUDIENCE', null, {
       help: 'What `aud` of a token must name',
       expects: 'a text that is not empty',
@@ -211,6 +226,12 @@ class Reader {
     }
     return this.value(variable, fallback, { help, expects, parse })
   }
+}
+
+function parseKeySetUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined
+  const { protocol, hash, username, password } = new URL(text)
+  return /^https?:$/.test(protocol) && hash + username + password === '' ? text : undefined
 }
 
 /** Without a final slash, for paths are appended. */

@@ -10,14 +10,18 @@ import { tokenRefused } from './bearer.ts'
 import type { Revocations } from './revocations.ts'
 import { HS256, MAX_TTL_SECONDS, SUBJECT_PATTERN } from './tokens.ts'
 
-/** Whose signatures count. Keys fetched by URL would be another source of this form. */
+/** Whose signatures count, and made how: keys of one kind never verify what is signed by another. */
 export interface TrustedKeys {
   readonly algorithms: string[]
+  /** What `iss` of a token must be; null where it may be anything. */
+  readonly issuer: string | null
+  /** Throws jose's `JWKSNoMatchingKey` where there is none, or a `ParleyError`. */
   readonly keyOf: JWTVerifyGetKey
 }
 
+/** A secret of this server's own. */
 export function secretKeys(secret: Uint8Array): TrustedKeys {
-  return { algorithms: [HS256], keyOf: () => secret }
+  return { algorithms: [HS256], issuer: null, keyOf: () => secret }
 }
 
 /** Clocks of issuer and server may differ a little; for `exp` SPEC AUTH-1 allows nothing. */
@@ -50,7 +54,7 @@ const MAX_CACHED_CHARACTERS = 16_000_000
 
 /** Verifies tokens (SPEC AUTH-1). A signature is checked once; time and revocations on every use. */
 export class TokenVerifier {
-  readonly #keys: TrustedKeys
+  readonly #keys: readonly TrustedKeys[]
   readonly #audience: string | null
   readonly #environment: Environment
   readonly #revocations: Pick<Revocations, 'isRevoked'>
@@ -61,7 +65,8 @@ export class TokenVerifier {
   })
 
   constructor(options: {
-    readonly keys: TrustedKeys
+    /** The first that a token fits counts. */
+    readonly keys: readonly TrustedKeys[]
     readonly audience: string | null
     readonly environment: Environment
     readonly revocations: Pick<Revocations, 'isRevoked'>
@@ -115,27 +120,46 @@ export class TokenVerifier {
   }
 
   async #signedPayload(token: string): Promise<JWTPayload> {
-    try {
-      const { payload } = await jwtVerify(token, this.#keys.keyOf, {
-        algorithms: this.#keys.algorithms,
-        currentDate: new Date(this.#environment.now()),
-        clockTolerance: NOT_BEFORE_LEEWAY_SECONDS,
-        requiredClaims: ['sub', 'exp', 'access'],
-        ...(this.#audience === null ? {} : { audience: this.#audience }),
-      })
-      return payload
-    } catch (error) {
-      throw refusalOf(error)
+    let refusal: unknown = new errors.JOSEAlgNotAllowed('no keys are of this algorithm')
+    for (const keys of this.#keys) {
+      try {
+        return await this.#payloadBy(keys, token)
+      } catch (error) {
+        if (!isOtherKey(error)) throw refusalOf(error)
+        // What another key said of the algorithm tells less than a signature that does not fit.
+        if (!(error instanceof errors.JOSEAlgNotAllowed)) refusal = error
+      }
     }
+    throw refusalOf(refusal)
+  }
+
+  async #payloadBy({ keyOf, algorithms, issuer }: TrustedKeys, token: string): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, keyOf, {
+      algorithms,
+      currentDate: new Date(this.#environment.now()),
+      clockTolerance: NOT_BEFORE_LEEWAY_SECONDS,
+      requiredClaims: ['sub', 'exp', 'access'],
+      ...(this.#audience === null ? {} : { audience: this.#audience }),
+      ...(issuer === null ? {} : { issuer }),
+    })
+    return payload
   }
 }
 
+/** Whether the token may have been signed by other keys that count. */
+const isOtherKey = (error: unknown): boolean =>
+  error instanceof errors.JOSEAlgNotAllowed ||
+  error instanceof errors.JWSSignatureVerificationFailed ||
+  error instanceof errors.JWKSNoMatchingKey
+
 /** jose's reasons in words that tell a client what to do, and an attacker nothing about the key. */
 function refusalOf(error: unknown): ParleyError {
+  if (error instanceof ParleyError) return error
   if (error instanceof errors.JWTExpired) return tokenRefused('The token has expired')
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.claim === 'nbf') return tokenRefused('The token is not valid yet')
     if (error.claim === 'aud') return tokenRefused('The token is for another audience')
+    if (error.claim === 'iss') return tokenRefused('The token is by another issuer')
     return tokenRefused('The claims of the token are malformed')
   }
   if (error instanceof errors.JOSEError) return tokenRefused('The token is not signed as this server expects')

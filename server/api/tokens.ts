@@ -1,11 +1,11 @@
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { toTimestamp, type Environment } from '../foundation/environment.ts'
 import { toPrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
 import type { Routes } from '../http/mount.ts'
-import { mayIssueFor, parseAccess, PERMISSIONS, type Principal } from '../access/access.ts'
+import { canEverywhere, mayIssueFor, parseAccess, PERMISSIONS, type Principal } from '../access/access.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from '../access/tokens.ts'
 
@@ -45,7 +45,7 @@ export const authRoutes =
       bodyLimit: BODY_LIMIT_BYTES,
     } as const
     app.post('/tokens', tokens, async (request, reply) => {
-      requireIssuer(request.principal, request.body.access)
+      requireIssuer(request.principal, request.body, environment.now())
       refuseIdempotencyKey(request)
       const firstIssueMs = revocations.firstValidIssueMs(request.body.sub)
       const { token, expiresAt } = await issuer.issue(request.body, firstIssueMs)
@@ -74,10 +74,20 @@ export const authRoutes =
     })
   }
 
-/** The permissions asked for do not matter: `admin` on a pattern implies all of them. */
-function requireIssuer(issuer: Principal, access: unknown): void {
-  const grants = parseAccess(access)
+/**
+ * The permissions asked for do not matter: `admin` on a pattern implies all of them. Whoever has it on less than `*` acts
+ * for nobody else, and not beyond the end of what they have.
+ */
+function requireIssuer(issuer: Principal, wanted: Static<typeof TokenBody>, now: number): void {
+  const grants = parseAccess(wanted.access)
   if (!grants) throw new ParleyError('invalid-request', '`access` maps patterns to lists of permissions.')
+  if (!canEverywhere(issuer, 'admin')) {
+    if (wanted.sub !== issuer.sub) throw new ParleyError('forbidden', 'Issuing for another `sub` needs `admin` on `*`.')
+    if (now / 1_000 + wanted.ttlSeconds > issuer.expiresAt) {
+      const end = toTimestamp(issuer.expiresAt * 1_000)
+      throw new ParleyError('forbidden', `A token ends when yours does (${end}), unless you have \`admin\` on \`*\`.`)
+    }
+  }
   const beyond = grants.find(({ pattern }) => !mayIssueFor(issuer, pattern))
   if (!beyond) return
   const pattern = 'exact' in beyond.pattern ? beyond.pattern.exact : `${beyond.pattern.prefix}*`

@@ -1,4 +1,5 @@
-import { problemKind, type ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import { type ParleyError } from '../foundation/problems.ts'
+import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { ParleyError, PROBLEMS, problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { PROBLEMS, problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { negotiate } from './accept.ts'
 import type { Routes } from './mount.ts'
 

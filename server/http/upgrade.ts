@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { ParleyError, problemKind } from '../foundation/problems.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import { problemKind } from '../foundation/problemTable.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 
 /** One kind of WebSocket the server speaks. */

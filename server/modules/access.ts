@@ -1,4 +1,5 @@
 import type { Principal } from '../access/access.ts'
+import { KeySet } from '../access/keySet.ts'
 import { Revocations } from '../access/revocations.ts'
 import { TokenIssuer } from '../access/tokens.ts'
 import { secretKeys, TokenVerifier } from '../access/verifier.ts'
@@ -21,11 +22,16 @@ export async function createAccess(config: Config, environment: Environment, sto
   const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
   const { audience } = config
   const revocations = await Revocations.load(storage)
-  const verifier = new TokenVerifier({ keys: secretKeys(secret), audience, environment, revocations })
+  const previous = config.secretPrevious === null ? [] : [secretKeys(Buffer.from(config.secretPrevious))]
+  const { jwksUrl: url, issuer } = config
+  const keySet = url === null ? null : new KeySet({ url, issuer })
+  const keys = [secretKeys(secret), ...previous, ...(keySet === null ? [] : [keySet.trusted()])]
+  const verifier = new TokenVerifier({ keys, audience, environment, revocations })
   return {
     /** Of this server: kept in the configuration, or drawn at this start. */
     secret,
     revocations,
+    keySet,
     issuer: new TokenIssuer({ secret, audience, environment }),
     authenticate: (token: string) => verifier.verify(token),
     /** Whether a token that was verified once still counts: not expired, not revoked. */
@@ -44,7 +50,7 @@ export interface AccessParts {
 
 /** Tokens, revocations, and guests of a development server. */
 export function accessModule(
-  { issuer, revocations }: Access,
+  { issuer, revocations, keySet }: Access,
   { config, environment, idempotency, storage, jobs }: AccessParts,
 ): Module {
   const guests = config.development ? [guestRoutes({ issuer, environment })] : []
@@ -53,6 +59,7 @@ export function accessModule(
     routes: [authRoutes({ issuer, revocations, idempotency, environment }), ...guests],
     start: async () => {
       if (storage.shared) jobs.start(revocations.following(environment))
+      if (keySet !== null) jobs.start(keySet.following())
     },
   }
 }

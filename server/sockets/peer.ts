@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { RawData, WebSocket } from 'ws'
 import type { Environment, Timer } from '../foundation/environment.ts'
-import { problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 
 /** RFC 6455 §5.5.1: what a close frame has room for besides its code. */
 const MAX_REASON_BYTES = 123

@@ -1,6 +1,6 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { LockHash, PrincipalId, Version } from '../foundation/ids.ts'
-import type { ProblemCode } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'

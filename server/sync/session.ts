@@ -1,7 +1,7 @@
 import { UpdatePile } from '../documents/joinUpdates.ts'
 import type { LiveMerge } from '../documents/replica.ts'
 import { NO_VERSION, type Version } from '../foundation/ids.ts'
-import type { ProblemCode } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { ClockSet } from '../model/clockSet.ts'
 import type { Brought } from './brought.ts'

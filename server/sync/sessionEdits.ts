@@ -1,7 +1,7 @@
 import { UpdatePile } from '../documents/joinUpdates.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Version } from '../foundation/ids.ts'
-import type { ProblemCode } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Brought } from './brought.ts'
 import type { Departure } from './departures.ts'

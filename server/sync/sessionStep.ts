@@ -1,5 +1,5 @@
 import { UpdatePile } from '../documents/joinUpdates.ts'
-import type { ProblemCode } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type {
   Arriving,

@@ -1,4 +1,5 @@
-import { ParleyError, type ProblemCode } from '../foundation/problems.ts'
+import { ParleyError } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 
 /** A problem on its way between threads. */
 export interface SentProblem {

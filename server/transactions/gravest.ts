@@ -1,7 +1,7 @@
 /**
  * Which of several failures a transaction is answered with (SPEC TX-3). Pure.
  */
-import { problemKind, type ProblemCode } from '../foundation/problems.ts'
+import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 
 /**
  * The order of refusal of SPEC API-4, but that 428 comes before 423 (TX-3). What one may not read is found out before

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PROBLEMS } from '../../server/foundation/problems.ts'
+import { PROBLEMS } from '../../server/foundation/problemTable.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')

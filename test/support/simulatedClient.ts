@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
-import type { ProblemCode } from '../../server/foundation/problems.ts'
+import type { ProblemCode } from '../../server/foundation/problemTable.ts'
 import type { Channel } from '../../server/sync/member.ts'
 import { decodeMessage, encodeMessage } from '../../server/sync/yProtocol.ts'
 import type { LiveReplica } from '../../server/sync/liveReplica.ts'

@@ -104,7 +104,29 @@ describe('POST /tokens', () => {
     ['anything without admin', { '*': ['read', 'write', 'resolve', 'overwrite'] }, { a: ['read'] }, 403],
   ])('[AUTH-3] no one issues more than they have: %s', async (_what, own, access, status) => {
     const { post } = await authServer()
-    expect((await post('/tokens', await admin(own), { ...request, access })).status).toBe(status)
+    expect((await post('/tokens', await admin(own), { ...request, sub: 'root', access })).status).toBe(status)
+  })
+
+  it.each([
+    ['another, with admin on everything', { '*': ['admin'] }, 'bob', 201],
+    ['another, with admin on some documents', { 'team:*': ['admin'] }, 'bob', 403],
+    ['oneself, with admin on some documents', { 'team:*': ['admin'] }, 'root', 201],
+  ])('[AUTH-3] no one issues for whom they are not: %s', async (_what, own, sub, status) => {
+    const { post } = await authServer()
+    const access = { 'team:notes': ['write'] }
+    expect((await post('/tokens', await admin(own), { ...request, sub, access })).status).toBe(status)
+  })
+
+  it('[AUTH-3] no token outlives the one that made it, unless that is admin on everything', async () => {
+    const { post } = await authServer()
+    const access = { 'team:notes': ['write'] }
+    const maker = (own: object) => sign({ sub: 'root', access: own, exp: NOW + 100 })
+    const issue = async (own: object, ttlSeconds: number) =>
+      post('/tokens', await maker(own), { sub: 'root', access, ttlSeconds })
+    expect((await issue({ 'team:*': ['admin'] }, 100)).status).toBe(201)
+    const { status, body } = await issue({ 'team:*': ['admin'] }, 101)
+    expect([status, body['detail']]).toEqual([403, expect.stringContaining(new Date(NOW_MS + 100_000).toISOString())])
+    expect((await issue({ '*': ['admin'] }, 10_000)).status).toBe(201)
   })
 
   it.each([

@@ -54,7 +54,7 @@ export async function authParts(audience: string | null = null) {
   const storage = revocationStorage()
   const revocations = await Revocations.load(storage)
   const issuer = new TokenIssuer({ secret: SECRET, audience, environment })
-  const verifier = new TokenVerifier({ keys: secretKeys(SECRET), audience, environment, revocations })
+  const verifier = new TokenVerifier({ keys: [secretKeys(SECRET)], audience, environment, revocations })
   const idempotency = new Idempotency({
     store: answersInMemory(),
     contentOf: () => Promise.reject(new Error('these routes show no content')),

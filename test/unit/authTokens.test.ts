@@ -144,7 +144,8 @@ describe('verifying a token', () => {
 
   it('says nothing about keys when checking itself fails, and never lets one pass', async () => {
     const { environment, revocations } = await authParts()
-    const keys = { algorithms: ['HS256'], keyOf: () => Promise.reject(new Error('the key store is on fire')) }
+    const keyOf = () => Promise.reject(new Error('the key store is on fire'))
+    const keys = [{ algorithms: ['HS256'], issuer: null, keyOf }]
     const verifier = new TokenVerifier({ keys, audience: null, environment, revocations })
     await expect(verifying(verifier, await sign())).rejects.toMatchObject({
       code: 'internal',

@@ -163,7 +163,7 @@ describe('parley token', () => {
     const { code, stdout, stderr } = await ask('--sub', 'alice', ...access, '--name', 'Alice', '--ttl-seconds', '60')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)
-    const keys = secretKeys(Buffer.from(SECRET))
+    const keys = [secretKeys(Buffer.from(SECRET))]
     const revocations = { isRevoked: () => false }
     const verifier = new TokenVerifier({ keys, audience: 'docs', environment: systemEnvironment, revocations })
     const principal = await verifier.verify(stdout.trim())

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
-import { ParleyError, type ProblemCode } from '../../server/foundation/problems.ts'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import type { ProblemCode } from '../../server/foundation/problemTable.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
-import { PROBLEMS, type ProblemCode } from '../../server/foundation/problems.ts'
+import { PROBLEMS, type ProblemCode } from '../../server/foundation/problemTable.ts'
 import { gravest, isConflict } from '../../server/transactions/gravest.ts'
 import { MAX_OPERATIONS, StagedTransactions } from '../../server/transactions/staged.ts'
 import { decide, type TransactionEvent, type TransactionState } from '../../server/transactions/transaction.ts'

@@ -1,7 +1,8 @@
 import { MAX_POINTER_UNITS } from '../../content/limits.ts'
 import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
-import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
+import { ParleyError } from '../../foundation/problems.ts'
+import type { ProblemCode } from '../../foundation/problemTable.ts'
 
 /** The key that would set the prototype of a plain object; refused wherever a key can stand (SPEC, Terms). */
 export const FORBIDDEN_KEY = '__proto__'

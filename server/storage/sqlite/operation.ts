@@ -1,4 +1,5 @@
-import { ParleyError, type ProblemCode } from '../../foundation/problems.ts'
+import { ParleyError } from '../../foundation/problems.ts'
+import type { ProblemCode } from '../../foundation/problemTable.ts'
 import { actBytes, type ActOperation, type ActRefusal } from './act.ts'
 import type { WithAnswer } from './answers.ts'
 import { toStorageError } from './errors.ts'

@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
 import { startLine, type Line } from '../support/line.ts'
-import { startProcess, type Running } from '../support/process.ts'
+import { DemoServer } from '../support/demoServer.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
@@ -18,17 +15,11 @@ const LOST_LINE = /WebSocket connection to .* failed|net::ERR_/
 
 /** The shipped server with its demo, and two people in real browsers, one of whom loses the network. */
 describe('the demo, offline', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-offline-'))
-  let server: Running
+  let server: DemoServer
   let line: Line
   let browser: TestBrowser
   beforeAll(async () => {
-    server = await startProcess('dist/server/main.js', ['serve'], {
-      PARLEY_PORT: '0',
-      PARLEY_DATABASE: join(folder, 'demo.db'),
-      PARLEY_SECRET: undefined,
-      PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS),
-    })
+    server = await DemoServer.start(WINDOW_MS)
     line = await startLine(server.url)
     browser = await launchBrowser()
   }, 90_000)
@@ -36,21 +27,10 @@ describe('the demo, offline', () => {
     await browser.close()
     await line.close()
     await server.stop()
-    rmSync(folder, { recursive: true, force: true })
   })
 
-  const guest = async (): Promise<Record<string, string>> => {
-    const answer = await fetch(`${server.url}/demo/token`, { method: 'POST' })
-    const { token }: { token: string } = JSON.parse(await answer.text())
-    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  }
-  const create = async (id: string, content: string): Promise<void> => {
-    const body = JSON.stringify({ id, kind: 'text', content })
-    const made = await fetch(`${server.url}/documents`, { method: 'POST', headers: await guest(), body })
-    expect(made.status).toBe(201)
-  }
-  const contentOf = async (id: string): Promise<string> =>
-    (await fetch(`${server.url}/documents/${id}/content`, { headers: await guest() })).text()
+  const create = async (id: string, content: string): Promise<void> =>
+    expect(await server.send('POST', '/documents', { id, kind: 'text', content })).toBe(201)
   const textOf = (page: Page): Promise<string> => page.locator('[data-testid=editor-content]').innerText()
   const open = async ({ page }: Person, origin: string, id: string): Promise<void> => {
     await page.goto(`${origin}/demo/#/documents/${id}`)
@@ -75,14 +55,14 @@ describe('the demo, offline', () => {
     await pause(OFFLINE_MS)
     await typeOver(ada, 'We leave on', 'Monday', 'Friday')
     await typeOver(ben, 'We leave on', 'Monday', 'Tuesday')
-    await expect.poll(() => contentOf('trip'), PATIENCE).toContain('Tuesday')
+    await expect.poll(() => server.contentOf('trip'), PATIENCE).toContain('Tuesday')
     expect(await textOf(ada.page)).toContain('on Friday')
     line.mend()
     await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
     await expect.poll(() => ben.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
     await ada.page.locator('[data-testid=notice]', { hasText: 'You came back with offline edits' }).waitFor()
     await ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor()
-    const merged = await contentOf('trip')
+    const merged = await server.contentOf('trip')
     const [, mergedLine = ''] = merged.split('\n')
     expect(mergedLine).toMatch(/^We leave on (FridayTuesday|TuesdayFriday)$/)
 
@@ -111,7 +91,7 @@ describe('the demo, offline', () => {
       await expect.poll(() => textOf(page), PATIENCE).toContain('We leave on Friday')
       expect(await textOf(page)).not.toContain('Tuesday')
     }
-    expect(await contentOf('trip')).toBe('# Trip\nWe leave on Friday\nBring water\n')
+    expect(await server.contentOf('trip')).toBe('# Trip\nWe leave on Friday\nBring water\n')
     expect([...ada.troubles.errors.filter((error) => !LOST_LINE.test(error)), ...ben.troubles.errors]).toEqual([])
   }, 60_000)
 })

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, type TestBrowser } from '../support/browser.ts'
-import { startProcess, type Running } from '../support/process.ts'
+import { DemoServer } from '../support/demoServer.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
@@ -14,41 +11,20 @@ const BEFORE = '# Trip\nWe leave on Monday\nBring water\n'
 
 /** What only a browser can do: its network process answers for a page that has read nothing. */
 describe('a page in a real browser that does not read', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-lines-'))
-  let server: Running
+  let server: DemoServer
   let browser: TestBrowser
   beforeAll(async () => {
-    server = await startProcess('dist/server/main.js', ['serve'], {
-      PARLEY_PORT: '0',
-      PARLEY_DATABASE: join(folder, 'lines.db'),
-      PARLEY_SECRET: undefined,
-      PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS),
-    })
+    server = await DemoServer.start(WINDOW_MS)
     browser = await launchBrowser()
   }, 90_000)
   afterAll(async () => {
     await browser.close()
     await server.stop()
-    rmSync(folder, { recursive: true, force: true })
   })
 
-  const guest = async (): Promise<Record<string, string>> => {
-    const answer = await fetch(`${server.url}/demo/token`, { method: 'POST' })
-    const { token }: { token: string } = JSON.parse(await answer.text())
-    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  }
-  const send = async (method: string, path: string, body: object): Promise<number> =>
-    (await fetch(`${server.url}${path}`, { method, headers: await guest(), body: JSON.stringify(body) })).status
-  const contentOf = async (id: string): Promise<string> =>
-    (await fetch(`${server.url}/documents/${id}/content`, { headers: await guest() })).text()
-  const kindsOf = async (id: string): Promise<string[]> => {
-    const answer = await fetch(`${server.url}/conflicts?document=${id}`, { headers: await guest() })
-    const { items }: { items: { kind: string }[] } = JSON.parse(await answer.text())
-    return items.map(({ kind }) => kind)
-  }
   /** An open editor with its cursor behind the word that both will change. */
   const editing = async (id: string): Promise<Page> => {
-    expect(await send('POST', '/documents', { id, kind: 'text', content: BEFORE })).toBe(201)
+    expect(await server.send('POST', '/documents', { id, kind: 'text', content: BEFORE })).toBe(201)
     const { page } = await browser.person()
     await page.goto(`${server.url}/demo/#/documents/${id}`)
     await page.locator('[data-testid=connection][data-phase=live]').waitFor()
@@ -58,7 +34,7 @@ describe('a page in a real browser that does not read', () => {
   }
   const writeMeanwhile = async (id: string): Promise<void> => {
     const content = BEFORE.replace('Monday', 'Tuesday')
-    expect(await send('PUT', `/documents/${id}`, { content, baseVersion: 1 })).toBe(200)
+    expect(await server.send('PUT', `/documents/${id}`, { content, baseVersion: 1 })).toBe(200)
     await pause(3 * WINDOW_MS)
   }
 
@@ -69,8 +45,8 @@ describe('a page in a real browser that does not read', () => {
     await page.keyboard.insertText(', Friday')
     await pause(2 * WINDOW_MS)
     await page.context().setOffline(false)
-    await expect.poll(() => contentOf('emulated'), PATIENCE).toContain('Friday')
-    await expect.poll(() => kindsOf('emulated'), PATIENCE).toEqual(['concurrent-edit'])
+    await expect.poll(() => server.contentOf('emulated'), PATIENCE).toContain('Friday')
+    await expect.poll(() => server.kindsOf('emulated'), PATIENCE).toEqual(['concurrent-edit'])
   }, 60_000)
 
   it('[CONF-6] a page whose main thread hangs while somebody types into it', async () => {
@@ -82,7 +58,7 @@ describe('a page in a real browser that does not read', () => {
     await pause(200)
     await writeMeanwhile('hanging')
     await Promise.all([page.keyboard.insertText(', Friday'), hangs])
-    await expect.poll(() => contentOf('hanging'), PATIENCE).toContain('Friday')
-    await expect.poll(() => kindsOf('hanging'), PATIENCE).toEqual(['concurrent-edit'])
+    await expect.poll(() => server.contentOf('hanging'), PATIENCE).toContain('Friday')
+    await expect.poll(() => server.kindsOf('hanging'), PATIENCE).toEqual(['concurrent-edit'])
   }, 60_000)
 })

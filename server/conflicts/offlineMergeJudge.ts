@@ -52,11 +52,13 @@ export class OfflineMergeJudge {
     const areStill = (): boolean => this.#committer.conflictMark(replica.id) === mark
     const { raised, stored } = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
-    // Of a json content the log keeps no value that lost, so the sides would lack what the open conflict still holds.
-    const open = replica.head.kind === 'text' ? stored : []
+    const hashes = hashesOf(sides)
+    // Of a json content the log keeps no value that lost. Where the sides lack one, the open conflict goes on holding it.
+    const open =
+      replica.head.kind === 'text' ? stored : stored.filter(({ incoming }) => incoming.hash === hashes.baseHash)
     const continued = await this.#continuedBy(divided, own, open, sides, expected.granularities)
     const found = { own, raised, continued, areStill, author: edits.author }
-    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, ...found }
+    const prepared = { sides, ...hashes, since: divided.prefix, ...found }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
   }

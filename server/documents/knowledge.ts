@@ -6,6 +6,7 @@ import { yieldTurn } from '../foundation/turns.ts'
 import type { LogReads } from '../storage/log.ts'
 import { firstVersionOf } from './past.ts'
 import { clockRanges } from './clockRanges.ts'
+import { joinUpdates } from './joinUpdates.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import { clockSet, common, holds, union, without, type ClockSet, type ClockSpan } from '../model/clockSet.ts'
 import type { Replica } from './replica.ts'
@@ -34,6 +35,11 @@ export interface Divide {
   readonly later: readonly LaterEntry[]
 }
 
+/**
+ * A session keeps so much of what it brought until its page has our answer, and so does what it leaves waiting on disk. Of
+ * more the sides of what it writes meanwhile lack the values that lost, and it has a conflict of its own.
+ */
+const MAX_BROUGHT_BYTES = 1024 * 1024
 /** Entries read at a time, some 2 ms of work: keystrokes are small, full rewrites are few. */
 const PAGE_ENTRIES = 128
 
@@ -54,8 +60,8 @@ export function bringsSomething(doc: Y.Doc, update: Uint8Array): boolean {
   return [...clockSet(ds.clients)].some(([client, spans]) => without(spans, deleted.get(client) ?? []).length > 0)
 }
 
-/** What a client has that has written this update, or brought it, besides what it had. */
-export function withOwn(knowledge: Knowledge, update: Uint8Array): Knowledge {
+/** What a client has that has written this update, or brought it, besides what it had; of the update `taken` is taken in. */
+export function withOwn(knowledge: Knowledge, update: Uint8Array, taken: Uint8Array): Knowledge {
   if (knowledge.by !== 'clocks') return knowledge
   const { structs, ds } = Y.decodeUpdate(update)
   const clocks = new Map(knowledge.clocks)
@@ -68,7 +74,15 @@ export function withOwn(knowledge: Knowledge, update: Uint8Array): Knowledge {
     clocks,
     deletes: union(knowledge.deletes, own),
     brought: union(knowledge.brought, own),
+    broughtUpdate: broughtWith(knowledge.broughtUpdate, taken),
   }
+}
+
+/** Only what was brought last where all of it is more than is kept, and nothing where that is alone. */
+function broughtWith(before: Uint8Array | null, taken: Uint8Array): Uint8Array | null {
+  if (taken.length > MAX_BROUGHT_BYTES) return null
+  if (before === null || before.length + taken.length > MAX_BROUGHT_BYTES) return taken
+  return joinUpdates([before, taken])
 }
 
 /** The deletes an update (or a whole state) carries. Throws where the bytes are no update. */

@@ -42,6 +42,9 @@ export async function workOutSides(
   const doc = new Y.Doc()
   const view = new ContentView(doc, head.kind, head.root)
   await replayPrefix(storage, head, doc, divide.prefix)
+  // Before the log, where of it only stands what did not lose.
+  const brought = knowledge.by === 'clocks' ? knowledge.broughtUpdate : null
+  if (brought !== null) withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, brought))
   const steps = new Steps()
   for (const { version, known: part, update: own } of known) {
     const [entry] = await storage.entries(head.id, toVersion(version - 1), version, 1)
@@ -58,7 +61,7 @@ export async function workOutSides(
     // What of it is not there is no part of the base.
     doc.store.pendingDs = null
   }
-  const isPrefix = known.length === 0 && !hasBrought
+  const isPrefix = known.length === 0 && brought === null && !hasBrought
   const base = isPrefix ? await prefixContent(storage, head, divide.prefix) : view.content()
   await steps.rest()
   withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))

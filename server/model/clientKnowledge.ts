@@ -21,6 +21,11 @@ export type Knowledge =
       readonly sentUpTo: Version | null
       /** Of `deletes` those that it brought since: its entries do not tell of what others had deleted already. */
       readonly brought: ClockSet
+      /**
+       * All that it brought since and that was taken in, as one update: the log keeps no value that lost, but the client
+       * has it. Null where that is nothing, or more than is kept.
+       */
+      readonly broughtUpdate: Uint8Array | null
     }
   | { readonly by: 'versions'; readonly seen: Version; readonly own: readonly Version[] }
   | { readonly by: 'stored'; readonly seen: Version }

@@ -69,15 +69,15 @@ export class OfflineMerges {
     const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
     // Who says only what it has changes nothing, and waits for nobody; what is somebody else's to bring waits for them.
     const counts = merge !== null || left !== null || bringsSomething(this.#options.doc, update)
-    const joined = { update: brought, knowledge: withOwn(knowledge, brought) }
+    const joined = { update: brought, knowledge: withOwn(knowledge, brought, update) }
     return { type: 'judged', at, joined, counts, merge }
   }
 
   async #keep(member: Member, { updates, knowledge }: HeldEdits): Promise<SessionEvent> {
     const update = await joinInSteps(updates)
-    this.#admitted(member, update)
+    const { update: taken } = this.#admitted(member, update)
     await this.#options.keep(member, { updates: [update], knowledge })
-    return { type: 'kept', joined: { update, knowledge: withOwn(knowledge, update) } }
+    return { type: 'kept', joined: { update, knowledge: withOwn(knowledge, update, taken) } }
   }
 
   #admitted(member: Member, update: Uint8Array): Extract<Admission, { admitted: true }> {

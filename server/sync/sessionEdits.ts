@@ -270,7 +270,8 @@ const loseBase = (state: Syncing, room: Surroundings): SessionStep =>
 function knowledgeIn(state: Arriving | Away): Knowledge {
   if (state.name === 'away') return state.knowledge
   const { had: clocks, deletes, page } = state
-  return { by: 'clocks', clocks, deletes: deletes ?? new Map(), sentUpTo: newest(page, 'sent'), brought: new Map() }
+  const none = { brought: new Map(), broughtUpdate: null }
+  return { by: 'clocks', clocks, deletes: deletes ?? new Map(), sentUpTo: newest(page, 'sent'), ...none }
 }
 
 type JudgedEvent = Extract<SessionEvent, { type: 'judged' }>

@@ -100,6 +100,7 @@ function editOffline(subject: Subject, replica: Replica): OfflineEdits {
     deletes: clockSet(new Map()),
     sentUpTo: null,
     brought: new Map(),
+    broughtUpdate: null,
   } as const
   return { author: BOB, knowledge, update: Y.encodeStateAsUpdate(doc, before) }
 }

@@ -32,6 +32,7 @@ const byClocks: Knowledge = {
   deletes: new Map([[1, [{ clock: 2, len: 3 }]]]),
   sentUpTo: toVersion(2),
   brought: new Map([[1, [{ clock: 2, len: 1 }]]]),
+  broughtUpdate: Uint8Array.of(0, 1, 255),
 }
 
 const edits = (document: DocumentId, changes: Partial<WaitingEdits> = {}): WaitingEdits => ({
@@ -60,6 +61,7 @@ export function describeWaiting(shared: SharedFixture, create: CreateFixture): v
     ['edits that a browser stored', { knowledge: byStored }],
     ['clocks and deletes, by one with a token', { knowledge: byClocks, tokenHash: toLockHash('one') }],
     ['clocks of one that was sent nothing', { knowledge: { ...byClocks, sentUpTo: null } }],
+    ['clocks of one that brought nothing', { knowledge: { ...byClocks, brought: new Map(), broughtUpdate: null } }],
     ['many bytes', { update: new Uint8Array(100_000).fill(7), author: alice, at: NOON + 1 }],
   ])('[LOCK-4] waiting edits are read as they were kept: %s', async (_, changes) => {
     const { storage } = shared()

@@ -42,7 +42,8 @@ describe('a return', () => {
         alice.update((doc) => write(doc, 0, 'alice')),
         ALICE,
       )
-      const knowledge = { by: 'clocks', clocks, deletes: new Map(), sentUpTo: null, brought: new Map() } as const
+      const none = { deletes: new Map(), sentUpTo: null, brought: new Map(), broughtUpdate: null }
+      const knowledge = { by: 'clocks', clocks, ...none } as const
       const judge = new OfflineMergeJudge(core.storage, core.committer, core.environment)
       const merge = await judge.prepare(replica, { author: BOB, knowledge, update })
       await replica.applyLive(

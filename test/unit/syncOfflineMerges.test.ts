@@ -512,10 +512,39 @@ describe('an edit of a connected client', () => {
   })
 
   it.each([
+    ['lower', 3, 'four', { two: 'by alice', four: 'again' }],
+    ['higher', 7, 'four', { two: 'by alice', four: 'again' }],
+    ['lower', 3, 'two', { two: 'again', four: 'four' }],
+    ['higher', 7, 'two', { two: 'again', four: 'four' }],
+  ])(
+    '[CONF-6] with the %s id (%i) that sets key %s before it has our answer has one conflict, also where its value lost',
+    async (_, aliceId, key, content) => {
+      scene = await LiveScene.start({ two: 'two', four: 'four' })
+      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
+      await scene.pass(WINDOW_MS)
+      alice.disconnect()
+      await scene.core.environment.advance(60_000)
+      for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
+      await scene.settle([bob])
+      alice.connect(scene.room)
+      alice.deliverUp()
+      alice.deliverDown()
+      alice.deliverUp()
+      for (let n = 0; n < 5; n++) await settled()
+      await scene.room.settled()
+      alice.doc.getMap('content').set(key, 'again')
+      await scene.settle()
+      const found = await scene.conflicts()
+      const sides = { base: { content: { two: 'two', four: 'four' } }, incoming: { content } }
+      expect(found).toMatchObject([{ ...sides, overlaps: [{ id: 'P/two' }] }])
+    },
+  )
+
+  it.each([
     ['lower', 3],
     ['higher', 7],
   ])(
-    '[CONF-6] with the %s id that sets another key before it has our answer keeps the value that lost',
+    '[CONF-6] with the %s id that is cut before it has our answer, and sets another key, keeps the value that lost',
     async (_, aliceId) => {
       scene = await LiveScene.start({ two: 'two', four: 'four' })
       const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
@@ -530,10 +559,15 @@ describe('an edit of a connected client', () => {
       alice.deliverUp()
       for (let n = 0; n < 5; n++) await settled()
       await scene.room.settled()
-      alice.doc.getMap('content').set('four', 'by alice')
+      alice.disconnect()
+      alice.doc.getMap('content').set('four', 'again')
+      alice.connect(scene.room)
       await scene.settle()
       const found = await scene.conflicts()
-      expect(found.map(({ incoming }) => incoming.content)).toContainEqual({ two: 'by alice', four: 'four' })
+      expect(found.map(({ base, incoming }) => [base.content, incoming.content])).toContainEqual([
+        { two: 'two', four: 'four' },
+        expect.objectContaining({ two: 'by alice' }),
+      ])
     },
   )
 

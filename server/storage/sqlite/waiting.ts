@@ -25,6 +25,8 @@ type StoredKnowledge =
       readonly sentUpTo: number | null
       /** Absent in rows of before it was kept. */
       readonly brought?: readonly (readonly [client: number, spans: readonly ClockSpan[]])[]
+      /** In base64. Absent in rows of before it was kept. */
+      readonly broughtUpdate?: string | null
     }
   | { readonly by: 'versions'; readonly seen: number; readonly own: readonly number[] }
   | { readonly by: 'stored'; readonly seen: number }
@@ -57,19 +59,21 @@ function decodeWaiting(row: WaitingRow): WaitingEdits {
 function encodeKnowledge(knowledge: Knowledge): StoredKnowledge {
   if (knowledge.by !== 'clocks') return knowledge
   const { by, clocks, deletes, sentUpTo, brought } = knowledge
-  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo, brought: [...brought] }
+  const broughtUpdate = knowledge.broughtUpdate && Buffer.from(knowledge.broughtUpdate).toString('base64')
+  return { by, clocks: [...clocks], deletes: [...deletes], sentUpTo, brought: [...brought], broughtUpdate }
 }
 
 function decodeKnowledge(stored: StoredKnowledge): Knowledge {
   if (stored.by === 'versions') return { by: 'versions', seen: toVersion(stored.seen), own: stored.own.map(toVersion) }
   if (stored.by === 'stored') return { by: 'stored', seen: toVersion(stored.seen) }
-  const { clocks, deletes, sentUpTo, brought = [] } = stored
+  const { clocks, deletes, sentUpTo, brought = [], broughtUpdate = null } = stored
   return {
     by: 'clocks',
     clocks: new Map(clocks),
     deletes: new Map(deletes),
     sentUpTo: sentUpTo === null ? null : toVersion(sentUpTo),
     brought: new Map(brought),
+    broughtUpdate: broughtUpdate === null ? null : plainBytes(Buffer.from(broughtUpdate, 'base64')),
   }
 }
 

@@ -16,7 +16,7 @@ import { membersInOrder } from './order.ts'
 import { toPointer } from './pointer.ts'
 import { mergeText } from './mergeText.ts'
 import { placeAt, type ReachedPlace } from './reach.ts'
-import { weave, type Stretch } from './weave.ts'
+import { reachedSpans, weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */
 type Settle = (overlap: JsonOverlap) => JsonChoice
@@ -40,7 +40,7 @@ interface SettleJson {
   readonly granularityAt: GranularityAt
   /** Of further overlaps only what stands there is told: they stay as in current. */
   readonly beyond?: BeyondOverlaps | undefined
-  /** Told of each place of the current side at which incoming differs from base. */
+  /** Told of each place of the current side at which incoming differs from base; of elements with all changed beside them. */
   readonly onReached?: ((place: () => ReachedPlace) => void) | undefined
 }
 
@@ -162,9 +162,14 @@ function mergeArrays(sides: MemberSides<JsonValue[]>, at: MemberPlace, by: Settl
   if (incomingRuns.length === 0) return sides.current
   const merged: JsonValue[] = []
   let kept = 0
-  for (const stretch of weave(singly(currentRuns, incomingRuns), singly(incomingRuns, currentRuns))) {
+  const stretches = weave(singly(currentRuns, incomingRuns), singly(incomingRuns, currentRuns))
+  const { onReached } = by
+  if (onReached) for (const span of reachedSpans(stretches)) onReached(() => [...placeAt(pathOf(at, 'current')), span])
+  // What incoming differs in within the elements lies in these places.
+  const inElements = { ...by, onReached: undefined }
+  for (const stretch of stretches) {
     append(merged, sides.base.slice(kept, stretch.base[0]))
-    append(merged, settledElements(sides, stretch, at, by))
+    append(merged, settledElements(sides, stretch, at, inElements))
     kept = stretch.base[1]
   }
   append(merged, sides.base.slice(kept))
@@ -202,11 +207,7 @@ function settledElements(
   at: MemberPlace,
   by: SettleJson,
 ): JsonValue[] {
-  const reached = (): void => by.onReached?.(() => [...placeAt(pathOf(at, 'current')), stretch.current])
-  if (stretch.changedBy !== 'both') {
-    if (stretch.changedBy === 'incoming') reached()
-    return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
-  }
+  if (stretch.changedBy !== 'both') return sides[stretch.changedBy].slice(...stretch[stretch.changedBy])
   const [inBase, inCurrent, inIncoming] = [stretch.base[0], stretch.current[0], stretch.incoming[0]]
   const place = { above: at, base: inBase, current: inCurrent, incoming: inIncoming }
   const elements = {
@@ -219,7 +220,6 @@ function settledElements(
     const value = mergeValue({ base: base[0], current: current[0], incoming: incoming[0] }, place, by)
     return value === undefined ? [] : [value]
   }
-  reached()
   if (contentEquals(current, incoming)) return current
   const several = base.length > 1 || current.length > 1 || incoming.length > 1
   if (by.beyond?.isEnough()) {

@@ -3,7 +3,7 @@ import { alignLines } from './alignLines.ts'
 import type { Range } from './content.ts'
 import { nameOfLines, type Choice, type LineChange, type TextOverlap } from './overlap.ts'
 import { reachOfLines, type Reach } from './reach.ts'
-import { weave, type Stretch } from './weave.ts'
+import { reachedSpans, weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. */
 type SettleText = (overlap: TextOverlap) => TextChoice
@@ -21,13 +21,7 @@ export function mergeText(
   const merged: string[] = []
   let kept = 0
   const stretches = weave(alignLines(sides.base, sides.current), alignLines(sides.base, sides.incoming))
-  const brought = stretches.filter(({ changedBy }) => changedBy !== 'current')
-  onReach?.(
-    reachOfLines(
-      sides.current,
-      brought.map((stretch) => stretch.current),
-    ),
-  )
+  onReach?.(reachOfLines(sides.current, reachedSpans(stretches)))
   for (const stretch of stretches) {
     append(merged, sides.base, [kept, stretch.base[0]])
     append(merged, ...settled(sides, stretch, settle))

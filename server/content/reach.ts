@@ -20,7 +20,10 @@ const MAX_PLACES = 256
 /** Keys in them together. */
 const MAX_KEY_CHARACTERS = 4 * 1024
 
-/** The reach of lines of a text; one that is empty lies before a line. Reaches to the separators on either side. */
+/**
+ * The reach of lines of a text, apart and in order; a span that is empty lies before a line. Reaches over the line on either
+ * side, because once that is written to, it and these are changed side by side.
+ */
 export function reachOfLines(lines: readonly string[], spans: readonly Span[]): Reach {
   const reached: Span[] = []
   let [line, at] = [0, 0]
@@ -28,7 +31,11 @@ export function reachOfLines(lines: readonly string[], spans: readonly Span[]): 
     for (; line < wanted; line += 1) at += (lines[line]?.length ?? 0) + 1
     return at
   }
-  for (const [start, end] of spans) reached.push([Math.max(0, startOf(start) - 1), startOf(end)])
+  for (const [start, end] of spans) {
+    // Two spans may share the line between them.
+    const first = Math.max(start - 1, line)
+    reached.push([startOf(first), startOf(end + 1) - 1])
+  }
   return { text: fewer(reached) }
 }
 

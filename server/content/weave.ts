@@ -29,6 +29,27 @@ export function weave(currentRuns: readonly Run[], incomingRuns: readonly Run[])
   })
 }
 
+/**
+ * The spans of current where incoming differs from base, apart and in order, each with all that is changed beside it: what in
+ * a run of changes corresponds to what depends on the whole run, so that a change at its one end can make or end an overlap
+ * at the other.
+ */
+export function reachedSpans(stretches: readonly Stretch[]): Span[] {
+  const reached: Span[] = []
+  let [start, end, isReached] = [0, -1, false]
+  for (const { current, changedBy } of stretches) {
+    if (current[0] !== end) {
+      if (isReached) reached.push([start, end])
+      start = current[0]
+      isReached = false
+    }
+    end = current[1]
+    isReached ||= changedBy !== 'current'
+  }
+  if (isReached) reached.push([start, end])
+  return reached
+}
+
 type Side = 'current' | 'incoming'
 
 interface WovenChange {

@@ -11,7 +11,9 @@ const edits = fc.array(fc.tuple(fc.nat(40), fc.nat(3), fc.array(fc.nat(30), { ma
 type Edits = readonly (readonly [number, number, readonly number[]])[]
 
 let fresh = 0
-const line = (n: number): string => (n < 4 ? `often ${n}` : `line ${n} number ${(fresh += 1)}`)
+/** So many kinds of line are the same wherever they stand. */
+const OFTEN = 4
+const line = (n: number): string => (n < OFTEN ? `often ${n}` : `line ${n} number ${(fresh += 1)}`)
 
 function editedText(text: string, made: Edits): string {
   const lines = text.split('\n')
@@ -51,37 +53,100 @@ function follows(base: Content, current: Content, incoming: Content, later: read
   }
 }
 
+type Histories = readonly [first: Edits, theirs: Edits, mine: Edits, later: readonly Edits[]]
 const histories = fc.tuple(edits, edits, edits, fc.array(edits, { maxLength: 6 }))
+const RUNS = 400
+
+/** Follows a reach from a start that is first edited, as base, then by both sides, and then on. */
+function followsEdits<T extends Content>(
+  edited: (content: T, made: Edits) => T,
+  start: T,
+  [first, theirs, mine, later]: Histories,
+): void {
+  const base = edited(start, first)
+  const current = edited(base, theirs)
+  let newest = current
+  const contents = later.map((made) => (newest = edited(newest, made)))
+  follows(base, current, edited(base, mine), contents)
+}
+
+/** Without the lines that stand in many places: which of several equal ones was changed is open, wherever it is changed. */
+const differing = (made: Edits): Edits => made.map(([at, remove, insert]) => [at, remove, insert.map((n) => n + OFTEN)])
+
+const numbered = (count: number, what: string): string[] => Array.from({ length: count }, (_, n) => `${what} ${n}`)
+
+/** Found by chance: mine removes a line, and of the lines below it another one comes to correspond to one of theirs. */
+const LINES_THAT_CORRESPOND_ANEW: Histories = [
+  [[1, 0, [10]]],
+  [],
+  [[0, 1, []]],
+  [
+    [
+      [0, 0, [4]],
+      [1, 2, []],
+    ],
+    [[1, 2, []]],
+    [[20, 0, [10]]],
+  ],
+]
 
 describe('[WRITE-7] where a refused write reaches', () => {
   it('[WRITE-7] is followed through what is written to a text', () => {
+    const start = numbered(20, 'first').join('\n')
     fc.assert(
-      fc.property(histories, ([first, theirs, mine, later]) => {
-        const base = editedText(Array.from({ length: 20 }, (_, n) => `first ${n}`).join('\n'), first)
-        let current = editedText(base, theirs)
-        const contents = later.map((made) => (current = editedText(current, made)))
-        follows(base, editedText(base, theirs), editedText(base, mine), contents)
-      }),
-      { numRuns: 400 },
+      fc.property(histories, (made) => followsEdits(editedText, start, made)),
+      { numRuns: RUNS, examples: [[LINES_THAT_CORRESPOND_ANEW]] },
+    )
+  })
+
+  it('[WRITE-7] is followed through what is written to a text whose lines are alike', () => {
+    const start = numbered(8, 'line of number').join('\n')
+    const edited = (text: string, made: Edits): string => editedText(text, differing(made))
+    fc.assert(
+      fc.property(histories, (made) => followsEdits(edited, start, made)),
+      { numRuns: RUNS },
     )
   })
 
   it('[WRITE-7] is followed through what is written to a json content', () => {
+    const start = { list: numbered(12, 'first').map((n) => ({ n })), 'key 0': 1, 'key 1': { a: 1 } }
     fc.assert(
-      fc.property(histories, ([first, theirs, mine, later]) => {
-        const start = {
-          list: Array.from({ length: 12 }, (_, n) => ({ n: `first ${n}` })),
-          'key 0': 1,
-          'key 1': { a: 1 },
-        }
-        const base = editedJson(start, first)
-        const current = editedJson(base, theirs)
-        let newest = current
-        const contents = later.map((made) => (newest = editedJson(newest, made)))
-        follows(base, current, editedJson(base, mine), contents)
-      }),
-      { numRuns: 400 },
+      fc.property(histories, (made) => followsEdits(editedJson, start, made)),
+      { numRuns: RUNS },
     )
+  })
+
+  it('[WRITE-7] is followed through what is written to a short list of elements that differ', () => {
+    const inList = ({ list = [] }: JsonObject, made: Edits): JsonObject =>
+      editedJson(
+        { list },
+        differing(made).map(([at, remove, insert]) => [at * 3, remove, insert]),
+      )
+    fc.assert(
+      fc.property(histories, (made) => followsEdits(inList, { list: numbered(6, 'first') }, made)),
+      { numRuns: RUNS },
+    )
+  })
+
+  it('[WRITE-7] is touched where another line comes to correspond, so that incoming brings nothing', () => {
+    const base = ['title', 'item one', 'item two', 'end']
+    const current = ['item zero', 'item one!', 'item two!', 'end'].join('\n')
+    const after = ['item zero', 'item one!', 'end'].join('\n')
+    const incoming = base.slice(1).join('\n')
+    expect(bringsNothing(base.join('\n'), incoming, current)).toBe(false)
+    expect(bringsNothing(base.join('\n'), incoming, after)).toBe(true)
+    const { reach } = mergeReaching(base.join('\n'), current, incoming)
+    expect(reachAfter(reach, effectBetween(current, after))).toBeNull()
+  })
+
+  it('[WRITE-7] is touched where elements no longer pair by index, so that the overlap grows', () => {
+    const base = { list: ['a', 'b', 'c', 'd', 'e'] }
+    const incoming = { list: ['a', 'b', 'c', 'd', 'mine'] }
+    const current = { list: ['a', 'B', 'C', 'D', 'theirs'] }
+    const shorter = { list: ['a', 'C', 'D', 'theirs'] }
+    follows(base, current, incoming, [shorter, { list: ['a', 'later', 'D', 'theirs'] }])
+    const { reach } = mergeReaching(base, current, incoming)
+    expect(reachAfter(reach, effectBetween(current, shorter))).toBeNull()
   })
 
   it('[WRITE-7] is touched by few of the edits', () => {
@@ -92,6 +157,6 @@ describe('[WRITE-7] where a refused write reaches', () => {
       const after = base.with(500, 'theirs').with(n, 'later').join('\n')
       return reachAfter(reach, effectBetween(at(500, 'theirs'), after)) === null ? [n] : []
     })
-    expect(touching).toEqual([499, 500])
+    expect(touching).toEqual([499, 500, 501])
   })
 })

@@ -50,8 +50,9 @@ async function join(n) {
   const present = new Map([[client, own]])
   const socket = new WebSocket(isHocuspocus ? url : `${url}/${room}?token=${token}`)
   socket.on('error', () => undefined)
-  await new Promise((resolve) => socket.once('open', resolve))
+  // Before it is open: the server's first frame may come in one piece with that news.
   const isReady = new Promise((resolve) => socket.on('message', (data) => read(data, { n, present, socket }, resolve)))
+  await new Promise((resolve) => socket.once('open', resolve))
   if (isHocuspocus)
     socket.send(
       framed(

@@ -19,8 +19,7 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { nobodyWaits } from '../foundation/sharedWork.ts'
-import { yieldTurn } from '../foundation/turns.ts'
+import { inSteps } from '../foundation/steps.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef, Sides } from '../model/conflict.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { EntryEffect, LogReads } from '../storage/log.ts'
@@ -374,29 +373,8 @@ async function handsBehind(
   return hands
 }
 
-/** Edits and overlaps looked at in one go, a few milliseconds. */
-const STEP_SIZE = 2_000
-
 const effectSize = ({ effect }: EntryEffect): number =>
   effect?.kind === 'json' ? effect.edits.length : (effect?.delta.length ?? 0)
-
-/** Others have their turn in between. */
-async function inSteps<T>(
-  items: readonly T[],
-  gone: AbortSignal | null,
-  sizeOf: (item: T) => number,
-  task: (item: T) => void,
-): Promise<void> {
-  let size = 0
-  for (const item of items) {
-    task(item)
-    size += sizeOf(item)
-    if (size < STEP_SIZE) continue
-    size = 0
-    await yieldTurn()
-    if (gone?.aborted) throw nobodyWaits()
-  }
-}
 
 function showOverlap(overlap: TextOverlap | JsonOverlap, hands: readonly Hand[]): object {
   if ('lines' in overlap) return { ...overlap, authors: authorsOf(hands) }

@@ -69,3 +69,16 @@ function firstOf(parent: Y.AbstractType<unknown>, key: string | null, limit: num
   for (; at !== null && at.left !== null && steps < limit; at = at.left) steps += 1
   return { at, steps }
 }
+
+/**
+ * Applies what a client sent, within the budget. It may still throw in Yjs after it was guarded, which is the client's
+ * fault: `invalid-request`.
+ */
+export function applyWithinBudget(doc: Y.Doc, update: Uint8Array): void {
+  try {
+    withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
+  } catch (cause) {
+    if (cause instanceof ParleyError) throw cause
+    throw new ParleyError('invalid-request', 'The update cannot be applied.', { cause })
+  }
+}

@@ -16,7 +16,7 @@ import type { EntryMark, Standing } from '../storage/log.ts'
 import type { Admission, Offer } from './admission/admission.ts'
 import { Kept, type KeptOptions } from './admission/kept.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
-import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudget.ts'
+import { applyWithinBudget } from './integrationBudget.ts'
 import { KnownLock } from './knownLock.ts'
 import { KnownPast } from './knownPast.ts'
 import { encodeOwners } from './owners.ts'
@@ -238,7 +238,7 @@ export class Replica {
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     const made = this.#orEnd(() => {
-      rejected(() => applyWithinBudget(this.doc, update))
+      applyWithinBudget(this.doc, update)
       this.#kept.applied(author)
       if (this.#captured.length === 0) return null
       const staged = this.#stage(this.headAfter(authorship), authorship, true)
@@ -377,19 +377,6 @@ export class Replica {
 function leaveFormattingAlone(transaction: Y.Transaction): void {
   transaction._needFormattingCleanup = false
 }
-
-/** What a client sent may still throw in Yjs after it was guarded; that is the client's fault. */
-function rejected(apply: () => void): void {
-  try {
-    apply()
-  } catch (cause) {
-    if (cause instanceof ParleyError) throw cause
-    throw new ParleyError('invalid-request', 'The update cannot be applied.', { cause })
-  }
-}
-
-const applyWithinBudget = (doc: Y.Doc, update: Uint8Array): void =>
-  withIntegrationBudget(MAX_INTEGRATION_STEPS, () => Y.applyUpdate(doc, update))
 
 const markOf = ({ update, author, at }: Underway): EntryMark => ({ checksum: crc32(update), author, at })
 

@@ -10,7 +10,7 @@ export const healthModule = (environment: Environment, modules: readonly Module[
     healthRoutes(
       new Health(
         environment,
-        modules.flatMap(({ checkup }) => checkup ?? []),
+        modules.flatMap(({ name, checkup }) => (checkup ? [{ name, checkup }] : [])),
       ),
     ),
   ],

@@ -56,8 +56,9 @@ function measureDisk(meter: Meter, storage: Batches, file: string): void {
   ])
   const folder = dirname(resolve(file))
   meter.gauge({ name: 'parley_disk_free_bytes', help: 'Room left where the database lies.' }, async () => {
-    const { bavail, bsize } = await statfs(folder)
-    return [[bavail * bsize]]
+    // Where the disk does not say, all other figures are still told.
+    const found = await statfs(folder).catch(() => null)
+    return found === null ? [] : [[found.bavail * found.bsize]]
   })
 }
 

@@ -16,13 +16,21 @@ export interface ServerPart {
   readonly condition: PartCondition
 }
 
-/** Asks the parts of one module. Never rejects; takes as long as the slowest of them. */
+/** Asks the parts of one module. */
 export type Checkup = () => Promise<readonly ServerPart[]>
+
+/** A module that can be asked, under the name that stands for its parts where it does not answer. */
+export interface Checked {
+  readonly name: string
+  readonly checkup: Checkup
+}
 
 export const OK: PartCondition = { status: 'ok' }
 
 /** Whoever asks more often is told what was found last: looking costs an act of storage, and anybody may ask. */
 const LOOK_EVERY_MS = 1_000
+/** A part that has not answered by then hangs, as storage does with its disk: whoever looks is not to hang with it. */
+const ANSWER_MS = 2_000
 /** Events that wait so long while none is told are stuck: telling one takes milliseconds. */
 const STUCK_MS = 10_000
 /** After so many failures in a row a job has been tried again for half a minute. */
@@ -33,22 +41,37 @@ const LONG_RUN_MS = 3_600_000
 /** How the whole server is doing, from what its modules say of their parts. */
 export class Health {
   readonly #environment: Environment
-  readonly #checkups: readonly Checkup[]
+  readonly #checked: readonly Checked[]
   #last: { readonly atMs: number; readonly parts: Promise<readonly ServerPart[]> } | null = null
 
-  constructor(environment: Environment, checkups: readonly Checkup[]) {
+  constructor(environment: Environment, checked: readonly Checked[]) {
     this.#environment = environment
-    this.#checkups = checkups
+    this.#checked = checked
   }
 
   /** The gravest condition of any part, and all parts in the order of their modules. At most a second old. */
   async look(): Promise<{ readonly status: PartCondition['status']; readonly parts: readonly ServerPart[] }> {
     const now = this.#environment.monotonicMs()
     if (this.#last === null || now - this.#last.atMs >= LOOK_EVERY_MS) {
-      this.#last = { atMs: now, parts: Promise.all(this.#checkups.map((look) => look())).then((all) => all.flat()) }
+      this.#last = {
+        atMs: now,
+        parts: Promise.all(this.#checked.map((one) => this.#ask(one))).then((all) => all.flat()),
+      }
     }
     const parts = await this.#last.parts
     return { status: gravest(parts), parts }
+  }
+
+  async #ask({ name, checkup }: Checked): Promise<readonly ServerPart[]> {
+    const silent = (why: string): readonly ServerPart[] => [{ name, condition: { status: 'down', why } }]
+    return new Promise((resolve) => {
+      const timer = this.#environment.after(ANSWER_MS, () =>
+        resolve(silent(`It did not answer within ${ANSWER_MS / 1_000} s.`)),
+      )
+      checkup()
+        .then(resolve, () => resolve(silent('It could not be asked.')))
+        .finally(() => timer.cancel())
+    })
   }
 }
 

@@ -22,7 +22,7 @@ describe('[OPS-1] the health of a server', () => {
     const parts = statuses.map((one, n) => part(`part ${n}`, one))
     const health = new Health(
       environment,
-      parts.map((one) => async () => [one]),
+      parts.map((one) => ({ name: one.name, checkup: async () => [one] })),
     )
     expect(await health.look()).toEqual({ status, parts })
     expect(httpStatusOf(status)).toBe(http)
@@ -30,13 +30,32 @@ describe('[OPS-1] the health of a server', () => {
 
   it('[OPS-1] is looked at once a second, however many ask', async () => {
     let looks = 0
-    const health = new Health(environment, [async () => [storagePart((looks += 1) > 1)]])
+    const health = new Health(environment, [{ name: 'storage', checkup: async () => [storagePart((looks += 1) > 1)] }])
     await Promise.all([health.look(), health.look()])
     environment.jump(999)
     expect((await health.look()).status).toBe('down')
     environment.jump(1)
     expect((await health.look()).status).toBe('ok')
     expect(looks).toBe(2)
+  })
+
+  it('[OPS-1] is told although a part hangs or cannot be asked', async () => {
+    const health = new Health(environment, [
+      { name: 'storage', checkup: () => new Promise(() => undefined) },
+      { name: 'upkeep', checkup: () => Promise.reject(new Error('a secret path')) },
+      { name: 'notifications', checkup: async () => [part('feed', 'ok')] },
+    ])
+    const looking = health.look()
+    await environment.advance(2_000)
+    expect(await looking).toEqual({
+      status: 'down',
+      parts: [
+        { name: 'storage', condition: { status: 'down', why: 'It did not answer within 2 s.' } },
+        { name: 'upkeep', condition: { status: 'down', why: 'It could not be asked.' } },
+        part('feed', 'ok'),
+      ],
+    })
+    expect(environment.pending).toBe(0)
   })
 })
 

@@ -56,6 +56,7 @@ export class DocumentSession {
   #feed: NotificationFeed | null = null
   #saveCheck: SaveCheck | null = null
   #closed = false
+  #draftSave: 'none' | 'under-way' | 'wished' = 'none'
 
   constructor(options: SessionOptions) {
     this.id = options.id
@@ -98,8 +99,28 @@ export class DocumentSession {
     return this.#options.rest.getDocument(this.id)
   }
 
-  /** Saves the json draft on the version it started from; a refusal with a conflict becomes its state. */
+  /** Saves the json draft; a wish while it is being saved is done when its base is known: the version that save makes. */
   async saveDraft(draft: Store<drafts.JsonDraft>): Promise<void> {
+    if (this.#draftSave !== 'none') {
+      this.#draftSave = 'wished'
+      return
+    }
+    try {
+      do {
+        this.#draftSave = 'under-way'
+        await this.#putDraft(draft)
+      } while (this.#isWished() && draft.value.status === 'edited' && drafts.syntaxProblem(draft.value.text) === null)
+    } finally {
+      this.#draftSave = 'none'
+    }
+  }
+
+  #isWished(): boolean {
+    return this.#draftSave === 'wished'
+  }
+
+  /** Saves the json draft on the version it started from; a refusal with a conflict becomes its state. */
+  async #putDraft(draft: Store<drafts.JsonDraft>): Promise<void> {
     const { text, from } = draft.value
     draft.update(drafts.saving)
     try {

@@ -1,5 +1,6 @@
-import { EditorState, type Extension } from '@codemirror/state'
+import { EditorState, Transaction, type ChangeSpec, type Extension } from '@codemirror/state'
 import { drawSelection, EditorView, highlightSpecialChars, lineNumbers } from '@codemirror/view'
+import { commonEnds } from '../../../server/content/commonEnds.ts'
 
 const THEME = EditorView.theme({
   '&': { height: '100%', color: 'var(--ink)', backgroundColor: 'transparent', fontSize: 'var(--code-size)' },
@@ -46,3 +47,19 @@ export const readOnly: Extension = [EditorState.readOnly.of(true), EditorView.ed
 /** What a screen reader and a test call the text. */
 export const named = (label: string, testId?: string): Extension =>
   EditorView.contentAttributes.of({ 'aria-label': label, ...(testId === undefined ? {} : { 'data-testid': testId }) })
+
+/**
+ * Makes the text of an editor another one, as the smallest change, so that the cursor stays where it is. An editor owns
+ * its text: this is called in the very moment in which the other text comes about, never later with what is old by then.
+ */
+export function replaceText(view: EditorView, text: string, { isUndoable }: { readonly isUndoable: boolean }): void {
+  const changes = smallestChange(view.state.doc.toString(), text)
+  if (changes !== null) view.dispatch({ changes, annotations: Transaction.addToHistory.of(isUndoable) })
+}
+
+/** What makes one text the other; null where they are the same. */
+export function smallestChange(from: string, to: string): ChangeSpec | null {
+  if (from === to) return null
+  const { start, tail } = commonEnds(from, to)
+  return { from: start, to: from.length - tail, insert: to.slice(start, to.length - tail) }
+}

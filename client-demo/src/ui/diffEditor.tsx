@@ -1,10 +1,10 @@
 import { history, historyKeymap, defaultKeymap } from '@codemirror/commands'
-import { MergeView, unifiedMergeView } from '@codemirror/merge'
-import type { Extension } from '@codemirror/state'
+import { getOriginalDoc, MergeView, originalDocChangeEffect, unifiedMergeView } from '@codemirror/merge'
+import { ChangeSet, Compartment, type Extension } from '@codemirror/state'
 import { EditorView, keymap } from '@codemirror/view'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
-import { named, readOnly, shared } from './codeMirror.ts'
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
+import { named, readOnly, replaceText, shared, smallestChange } from './codeMirror.ts'
 
 const LOOK = EditorView.theme({
   '&': { height: 'auto' },
@@ -48,16 +48,10 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
   const onChange = useRef(props.onChange)
   onChange.current = props.onChange
   const isEditable = props.onChange !== undefined
+  const access = useMemo(() => new Compartment(), [])
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (host.current === null) return
-    const editing = [
-      history(),
-      keymap.of([...historyKeymap, ...defaultKeymap]),
-      EditorView.updateListener.of((update) => {
-        if (update.docChanged) onChange.current?.(update.state.doc.toString())
-      }),
-    ]
     const editor = new EditorView({
       parent: host.current,
       doc: value,
@@ -65,23 +59,40 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
         LOOK,
         shared,
         look ?? [],
+        history(),
+        keymap.of([...historyKeymap, ...defaultKeymap]),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) onChange.current?.(update.state.doc.toString())
+        }),
         unifiedMergeView({ original, mergeControls: false, ...COMPARISON }),
-        isEditable ? editing : readOnly,
+        access.of(isEditable ? [] : readOnly),
         named(label, `${testId}-content`),
       ],
     })
     view.current = editor
     return () => editor.destroy()
-    // A new `value` is put into the same view below.
-  }, [original, isEditable, label, testId, look])
+    // Whoever is typing stays in the same view: all that may become another is put into it below.
+  }, [label, testId, look, access])
 
-  useEffect(() => {
-    const { current } = view
-    if (current === null || current.state.doc.toString() === value) return
-    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } })
+  // In the layout, right when it was drawn: an effect comes later, with a text that was typed over by then.
+  useLayoutEffect(() => {
+    view.current?.dispatch({ effects: access.reconfigure(isEditable ? [] : readOnly) })
+  }, [isEditable, access])
+  useLayoutEffect(() => {
+    if (view.current !== null) compareWith(view.current, original)
+  }, [original])
+  useLayoutEffect(() => {
+    if (view.current !== null) replaceText(view.current, value, { isUndoable: false })
   }, [value])
 
   return <div ref={host} class="diff" data-testid={testId} />
+}
+
+function compareWith(view: EditorView, original: string): void {
+  const before = getOriginalDoc(view.state)
+  const change = smallestChange(before.toString(), original)
+  if (change === null) return
+  view.dispatch({ effects: originalDocChangeEffect(view.state, ChangeSet.of(change, before.length, '\n')) })
 }
 
 /** Two texts beside each other, aligned. */

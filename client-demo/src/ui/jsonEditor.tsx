@@ -9,7 +9,7 @@ import { conflictHref } from '../present/route.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
 import type { Store } from '../state/store.ts'
-import { named, shared } from './codeMirror.ts'
+import { named, replaceText, shared } from './codeMirror.ts'
 import { useStore } from './hooks.ts'
 import { useRun } from './parts.ts'
 
@@ -26,7 +26,6 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
   const { session, draftStore } = props
   const draft = useStore(draftStore)
   const host = useRef<HTMLDivElement>(null)
-  const view = useRef<EditorView | null>(null)
   const run = useRun()
   const problem = syntaxProblem(draft.text)
   const canSave = problem === null && (draft.status === 'edited' || draft.status === 'refused')
@@ -51,15 +50,18 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
         }),
       ],
     })
-    view.current = editor
-    return () => editor.destroy()
+    let before = draftStore.value.status
+    const stop = draftStore.watch(() => {
+      const { text, status } = draftStore.value
+      // What others wrote is theirs to take back; edits that were given up can be had again.
+      replaceText(editor, text, { isUndoable: before !== 'clean' })
+      before = status
+    })
+    return () => {
+      stop()
+      editor.destroy()
+    }
   }, [session.id, draftStore])
-
-  useEffect(() => {
-    const { current } = view
-    if (current === null || current.state.doc.toString() === draft.text) return
-    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: draft.text } })
-  }, [draft.text])
 
   return (
     <>

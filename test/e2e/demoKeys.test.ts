@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { DemoServer } from '../support/demoServer.ts'
+
+const WINDOW_MS = 2_000
+const PATIENCE = { timeout: 15_000 }
+/** Without pairs, so that no editor completes anything. */
+const TYPED = 'the quick brown fox jumps over the lazy dog 0123456789'
+const SLOW_DOWN = 6
+
+/** The shipped server with its demo, on a machine that is six times slower than the person types. */
+describe('the demo, typed into without a pause', () => {
+  let server: DemoServer
+  let browser: TestBrowser
+  beforeAll(async () => {
+    server = await DemoServer.start(WINDOW_MS)
+    browser = await launchBrowser()
+  }, 90_000)
+  afterAll(async () => {
+    await browser.close()
+    await server.stop()
+  })
+
+  const open = async (id: string): Promise<Person> => {
+    const person = await browser.person()
+    await person.page.goto(`${server.url}/demo/#/documents/${id}`)
+    await person.page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    await slow(person)
+    return person
+  }
+  const slow = async ({ context, page }: Person): Promise<void> => {
+    const session = await context.newCDPSession(page)
+    await session.send('Emulation.setCPUThrottlingRate', { rate: SLOW_DOWN })
+  }
+  const caretBehind = async (page: Page, testId: string, line: string): Promise<void> => {
+    await page.locator(`[data-testid=${testId}] .cm-line`, { hasText: line }).click()
+    await page.keyboard.press('End')
+  }
+  const textIn = (page: Page, testId: string): Promise<string> => page.locator(`[data-testid=${testId}]`).innerText()
+  const typed = async (page: Page, testId: string): Promise<void> =>
+    expect.poll(() => textIn(page, testId), PATIENCE).toContain(TYPED)
+
+  it('[DEMO-1] the json editor keeps every key, while others write as well', async () => {
+    await server.send('POST', '/documents', { id: 'keys', kind: 'json', content: { note: 'here', other: 0 } })
+    const { page, troubles } = await open('keys')
+    await caretBehind(page, 'editor-content', 'note')
+    for (const _ of '",') await page.keyboard.press('ArrowLeft')
+    const typing = page.keyboard.type(TYPED)
+    for (let version = 1; version <= 5; version++) {
+      const content = { note: 'here', other: version }
+      expect(await server.send('PUT', '/documents/keys', { content, baseVersion: version })).toBe(200)
+    }
+    await typing
+    await typed(page, 'editor-content')
+    await page.locator('[data-testid=json-bar][data-status=edited]').waitFor()
+    expect(await textIn(page, 'editor-content')).toContain(`"here${TYPED}"`)
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[DEMO-1] the json editor keeps every key that is typed while it saves', async () => {
+    await server.send('POST', '/documents', { id: 'saved', kind: 'json', content: { note: 'here' } })
+    const { page } = await open('saved')
+    await caretBehind(page, 'editor-content', 'note')
+    await page.keyboard.press('ArrowLeft')
+    for (const word of TYPED.split(/(?<= )/)) {
+      await page.keyboard.type(word)
+      await page.keyboard.press('ControlOrMeta+S')
+    }
+    await typed(page, 'editor-content')
+    await expect.poll(() => server.contentOf('saved'), PATIENCE).toContain(TYPED)
+  }, 60_000)
+
+  it('[DEMO-1] the text editor keeps every key, while others type as well', async () => {
+    await server.send('POST', '/documents', { id: 'text', kind: 'text', content: 'first\nlast\n' })
+    const [ada, ben] = [await open('text'), await open('text')]
+    await caretBehind(ada.page, 'editor-content', 'first')
+    await caretBehind(ben.page, 'editor-content', 'last')
+    await Promise.all([ada.page.keyboard.type(TYPED), ben.page.keyboard.type(TYPED)])
+    await expect.poll(() => server.contentOf('text'), PATIENCE).toBe(`first${TYPED}\nlast${TYPED}\n`)
+  }, 60_000)
+
+  it('[DEMO-1] a result written by hand and words for one place keep every key', async () => {
+    await server.send('POST', '/documents', { id: 'result', kind: 'text', content: 'alpha\n' })
+    await server.send('PUT', '/documents/result', { content: 'alpha current\n', baseVersion: 1 })
+    expect(await server.send('PUT', '/documents/result', { content: 'alpha incoming\n', baseVersion: 1 })).toBe(409)
+    const { page } = await open('result')
+    await page.locator('[data-testid=conflict-item]').click()
+    await page.locator('[data-testid=pick-own]').check()
+    await page.locator('[data-testid=own-text]').press('End')
+    await page.keyboard.type(TYPED)
+    await expect.poll(() => page.locator('[data-testid=own-text]').inputValue(), PATIENCE).toContain(TYPED)
+
+    await page.locator('[data-testid=result-edit]').click()
+    await page.locator('[data-testid=result-content] .cm-line').first().click()
+    await page.keyboard.press('Home')
+    const typing = page.keyboard.type(TYPED)
+    await server.send('PUT', '/documents/result', { content: 'alpha current\nmore\n', baseVersion: 2 })
+    await typing
+    await typed(page, 'result-content')
+    expect(await textIn(page, 'result-content')).toContain(`${TYPED}alpha`)
+  }, 60_000)
+})

@@ -1,6 +1,6 @@
 import { commonEnds, isWithinPair, type Ends } from './commonEnds.ts'
 import { shortestEdits, type Matching, type Work } from './shortestEdits.ts'
-import { commonWords, isWithinWord } from './words.ts'
+import { commonWords, isOneToken, isWithinWord } from './words.ts'
 
 /** A changed run of lines is compared character by character, or word by word, up to so many deletions and insertions. */
 const MAX_EDITS = 1_000
@@ -45,6 +45,8 @@ function matchBetween(
 
 function wordsInCommon(fromMiddle: string, toMiddle: string, work: Work): Matching {
   if (!paysFor(WORDS_WORK * (fromMiddle.length + toMiddle.length), work)) return { blocks: [], complete: false }
+  // One word for another, as most writes of programs are.
+  if (isOneToken(fromMiddle) && isOneToken(toMiddle)) return { blocks: [], complete: true }
   const { blocks, complete } = commonWords(fromMiddle, toMiddle, MAX_EDITS, work)
   return { blocks: isPatchwork(blocks, Math.max(fromMiddle.length, toMiddle.length)) ? [] : blocks, complete }
 }

@@ -87,6 +87,9 @@ export function eachWord(
 export const isWithinWord = (text: string, at: number): boolean =>
   at > 0 && at < text.length && kindBefore(text, at) === LETTER && kindAt(text, at) === LETTER
 
+/** Whether a text that is not empty is one word or one sign. */
+export const isOneToken = (text: string): boolean => tokenEnd(text, 0) === text.length
+
 function tokenEnd(text: string, at: number): number {
   return kindAt(text, at) === LETTER ? wordEnd(text, at) : at + unitsAt(text, at)
 }

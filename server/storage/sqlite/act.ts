@@ -20,45 +20,51 @@ import { ROW_BYTES } from './row.ts'
 import type { SqliteSnapshotWriter } from './snapshots.ts'
 import type { SqliteWaitingWriter } from './waiting.ts'
 
-/** What the writer is asked to do for an act. */
+/**
+ * What the writer is asked to do for an act. What there is none of is left out, because each member is copied into the
+ * writer's thread, and most acts are one entry and nothing else.
+ */
 export interface ActOperation {
   readonly op: 'act'
   readonly at: number
-  readonly appends: readonly AppendRow[]
-  readonly conflicts: readonly ConflictWriteRow[]
-  readonly contents: readonly ContentJson[]
-  readonly events: readonly NewEventRow[]
-  readonly locks: readonly LockWrite[]
-  readonly settles: readonly number[]
+  readonly appends?: readonly AppendRow[]
+  readonly conflicts?: readonly ConflictWriteRow[]
+  readonly contents?: readonly ContentJson[]
+  readonly events?: readonly NewEventRow[]
+  readonly locks?: readonly LockWrite[]
+  readonly settles?: readonly number[]
   /** Heads of documents that are purged. */
-  readonly purges: readonly NewHeadRow[]
+  readonly purges?: readonly NewHeadRow[]
   readonly onto?: readonly Standing[]
 }
 
 interface AppendRow extends HeadMove {
   readonly entry: NewEntryRow
   /** JSON; the writer packs it. */
-  readonly checkpoint: string | null
-  readonly formerClients: readonly (readonly [client: number, clock: number])[]
+  readonly checkpoint?: string
+  readonly formerClients?: readonly (readonly [client: number, clock: number])[]
 }
 
 /** The rows of an act. Throws where it breaks the rules of the port, which is a bug of the caller. */
 export function encodeAct(act: Act): ActOperation & WithAnswer {
-  const conflicts = act.conflicts.map(encodeConflictWrite)
+  const { at, appends, conflicts, contents, events, locks, settles, purges, onto, answer } = act
+  const changed = conflicts.map(encodeConflictWrite)
   return {
     op: 'act',
-    at: act.at,
-    appends: act.appends.map(encodeAppend),
-    conflicts,
-    contents: act.contents.size === 0 ? [] : encodeContents(act.contents, conflicts),
-    events: act.events.map(encodeEvent),
-    locks: act.locks ?? [],
-    settles: act.settles ?? [],
-    purges: (act.purges ?? []).map(encodeHead),
-    ...(act.onto === undefined ? {} : { onto: act.onto }),
-    ...withAnswer(act.answer),
+    at,
+    ...(appends.length > 0 && { appends: appends.map(encodeAppend) }),
+    ...(changed.length > 0 && { conflicts: changed }),
+    ...(contents.size > 0 && { contents: encodeContents(contents, changed) }),
+    ...(events.length > 0 && { events: events.map(encodeEvent) }),
+    ...(hasAny(locks) && { locks }),
+    ...(hasAny(settles) && { settles }),
+    ...(hasAny(purges) && { purges: purges.map(encodeHead) }),
+    ...(hasAny(onto) && { onto }),
+    ...withAnswer(answer),
   }
 }
+
+const hasAny = <T>(list: readonly T[] | undefined): list is readonly T[] => list !== undefined && list.length > 0
 
 function encodeAppend(append: Append): AppendRow {
   const { head, entry, expected } = append
@@ -67,25 +73,25 @@ function encodeAppend(append: Append): AppendRow {
   return {
     expected,
     isStep: append.keepsSettings === true && append.onto === undefined && !append.pass?.tokenHash,
-    onto: append.onto ?? null,
-    pass: encodePass(append.pass),
+    ...(append.onto !== undefined && { onto: append.onto }),
+    ...(append.pass !== undefined && { pass: encodePass(append.pass) }),
     head: encodeHead(head),
     entry: encodeEntry(entry),
-    checkpoint: append.checkpoint === undefined ? null : JSON.stringify(append.checkpoint),
-    formerClients: append.formerClients === undefined ? [] : [...append.formerClients],
+    ...(append.checkpoint !== undefined && { checkpoint: JSON.stringify(append.checkpoint) }),
+    ...(append.formerClients !== undefined && { formerClients: [...append.formerClients] }),
   }
 }
 
 /** About how many bytes an act holds while it waits. */
 export function actBytes(operation: ActOperation): number {
   let bytes = ROW_BYTES
-  for (const { head, entry, checkpoint } of operation.appends) {
+  for (const { head, entry, checkpoint } of operation.appends ?? []) {
     bytes += ROW_BYTES + entry.update_bytes.byteLength
     bytes += (entry.effect?.length ?? 0) + (checkpoint?.length ?? 0) + (head.schema?.length ?? 0)
   }
-  for (const conflict of operation.conflicts) bytes += ROW_BYTES + conflict.row.record.length
-  for (const content of operation.contents) bytes += ROW_BYTES + content.json.length
-  for (const event of operation.events) bytes += ROW_BYTES + event.data.length
+  for (const conflict of operation.conflicts ?? []) bytes += ROW_BYTES + conflict.row.record.length
+  for (const content of operation.contents ?? []) bytes += ROW_BYTES + content.json.length
+  for (const event of operation.events ?? []) bytes += ROW_BYTES + event.data.length
   return bytes
 }
 
@@ -122,35 +128,35 @@ export class SqliteActWriter {
   write(act: ActOperation): ActDone | ActRefusal {
     const lost = act.onto?.find((standing) => !this.#to.log.stands(standing))
     if (lost !== undefined) return this.#stale(lost.document)
-    for (const append of act.appends) {
+    for (const append of act.appends ?? []) {
       const refusal = this.#append(append)
       if (refusal !== null) return refusal
     }
-    if (!act.settles.every((position) => this.#to.waiting.settle(position))) return { status: 'settled' }
-    for (const content of act.contents) this.#to.conflicts.keepContent(content)
-    for (const write of act.conflicts) {
+    if (act.settles?.every((position) => this.#to.waiting.settle(position)) === false) return { status: 'settled' }
+    for (const content of act.contents ?? []) this.#to.conflicts.keepContent(content)
+    for (const write of act.conflicts ?? []) {
       if (!this.#to.conflicts.write(write)) return { status: 'conflict-moved', conflict: write.row.id }
     }
-    const value = this.#to.feed.append(act.at, act.events)
+    const value = this.#to.feed.append(act.at, act.events ?? [])
     let lockExpiresAt = 0
-    for (const write of act.locks) {
+    for (const write of act.locks ?? []) {
       const expiresAt = this.#to.locks.run(write)
       if (expiresAt === null) return { status: 'lock-moved', document: write.document }
       lockExpiresAt = expiresAt
     }
-    const refused = act.purges.find((head) => !this.#to.purges.begin(head))
+    const refused = act.purges?.find((head) => !this.#to.purges.begin(head))
     if (refused !== undefined) return this.#stale(refused.id)
     return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }
   }
 
   /** What refuses it, null if nothing did. A lock is refused before a version (SPEC API-4). */
   #append(append: AppendRow): ActRefusal | null {
-    const { head, entry, checkpoint, formerClients } = append
+    const { head, entry, checkpoint, formerClients = [] } = append
     const moved = this.#to.documents.move(append)
     if (moved === 'locked') return { status: 'locked', document: head.id }
     if (moved === 'stale') return this.#stale(head.id)
     this.#to.log.insert(head.id, entry, this.#to.documents.keyOf(head.id))
-    if (checkpoint !== null) this.#to.snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
+    if (checkpoint !== undefined) this.#to.snapshots.keepCheckpoint(head.id, entry.version, checkpoint)
     if (head.deleted_at !== null) this.#to.waiting.forget(head.id)
     this.#to.documents.keepFormerClients(head.id, formerClients)
     if (head.version === head.first_version) this.#to.snapshots.forget(head.id)

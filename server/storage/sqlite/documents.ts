@@ -5,7 +5,7 @@ import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
 import type { HeadQuery } from '../documents.ts'
 import { type IdRange, idRanges } from '../idRanges.ts'
 import type { EntryMark } from '../log.ts'
-import { PASSES, type PassRow } from './locks.ts'
+import { NO_PASS, PASSES, type PassRow } from './locks.ts'
 import { damaged, parseStored, pushUndamaged, rowChecksum } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
@@ -118,9 +118,10 @@ export interface HeadMove {
   readonly expected: number
   /** Only version and time change, and whoever writes shows nothing of a lock. */
   readonly isStep: boolean
-  /** The very entry at `expected` that it builds on; null where the version alone tells. */
-  readonly onto: EntryMark | null
-  readonly pass: PassRow
+  /** The very entry at `expected` that it builds on; not there where the version alone tells. */
+  readonly onto?: EntryMark
+  /** As of a request that shows nothing of a lock, where it is not there. */
+  readonly pass?: PassRow
   readonly head: NewHeadRow
 }
 
@@ -140,7 +141,7 @@ export class SqliteDocumentWriter {
   move(move: HeadMove): 'moved' | 'locked' | 'stale' {
     const checksum = headChecksum(move.head)
     if (this.#step(move, checksum)) return 'moved'
-    const { expected, onto, pass, head } = move
+    const { expected, onto, pass = NO_PASS, head } = move
     const now = this.#clock()
     const on = { onto_checksum: onto?.checksum ?? null, onto_author: onto?.author ?? null, onto_at: onto?.at ?? null }
     const statement = expected === 0 ? this.#sql.insert : this.#sql.update

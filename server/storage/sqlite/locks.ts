@@ -29,10 +29,13 @@ export interface PassRow {
   readonly editor: string | null
 }
 
-export function encodePass(pass: LockPass | undefined): PassRow {
-  if (pass === undefined) return { token_hash: null, editor: null }
-  return { token_hash: pass.tokenHash, editor: pass.by === 'edit' ? pass.principal : null }
-}
+/** Of a request that shows nothing of a lock. */
+export const NO_PASS: PassRow = { token_hash: null, editor: null }
+
+export const encodePass = (pass: LockPass): PassRow => ({
+  token_hash: pass.tokenHash,
+  editor: pass.by === 'edit' ? pass.principal : null,
+})
 
 /**
  * Whether `@token_hash` and `@editor` pass the lock of the document `@id` at `@now` (`LockPass`): part of the very

@@ -137,7 +137,7 @@ function emptyWal(connection: Database.Database): SqliteResult {
 
 /** A transaction is one operation with a row for each of its documents. */
 const newRows = (operations: readonly SqliteOperation[]): number =>
-  operations.reduce((rows, operation) => rows + (operation.op === 'act' ? operation.appends.length : 0), 0)
+  operations.reduce((rows, operation) => rows + (operation.op === 'act' ? (operation.appends?.length ?? 0) : 0), 0)
 
 /** Without savepoints, which cost as much as a statement. Null, and all is taken back, where an operation is refused. */
 function executeAsOne(session: WriterSession, operations: readonly SqliteOperation[]): SqliteResult[] | null {

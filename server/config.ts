@@ -1,6 +1,8 @@
 import { isLoopbackHost } from './access/loopback.ts'
 import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
 import { LOG_LEVELS } from './http/logLevel.ts'
+import { parseNetworks } from './limits/addresses.ts'
+import type { RateClass } from './limits/rates.ts'
 
 const KIBIBYTE = 1024
 const MEBIBYTE = 1024 * KIBIBYTE
@@ -53,6 +55,11 @@ function settings(read: Reader) {
       expects: 'an absolute http or https URL without query, fragment or credentials',
       parse: parseBaseUrl,
     }),
+    trustedProxies: read.value('PARLEY_TRUSTED_PROXIES', null, {
+      help: 'Proxies whose `X-Forwarded-For` counts: addresses and CIDR ranges, as a comma list',
+      expects: 'a comma list of IP addresses and CIDR ranges, like 10.0.0.0/8,::1',
+      parse: parseNetworks,
+    }),
     logLevel: read.value('PARLEY_LOG_LEVEL', 'info', {
       help: `How much is logged: ${LOG_LEVELS.join(', ')}`,
       expects: `one of ${LOG_LEVELS.join(', ')}`,
@@ -63,7 +70,26 @@ function settings(read: Reader) {
       expects: 'true or false',
       parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
     }),
+    ratesPerMinute: rates(read),
     ...limits(read),
+  }
+}
+
+/** SPEC RATE-1. Programs that do one thing after the other, and people with many tabs, stay far below. */
+function rates(read: Reader): Readonly<Record<RateClass, number>> {
+  const rate = (rateClass: RateClass, perMinute: number): number =>
+    read.integer(
+      `PARLEY_RATE_${rateClass.toUpperCase()}`,
+      perMinute,
+      [0, 1_000_000_000],
+      `Tokens a minute for each principal's requests of the class ${rateClass}; 0 is no limit`,
+    )
+  return {
+    read: rate('read', 6_000),
+    write: rate('write', 3_000),
+    resolve: rate('resolve', 600),
+    connect: rate('connect', 1_200),
+    token: rate('token', 600),
   }
 }
 

@@ -25,8 +25,11 @@ export interface Principal {
   readonly tokenId: string | null
 }
 
-/** Verifies a token, at once where it was seen before; throws or rejects with `unauthenticated`. */
-export type Authenticate = (token: string) => Principal | Promise<Principal>
+/**
+ * Verifies a token, at once where it was seen before; throws or rejects with `unauthenticated`. `first` runs before one is
+ * looked at that was not, and may refuse that.
+ */
+export type Authenticate = (token: string, first?: () => void | Promise<void>) => Principal | Promise<Principal>
 
 /** SPEC AUTH-1: permissions of all matching patterns add up; `admin` implies all, otherwise none implies another. */
 export function can(principal: Principal, permission: Permission, document: DocumentId): boolean {

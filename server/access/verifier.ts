@@ -78,11 +78,14 @@ export class TokenVerifier {
   }
 
   /** Throws or rejects with `ParleyError('unauthenticated')` for a token that does not count now. */
-  verify(token: string): Principal | Promise<Principal> {
+  verify(token: string, first?: () => void | Promise<void>): Principal | Promise<Principal> {
     const verified = this.#verified.get(token)
-    return verified
-      ? this.#countsNow(token, verified)
-      : this.#check(token).then((checked) => this.#countsNow(token, checked))
+    return verified ? this.#countsNow(token, verified) : this.#verifyUnknown(token, first)
+  }
+
+  async #verifyUnknown(token: string, first: () => void | Promise<void> = () => undefined): Promise<Principal> {
+    await first()
+    return this.#countsNow(token, await this.#check(token))
   }
 
   #countsNow(token: string, verified: Verified): Principal {

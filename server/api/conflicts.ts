@@ -99,6 +99,9 @@ const OverlapsCursor = Type.Tuple([Type.Integer({ minimum: 0 }), Type.Integer({ 
 /** A position in a list of conflicts: the last id shown. */
 const ListCursor = Type.Tuple([ConflictIdSchema])
 
+/** Conflicts and what they hold are read from storage, and compared where they are shown. */
+const STORED = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
+
 /** Conflicts as resources, and their resolution (SPEC CONF-4, CONF-5, RES-1 to RES-7). */
 export function conflictRoutes(parts: ConflictRouteParts): Routes {
   return async (app) => {
@@ -112,7 +115,7 @@ export function conflictRoutes(parts: ConflictRouteParts): Routes {
 }
 
 function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  const options = { config: STORED, schema: { querystring: ListQuery } } as const
   app.get('/conflicts', options, async (request) => {
     const { query, principal } = request
     const { limit, after } = pageAsked(query, ListCursor)
@@ -143,7 +146,7 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
 }
 
 function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
-  app.get('/conflicts/:conflict', { config: { access: 'authenticated' } }, async (request, reply) => {
+  app.get('/conflicts/:conflict', { config: STORED }, async (request, reply) => {
     const id = conflictInPath(request.params)
     const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
     const record = await findReadable(storage, id, request.principal)
@@ -153,7 +156,8 @@ function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
 
 /** All overlaps of a conflict, page by page, where it shows itself without them or with the first only. */
 function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { querystring: OverlapsQuery } } as const
+  const config = { access: 'authenticated', rate: { class: 'read', tokens: 20 } } as const
+  const options = { config, schema: { querystring: OverlapsQuery } } as const
   app.get('/conflicts/:conflict/overlaps', options, async (request, reply) => {
     const record = await findReadable(storage, conflictInPath(request.params), request.principal)
     const { limit, after } = pageAsked(request.query, OverlapsCursor)
@@ -167,7 +171,7 @@ function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): vo
 
 function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
   for (const side of ['base', 'current', 'incoming'] as const) {
-    app.get(`/conflicts/:conflict/${side}`, { config: { access: 'authenticated' } }, async (request, reply) => {
+    app.get(`/conflicts/:conflict/${side}`, { config: STORED }, async (request, reply) => {
       const id = conflictInPath(request.params)
       const content = await storage.read(async (view) => {
         const record = await findReadable(view, id, request.principal)
@@ -180,7 +184,7 @@ function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
 
 /** What a proposal would make, however large it is. */
 function addProposal(app: TypedApp, { storage }: ConflictRouteParts): void {
-  const options = { config: { access: 'authenticated' } } as const
+  const options = { config: STORED } as const
   app.get('/conflicts/:conflict/proposals/:proposal', options, async (request, reply) => {
     const id = idInPath(request.params, 'proposal', PROPOSAL_ID_PATTERN)
     const conflict = conflictInPath(request.params)
@@ -202,7 +206,7 @@ function sendContent(reply: FastifyReply, content: Content): FastifyReply {
 function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
   const { storage, resolver, idempotency, limits } = parts
   const options = {
-    config: { access: 'authenticated' },
+    config: { access: 'authenticated', rate: { class: 'resolve', tokens: 1 } },
     schema: { body: ResolveBody },
     preValidation: sizeFirst(limits, contentMember),
   } as const

@@ -157,7 +157,8 @@ export function requireCreator(principal: Principal, id: DocumentId): void {
 }
 
 function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
-  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  const config = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
+  const options = { config, schema: { querystring: ListQuery } } as const
   app.get('/documents', options, async (request) => {
     const { query, principal } = request
     const { limit, after } = pageAsked(query, ListCursor)

@@ -36,7 +36,7 @@ const GuestBody = Type.Union([
 export const guestRoutes =
   ({ issuer, environment }: GuestRouteParts): Routes =>
   async (app) => {
-    const config = { access: 'public' } as const
+    const config = { access: 'public', rate: { class: 'token', tokens: 1 } } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
       requireOwnPage(request)
       refuseIdempotencyKey(request)

@@ -16,7 +16,7 @@ const ReadinessAnswer = Type.Object({
 export const healthRoutes =
   (health: Health): Routes =>
   async (app) => {
-    const config = { access: 'public' } as const
+    const config = { access: 'public', rate: 'none' } as const
     app.get('/healthz', { config, schema: { response: { 200: HealthAnswer } } }, async (_request, reply) => {
       void reply.header('Cache-Control', 'no-store')
       return reply.send({ status: 'ok' } as const)

@@ -53,7 +53,11 @@ const RevertBody = Type.Object(
   { additionalProperties: false },
 )
 
-const READ = { config: { access: { document: 'id', needs: 'read' } } } as const
+const READ_ACCESS = { document: 'id', needs: 'read' } as const
+/** One page or one content out of the log. */
+const STORED = { config: { access: READ_ACCESS, rate: { class: 'read', tokens: 5 } } } as const
+/** What follows the whole log. */
+const FOLLOWED = { config: { access: READ_ACCESS, rate: { class: 'read', tokens: 20 } } } as const
 
 /** The history of documents: versions, differences, who wrote what, and writes that bring back what was (SPEC HIST). */
 export function historyRoutes(parts: HistoryRouteParts): Routes {
@@ -68,13 +72,13 @@ export function historyRoutes(parts: HistoryRouteParts): Routes {
 }
 
 function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
-  app.get('/documents/:id/versions', { ...READ, schema: { querystring: ListQuery } }, async (request) => {
+  app.get('/documents/:id/versions', { ...STORED, schema: { querystring: ListQuery } }, async (request) => {
     const { limit, after } = pageAsked(request.query, ListCursor)
     const before = after && toVersion(after[0])
     const found = await history.list(request.documentId, isAdmin(request), { before, limit: limit + 1 })
     return pageOf(found, limit, showFacts, (facts) => [facts.version])
   })
-  app.get('/documents/:id/versions/:version', READ, async (request) => {
+  app.get('/documents/:id/versions/:version', STORED, async (request) => {
     const found = await history.version(request.documentId, isAdmin(request), versionInPath(request.params))
     const { bytes: _, ...shown } = showFacts(found.facts)
     return { ...shown, etag: found.etag, content: found.content }
@@ -95,7 +99,7 @@ function addLabel(app: TypedApp, { labels, idempotency }: HistoryRouteParts): vo
 }
 
 function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
-  app.get('/documents/:id/diff', { ...READ, schema: { querystring: DiffQuery } }, async (request, reply) => {
+  app.get('/documents/:id/diff', { ...FOLLOWED, schema: { querystring: DiffQuery } }, async (request, reply) => {
     const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
     const question = { ask: 'diff', document: request.documentId, isAdmin: isAdmin(request), from, to } as const
     return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
@@ -103,14 +107,15 @@ function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
 }
 
 function addBlame(app: TypedApp, { questions }: HistoryRouteParts): void {
-  app.get('/documents/:id/blame', READ, async (request, reply) => {
+  app.get('/documents/:id/blame', FOLLOWED, async (request, reply) => {
     const question = { ask: 'blame', document: request.documentId, isAdmin: isAdmin(request) } as const
     return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
   })
 }
 
 function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { body: RestoreBody } } as const
+  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 5 } } as const
+  const options = { config, schema: { body: RestoreBody } } as const
   app.post('/documents/:id/restore', options, async (request, reply) => {
     const { version, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), version }
@@ -122,7 +127,8 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
 }
 
 function addRevert(app: TypedApp, parts: HistoryRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { body: RevertBody } } as const
+  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 20 } } as const
+  const options = { config, schema: { body: RevertBody } } as const
   app.post('/documents/:id/revert', options, async (request, reply) => {
     const { author, since, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), of: toPrincipalId(author), since }

@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { tokenMissing } from '../access/bearer.ts'
 import { negotiate } from '../http/accept.ts'
 import { goneSignal } from '../http/gone.ts'
 import type { Routes } from '../http/mount.ts'
+import type { Charge } from '../limits/rates.ts'
 import { queryInteger } from '../http/validation.ts'
 import { parseCursor } from '../notifications/envelope.ts'
 import type { Polls } from './notificationPoll.ts'
@@ -39,7 +40,7 @@ const Query = Type.Object(
 export function notificationRoutes({ epoch, streams, polls }: NotificationRouteParts): Routes {
   return async (app) => {
     const options = {
-      config: { access: 'authenticated', queryToken: true },
+      config: { access: 'authenticated', queryToken: true, rate: rateOf },
       schema: { querystring: Query },
       // A stream has no end whose headers could be told.
       exposeHeadRoute: false,
@@ -58,8 +59,11 @@ export function notificationRoutes({ epoch, streams, polls }: NotificationRouteP
   }
 }
 
+/** A stream is a connection that stays, as a socket is. */
+const rateOf = (request: IncomingMessage): Charge => ({ class: wantsStream(request) ? 'connect' : 'read', tokens: 1 })
+
 /** A client that takes neither gets JSON, as RFC 9110 §12.5.1 allows. */
-const wantsStream = (request: FastifyRequest): boolean =>
+const wantsStream = (request: { readonly headers: IncomingHttpHeaders }): boolean =>
   negotiate(request.headers.accept, [JSON_ANSWER, STREAM_ANSWER]) === STREAM_ANSWER
 
 /** SPEC AUTH-1: `?token=` counts where a browser cannot set a header only. */

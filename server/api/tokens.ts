@@ -40,7 +40,7 @@ export const authRoutes =
   ({ issuer, revocations, idempotency, environment }: TokenRouteParts): Routes =>
   async (app) => {
     const tokens = {
-      config: { access: { anywhere: 'admin' } },
+      config: { access: { anywhere: 'admin' }, rate: { class: 'token', tokens: 1 } },
       schema: { body: TokenBody },
       bodyLimit: BODY_LIMIT_BYTES,
     } as const
@@ -56,7 +56,7 @@ export const authRoutes =
     })
 
     const revoking = {
-      config: { access: { everywhere: 'admin' } },
+      config: { access: { everywhere: 'admin' }, rate: { class: 'token', tokens: 1 } },
       schema: { body: RevocationBody },
       bodyLimit: BODY_LIMIT_BYTES,
     } as const

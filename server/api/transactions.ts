@@ -54,7 +54,7 @@ export function transactionRoutes(parts: TransactionRouteParts): Routes {
 function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
   const { transactor, transactions, idempotency } = parts
   const options = {
-    config: { access: 'authenticated' },
+    config: { access: 'authenticated', rate: { class: 'write', tokens: 10 } },
     schema: { body: BeginBody },
     preValidation: sizesFirst(parts.limits, (problems) => refusalOrNull(parts, problems)),
   } as const
@@ -103,7 +103,7 @@ function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
 }
 
 function addShow(app: TypedApp, parts: TransactionRouteParts): void {
-  app.get(PATH, { config: { access: 'authenticated' } }, async (request) => {
+  app.get(PATH, { config: { access: 'authenticated', rate: { class: 'read', tokens: 20 } } }, async (request) => {
     const { principal } = request
     const transaction = parts.transactions.look(transactionInPath(request.params), principal.sub)
     return { ...outline(transaction), operations: await preview(parts, transaction.operations, principal) }
@@ -112,23 +112,27 @@ function addShow(app: TypedApp, parts: TransactionRouteParts): void {
 
 function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
   const { transactor, transactions, idempotency } = parts
-  app.post(`${PATH}/commit`, { config: { access: 'authenticated' } }, async (request, reply) => {
-    const { principal } = request
-    const id = transactionInPath(request.params)
-    const contents = wantsContents(request)
-    return idempotency.answer(request, reply, {
-      documents: documentsOf(transactions.peek(id, principal.sub)),
-      perform: async (keep: Keep<OperationOutcome> | null) => {
-        const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
-          const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
-          return { outcome: performed, ends: endOf(performed) }
-        })
-        return outcome
-      },
-      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
-      needs: () => 'write',
-    })
-  })
+  app.post(
+    `${PATH}/commit`,
+    { config: { access: 'authenticated', rate: { class: 'write', tokens: 10 } } },
+    async (request, reply) => {
+      const { principal } = request
+      const id = transactionInPath(request.params)
+      const contents = wantsContents(request)
+      return idempotency.answer(request, reply, {
+        documents: documentsOf(transactions.peek(id, principal.sub)),
+        perform: async (keep: Keep<OperationOutcome> | null) => {
+          const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
+            const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
+            return { outcome: performed, ends: endOf(performed) }
+          })
+          return outcome
+        },
+        answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
+        needs: () => 'write',
+      })
+    },
+  )
 }
 
 function addRollBack(app: TypedApp, { transactions, idempotency }: TransactionRouteParts): void {

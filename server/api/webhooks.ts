@@ -89,7 +89,8 @@ function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): vo
 }
 
 function addDeliveries(app: TypedApp, webhooks: Webhooks): void {
-  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  const config = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
+  const options = { config, schema: { querystring: ListQuery } } as const
   app.get('/conflict-notifications/:webhook/deliveries', options, async (request) => {
     const id = webhookInPath(request.params)
     const { limit, after } = pageAsked(request.query, DeliveryCursor)

@@ -104,16 +104,26 @@ export class YWebsocketEndpoint {
   }
 }
 
-/** The endpoint as the server's upgrades know it. */
-export function syncEndpoint(sync: YWebsocketEndpoint, limits: { readonly maxBytes: number }): SocketEndpoint {
+/**
+ * The endpoint as the server's upgrades know it. `enter` charges whoever shows a token (SPEC RATE-1); too many are refused
+ * before there is a socket, because a stock client then waits longer with each try. All else is told over the socket.
+ */
+export function syncEndpoint(
+  sync: YWebsocketEndpoint,
+  enter: (request: IncomingMessage, token: string | null) => Promise<unknown>,
+  limits: { readonly maxBytes: number },
+): SocketEndpoint {
   return {
     serves: (path) => path.startsWith(PREFIX),
     // The server must answer with one that was offered; a client that puts its token there offers that.
     chooseProtocol: (offered) => offered[0] ?? null,
     maxPayloadBytes: frameLimitBytes(limits.maxBytes),
-    admit: (request) => {
+    admit: async (request) => {
       const asked = readSyncRequest(request)
-      return Promise.resolve((socket) => sync.accept(socket, request.socket, asked))
+      await enter(request, asked.token).catch((error: unknown) => {
+        if (error instanceof ParleyError && error.code === 'too-many-requests') throw error
+      })
+      return (socket) => sync.accept(socket, request.socket, asked)
     },
   }
 }

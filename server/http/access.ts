@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import {
   can,
   canEverywhere,
@@ -14,6 +14,7 @@ import { invariant } from '../foundation/assert.ts'
 import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError, documentNotFound } from '../foundation/problems.ts'
 import { parseIfMatch } from './preconditions.ts'
+import { chargeOfMethod, type RequestRates } from './rates.ts'
 
 /**
  * Who may use a route. Every route declares it as `config.access`, or the server does not start.
@@ -71,22 +72,40 @@ export function decorateWithIdentity(app: FastifyInstance): void {
 
 /**
  * The check that runs before anything of the request's body is read, in the order of SPEC API-4:
- * 401, bad id in the path 400, 404 for what one may not read, 403. It waits for nothing where the token is known.
+ * 401, 429, bad id in the path 400, 404 for what one may not read, 403. It waits for nothing where the token is known and
+ * the buckets of the rate limits are at hand.
  */
 export function guard(
-  route: RouteOptions,
+  route: Pick<RouteOptions, 'method' | 'url' | 'config'>,
   authenticate: Authenticate,
-): (request: FastifyRequest) => void | Promise<void> {
-  const access = route.config?.access
+  rates: RequestRates,
+): (request: FastifyRequest, reply: FastifyReply) => void | Promise<void> {
+  const { access, rate = chargeOfMethod(String(route.method)), queryToken = false } = route.config ?? {}
   invariant(access !== undefined, `${String(route.method)} ${route.url} declares no access`)
-  const query = route.config?.queryToken === true
-  return (request) => {
-    if (access === 'public') return
-    const admit = (principal: Principal): void => {
+  if (rate === 'none') {
+    invariant(access === 'public', `${String(route.method)} ${route.url} asks for a token, so it has a rate`)
+    return () => undefined
+  }
+  const chargeOf = typeof rate === 'function' ? rate : () => rate
+  if (access === 'public') return (request, reply) => rates.show(reply, request.raw, chargeOf(request.raw))
+  return (request, reply) => {
+    const charge = chargeOf(request.raw)
+    const identify = (principal: Principal): void => {
       request.identity = { principal, documentId: judge(principal, access, request) }
     }
-    const principal = authenticateRequest(request, authenticate, query)
-    return principal instanceof Promise ? principal.then(admit) : admit(principal)
+    const admit = (principal: Principal): void | Promise<void> => {
+      const paying = rates.charge(reply, principal, charge)
+      return paying ? paying.then(() => identify(principal)) : identify(principal)
+    }
+    const refuse = (error: unknown): Promise<never> => rates.fail(reply, request.raw, charge, error)
+    let principal: Principal | Promise<Principal>
+    try {
+      const stranger = rates.stranger(request.raw, charge)
+      principal = authenticateRequest(request, (token) => authenticate(token, stranger), queryToken)
+    } catch (error) {
+      return refuse(error)
+    }
+    return principal instanceof Promise ? principal.then(admit, refuse) : admit(principal)
   }
 }
 

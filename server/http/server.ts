@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import fastify, {
   LogController,
   type FastifyInstance,
@@ -7,18 +8,20 @@ import fastify, {
 } from 'fastify'
 import type { Authenticate } from '../access/access.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { authenticateRequest, decorateWithIdentity, guard } from './access.ts'
+import { decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
 import type { LogLevel } from './logLevel.ts'
 import { mount } from './mount.ts'
 import { problemPages } from './problemPages.ts'
+import { chargeOfMethod, type RequestRates } from './rates.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
 import { checkQueryEncoding, completeSchema, validateStrictly } from './validation.ts'
 
 export interface HttpServerOptions {
   readonly authenticate: Authenticate
+  readonly rates: RequestRates
   /** UTF-8 bytes of one content (SPEC DOC-10); the limits of bodies follow from it. */
   readonly maxContentBytes: number
   /** Origin of `type` in problem documents, without a final slash. A function, for a port may be drawn at the start. */
@@ -51,6 +54,13 @@ const HEADERS_TIMEOUT_MS = 20_000
  * (SPEC API-2, API-4). Routes come by `mount`; one without `config.access` does not register.
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  // A path that cannot be decoded names no route; whoever has no token learns nothing more (SPEC API-4).
+  const config = { access: 'authenticated', rate: ({ method }: IncomingMessage) => chargeOfMethod(method) } as const
+  const checkAnybody = guard(
+    { method: 'GET', url: 'a path that cannot be decoded', config },
+    options.authenticate,
+    options.rates,
+  )
   const app: FastifyInstance = fastify({
     logger: loggerOptions(options),
     logController: new RequestLog(options.logLevel),
@@ -65,20 +75,23 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, options.publicUrl()),
     frameworkErrors: (error, request, reply) => {
-      void answerBadUrl(error, request, reply, options)
+      const refuse = (reason: unknown): void => sendError(reason, request, reply, options)
+      Promise.resolve()
+        .then(() => checkAnybody(request, reply))
+        .then(() => refuse(error), refuse)
     },
   })
   validateStrictly(app)
   addBodyParsers(app, options.maxContentBytes)
   decorateWithIdentity(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options))
-  addRequestHooks(app)
-  addRouteRules(app, options.authenticate)
+  addRequestHooks(app, options.rates)
+  addRouteRules(app, options)
   mount(app, problemPages(options.publicUrl))
   return app
 }
 
-function addRequestHooks(app: FastifyInstance): void {
+function addRequestHooks(app: FastifyInstance, rates: RequestRates): void {
   let closing = false
   app.addHook('preClose', (done) => {
     closing = true
@@ -89,8 +102,12 @@ function addRequestHooks(app: FastifyInstance): void {
     void reply.header('X-Content-Type-Options', 'nosniff')
     if (closing) done(new ParleyError('shutting-down', 'The server is stopping.'))
     else if (lacksHost(request)) done(new ParleyError('invalid-request', 'The Host header is missing.'))
-    else if (request.is404) answerUnknownRoute(app, request, reply, done)
-    else done()
+    else if (request.is404) {
+      const shown = rates.show(reply, request.raw, chargeOfMethod(request.method))
+      const answer = (): void => answerUnknownRoute(app, request, reply, done)
+      if (shown) shown.then(answer, done)
+      else answer()
+    } else done()
   })
 }
 
@@ -101,15 +118,18 @@ const lacksHost = ({ raw }: FastifyRequest): boolean => raw.headers.host === und
  * Completes every route as it registers. Before the body: access, then its media type. After it: validation, so
  * that the order of refusal is that of SPEC API-4.
  */
-function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
+function addRouteRules(
+  app: FastifyInstance,
+  { authenticate, rates }: Pick<HttpServerOptions, 'authenticate' | 'rates'>,
+): void {
   app.addHook('onRoute', (route) => {
     const { consumes, openQuery } = route.config ?? {}
     const takesBody = consumes !== undefined || route.schema?.body !== undefined
     const hasBodies = route.method !== 'GET' && route.method !== 'HEAD'
-    const checkAccess = guard(route, authenticate)
+    const checkAccess = guard(route, authenticate, rates)
     const accepted = consumes ?? [JSON_BODY]
-    const beforeBody = step((request) => {
-      const checked = checkAccess(request)
+    const beforeBody = step((request, reply) => {
+      const checked = checkAccess(request, reply)
       const checkBody = (): void => {
         if (hasBodies) checkMediaType(request, accepted, consumes === undefined)
       }
@@ -127,11 +147,11 @@ function addRouteRules(app: FastifyInstance, authenticate: Authenticate): void {
 }
 
 /** A hook of fastify that waits only where there is something to wait for. */
-function step(run: (request: FastifyRequest) => void | Promise<void>): onRequestHookHandler {
-  return (request, _reply, done) => {
+function step(run: (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>): onRequestHookHandler {
+  return (request, reply, done) => {
     let running: void | Promise<void>
     try {
-      running = run(request)
+      running = run(request, reply)
     } catch (error) {
       done(error instanceof Error ? error : new Error('A hook threw something else', { cause: error }))
       return
@@ -139,22 +159,6 @@ function step(run: (request: FastifyRequest) => void | Promise<void>): onRequest
     if (running) running.then(() => done(), done)
     else done()
   }
-}
-
-/** A path that cannot be decoded names no route; whoever has no token learns nothing more (SPEC API-4). */
-async function answerBadUrl(
-  error: Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: HttpServerOptions,
-): Promise<void> {
-  let refusal: unknown = error
-  try {
-    await authenticateRequest(request, options.authenticate)
-  } catch (reason) {
-    refusal = reason
-  }
-  sendError(refusal, request, reply, options)
 }
 
 /** Ids that no other process draws: a random start for each, then a count. */

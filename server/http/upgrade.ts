@@ -4,6 +4,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { ParleyError } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
+import type { RequestRates } from './rates.ts'
 
 /** One kind of WebSocket the server speaks. */
 export interface SocketEndpoint {
@@ -19,6 +20,7 @@ export interface SocketEndpoint {
 
 export interface UpgradeOptions {
   readonly publicUrl: () => string
+  readonly rates: Pick<RequestRates, 'headersOfUpgrade'>
   /** Whether a browser page of this origin may connect (SPEC AUTH-4). */
   readonly allowsOrigin: (origin: string, host: string) => boolean
 }
@@ -27,6 +29,8 @@ export interface UpgradeOptions {
 export class Upgrades {
   readonly #options: UpgradeOptions
   readonly #endpoints: { readonly endpoint: SocketEndpoint; readonly sockets: WebSocketServer }[] = []
+  /** What goes on the answer to an upgrade besides what makes it one. */
+  readonly #headers = new WeakMap<IncomingMessage, Readonly<Record<string, string>>>()
   #closing = false
 
   constructor(server: Server, options: UpgradeOptions) {
@@ -34,7 +38,7 @@ export class Upgrades {
     server.on('upgrade', (request, socket, head) => {
       // A peer that resets the connection while it is being judged is nobody's fault here.
       socket.on('error', () => socket.destroy())
-      this.#upgrade(request, socket, head).catch((error: unknown) => this.#refuse(socket, error))
+      this.#upgrade(request, socket, head).catch((error: unknown) => this.#refuse(request, socket, error))
     })
   }
 
@@ -46,6 +50,7 @@ export class Upgrades {
       maxPayload: endpoint.maxPayloadBytes,
       handleProtocols: (offered) => endpoint.chooseProtocol([...offered]) ?? false,
     })
+    sockets.on('headers', (lines, request) => lines.push(...linesOf(this.#headers.get(request) ?? {})))
     this.#endpoints.push({ endpoint, sockets })
   }
 
@@ -65,24 +70,28 @@ export class Upgrades {
     const found = this.#endpoints.find(({ endpoint }) => endpoint.serves(path))
     if (!found) throw new ParleyError('not-found', 'There is no WebSocket at this path.')
     const accept = await found.endpoint.admit(request, url)
+    this.#headers.set(request, await this.#options.rates.headersOfUpgrade(request))
     found.sockets.handleUpgrade(request, socket, head, accept)
   }
 
-  #refuse(socket: Duplex, error: unknown): void {
+  async #refuse(request: IncomingMessage, socket: Duplex, error: unknown): Promise<void> {
     const problem =
       error instanceof ParleyError ? error : new ParleyError('internal', 'The upgrade failed.', { cause: error })
     const { status, title } = problemKind(problem.code)
     const body = JSON.stringify(problemDocument(problem, this.#options.publicUrl()))
     const headers = {
+      ...(await this.#options.rates.headersOfUpgrade(request)),
       ...problem.headers,
       'Content-Type': PROBLEM_MEDIA_TYPE,
       'Content-Length': Buffer.byteLength(body),
       Connection: 'close',
     }
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-    socket.end([`HTTP/1.1 ${status} ${title}`, ...lines, '', body].join('\r\n'))
+    socket.end([`HTTP/1.1 ${status} ${title}`, ...linesOf(headers), '', body].join('\r\n'))
   }
 }
+
+const linesOf = (headers: Readonly<Record<string, number | string>>): string[] =>
+  Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
 
 function parseUrl(target: string): URL {
   try {

@@ -1,4 +1,4 @@
-import type { Principal } from '../access/access.ts'
+import type { Authenticate, Principal } from '../access/access.ts'
 import { KeySet } from '../access/keySet.ts'
 import { Revocations } from '../access/revocations.ts'
 import { TokenIssuer } from '../access/tokens.ts'
@@ -33,7 +33,7 @@ export async function createAccess(config: Config, environment: Environment, sto
     revocations,
     keySet,
     issuer: new TokenIssuer({ secret, audience, environment }),
-    authenticate: (token: string) => verifier.verify(token),
+    authenticate: ((token, first) => verifier.verify(token, first)) satisfies Authenticate,
     /** Whether a token that was verified once still counts: not expired, not revoked. */
     isValid: (principal: Principal) =>
       environment.now() < principal.expiresAt * 1_000 && !revocations.isRevoked(principal),

@@ -3,8 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { Authenticate } from '../access/access.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
+import { RequestRates } from '../http/rates.ts'
 import { createHttpServer } from '../http/server.ts'
 import { Upgrades } from '../http/upgrade.ts'
+import { LocalBuckets } from '../limits/localBuckets.ts'
+import { RateLimits } from '../limits/rates.ts'
 import type { Meter } from '../operations/meter.ts'
 import type { Module } from './module.ts'
 
@@ -14,6 +17,9 @@ const REQUEST_SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
 export interface Http {
   readonly app: FastifyInstance
   readonly upgrades: Upgrades
+  /** How much anybody may ask for. */
+  readonly rates: RequestRates
+  readonly limits: RateLimits
   /** Under which others reach this server; known once it listens. */
   readonly publicUrl: () => string
   /** Where it listens; the port may have been drawn. */
@@ -33,30 +39,46 @@ export interface HttpParts {
 export function createHttp({ config, environment, authenticate, logStream }: HttpParts): Http {
   const localUrl = (): string => addressOf(app)
   const publicUrl = (): string => config.publicUrl ?? localUrl()
+  const limits = new RateLimits(config.ratesPerMinute, new LocalBuckets(environment))
+  const rates = new RequestRates(limits, config.trustedProxies ?? [])
   const app: FastifyInstance = createHttpServer({
     authenticate,
+    rates,
     maxContentBytes: config.maxContentBytes,
     publicUrl,
     randomBytes: (length) => environment.randomBytes(length),
     logLevel: config.logLevel,
     ...(logStream ? { logStream } : {}),
   })
-  const upgrades = new Upgrades(app.server, { publicUrl, allowsOrigin: isSameOrigin })
+  const upgrades = new Upgrades(app.server, { publicUrl, rates, allowsOrigin: isSameOrigin })
   const report = (what: string) => (error: unknown) => app.log.error({ err: error }, what)
-  return { app, upgrades, publicUrl, localUrl, report }
+  return { app, upgrades, rates, limits, publicUrl, localUrl, report }
 }
 
 /**
  * The door: what comes after it in the list may be called from outside at once. It closes early, before live sessions
  * end, while `requests` waits for those that are inside, which only end when their sessions have.
  */
-export function httpModules({ host, port }: Config, { app, upgrades }: Http): { door: Module; requests: Module } {
+export function httpModules(
+  { host, port }: Config,
+  { app, upgrades, limits }: Http,
+): { door: Module; requests: Module } {
   let closed: Promise<void> | null = null
   const close = (): Promise<void> => (closed ??= app.close().then(() => undefined))
   return {
     requests: {
       name: 'requests',
-      measure: (meter) => measureRequests(meter, app),
+      measure: (meter) => {
+        measureRequests(meter, app)
+        meter.total(
+          {
+            name: 'parley_rate_limited_total',
+            help: 'What rate limits refused, by class and by whom it is counted: principal, address, connection.',
+            labels: ['class', 'by'],
+          },
+          () => limits.refusals(),
+        )
+      },
       stop: { deadlineMs: 3_000, run: close },
     },
     door: {

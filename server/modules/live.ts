@@ -54,7 +54,7 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
   revocations.onRevoked(() => sync.revalidate())
   return {
     name: 'live sessions',
-    sockets: [syncEndpoint(sync, core.limits)],
+    sockets: [syncEndpoint(sync, (request, token) => http.rates.enter(request, token, authenticate), core.limits)],
     start: () => waitingEdits.start(),
     measure: (meter) =>
       meter.gauge({ name: 'parley_sessions', help: 'Open live sessions.', labels: ['protocol'] }, () => [

@@ -61,7 +61,7 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
     readers: {
       name: 'notifications',
       routes: [notificationRoutes({ epoch: storage.epoch, streams, polls }), webhookRoutes(webhooks, idempotency)],
-      sockets: [hubEndpoint(hub, { authenticate, epoch: storage.epoch })],
+      sockets: [hubEndpoint(hub, { authenticate, rates: http.rates, epoch: storage.epoch })],
       checkup: async () => [motion.part('feed', feed.progress)],
       measure: (meter) => measureReaders(meter, { feed, hub, streams, polls }),
       stop: {

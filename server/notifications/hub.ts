@@ -67,6 +67,10 @@ export interface HubRequest {
   readonly token: string | null
   /** Whom the token sent with the upgrade was found to name. */
   readonly principal: Principal | null
+  /** For tokens that come over the socket; the hub's own where it is absent. */
+  readonly authenticate?: Authenticate
+  /** No token came in time. */
+  readonly onNoToken?: () => void
 }
 
 /**
@@ -104,6 +108,8 @@ export class NotificationHub {
     if (socket.readyState === socket.CLOSED) return
     const session = new HubSession(socket, request.stream, {
       ...this.#parts,
+      authenticate: request.authenticate ?? this.#parts.authenticate,
+      onNoToken: request.onNoToken ?? (() => undefined),
       limits: this.#limits,
       frameOf: (event, ids) => this.#frameOf(event, ids),
     })

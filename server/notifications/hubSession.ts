@@ -40,6 +40,7 @@ export interface SessionParts {
   readonly parseJson: (bytes: Uint8Array) => JsonValue
   readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
   readonly onUnexpected: (error: unknown) => void
+  readonly onNoToken: () => void
   readonly limits: SessionLimits
   /** The frame of an event, as it is on the wire, for subscriptions whose ids, as JSON, are joined by commas. */
   readonly frameOf: (event: FeedEvent, ids: string) => Buffer
@@ -138,6 +139,7 @@ export class HubSession implements Sink {
     const now = this.#environment.monotonicMs()
     if (this.#state.phase === 'ended') return
     if (this.#state.phase === 'waiting' && now >= this.#state.deadlineMs) {
+      this.#parts.onNoToken()
       this.fail(new ParleyError('unauthenticated', 'No token came in time.'))
     } else if (this.#expired()) {
       this.fail(EXPIRED())

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startProcess, type Running } from '../support/process.ts'
+import { RATES_NEVER_MET } from '../support/rates.ts'
 
 export const BENCH_SECRET = 'the secret of the benchmarks, long enough'
 
@@ -12,6 +13,7 @@ export function startParley(folder: string, flags: readonly string[] = []): Prom
     PARLEY_PORT: '0',
     PARLEY_DATABASE: join(folder, 'parley.db'),
     PARLEY_SECRET: BENCH_SECRET,
+    ...RATES_NEVER_MET,
   })
 }
 

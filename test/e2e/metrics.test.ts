@@ -13,7 +13,9 @@ let ben: Caller
 beforeAll(async () => {
   const port = await freePort()
   metricsUrl = `http://127.0.0.1:${port}/metrics`
-  server = await startTestServer({ variables: { PARLEY_METRICS_PORT: String(port), PARLEY_WEBHOOK_PRIVATE: 'true' } })
+  server = await startTestServer({
+    variables: { PARLEY_METRICS_PORT: String(port), PARLEY_WEBHOOK_PRIVATE: 'true', PARLEY_RATE_TOKEN: '1' },
+  })
   ann = await server.as('ann')
   ben = await server.as('ben')
 })
@@ -91,6 +93,12 @@ describe('[OPS-1] metrics', () => {
     })
     expect(moved('parley_webhook_attempts_total{result="delivered"}')).toBeGreaterThan(0)
     await receiver.close()
+  })
+
+  it('[OPS-1] [RATE-1] count what rate limits refuse, by class and by whom it is counted', async () => {
+    const ask = () => ann.post('/tokens', {})
+    const moved = await movement(async () => [await ask(), await ask(), await ask()])
+    expect(moved('parley_rate_limited_total{class="token",by="principal"}')).toBe(2)
   })
 
   it('[OPS-1] on a port that is taken keep the server from starting, and the database is let go', async () => {

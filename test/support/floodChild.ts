@@ -8,6 +8,7 @@ import { readConfig } from '../../server/config.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { Storage } from '../../server/storage/storage.ts'
+import { RATES_NEVER_MET } from './rates.ts'
 import { newAct } from './storageSamples.ts'
 
 export interface FloodOrder {
@@ -29,6 +30,7 @@ const read = readConfig({
   PARLEY_DATABASE: database,
   PARLEY_SECRET: secret,
   PARLEY_LOG_LEVEL: 'warn',
+  ...RATES_NEVER_MET,
 })
 if ('problem' in read) throw new Error(read.problem)
 let storage: Storage | null = null

@@ -9,7 +9,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['content'],
   ['model'],
   ['storage'],
-  ['access', 'threads'],
+  ['access', 'limits', 'threads'],
   ['documents', 'http', 'sockets'],
   ['conflicts', 'history', 'locks', 'notifications', 'operations', 'sync', 'transactions'],
   ['api'],
@@ -49,7 +49,7 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
   },
   {
     from: /^(config|main)\.ts$/,
-    to: /^(?!app|config|foundation\/|access\/|http\/logLevel|operations\/)/,
+    to: /^(?!app|config|foundation\/|access\/|http\/logLevel|limits\/|operations\/)/,
     why: 'only app.ts knows every part',
   },
   { from: /^config\.ts$/, to: /^app\.ts$/, why: 'the configuration is read before anything is built' },

@@ -5,6 +5,7 @@ import { startApp, type AppInternals } from '../../server/app.ts'
 import { readConfig } from '../../server/config.ts'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
+import { RATES_NEVER_MET } from './rates.ts'
 
 export const TEST_SECRET = 'a secret of the tests, 32 bytes or more'
 
@@ -52,6 +53,7 @@ export async function startTestServer(
     PARLEY_DATABASE: file,
     PARLEY_SECRET: TEST_SECRET,
     PARLEY_LOG_LEVEL: 'warn',
+    ...RATES_NEVER_MET,
     ...options.variables,
   }
   const read = readConfig(variables)

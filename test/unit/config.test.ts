@@ -33,6 +33,8 @@ describe('configuration', () => {
       secretPrevious: null,
       jwksUrl: null,
       issuer: null,
+      trustedProxies: null,
+      ratesPerMinute: { read: 6_000, write: 3_000, resolve: 600, connect: 1_200, token: 600 },
       replicaIdleMs: 30_000,
       transactionIdleMs: 60_000,
       replicaBudgetBytes: 256 * 1024 * 1024,
@@ -90,6 +92,8 @@ describe('configuration', () => {
     ['PARLEY_MAX_CONTENT_BYTES', ['0', '10MiB', '99999999999999999999']],
     ['PARLEY_MAX_CONTENT_DEPTH', ['0', '1000000']],
     ['PARLEY_REPLICA_IDLE_MS', ['-1', '2147483648']],
+    ['PARLEY_RATE_WRITE', ['', '-1', '0.5', '1000000001', 'off']],
+    ['PARLEY_TRUSTED_PROXIES', ['', 'proxy.example', '10.0.0.0/33', '10.0.0.1,', '10.0.0.1;10.0.0.2', '*']],
   ])('[OPS-5] a malformed %s stops the start with one line that names it', (name, values) => {
     for (const value of values) {
       const problem = problemOf({ [name]: value })

@@ -2,9 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import type { Principal } from '../../server/access/access.ts'
 import { parseAccess } from '../../server/access/access.ts'
 import { tokenRefused } from '../../server/access/bearer.ts'
+import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { mount, type Routes } from '../../server/http/mount.ts'
+import { RequestRates } from '../../server/http/rates.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/server.ts'
+import { LocalBuckets } from '../../server/limits/localBuckets.ts'
+import { RateLimits } from '../../server/limits/rates.ts'
 
 export const PUBLIC_URL = 'https://parley.example'
 
@@ -25,10 +29,14 @@ export async function principalNamed(token: string): Promise<Principal> {
 
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
 
+const OFF = { read: 0, write: 0, resolve: 0, connect: 0, token: 0 }
+const NO_RATES = new RequestRates(new RateLimits(OFF, new LocalBuckets(systemEnvironment)), [])
+
 /** The HTTP foundation with these routes mounted, quiet unless `options` say otherwise. */
 export function serverWith(routes: Routes, options: Partial<HttpServerOptions> = {}): FastifyInstance {
   const app = createHttpServer({
     authenticate: principalNamed,
+    rates: NO_RATES,
     maxContentBytes: 10 * 1024 * 1024,
     publicUrl: () => PUBLIC_URL,
     randomBytes: (length) => new Uint8Array(length),

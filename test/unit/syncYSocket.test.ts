@@ -398,7 +398,9 @@ describe('readSyncRequest', () => {
 
   it('[SYNC-6] allows frames of the content limit and one MiB', () => {
     const { endpoint } = setUp()
-    const { maxPayloadBytes, chooseProtocol, serves } = syncEndpoint(endpoint, { maxBytes: 10 * 1024 * 1024 })
+    const { maxPayloadBytes, chooseProtocol, serves } = syncEndpoint(endpoint, () => Promise.resolve(), {
+      maxBytes: 10 * 1024 * 1024,
+    })
     expect(maxPayloadBytes).toBe(11 * 1024 * 1024)
     expect([chooseProtocol([]), chooseProtocol(['a', 'b'])]).toEqual([null, 'a'])
     expect([serves('/sync/doc'), serves('/sync/'), serves('/synchronous')]).toEqual([true, true, false])

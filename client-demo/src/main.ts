@@ -4,6 +4,7 @@ import { Rest } from './parley/rest.ts'
 import { IdentityKeeper } from './state/identity.ts'
 import { NameBook } from './state/names.ts'
 import { Notices } from './state/notices.ts'
+import { ResolutionDrafts } from './state/resolutionDrafts.ts'
 import { Shelf } from './state/shelf.ts'
 import { App } from './ui/app.tsx'
 import type { Parts } from './ui/parts.ts'
@@ -22,6 +23,8 @@ const keeper = new IdentityKeeper({
 })
 
 const shelf = new Shelf()
+const drafts = new ResolutionDrafts(sessionStorage)
+shelf.add(drafts)
 
 const parts: Parts = {
   origin,
@@ -31,6 +34,7 @@ const parts: Parts = {
   notices: new Notices(),
   nameBook: new NameBook(),
   shelf,
+  drafts,
 }
 
 // Leaving the page with edits that are nowhere but here is asked about.

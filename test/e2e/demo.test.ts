@@ -65,7 +65,9 @@ describe('the demo', () => {
     await ada.page.setViewportSize({ width: 1280, height: 720 })
 
     await ben.page.locator('[data-testid=conflict-item]').first().click()
-    await ben.page.locator('[data-testid=take-incoming]').click()
+    await ben.page.locator('[data-testid=way-incoming]').check()
+    await ben.page.locator('[data-testid=result-content]', { hasText: 'Meet on Friday' }).waitFor()
+    await ben.page.locator('[data-testid=apply]').click()
     for (const person of [ada, ben]) await expect.poll(() => textOf(person.page)).toContain('Meet on Friday')
     await ada.page
       .locator('[data-testid=outcome], [data-testid=notice]', { hasText: /resolved|incoming/i })

@@ -74,8 +74,11 @@ describe('the demo, offline', () => {
       await card.locator('.side-base', { hasText: 'We leave on Monday' }).waitFor()
       await card.locator('.side-current', { hasText: 'We leave on Tuesday' }).waitFor()
       await card.locator('.side-incoming', { hasText: 'We leave on Friday' }).waitFor()
-      // Nothing is chosen yet, so what is offered first is what stands.
-      await page.locator('[data-testid=keep-merge]').waitFor()
+      // What stands can be kept, but two edits woven into each other are not what is urged.
+      await page.locator('[data-testid=way-merged]').waitFor()
+      expect(await page.locator('[data-testid=apply]').innerText()).toBe('1 place to choose')
+      await page.locator('[data-testid=way-merged]').check()
+      await page.locator('[data-testid=apply]:not(.primary)', { hasText: 'Keep the merge' }).waitFor()
     }
     await ada.page.locator('.side-incoming', { hasText: 'by you' }).first().waitFor()
     await ben.page.locator('.side-current', { hasText: 'by you' }).first().waitFor()
@@ -84,7 +87,7 @@ describe('the demo, offline', () => {
     await ben.page.locator('[data-testid=result-content]', { hasText: 'We leave on Friday' }).waitFor()
     await ben.page.setViewportSize({ width: 360, height: 800 })
     expect(await ben.page.locator('html').evaluate((html) => html.scrollWidth)).toBe(360)
-    await ben.page.locator('[data-testid=apply-choices]').click()
+    await ben.page.locator('[data-testid=apply]').click()
     for (const { page } of [ada, ben]) {
       await page.locator('[data-testid=outcome][data-status=resolved]', { hasText: 'chose place by place' }).waitFor()
       await page.locator('[data-testid=back]').click()

@@ -41,6 +41,8 @@ interface Call {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** The answer is a text as it is, and no JSON. */
+  readonly bare?: boolean
 }
 
 const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json' } as const
@@ -80,7 +82,23 @@ export class Rest {
     return this.#ask({ method: 'PUT', path: `${documentPath(id)}/content`, headers, body }, shapes.writeAnswer)
   }
 
-  /** Conflicts without contents, newest first. */
+  /**
+   * Replaces the content as it stood at `baseVersion`: where the document went on elsewhere both are kept, and where
+   * they overlap the write is refused with a conflict (`merge`); or with one in any case (`manual`).
+   */
+  writeContent(
+    id: string,
+    write: { content: Types.Content; baseVersion: number; onConflict: 'merge' | 'manual' },
+  ): Promise<Types.WriteAnswer> {
+    return this.#ask({ method: 'PUT', path: documentPath(id), ...json(write) }, shapes.writeAnswer)
+  }
+
+  /** The document as it was; rejects with `version-compacted` where that version is not kept by itself. */
+  getVersion(id: string, version: number): Promise<Types.PastVersion> {
+    return this.#ask({ method: 'GET', path: `${documentPath(id)}/versions/${version}` }, shapes.pastVersion)
+  }
+
+  /** Conflicts without contents, newest first; without `status` the open and the closed ones. */
   listConflicts(filter: {
     document: string
     status?: Types.ConflictStatus
@@ -94,6 +112,12 @@ export class Rest {
     return this.#ask({ method: 'GET', path: `/conflicts/${encodeURIComponent(id)}` }, shapes.conflict)
   }
 
+  /** What a proposal would make of the document, as of its `baseVersion`. */
+  getProposalContent(conflictId: string, proposalId: string, kind: Types.Kind): Promise<Types.Content> {
+    const path = `/conflicts/${encodeURIComponent(conflictId)}/proposals/${encodeURIComponent(proposalId)}`
+    return this.#ask({ method: 'GET', path, bare: kind === 'text' }, shapes.bareContent)
+  }
+
   /** Resolves, proposes, accepts, rejects or dismisses, as the request says. */
   resolveConflict(request: Types.ResolutionRequest): Promise<Types.ResolutionAnswer> {
     return this.#ask({ method: 'POST', path: '/resolve-conflict', ...json(request) }, shapes.resolutionAnswer)
@@ -103,6 +127,7 @@ export class Rest {
     const bearer = await this.#token.current()
     const first = await this.#send(call, bearer)
     const response = first.status === 401 ? await this.#send(call, await this.#token.renew(bearer)) : first
+    if (response.ok && call.bare === true) return read(await textOf(response), call.path)
     const body = await bodyOf(response)
     if (!response.ok) throw refusal(response.status, body)
     return read(body, call.path)
@@ -111,7 +136,11 @@ export class Rest {
   async #send(call: Call, bearer: string): Promise<Response> {
     const init: RequestInit = {
       method: call.method,
-      headers: { ...call.headers, authorization: `Bearer ${bearer}`, accept: 'application/json' },
+      headers: {
+        ...call.headers,
+        authorization: `Bearer ${bearer}`,
+        accept: call.bare === true ? '*/*' : 'application/json',
+      },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(call.body === undefined ? {} : { body: call.body }),
     }
@@ -139,13 +168,24 @@ function query(parameters: Readonly<Record<string, string | number | undefined>>
 }
 
 async function bodyOf(response: Response): Promise<unknown> {
+  const text = await textOf(response)
   try {
-    const text = await response.text()
     return text === '' ? null : (JSON.parse(text) as unknown)
   } catch (cause) {
-    throw new UnreachableError(`The answer (${response.status}) could not be read.`, { cause })
+    throw unreadable(response, cause)
   }
 }
+
+async function textOf(response: Response): Promise<string> {
+  try {
+    return await response.text()
+  } catch (cause) {
+    throw unreadable(response, cause)
+  }
+}
+
+const unreadable = ({ status }: Response, cause: unknown): UnreachableError =>
+  new UnreachableError(`The answer (${status}) could not be read.`, { cause })
 
 /** A problem document becomes a ProblemError; anything else came from something in between. */
 function refusal(status: number, body: unknown): Error {

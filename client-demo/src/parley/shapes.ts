@@ -24,6 +24,15 @@ const facts = { id: string, kind, version: number, etag: string, root: string, u
 
 export const document: Reader<Types.Document> = object({ ...facts, content })
 export const listedDocument: Reader<Types.ListedDocument> = object({ ...facts, openConflicts: number })
+/** The bare content of a document, a side or a proposal. */
+export const bareContent = content
+export const pastVersion: Reader<Types.PastVersion> = object({
+  version: number,
+  content,
+  authors: list(string),
+  at: string,
+  origin: string,
+})
 export const writeAnswer: Reader<Types.WriteAnswer> = object({
   id: string,
   version: number,
@@ -80,7 +89,7 @@ export const proposal: Reader<Types.Proposal> = object(
     comment: nullable(string),
     status: oneOf(['pending', 'accepted', 'rejected']),
   },
-  { content },
+  { content, decidedBy: nullable(string), decisionComment: nullable(string) },
 )
 const violation: Reader<Types.Violation> = object({ pointer: string, message: string })
 

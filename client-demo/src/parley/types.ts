@@ -21,6 +21,15 @@ export interface Document extends DocumentFacts {
   readonly content: Content
 }
 
+/** A version of the past (HIST-2). */
+export interface PastVersion {
+  readonly version: number
+  readonly content: Content
+  readonly authors: readonly string[]
+  readonly at: string
+  readonly origin: string
+}
+
 export interface ListedDocument extends DocumentFacts {
   readonly openConflicts: number
 }
@@ -34,6 +43,7 @@ export interface WriteAnswer {
   readonly id: string
   readonly version: number
   readonly etag: string
+  /** `written`, `unchanged`, `merged` or another of WRITE-2 to WRITE-6. */
   readonly outcome: string
 }
 
@@ -49,7 +59,6 @@ export type Value = { readonly present: true; readonly value: JsonValue } | { re
 export const SIDES = ['base', 'current', 'incoming'] as const
 export type SideName = (typeof SIDES)[number]
 
-/** What a conflict's base, current or incoming is; the content is missing where it is too large to send along. */
 /** A side as lists show it. */
 export interface ListedSide {
   readonly version: number | null
@@ -57,6 +66,7 @@ export interface ListedSide {
   readonly href: string
 }
 
+/** What a conflict's base, current or incoming is; the content is missing where it is too large to send along. */
 export interface Side extends ListedSide {
   readonly authors: readonly string[]
   readonly content?: Content
@@ -119,6 +129,8 @@ export interface Proposal {
   readonly at: string
   readonly comment: string | null
   readonly status: 'pending' | 'accepted' | 'rejected'
+  readonly decidedBy?: string | null
+  readonly decisionComment?: string | null
 }
 
 export const CONFLICT_KINDS = ['stale-write', 'concurrent-edit', 'invalid-merge'] as const

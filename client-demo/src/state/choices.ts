@@ -44,17 +44,21 @@ export function parseJson(text: string): { readonly value: JsonValue } | { reado
 }
 
 /** After the conflict was worked out anew: the picks whose place and sides are still what they were. */
-export function carryOver(before: Conflict, after: Conflict, picks: Picks): Picks {
-  const known = new Map(before.overlaps.map((overlap) => [overlap.id, fingerprint(overlap)]))
+export const carryOver = (before: Conflict, after: Conflict, picks: Picks): Picks =>
+  stillFit(after, picks, new Map(before.overlaps.map((overlap) => [overlap.id, fingerprint(overlap)])))
+
+/** `known`: by overlap id what the place was when it was picked. */
+export function stillFit({ overlaps }: Conflict, picks: Picks, known: ReadonlyMap<string, string>): Picks {
   return Object.fromEntries(
-    after.overlaps.flatMap((overlap): [string, OverlapPick][] => {
+    overlaps.flatMap((overlap): [string, OverlapPick][] => {
       const pick = picks[overlap.id]
       return pick !== undefined && known.get(overlap.id) === fingerprint(overlap) ? [[overlap.id, pick]] : []
     }),
   )
 }
 
-const fingerprint = ({ base, current, incoming, merged }: Overlap): string =>
+/** The same place with the same sides has the same. */
+export const fingerprint = ({ base, current, incoming, merged }: Overlap): string =>
   JSON.stringify([base, current, incoming, merged])
 
 /** `problem`: choices that do not fit their place, in words. */

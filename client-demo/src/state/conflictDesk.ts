@@ -1,14 +1,20 @@
 import { faults, explain } from '../present/problem.ts'
+import { waysOf, type Way } from '../present/ways.ts'
 import { ProblemError, type Rest } from '../parley/rest.ts'
-import type { Conflict, Content, ResolutionRequest } from '../parley/types.ts'
-import { carriedOn, carryOver, chosen, type OverlapPick, type Picks } from './choices.ts'
+import type { Conflict, Content, ResolutionRequest, Violation } from '../parley/types.ts'
+import { carriedOn, carryOver, chosen, contentText, fingerprint, stillFit } from './choices.ts'
+import type { OverlapPick, Picks } from './choices.ts'
+import type { DraftKeeper, ResolutionDraft } from './resolutionDrafts.ts'
 import { Store } from './store.ts'
+import { wayPreview } from './wayPreview.ts'
 
 /** A note above the conflict about what the last answer was. */
 export interface Remark {
   readonly tone: 'info' | 'success' | 'attention' | 'problem'
   readonly text: string
   readonly details: readonly string[]
+  /** Where the result made by hand breaks the schema. */
+  readonly violations?: readonly Violation[]
 }
 
 export interface Desk {
@@ -17,9 +23,16 @@ export interface Desk {
   readonly failure: string | null
   /** The document as the person looks at it: what a resolution is based on. */
   readonly seen: Seen
+  /** The way that was picked; null while none was. */
+  readonly way: Way | null
   readonly picks: Picks
-  /** The result as edited by hand; null while it is what the choices make. */
+  /** Words written for a place, by overlap id: also while another side is picked there, or the place became another. */
+  readonly ownTexts: Readonly<Record<string, string>>
+  /** The result as edited by hand; null where none was made. */
   readonly ownResult: string | null
+  /** An own result that was given up for a fresh start. */
+  readonly givenUp: string | null
+  readonly comment: string
   readonly busy: boolean
   readonly remark: Remark | null
 }
@@ -37,28 +50,24 @@ export type Act =
   | { readonly accept: string }
   | { readonly reject: string }
 
-const EMPTY: Desk = {
-  conflict: null,
-  failure: null,
-  seen: { version: 0 },
-  picks: {},
-  ownResult: null,
-  busy: false,
-  remark: null,
-}
+const UNPREPARED = { way: null, picks: {}, ownTexts: {}, ownResult: null, givenUp: null, comment: '' } as const
+const EMPTY: Desk = { conflict: null, failure: null, seen: { version: 0 }, ...UNPREPARED, busy: false, remark: null }
+const FORGETFUL: DraftKeeper = { get: () => null, put: () => {} }
 
 /** What the desk asks the server. */
 type DeskRest = Pick<Rest, 'getConflict' | 'getDocument' | 'resolveConflict'>
 
-/** One conflict on the desk: what it is, what was picked, and what each answer of the server does to that. */
+/** One conflict on the desk: what it is, what was prepared, and what each answer of the server does to that. */
 export class ConflictDesk {
   readonly desk = new Store<Desk>(EMPTY)
   readonly #id: string
   readonly #rest: DeskRest
+  readonly #drafts: DraftKeeper
 
-  constructor(id: string, rest: DeskRest) {
+  constructor(id: string, rest: DeskRest, drafts: DraftKeeper = FORGETFUL) {
     this.#id = id
     this.#rest = rest
+    this.#drafts = drafts
   }
 
   /** Reads the conflict (again): picks stay where the place is still the same. */
@@ -72,12 +81,47 @@ export class ConflictDesk {
   }
 
   pick(overlapId: string, pick: OverlapPick): void {
-    const { picks } = this.desk.value
-    this.#change({ picks: { ...picks, [overlapId]: pick } })
+    const { picks, ownTexts } = this.desk.value
+    const own = pick.from === 'own' ? { ownTexts: { ...ownTexts, [overlapId]: pick.text } } : {}
+    this.#prepare({ way: 'choices', picks: { ...picks, [overlapId]: pick }, ...own })
   }
 
+  /** Nothing is sent: the result of it is shown. */
+  choose(way: Way): void {
+    const { ownResult } = this.desk.value
+    this.#prepare(way === 'hand' && ownResult === null ? { way, ownResult: this.#startOfOwn() } : { way })
+  }
+
+  /** Null gives the result made by hand up. */
   editResult(text: string | null): void {
-    this.#change({ ownResult: text })
+    this.#prepare(text === null ? { way: null, ownResult: null } : { way: 'hand', ownResult: text })
+  }
+
+  /** From the choices anew; what was written by hand can be brought back. */
+  startOver(): void {
+    const { ownResult, way } = this.desk.value
+    this.desk.update((desk) => ({ ...desk, way: way === 'hand' ? null : way }))
+    this.#prepare({ way: 'hand', ownResult: this.#startOfOwn(), givenUp: ownResult })
+  }
+
+  bringBack(): void {
+    const { givenUp, ownResult } = this.desk.value
+    this.#prepare({ way: 'hand', ownResult: givenUp, givenUp: ownResult })
+  }
+
+  writeComment(comment: string): void {
+    this.#prepare({ comment })
+  }
+
+  /** What a result made by hand starts from: what was on the screen. */
+  #startOfOwn(): string {
+    const { conflict, seen, picks } = this.desk.value
+    if (conflict === null) return ''
+    const way = wayOf(this.desk.value)
+    const [first = 'dismiss'] = waysOf(conflict)
+    const from = way === 'hand' || way === null ? first : way
+    const made = from === 'hand' ? null : wayPreview(conflict, from, picks, seen.content)
+    return contentText(made !== null && 'content' in made ? made.content : (seen.content ?? ''))
   }
 
   /** Posts the act. What comes of it, whatever the status, is in the desk afterwards. */
@@ -87,6 +131,8 @@ export class ConflictDesk {
     this.#change({ busy: true, remark: null })
     try {
       const answer = await this.#rest.resolveConflict(this.#request(conflict, act, comment.trim()))
+      // What was prepared is done, or kept as a proposal.
+      if (!('accept' in act || 'reject' in act)) this.#prepare(UNPREPARED)
       await this.#reload()
       this.#change({ remark: answer.outcome === 'proposed' ? PROPOSED : null })
     } catch (error) {
@@ -132,12 +178,30 @@ export class ConflictDesk {
    */
   async #show(conflict: Conflict, hasMoved = false): Promise<void> {
     const newest = await this.#look(conflict)
+    if (this.desk.value.conflict === null) this.#takeUp(conflict)
     const { conflict: before, picks: picked, seen: known, ownResult: own } = this.desk.value
-    const picks = before === null ? {} : carryOver(before, conflict, picked)
+    const picks = before === null ? picked : carryOver(before, conflict, picked)
     const seen = own === null || hasMoved ? newest : known
     const isCarried = own !== null && hasMoved && known.content !== undefined && seen.content !== undefined
     const ownResult = isCarried ? carriedOn(own, known.content, seen.content) : own
     this.#change({ conflict, picks, seen, ownResult, failure: null })
+  }
+
+  /** What was prepared before the page was left or read anew. */
+  #takeUp(conflict: Conflict): void {
+    const draft = this.#drafts.get()
+    if (draft === null) return
+    const known = new Map(draft.picks.map(({ id, at }) => [id, at]))
+    const picks = Object.fromEntries(draft.picks.map(({ id, pick }) => [id, pick]))
+    this.#change({
+      way: draft.way,
+      picks: stillFit(conflict, picks, known),
+      ownTexts: Object.fromEntries(draft.ownTexts.map(({ id, text }) => [id, text])),
+      comment: draft.comment,
+      ...(draft.own === null
+        ? {}
+        : { ownResult: draft.own.text, seen: { version: draft.own.version, content: draft.own.content } }),
+    })
   }
 
   /** Where edits stand already no side of the conflict is what the document is now, so that is asked for. */
@@ -149,9 +213,52 @@ export class ConflictDesk {
     return current.version === null ? this.desk.value.seen : { version: current.version }
   }
 
+  #prepare(part: Partial<Desk>): void {
+    this.#change(part)
+    this.#drafts.put(draftOf(this.desk.value))
+  }
+
   #change(part: Partial<Desk>): void {
     this.desk.update((desk) => ({ ...desk, ...part }))
   }
+}
+
+/** The way that is in force: what was picked, or what is offered first. */
+export function wayOf({ conflict, way }: Desk): Way | null {
+  if (conflict === null) return null
+  const ways = waysOf(conflict)
+  return way !== null && ways.includes(way) ? way : (ways[0] ?? null)
+}
+
+/** Words that somebody wrote and that went nowhere: a comment, the result by hand, what should stand at places. */
+export function unsentWords({
+  ownTexts,
+  ownResult,
+  givenUp,
+  comment,
+}: Desk): readonly { label: string; text: string }[] {
+  return [
+    ...Object.values(ownTexts).map((text) => ({ label: 'Your words for a place', text })),
+    ...[ownResult, givenUp].flatMap((text) => (text === null ? [] : [{ label: 'Your result', text }])),
+    ...(comment.trim() === '' ? [] : [{ label: 'Your comment', text: comment }]),
+  ].filter(({ text }) => text !== '')
+}
+
+/** Null where nothing was prepared. */
+function draftOf({ conflict, seen, way, picks, ownTexts, ownResult, comment }: Desk): ResolutionDraft | null {
+  const places = new Map(conflict?.overlaps.map((overlap) => [overlap.id, fingerprint(overlap)]))
+  const draft: ResolutionDraft = {
+    way,
+    picks: Object.entries(picks).map(([id, pick]) => ({ id, at: places.get(id) ?? '', pick })),
+    ownTexts: Object.entries(ownTexts).map(([id, text]) => ({ id, text })),
+    own:
+      ownResult === null || seen.content === undefined
+        ? null
+        : { text: ownResult, version: seen.version, content: seen.content },
+    comment,
+  }
+  const isEmpty = way === null && draft.picks.length + draft.ownTexts.length === 0 && draft.own === null
+  return isEmpty && comment === '' ? null : draft
 }
 
 const seenOf = (version: number, content: Content | undefined): Seen =>
@@ -180,4 +287,11 @@ const REFUSALS: Readonly<Record<string, Remark>> = {
   'proposal-closed': DECIDED,
 }
 
-const problemRemark = (error: unknown): Remark => ({ tone: 'problem', text: explain(error), details: faults(error) })
+const problemRemark = (error: unknown): Remark => ({
+  tone: 'problem',
+  text: explain(error),
+  details: faults(error),
+  ...(error instanceof ProblemError && error.problem.violations !== undefined
+    ? { violations: error.problem.violations }
+    : {}),
+})

@@ -16,6 +16,15 @@ export interface OpenConflicts {
   readonly problem: string | null
 }
 
+/** Newest first; read once somebody asks for them. */
+export interface ClosedConflicts {
+  readonly items: readonly ListedConflict[]
+  /** Null where there are no more. */
+  readonly nextCursor: string | null
+  readonly isLoaded: boolean
+  readonly problem: string | null
+}
+
 export interface ConflictListOptions {
   readonly rest: Rest
   readonly document: string
@@ -34,10 +43,12 @@ const CLOSINGS: readonly string[] = [
   'parley.conflict.expired',
 ]
 
-/** The open conflicts of a document, kept up by notifications, and the news about them. */
+/** The conflicts of a document, kept up by notifications, and the news about them. */
 export class ConflictList {
   readonly open = new Store<OpenConflicts>({ items: [], hasMore: false, isLoaded: false, problem: null })
+  readonly closed = new Store<ClosedConflicts>({ items: [], nextCursor: null, isLoaded: false, problem: null })
   readonly #options: ConflictListOptions
+  #isClosedWanted = false
   #looking: string | null = null
   readonly #watchers = new Set<(conflictId: string | null) => void>()
   readonly #reload = coalesce(GATHER_MS, () => this.#load())
@@ -48,6 +59,19 @@ export class ConflictList {
 
   refresh(): void {
     this.#reload.wish()
+  }
+
+  /** Reads the closed ones, and keeps them up from now on. */
+  wantClosed(): void {
+    if (this.#isClosedWanted) return
+    this.#isClosedWanted = true
+    void this.#loadClosed(null)
+  }
+
+  /** Reads the next page of the closed ones. */
+  moreClosed(): void {
+    const { nextCursor } = this.closed.value
+    if (nextCursor !== null) void this.#loadClosed(nextCursor)
   }
 
   /** Calls `watcher` when something happened to a conflict; null where it is not known to which. */
@@ -77,11 +101,28 @@ export class ConflictList {
 
   async #load(): Promise<void> {
     const { rest, document } = this.#options
+    if (this.#isClosedWanted) void this.#loadClosed(null)
     try {
       const page = await rest.listConflicts({ document, status: 'open' })
       this.open.set({ items: page.items, hasMore: page.nextCursor !== undefined, isLoaded: true, problem: null })
     } catch (error) {
       this.open.update((known) => ({ ...known, problem: explain(error) }))
+    }
+  }
+
+  async #loadClosed(cursor: string | null): Promise<void> {
+    const { rest, document } = this.#options
+    try {
+      const page = await rest.listConflicts({ document, ...(cursor === null ? {} : { cursor }) })
+      const items = page.items.filter(({ status }) => status !== 'open')
+      this.closed.update((known) => ({
+        items: cursor === null ? items : [...known.items, ...items],
+        nextCursor: page.nextCursor ?? null,
+        isLoaded: true,
+        problem: null,
+      }))
+    } catch (error) {
+      this.closed.update((known) => ({ ...known, problem: explain(error) }))
     }
   }
 

@@ -1,108 +1,86 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
 import type { Conflict } from '../parley/types.ts'
-import { currentWords } from '../present/conflict.ts'
+import { applyWords, isUrged, wayWords, waysOf, type Way } from '../present/ways.ts'
 import { chosen, isContent, parseJson } from '../state/choices.ts'
-import type { Act, ConflictDesk, Desk } from '../state/conflictDesk.ts'
+import { wayOf, type Act, type ConflictDesk, type Desk } from '../state/conflictDesk.ts'
 import { useRun } from './parts.ts'
 
 interface ActionsProps {
   readonly desk: ConflictDesk
   readonly state: Desk
   readonly conflict: Conflict
+  /** A way was picked: what it comes to is shown. */
+  readonly onChoose: () => void
 }
 
-/** The ways to close the conflict, always at hand below it. */
-export function ConflictActions({ desk, state, conflict }: ActionsProps): JSX.Element {
-  const [comment, setComment] = useState('')
-  const run = useRun()
-  const act = (what: Act) => (): void => run(() => desk.act(what, comment))
-  const isClean = conflict.merged.clean && conflict.kind === 'stale-write'
-  // What breaks the schema cannot be kept, and is not there to be chosen.
-  const isInvalid = conflict.kind === 'invalid-merge'
+/** The ways to close the conflict, always at hand below it. Picking one shows what it comes to; the button does it. */
+export function ConflictActions({ desk, state, conflict, onChoose }: ActionsProps): JSX.Element {
+  const way = wayOf(state)
+  const choose = (picked: Way) => (): void => {
+    desk.choose(picked)
+    onChoose()
+  }
   return (
     <div class="actions" role="group" aria-label="Resolve this conflict">
-      <input
-        class="input comment-input"
-        value={comment}
-        maxLength={1_000}
-        placeholder="Comment (optional)"
-        aria-label="Comment for everyone concerned (optional)"
-        data-testid="comment"
-        onInput={(event) => setComment(event.currentTarget.value)}
-      />
-      <div class="action-buttons">
-        <button class="button quiet" disabled={state.busy} onClick={act({ dismiss: true })} data-testid="dismiss">
-          Dismiss
-        </button>
-        <button
-          class={isInvalid && state.ownResult === null ? 'button primary' : 'button'}
-          disabled={state.busy}
-          onClick={act({ use: 'current' })}
-          data-testid="keep-current"
-        >
-          {currentWords(conflict.kind)}
-        </button>
-        {!isInvalid && (
-          <button class="button" disabled={state.busy} onClick={act({ use: 'incoming' })} data-testid="take-incoming">
-            Take incoming
-          </button>
-        )}
-        <Primary state={state} conflict={conflict} isClean={isClean} act={act} />
+      <fieldset class="ways" disabled={state.busy} data-testid="ways">
+        <legend class="visually-hidden">What should become of it</legend>
+        {waysOf(conflict).map((name) => (
+          <label key={name} class="way">
+            <input type="radio" name="way" checked={name === way} onChange={choose(name)} data-testid={`way-${name}`} />
+            <span>{wayWords(name, conflict.kind)}</span>
+          </label>
+        ))}
+      </fieldset>
+      <div class="action-row">
+        <input
+          class="input comment-input"
+          value={state.comment}
+          maxLength={1_000}
+          placeholder="Comment (optional)"
+          aria-label="Comment for everyone concerned (optional)"
+          data-testid="comment"
+          onInput={(event) => desk.writeComment(event.currentTarget.value)}
+        />
+        {way !== null && <Apply desk={desk} state={state} conflict={conflict} way={way} />}
       </div>
     </div>
   )
 }
 
-interface PrimaryProps {
+interface ApplyProps {
+  readonly desk: ConflictDesk
   readonly state: Desk
   readonly conflict: Conflict
-  readonly isClean: boolean
-  readonly act: (what: Act) => () => void
+  readonly way: Way
 }
 
-/** The one that uses what was prepared above: the hand-made result, the merge, or the choices once there are some. */
-function Primary({ state, conflict, isClean, act }: PrimaryProps): JSX.Element | null {
-  if (state.ownResult !== null) {
-    const parsed = conflict.document.kind === 'json' ? parseJson(state.ownResult) : { value: state.ownResult }
-    const content = 'value' in parsed && isContent(parsed.value) ? parsed.value : null
-    return (
-      <button
-        class="button primary"
-        disabled={state.busy || content === null}
-        onClick={content === null ? undefined : act({ use: 'content', content })}
-        data-testid="apply-result"
-      >
-        Use this result
-      </button>
-    )
-  }
-  if (isClean) {
-    return (
-      <button class="button primary" disabled={state.busy} onClick={act({ use: 'merged' })} data-testid="use-merge">
-        Use merge
-      </button>
-    )
-  }
-  if (conflict.overlaps.length === 0) return null
-  const { missing, invalid } = chosen(conflict.overlaps, state.picks)
-  if (conflict.kind === 'concurrent-edit' && missing === conflict.overlaps.length) {
-    return (
-      <button class="button primary" disabled={state.busy} onClick={act({ use: 'merged' })} data-testid="keep-merge">
-        Keep the merge
-      </button>
-    )
-  }
-  const isReady = missing === 0 && Object.keys(invalid).length === 0
+function Apply({ desk, state, conflict, way }: ApplyProps): JSX.Element {
+  const run = useRun()
+  const act = actOf(way, state, conflict)
+  const missing = way === 'choices' ? chosen(conflict.overlaps, state.picks).missing : 0
+  const words = missing === 0 ? applyWords(way, conflict.kind) : `${missing} place${missing === 1 ? '' : 's'} to choose`
   return (
     <button
-      class="button primary"
-      disabled={state.busy || !isReady}
-      onClick={act({ use: 'choices' })}
-      title={isReady ? undefined : 'Choose at every place first'}
-      data-testid="apply-choices"
+      class={isUrged(way, conflict.kind) ? 'button primary' : 'button'}
+      disabled={state.busy || act === null}
+      onClick={act === null ? undefined : () => run(() => desk.act(act, state.comment))}
+      data-testid="apply"
+      data-way={way}
     >
-      Apply choices
+      {words}
     </button>
   )
+}
+
+/** What the button sends; null while that is not complete. */
+function actOf(way: Way, { picks, ownResult }: Desk, { overlaps, document }: Conflict): Act | null {
+  if (way === 'dismiss') return { dismiss: true }
+  if (way === 'choices') {
+    const { missing, invalid } = chosen(overlaps, picks)
+    return missing === 0 && Object.keys(invalid).length === 0 ? { use: 'choices' } : null
+  }
+  if (way !== 'hand') return { use: way }
+  if (ownResult === null) return null
+  const parsed = document.kind === 'json' ? parseJson(ownResult) : { value: ownResult }
+  return 'value' in parsed && isContent(parsed.value) ? { use: 'content', content: parsed.value } : null
 }

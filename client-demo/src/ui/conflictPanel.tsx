@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { conflictHref } from '../present/route.ts'
-import { headline, places } from '../present/conflict.ts'
+import { headline, outcome, places } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { ListedConflict } from '../parley/types.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
@@ -45,6 +45,7 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
         ))}
       </ul>
       {isLoaded && items.length === 0 && <NoConflicts onOutside={props.onOutside} />}
+      <Closed session={session} selected={selected} now={now} />
       {problem !== null && (
         <p class="panel-note" role="alert">
           {problem}{' '}
@@ -56,6 +57,59 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
       {feed.phase === 'waiting' && <p class="panel-note muted">No news at the moment; reconnecting…</p>}
       {feed.phase === 'refused' && <p class="panel-note">No news: {feed.reason}</p>}
     </aside>
+  )
+}
+
+/** How earlier ones ended; nothing is gone because it is settled. */
+function Closed({ session, selected, now }: Pick<PanelProps, 'session' | 'selected'> & { now: number }): JSX.Element {
+  const { items, nextCursor, isLoaded, problem } = useStore(session.conflicts.closed)
+  return (
+    <details class="closed" data-testid="closed" onToggle={() => session.conflicts.wantClosed()}>
+      <summary class="section-title">Closed conflicts</summary>
+      <ul class="conflict-list">
+        {items.map((conflict) => (
+          <li key={conflict.id}>
+            <ClosedItem conflict={conflict} now={now} isSelected={conflict.id === selected} id={session.id} />
+          </li>
+        ))}
+      </ul>
+      {isLoaded && items.length === 0 && <p class="panel-note muted">None so far.</p>}
+      {problem !== null && (
+        <p class="panel-note" role="alert">
+          {problem}
+        </p>
+      )}
+      {nextCursor !== null && (
+        <button class="button quiet" onClick={() => session.conflicts.moreClosed()}>
+          Show more
+        </button>
+      )}
+    </details>
+  )
+}
+
+function ClosedItem({ conflict, now, isSelected, id }: ItemProps): JSX.Element {
+  const names = useNames()
+  return (
+    <a
+      class="conflict-item is-closed"
+      href={conflictHref(id, conflict.id)}
+      aria-current={isSelected ? 'true' : undefined}
+      data-testid="closed-item"
+      data-id={conflict.id}
+      data-status={conflict.status}
+    >
+      <span class="conflict-item-title">{outcome(conflict, names)}</span>
+      <span class="muted">
+        {headline(conflict, names)}
+        {conflict.closedAt !== null && (
+          <>
+            {' '}
+            · <time dateTime={conflict.closedAt}>{ago(conflict.closedAt, now)}</time>
+          </>
+        )}
+      </span>
+    </a>
   )
 }
 

@@ -1,13 +1,17 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { documentHref } from '../present/route.ts'
-import { outcome, peopleOf, sentence, story } from '../present/conflict.ts'
+import { peopleOf, sentence, story } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { Conflict } from '../parley/types.ts'
-import { ConflictDesk, type Desk } from '../state/conflictDesk.ts'
+import type { ConflictEnding, Ending } from '../state/conflictEnding.ts'
+import { ConflictDesk, unsentWords, type Desk } from '../state/conflictDesk.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
+import { Store } from '../state/store.ts'
 import { Compare } from './compare.tsx'
+import { CommandBlock } from './commandBlock.tsx'
 import { ConflictActions } from './conflictActions.tsx'
+import { EndingSection, useEnding } from './ending.tsx'
 import { useNow, useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { OverlapCard } from './overlapCard.tsx'
@@ -21,6 +25,8 @@ interface ViewProps {
   readonly conflictId: string
 }
 
+const NO_ENDING = new Store<Pick<Ending, 'chosen'>>({ chosen: new Map() })
+
 const TITLES = {
   'stale-write': 'Refused write',
   'concurrent-edit': 'Edits made offline met others’ edits here',
@@ -29,10 +35,15 @@ const TITLES = {
 
 /** One conflict: what happened, the three sides, the choices, and what the document would become. */
 export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
-  const { rest } = useParts()
+  const { rest, drafts } = useParts()
+  const { self } = useNames()
   const run = useRun()
-  const desk = useMemo(() => new ConflictDesk(conflictId, rest), [conflictId, rest])
+  const desk = useMemo(
+    () => new ConflictDesk(conflictId, rest, drafts.of(self, conflictId)),
+    [conflictId, rest, drafts, self],
+  )
   const state = useStore(desk.desk)
+  const ending = useEnding(state.conflict)
   const heading = useRef<HTMLHeadingElement>(null)
   const isThere = state.conflict !== null || state.failure !== null
 
@@ -63,11 +74,20 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
           {state.conflict === null ? 'Conflict' : TITLES[state.conflict.kind]}
         </h2>
         {state.failure !== null && <p role="alert">{state.failure}</p>}
-        {state.conflict !== null && <Sheet desk={desk} state={state} conflict={state.conflict} session={session} />}
+        {state.conflict !== null && (
+          <Sheet desk={desk} state={state} conflict={state.conflict} session={session} ending={ending} />
+        )}
       </div>
-      {state.conflict?.status === 'open' && <ConflictActions desk={desk} state={state} conflict={state.conflict} />}
+      {state.conflict?.status === 'open' && (
+        <ConflictActions desk={desk} state={state} conflict={state.conflict} onChoose={showResult} />
+      )}
     </section>
   )
+}
+
+/** Drawn after the way was picked. */
+function showResult(): void {
+  requestAnimationFrame(() => document.querySelector('#result')?.scrollIntoView({ block: 'nearest' }))
 }
 
 interface SheetProps {
@@ -75,17 +95,18 @@ interface SheetProps {
   readonly state: Desk
   readonly conflict: Conflict
   readonly session: DocumentSession
+  readonly ending: ConflictEnding | null
 }
 
-function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
+function Sheet({ desk, state, conflict, session, ending }: SheetProps): JSX.Element {
   const names = useNames()
   const isOpen = conflict.status === 'open'
-  const ending = outcome(conflict, names)
   return (
     <>
       <p class="story">{story(conflict, names)}</p>
       {state.remark !== null && <RemarkBox remark={state.remark} />}
-      {ending !== null && <Outcome conflict={conflict} ending={ending} />}
+      {ending !== null && <EndingSection conflict={conflict} work={ending} />}
+      {!isOpen && <Unsent state={state} />}
       <Sides conflict={conflict} />
       {conflict.violations !== undefined && conflict.violations.length > 0 && (
         <section aria-labelledby="violations-title">
@@ -99,35 +120,17 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
           </ul>
         </section>
       )}
-      <Proposals desk={desk} state={state} conflict={conflict} />
+      <Proposals desk={desk} state={state} conflict={conflict} session={session} />
       {conflict.truncated && <Truncated conflict={conflict} />}
       {conflict.whitespaceOnly && (
         <p class="banner tone-info" data-testid="whitespace-only">
           Only line ends or spaces at the ends of lines differ. The words are the same on both sides.
         </p>
       )}
-      {conflict.overlaps.length > 0 && (
-        <section aria-labelledby="overlaps-title">
-          <h3 id="overlaps-title">
-            {conflict.overlaps.length === 1 ? 'One place overlaps' : `${conflict.overlaps.length} places overlap`}
-            {isOpen && <span class="muted"> – choose what should stand there</span>}
-          </h3>
-          {conflict.overlaps.map((overlap) => (
-            <OverlapCard
-              key={overlap.id}
-              overlap={overlap}
-              conflict={conflict}
-              pick={state.picks[overlap.id] ?? null}
-              isClosed={!isOpen}
-              isLocked={state.ownResult !== null || state.busy}
-              onPick={(pick) => desk.pick(overlap.id, pick)}
-            />
-          ))}
-        </section>
-      )}
+      {conflict.overlaps.length > 0 && <Overlaps desk={desk} state={state} conflict={conflict} ending={ending} />}
       {conflict.overlaps.length === 0 && conflict.kind === 'stale-write' && isOpen && (
         <p class="banner tone-info" data-testid="clean">
-          No place overlaps: both changes fit together. “Use merge” keeps all of both.
+          No place overlaps: both changes fit together. “Use the merge” keeps all of both.
         </p>
       )}
       {isOpen && !conflict.truncated && <Result desk={desk} state={state} conflict={conflict} session={session} />}
@@ -136,18 +139,44 @@ function Sheet({ desk, state, conflict, session }: SheetProps): JSX.Element {
   )
 }
 
-function Outcome({ conflict, ending }: { conflict: Conflict; ending: string }): JSX.Element {
-  const now = useNow()
-  const comment = conflict.resolution?.comment ?? conflict.closedComment
+/** The places, each with what can be chosen there, or what was. */
+function Overlaps({ desk, state, conflict, ending }: Omit<SheetProps, 'session'>): JSX.Element {
+  const isOpen = conflict.status === 'open'
+  const chosen = useStore(ending?.ending ?? NO_ENDING).chosen
   return (
-    <div class="banner tone-success" role="status" data-testid="outcome" data-status={conflict.status}>
-      <p>
-        <strong>{ending}</strong>{' '}
-        {conflict.closedAt !== null && <time dateTime={conflict.closedAt}>{ago(conflict.closedAt, now)}</time>}
-        {conflict.resolution !== null && `, in version ${conflict.resolution.version}`}
-      </p>
-      {comment !== null && <p class="comment">“{comment}”</p>}
-    </div>
+    <section aria-labelledby="overlaps-title">
+      <h3 id="overlaps-title">
+        {conflict.overlaps.length === 1 ? 'One place overlaps' : `${conflict.overlaps.length} places overlap`}
+        {isOpen && <span class="muted"> – choose what should stand there</span>}
+      </h3>
+      {conflict.overlaps.map((overlap) => (
+        <OverlapCard
+          key={overlap.id}
+          overlap={overlap}
+          conflict={conflict}
+          pick={state.picks[overlap.id] ?? null}
+          ownText={state.ownTexts[overlap.id] ?? null}
+          chosen={chosen.get(overlap.id) ?? null}
+          isClosed={!isOpen}
+          isBusy={state.busy}
+          onPick={(pick) => desk.pick(overlap.id, pick)}
+        />
+      ))}
+    </section>
+  )
+}
+
+/** What somebody had prepared when another was faster: nothing that was typed is thrown away. */
+function Unsent({ state }: { state: Desk }): JSX.Element | null {
+  const words = unsentWords(state)
+  if (words.length === 0) return null
+  return (
+    <section aria-labelledby="unsent-title" data-testid="unsent">
+      <h3 id="unsent-title">What you had written and did not send</h3>
+      {words.map(({ label, text }) => (
+        <CommandBlock key={`${label} ${text}`} label={label} text={text} />
+      ))}
+    </section>
   )
 }
 

@@ -2,6 +2,7 @@ import { history, historyKeymap, defaultKeymap } from '@codemirror/commands'
 import { getOriginalDoc, MergeView, originalDocChangeEffect, unifiedMergeView } from '@codemirror/merge'
 import { ChangeSet, Compartment, type Extension } from '@codemirror/state'
 import { EditorView, keymap } from '@codemirror/view'
+import type { Violation } from '../parley/types.ts'
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { named, readOnly, replaceText, shared, smallestChange } from './codeMirror.ts'
@@ -36,6 +37,8 @@ interface UnifiedProps {
   readonly label: string
   readonly testId: string
   readonly look?: Extension
+  /** Places of a JSON text that break the schema, to be marked in it. */
+  readonly violations?: readonly Violation[] | undefined
   /** Makes the text editable. */
   readonly onChange?: ((text: string) => void) | undefined
 }

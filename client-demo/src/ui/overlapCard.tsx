@@ -3,23 +3,29 @@ import { currentWords, peopleOf, place } from '../present/conflict.ts'
 import { mergedStretches, sideStretches, sideText, type Stretch } from '../present/highlight.ts'
 import { SIDES, type Conflict, type Overlap, type SideName } from '../parley/types.ts'
 import { parseJson, type OverlapPick } from '../state/choices.ts'
+import type { Chosen } from '../state/chosenIn.ts'
+import { CHOSEN_WORDS } from './ending.tsx'
 import { useNames } from './parts.ts'
 
 interface CardProps {
   readonly conflict: Conflict
   readonly overlap: Overlap
   readonly pick: OverlapPick | null
+  /** What was written for this place, whatever is picked now. */
+  readonly ownText: string | null
+  /** What was chosen, once the conflict is resolved. */
+  readonly chosen: Chosen | null
   /** Nothing can be chosen any more: the conflict is closed. */
   readonly isClosed: boolean
-  /** Nothing can be chosen now: the result is edited by hand. */
-  readonly isLocked: boolean
+  readonly isBusy: boolean
   readonly onPick: (pick: OverlapPick) => void
 }
 
 const NAMES: Readonly<Record<SideName, string>> = { base: 'Base', current: 'Current', incoming: 'Incoming' }
 
 /** One place where the changes overlap: the three sides, and what should stand there. */
-export function OverlapCard({ conflict, overlap, pick, isClosed, isLocked, onPick }: CardProps): JSX.Element {
+export function OverlapCard(props: CardProps): JSX.Element {
+  const { conflict, overlap, pick, ownText, chosen, isClosed, isBusy, onPick } = props
   const names = useNames()
   const choices = { base: 'Back to base', current: currentWords(conflict.kind), incoming: 'Take incoming' }
   const others = 'authors' in overlap && overlap.authors.length > 0 ? overlap.authors : conflict.current.authors
@@ -29,12 +35,19 @@ export function OverlapCard({ conflict, overlap, pick, isClosed, isLocked, onPic
     incoming: `by ${peopleOf(conflict.incoming.authors, names)}`,
   }
   return (
-    <fieldset class="overlap" disabled={isLocked || isClosed} data-testid="overlap" data-id={overlap.id}>
-      <legend class={'pointer' in overlap ? 'mono' : undefined}>{place(overlap)}</legend>
+    <fieldset class="overlap" disabled={isBusy || isClosed} data-testid="overlap" data-id={overlap.id}>
+      <legend class={'pointer' in overlap ? 'mono' : undefined}>
+        {place(overlap)}
+        {chosen !== null && (
+          <span class="tag chosen" data-testid="chosen" data-chosen={chosen}>
+            {CHOSEN_WORDS[chosen]}
+          </span>
+        )}
+      </legend>
       {conflict.kind === 'concurrent-edit' && <Merged overlap={overlap} isClosed={isClosed} />}
       <div class="overlap-sides">
         {SIDES.map((side) => (
-          <label key={side} class={`choice side-${side}`}>
+          <label key={side} class={`choice side-${side}${chosen === side ? ' is-chosen' : ''}`}>
             <span class="choice-head">
               {!isClosed && (
                 <input
@@ -53,7 +66,7 @@ export function OverlapCard({ conflict, overlap, pick, isClosed, isLocked, onPic
           </label>
         ))}
       </div>
-      {!isClosed && <OwnWords overlap={overlap} pick={pick} onPick={onPick} />}
+      {!isClosed && <OwnWords overlap={overlap} pick={pick} ownText={ownText} onPick={onPick} />}
     </fieldset>
   )
 }
@@ -86,9 +99,10 @@ function Written({ stretches, nothing }: { stretches: readonly Stretch[] | null;
   )
 }
 
-function OwnWords({ overlap, pick, onPick }: Pick<CardProps, 'overlap' | 'pick' | 'onPick'>): JSX.Element {
+function OwnWords(props: Pick<CardProps, 'overlap' | 'pick' | 'ownText' | 'onPick'>): JSX.Element {
+  const { overlap, pick, ownText, onPick } = props
   const isOwn = pick?.from === 'own'
-  const start = sideText(overlap, pick !== null && pick.from !== 'own' ? pick.from : 'current') ?? ''
+  const start = ownText ?? sideText(overlap, pick !== null && pick.from !== 'own' ? pick.from : 'current') ?? ''
   const text = isOwn ? pick.text : start
   const parsed = isOwn && 'pointer' in overlap ? parseJson(pick.text) : null
   const problem = parsed !== null && 'error' in parsed ? parsed.error : null
@@ -103,7 +117,7 @@ function OwnWords({ overlap, pick, onPick }: Pick<CardProps, 'overlap' | 'pick' 
           data-testid="pick-own"
         />
         <span class="side-name">Something else</span>
-        <span class="choice-words muted">write it yourself</span>
+        <span class="choice-words muted">{ownText === null ? 'write it yourself' : 'as you wrote it'}</span>
       </label>
       {isOwn && (
         <>

@@ -6,6 +6,7 @@ import type { Rest } from '../parley/rest.ts'
 import type { IdentityKeeper } from '../state/identity.ts'
 import type { NameBook } from '../state/names.ts'
 import type { Notices } from '../state/notices.ts'
+import type { ResolutionDrafts } from '../state/resolutionDrafts.ts'
 import type { Shelf } from '../state/shelf.ts'
 import { useStore } from './hooks.ts'
 
@@ -20,6 +21,7 @@ export interface Parts {
   readonly notices: Notices
   readonly nameBook: NameBook
   readonly shelf: Shelf
+  readonly drafts: ResolutionDrafts
 }
 
 export const PartsContext = createContext<Parts | null>(null)

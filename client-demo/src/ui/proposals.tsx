@@ -1,62 +1,165 @@
 import type { JSX } from 'preact'
+import { useEffect, useMemo } from 'preact/hooks'
 import { proposalWords, sentence } from '../present/conflict.ts'
-import { personOf } from '../present/names.ts'
+import { personOf, type Names } from '../present/names.ts'
 import { ago } from '../present/time.ts'
-import type { Conflict } from '../parley/types.ts'
+import type { Conflict, Proposal } from '../parley/types.ts'
+import { coalesce } from '../state/coalesce.ts'
 import type { ConflictDesk, Desk } from '../state/conflictDesk.ts'
-import { useNow } from './hooks.ts'
-import { useNames, useRun } from './parts.ts'
+import type { DocumentSession } from '../state/documentSession.ts'
+import { ProposalDesk, type ProposalView } from '../state/proposalDesk.ts'
+import { ContentDiff } from './contentDiff.tsx'
+import { useNow, useStore } from './hooks.ts'
+import { useNames, useParts, useRun } from './parts.ts'
 
 interface ProposalsProps {
   readonly desk: ConflictDesk
   readonly state: Desk
   readonly conflict: Conflict
+  readonly session: DocumentSession
 }
 
-/** Resolutions by those who may write but not resolve; someone who may decides. */
-export function Proposals({ desk, state, conflict }: ProposalsProps): JSX.Element | null {
-  const names = useNames()
-  const now = useNow()
-  const run = useRun()
+/** While somebody types, what proposals do to the document is worked out anew this often at most. */
+const REREAD_MS = 1_000
+
+/** Resolutions by those who may write but not resolve; someone else who may decides, and sees what each would do. */
+export function Proposals({ desk, state, conflict, session }: ProposalsProps): JSX.Element | null {
+  const { rest } = useParts()
+  const version = useStore(session.version)
+  const work = useMemo(() => new ProposalDesk(rest), [rest, conflict.id])
+  const views = useStore(work.views)
+  useEffect(() => {
+    void work.read(conflict)
+  }, [work, conflict])
+  useEffect(() => {
+    const reread = coalesce(REREAD_MS, () => work.read(conflict))
+    reread.wish()
+    return () => reread.close()
+  }, [work, conflict, version])
   if (conflict.proposals.length === 0) return null
+  const [pending, decided] = [
+    conflict.proposals.filter(({ status }) => status === 'pending'),
+    conflict.proposals.filter(({ status }) => status !== 'pending'),
+  ]
   return (
     <section aria-labelledby="proposals-title">
-      <h3 id="proposals-title">Proposals</h3>
+      <h3 id="proposals-title">
+        {pending.length === 0 ? 'Proposals' : pending.length === 1 ? 'One proposal' : `${pending.length} proposals`}
+        {pending.length > 0 && <span class="muted"> – to be accepted or rejected</span>}
+      </h3>
       <ul class="proposals">
-        {conflict.proposals.map((proposal) => (
+        {[...pending, ...decided].map((proposal) => (
           <li key={proposal.id} class="proposal" data-testid="proposal" data-status={proposal.status}>
-            <p>
-              {sentence(personOf(proposal.by, names))} proposed: {proposalWords(proposal.use, conflict.kind)}
-              <span class="muted">
-                {' '}
-                on version {proposal.baseVersion}, {ago(proposal.at, now)}
-                {proposal.status === 'pending' ? '' : ` – ${proposal.status}`}
-              </span>
-              {proposal.comment !== null && <span class="comment">“{proposal.comment}”</span>}
-            </p>
+            <Head proposal={proposal} conflict={conflict} />
+            <Content proposal={proposal} conflict={conflict} view={views[proposal.id] ?? null} />
             {proposal.status === 'pending' && conflict.status === 'open' && (
-              <span class="row">
-                <button
-                  class="button"
-                  disabled={state.busy}
-                  onClick={() => run(() => desk.act({ accept: proposal.id }, ''))}
-                  data-testid="accept-proposal"
-                >
-                  Accept
-                </button>
-                <button
-                  class="button quiet"
-                  disabled={state.busy}
-                  onClick={() => run(() => desk.act({ reject: proposal.id }, ''))}
-                  data-testid="reject-proposal"
-                >
-                  Reject
-                </button>
-              </span>
+              <Decision desk={desk} isBusy={state.busy} proposal={proposal} view={views[proposal.id] ?? null} />
             )}
           </li>
         ))}
       </ul>
     </section>
+  )
+}
+
+function Head({ proposal, conflict }: { proposal: Proposal; conflict: Conflict }): JSX.Element {
+  const names = useNames()
+  const now = useNow()
+  return (
+    <p>
+      {sentence(personOf(proposal.by, names))} proposed: {proposalWords(proposal.use, conflict.kind)}
+      <span class="muted">
+        {' '}
+        on version {proposal.baseVersion}, {ago(proposal.at, now)}
+        {decision(proposal, names)}
+      </span>
+      {proposal.comment !== null && <span class="comment">“{proposal.comment}”</span>}
+    </p>
+  )
+}
+
+function decision({ status, decidedBy, decisionComment }: Proposal, names: Names): string {
+  if (status === 'pending') return ''
+  const by = decidedBy === null || decidedBy === undefined ? '' : ` by ${personOf(decidedBy, names)}`
+  const why = decisionComment === null || decisionComment === undefined ? '' : `: “${decisionComment}”`
+  return ` – ${status}${by}${why}`
+}
+
+interface ContentProps {
+  readonly proposal: Proposal
+  readonly conflict: Conflict
+  readonly view: ProposalView | null
+}
+
+function Content({ proposal, conflict, view }: ContentProps): JSX.Element {
+  if (view === null) return <p class="muted" aria-busy="true" />
+  if (view.phase === 'unreadable') return <p class="field-problem">What it would do cannot be shown: {view.reason}</p>
+  const diff = (
+    <ContentDiff
+      kind={conflict.document.kind}
+      from={view.from}
+      to={view.to}
+      label={`What the proposal makes of version ${view.version}`}
+      testId="proposal-diff"
+      same="It leaves the document as it is."
+    />
+  )
+  if (proposal.status !== 'pending' || conflict.status !== 'open') {
+    return (
+      <details>
+        <summary>What it asked for</summary>
+        {diff}
+      </details>
+    )
+  }
+  return (
+    <>
+      <p class="muted">
+        {view.isOvertaken
+          ? `Others wrote in the same place since. It was made on version ${view.version}, and cannot be accepted as it is:`
+          : `What it makes of the document, version ${view.version}:`}
+      </p>
+      {diff}
+    </>
+  )
+}
+
+interface DecisionProps {
+  readonly desk: ConflictDesk
+  readonly isBusy: boolean
+  readonly proposal: Proposal
+  readonly view: ProposalView | null
+}
+
+/** Offered to others than its author, and to accept only once it is seen. */
+function Decision({ desk, isBusy, proposal, view }: DecisionProps): JSX.Element {
+  const { self } = useNames()
+  const run = useRun()
+  if (proposal.by === self) {
+    return (
+      <p class="muted" data-testid="own-proposal">
+        Someone else who may resolve decides about it.
+      </p>
+    )
+  }
+  return (
+    <p class="row">
+      <button
+        class="button"
+        disabled={isBusy || view?.phase !== 'shown' || view.isOvertaken}
+        onClick={() => run(() => desk.act({ accept: proposal.id }, ''))}
+        data-testid="accept-proposal"
+      >
+        Accept
+      </button>
+      <button
+        class="button quiet"
+        disabled={isBusy}
+        onClick={() => run(() => desk.act({ reject: proposal.id }, ''))}
+        data-testid="reject-proposal"
+      >
+        Reject
+      </button>
+    </p>
   )
 }

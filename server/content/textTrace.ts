@@ -20,8 +20,8 @@ interface Piece {
   /** Set on the trace of a newline: what stands before it was a line of its own. */
   readonly newline?: true
   /**
-   * Set where a newline's author took it out in the same run. It parts a line from what went beside it only if that
-   * line is of the run too; else it merely came and went within a line.
+   * Set where a newline's author took it out in the same run, which is not known of changes that were joined. To blame a
+   * line, it parts that from what went beside it, if the line is of the run too: joined, all of it has one version.
    */
   readonly own?: string
 }
@@ -220,16 +220,35 @@ function split(line: TracedLine, { piece, offset }: TraceCursor): number {
 function leaveTrace(line: TracedLine, piece: number, was: Mark | null, trace: Piece): boolean {
   if (was?.author === trace.by?.author) return false
   const before = line.pieces[piece - 1]
-  if (before !== undefined && before.units === 0 && !before.newline && before.by?.author === trace.by?.author) {
-    if (before.by) before.since ??= before.by.version
-    before.by = trace.by
-    before.run = trace.run ?? 0
-    before.gone = (before.gone ?? 0) + (trace.gone ?? 0)
-    return false
-  }
-  line.pieces.splice(piece, 0, trace)
-  return true
+  const isJoined = before !== undefined && areTracesOfOne(before, trace)
+  if (isJoined) line.pieces[piece - 1] = joinedTrace(before, trace)
+  else line.pieces.splice(piece, 0, trace)
+  return !isJoined
 }
+
+/** The pieces as they would be had all of a run come in one change: its author's traces in one place are one. */
+function settled(pieces: readonly Piece[]): Piece[] {
+  const joined: Piece[] = []
+  for (const piece of pieces) {
+    const before = joined.at(-1)
+    if (before && areTracesOfOne(before, piece)) joined[joined.length - 1] = joinedTrace(before, piece)
+    else if (piece.own === undefined) joined.push(piece)
+  }
+  return joined
+}
+
+const areTracesOfOne = (a: Piece, b: Piece): boolean =>
+  !isAlive(a) && !isAlive(b) && !a.newline && !b.newline && a.by?.author === b.by?.author
+
+const joinedTrace = (a: Piece, b: Piece): Piece => ({
+  units: 0,
+  by: newer(a.by, b.by),
+  gone: (a.gone ?? 0) + (b.gone ?? 0),
+  since: Math.min(sinceOf(a), sinceOf(b)),
+  run: Math.max(runOf(a), runOf(b)),
+})
+
+const sinceOf = ({ since, by }: Piece): number => since ?? by?.version ?? 0
 
 /** Of newlines that their author took out with nothing in between only one leaves a trace. */
 function leaveNewline(line: TracedLine, piece: number, trace: Piece): boolean {
@@ -242,7 +261,7 @@ function leaveNewline(line: TracedLine, piece: number, trace: Piece): boolean {
 /** The newest entry that changed a line. An empty one was made by one of the newlines around it too. */
 function newestOf(line: TracedLine, previousEnd: Mark | null): Mark | null {
   let newest = line.units === 0 ? newer(line.end, previousEnd) : null
-  const isOwn = ownPieces(line)
+  const isOwn = ownPieces(line.units, line.pieces)
   for (const [index, { by }] of line.pieces.entries()) if (isOwn(index)) newest = newer(newest, by)
   return newest
 }
@@ -251,7 +270,7 @@ function newestOf(line: TracedLine, previousEnd: Mark | null): Mark | null {
  * Which pieces are a line's own: of what went before its first character or behind its last what stood in this line, not
  * in whole lines beside it. Of an empty line that was empty all along, what went from it since.
  */
-function ownPieces({ units, pieces }: TracedLine): (index: number) => boolean {
+function ownPieces(units: number, pieces: readonly Piece[]): (index: number) => boolean {
   if (!pieces.some((piece) => piece.newline)) return () => true
   const [first, last] = [pieces.findIndex(isAlive), pieces.findLastIndex(isAlive)]
   if (units === 0) {
@@ -293,8 +312,9 @@ const partsLines = (piece: Piece | undefined): boolean => piece?.newline === tru
 function partsOf(lines: readonly TracedLine[]): Part<Hand | null>[] {
   const parts: Part<Hand | null>[] = []
   for (const line of lines) {
-    const isOwn = ownPieces(line)
-    line.pieces.forEach(({ units, by, gone = 0, since }, index) => {
+    const pieces = settled(line.pieces)
+    const isOwn = ownPieces(line.units, pieces)
+    pieces.forEach(({ units, by, gone = 0, since }, index) => {
       const what = by && { by, since: since ?? by.version }
       const base = by === null ? units : gone
       parts.push({ base, now: units, what, ...(isOwn(index) ? {} : { isBetween: true }) })

@@ -22,6 +22,10 @@ const changes = fc.array(
   }),
   { maxLength: 40 },
 )
+const stepsOf = (
+  ...steps: [string, number, number, string][]
+): { author: string; at: number; removed: number; inserted: string }[] =>
+  steps.map(([author, at, removed, inserted]) => ({ author, at, removed, inserted }))
 const lineChanges = (base: string, side: string): LineChange[] =>
   changesOf(base, side).filter((change): change is LineChange => 'lines' in change)
 const texts = fc.stringMatching(/^[ab\n]{0,20}$/)
@@ -163,7 +167,25 @@ describe('who put each character there', () => {
           expect(one).toEqual(other)
         }
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        examples: [
+          // A newline that came and went in one run, beside what somebody else took out.
+          ['', stepsOf(['ann', 0, 0, 'x'], ['bob', 0, 1, 'y'], ['ann', 0, 1, '\n'], ['ann', 0, 1, 'x'])],
+          // What one author took out from behind forward.
+          [
+            '\n\nb\n',
+            stepsOf(
+              ['ann', 0, 2, 'y'],
+              ['cat', 251, 1, ''],
+              ['cat', 0, 2, ''],
+              ['ann', 0, 0, '\ny\n'],
+              ['ann', 0, 0, '\n\n'],
+              ['ann', 334, 3, '\nxx'],
+            ),
+          ],
+        ],
+      },
     )
   })
 

@@ -21,6 +21,7 @@ export async function joinEntries(entries: readonly Entry[]): Promise<Entry> {
   )
   const updates = entries.map((entry) => entry.update).filter((update) => update.length > 0)
   const effects = entries.map((entry) => entry.effect)
+  const handedOn = entries.flatMap((entry) => entry.handedOn ?? [])
   return {
     version: last.version,
     firstVersion: firstVersionOf(first),
@@ -29,6 +30,7 @@ export async function joinEntries(entries: readonly Entry[]): Promise<Entry> {
     origin: last.origin,
     update: await joinInSteps(updates),
     effect: await joinedEffect(effects),
+    ...(handedOn.length > 0 ? { handedOn } : {}),
   }
 }
 

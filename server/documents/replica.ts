@@ -12,7 +12,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { type Head, headAfter, type Origin, type Settings } from '../model/document.ts'
 import type { LockPass, LockState } from '../model/lock.ts'
 import type { Append } from '../storage/act.ts'
-import type { EntryMark, Standing } from '../storage/log.ts'
+import type { Entry, EntryMark, Standing } from '../storage/log.ts'
 import type { Admission, Offer } from './admission/admission.ts'
 import { Kept, type KeptOptions } from './admission/kept.ts'
 import type { ActParts, Committer, Staged } from './commit.ts'
@@ -71,6 +71,12 @@ export interface ReplicaOptions {
   readonly limits: ContentLimits
   readonly owners?: KeptOptions['owners']
   readonly formerClients?: KeptOptions['formerClients']
+}
+
+/** What an entry says besides what was applied. */
+interface StageOptions {
+  readonly keepsSettings?: boolean
+  readonly handedOn?: Entry['handedOn']
 }
 
 /** An entry on its way to the disk. */
@@ -194,7 +200,9 @@ export class Replica {
     this.#assertLive()
     return this.#orEnd(() => {
       this.doc.transact(() => this.#view.write(content))
-      return this.#captured.length === 0 ? null : this.#stage(this.headAfter(authorship), authorship, true)
+      return this.#captured.length === 0
+        ? null
+        : this.#stage(this.headAfter(authorship), authorship, { keepsSettings: true })
     })
   }
 
@@ -239,9 +247,9 @@ export class Replica {
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     const made = this.#orEnd(() => {
       applyWithinBudget(this.doc, update)
-      this.#kept.applied(author)
+      const handedOn = this.#kept.applied(author)
       if (this.#captured.length === 0) return null
-      const staged = this.#stage(this.headAfter(authorship), authorship, true)
+      const staged = this.#stage(this.headAfter(authorship), authorship, { keepsSettings: true, handedOn })
       return { staged, besides: merge?.after(this.#applied, this.content(), authorship.at) ?? NOTHING_BESIDES }
     })
     if (made === null) return this.#keepBesides(merge, settles, authorship.at)
@@ -317,7 +325,7 @@ export class Replica {
     }
   }
 
-  #stage(head: Head, authorship: Authorship, keepsSettings = false): Staged {
+  #stage(head: Head, authorship: Authorship, { keepsSettings = false, handedOn = [] }: StageOptions = {}): Staged {
     const update = takeMerged(this.#captured)
     const effect = this.#view.takeEffect()
     // Once: of a large effect it takes as long as to encode it.
@@ -330,7 +338,7 @@ export class Replica {
     const append: { -readonly [Part in keyof Append]: Append[Part] } = {
       head,
       expected: previousVersion(head.version),
-      entry: { ...facts, update },
+      entry: handedOn.length === 0 ? { ...facts, update } : { ...facts, update, handedOn },
     }
     if (keepsSettings) append.keepsSettings = true
     if (this.#last) append.onto = markOf(this.#last)

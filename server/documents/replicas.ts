@@ -233,7 +233,9 @@ export class Replicas {
         if (firstVersionOf(entry) > version + 1) throw damaged(head.id, `version ${version + 1} is missing`)
         const clients = doc.store.clients.size
         if (entry.update.length > 0) applyStored(doc, entry.update, head.id)
-        if (entry.origin === 'live') for (const one of clientsAfter(doc, clients)) owners.set(one, entry.author)
+        for (const client of entry.origin === 'live' ? clientsAfter(doc, clients) : []) {
+          if (entry.handedOn?.includes(client) !== true) owners.set(client, entry.author)
+        }
         bytes += entry.update.length
         version = entry.version
       }

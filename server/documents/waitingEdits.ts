@@ -45,6 +45,8 @@ export interface LeftEdits {
   readonly tokenHash: LockHash | null
   readonly knowledge: Knowledge
   readonly updates: readonly Uint8Array[]
+  /** The Yjs client ids in them under which it handed on what others wrote. */
+  readonly handedOn: readonly number[]
 }
 
 export interface WaitingEditsParts {
@@ -135,9 +137,9 @@ export class WaitingEditsKeeper {
 
   /** Storage may refuse for a while; until it takes the edits they are only here. */
   async #keep(head: Pick<Head, 'id' | 'incarnation'>, left: LeftEdits, at: number): Promise<void> {
-    const { author, tokenHash, knowledge, updates } = left
+    const { author, tokenHash, knowledge, updates, handedOn } = left
     const update = await joinInSteps(updates)
-    const edits = { document: head.id, author, tokenHash, knowledge, update, at }
+    const edits = { document: head.id, author, tokenHash, knowledge, update, handedOn, at }
     for (;;) {
       const position = await this.#unlessRefused(() => this.#parts.storage.keepWaiting(edits, head.incarnation))
       if (position === 'refused') {

@@ -16,6 +16,11 @@ export interface Entry {
   readonly origin: Origin
   readonly update: Uint8Array
   readonly effect: Effect
+  /**
+   * Of a live entry: the Yjs client ids that begin with it and are not its author's, who only handed on what was written
+   * under them (SYNC-6). Absent: none.
+   */
+  readonly handedOn?: readonly number[]
 }
 
 /** A log row without its Yjs bytes: what diffs, blame and `intervening` need. */

@@ -11,6 +11,8 @@ export interface WaitingEdits {
   readonly knowledge: Knowledge
   /** Yjs v1. */
   readonly update: Uint8Array
+  /** The Yjs client ids that begin with them and are not the author's, as of an entry. Absent: none. */
+  readonly handedOn?: readonly number[]
   /** When they were kept, milliseconds since the epoch. */
   readonly at: number
 }

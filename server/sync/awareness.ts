@@ -132,6 +132,8 @@ export class Awareness {
   readonly #departed = new Map<number, Departed>()
   readonly #ids = new Map<AwarenessMember, number>()
   readonly #said = new WeakMap<AwarenessMember, number>()
+  /** The id of each connection, also once it has left: what it brought may go in later. */
+  readonly #announced = new WeakMap<AwarenessMember, number>()
   readonly #ownerOf: (client: number) => PrincipalId | null
 
   /** `ownerOf`: who wrote the first struct of a Yjs client id; null where nobody has, or it is not known. */
@@ -145,9 +147,9 @@ export class Awareness {
     return shown.map(asTold)
   }
 
-  /** Whether the connection has announced an id of its own. */
+  /** Whether the connection has announced an id of its own, be it gone or not. */
   hasId(member: AwarenessMember): boolean {
-    return this.#ids.has(member)
+    return this.#announced.has(member)
   }
 
   /** About how long a list of everybody is that the connection sends; null where that cannot be told from other news. */
@@ -172,7 +174,7 @@ export class Awareness {
    * our SyncStep1, it cannot have heard from us, also where the id is another's still.
    */
   says(member: AwarenessMember, client: number): boolean {
-    return this.#ids.get(member) === client || this.#said.get(member) === client
+    return this.#announced.get(member) === client || this.#said.get(member) === client
   }
 
   /** The id that the connection said first that it writes under. */
@@ -242,6 +244,7 @@ export class Awareness {
     if (!this.#mayIntroduce(member, entry, present)) return null
     this.#departed.delete(entry.client)
     this.#ids.set(member, entry.client)
+    this.#announced.set(member, entry.client)
     // Others take another state on a newer clock only.
     const least = last === undefined ? 0 : last.told + (present?.state === entry.state ? 0 : 1)
     return { ...entry, member, atMs: nowMs, told: Math.max(least, Math.min(entry.clock, MAX_FIRST_TOLD)) }

@@ -3,6 +3,7 @@ import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ProblemCode } from '../foundation/problemTable.ts'
+import { readUpdate } from '../documents/admission/updateReader.ts'
 import type { Awareness } from './awareness.ts'
 import { Brought } from './brought.ts'
 import { ClientIds } from './clientIds.ts'
@@ -146,6 +147,12 @@ export class IncomingEdits {
   /** The document has more than before. */
   moved(): void {
     this.#bringOwed(this.#owed.due(this.#options.replica.doc))
+  }
+
+  /** The Yjs client ids in updates under which the session, as far as it says, hands on what others wrote. */
+  handedOnBy(member: Member, updates: readonly Uint8Array[]): number[] {
+    const clients = new Set(updates.flatMap((update) => [...readUpdate(update).sections.keys()]))
+    return [...clients].filter((client) => !this.#isOwnWork(member, client, 'sync-step-2'))
   }
 
   #offerOf(member: Member): Offer {

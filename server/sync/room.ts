@@ -259,9 +259,11 @@ export class Room<R extends LiveReplica = LiveReplica> {
     return false
   }
 
-  #keep({ principal, pass }: Member, { knowledge, updates }: HeldEdits): Promise<void> {
-    const { tokenHash } = pass
-    return this.#options.keeper.keep(this.replica.head, { author: principal, tokenHash, knowledge, updates })
+  #keep(member: Member, { knowledge, updates }: HeldEdits): Promise<void> {
+    const { principal: author, pass } = member
+    const handedOn = this.#incoming.handedOnBy(member, updates)
+    const left = { author, tokenHash: pass.tokenHash, knowledge, updates, handedOn }
+    return this.#options.keeper.keep(this.replica.head, left)
   }
 
   #remember(member: Member, departure: Departure | null): void {

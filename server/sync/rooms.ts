@@ -54,6 +54,9 @@ export interface JoinRequest {
 /** How often a document is created that is gone again when it is looked for. */
 const CREATE_ATTEMPTS = 3
 
+/** Waiting edits as far as they are judged by what there is. */
+type LeftOffer = Pick<WaitingEdits, 'author' | 'update' | 'handedOn'>
+
 /** The rooms of all documents that have open sessions: one opens with the first session, closes with the last. */
 export class Rooms<R extends LiveReplica = LiveReplica> {
   readonly #options: RoomsOptions<R>
@@ -104,10 +107,11 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
   }
 
   /** What refuses an update by someone who has no session open, null where nothing does (SYNC-6). */
-  refusal(replica: R, { author, update }: Pick<WaitingEdits, 'author' | 'update'>): ParleyError | null {
+  refusal(replica: R, { author, update, handedOn }: LeftOffer): ParleyError | null {
     const userOf = (client: number): PrincipalId | null => this.#rooms.get(replica.id)?.userOf(client) ?? null
+    const owns = (client: number): boolean => handedOn?.includes(client) !== true
     // Whoever left them was the one who used their ids.
-    const admission = replica.admit(update, { principal: author, userOf, isOwn: () => true, takes: 'whole' })
+    const admission = replica.admit(update, { principal: author, userOf, isOwn: () => true, owns, takes: 'whole' })
     return admission.admitted ? null : new ParleyError(admission.code, admission.reason)
   }
 

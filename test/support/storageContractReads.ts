@@ -40,6 +40,7 @@ function describeLog(shared: SharedFixture): void {
       { update: new Uint8Array(0), effect: null },
       { update: Uint8Array.from({ length: 100_000 }, (_, n) => n % 251) },
       { author: toPrincipalId('ålice\u0000 "😀"\n') },
+      { handedOn: [0, 4_294_967_295] },
       ...effects.map((effect) => ({ effect })),
     ]
     let head = newHead(newDocumentId())
@@ -53,7 +54,7 @@ function describeLog(shared: SharedFixture): void {
     expect(stored).toEqual(entries)
     expect(stored.every((entry) => entry.update.constructor === Uint8Array)).toBe(true)
     expect(await storage.effects(head.id, NOTHING, EVERYTHING, 1000)).toEqual(
-      entries.map(({ version, author, at, origin, effect }) => ({ version, author, at, origin, effect })),
+      entries.map(({ update: _update, ...facts }) => facts),
     )
   })
 

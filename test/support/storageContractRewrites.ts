@@ -49,7 +49,12 @@ async function pack(storage: Storage, document: DocumentId, from: number, upTo: 
 export function describeRewrites(shared: SharedFixture): void {
   it('[HIST-4] packed rows read as they did, by any page, beside rows that are not packed', async () => {
     const fixture = shared()
-    const { id } = await createDocument(fixture.storage, newDocumentId(), 12)
+    const head = await createDocument(fixture.storage, newDocumentId(), 3)
+    const { id } = head
+    let last = after(head)
+    const appends = [appendTo(last, { handedOn: [7, 8] })]
+    while (last.version < 12) appends.push(appendTo((last = after(last))))
+    await commitAll(fixture.storage, actOf(...appends))
     await fixture.storage.setLabel(id, toVersion(5), 'five')
     const before = {
       entries: await fixture.storage.entries(id, ...ALL),

@@ -62,6 +62,7 @@ export function describeWaiting(shared: SharedFixture, create: CreateFixture): v
     ['clocks and deletes, by one with a token', { knowledge: byClocks, tokenHash: toLockHash('one') }],
     ['clocks of one that was sent nothing', { knowledge: { ...byClocks, sentUpTo: null } }],
     ['clocks of one that brought nothing', { knowledge: { ...byClocks, brought: new Map(), broughtUpdate: null } }],
+    ['ids that were handed on', { handedOn: [7, 4_294_967_295] }],
     ['many bytes', { update: new Uint8Array(100_000).fill(7), author: alice, at: NOON + 1 }],
   ])('[LOCK-4] waiting edits are read as they were kept: %s', async (_, changes) => {
     const { storage } = shared()

@@ -637,6 +637,21 @@ describe('a Yjs client id', () => {
   })
 })
 
+describe('a Yjs client id that was handed on', () => {
+  it('[SYNC-6] does not become that of who handed it on and left before that was taken in', async () => {
+    const { open, replica } = setUp()
+    replica.write((doc) => doc.getText('content').insert(0, 'there'))
+    const relay = open('relay')
+    relay.send(frames.states([{ client: 9, clock: 1, state: {} }]))
+    relay.send(frames.syncStep1())
+    relay.send(frames.syncStep2(Y.mergeUpdates([typed(1, 'lost'), typed(9, 'own')])))
+    relay.leave()
+    await settled()
+    expect(replica.text).toContain('lost')
+    expect([replica.ownerOf(1), replica.ownerOf(9)]).toEqual([null, 'relay'])
+  })
+})
+
 describe('awareness', () => {
   const state = (client: number, clock = 1) => ({ client, clock, state: { name: `user ${client}` } })
 

@@ -65,7 +65,7 @@ async function leaving(text: string, author: PrincipalId = BOB, at = 0): Promise
   const update = new Editor(lease.replica).insert(at, text)
   lease.release()
   const knowledge = { by: 'versions', seen: head.version, own: [] } as const
-  return { head, one: { author, tokenHash: null, knowledge, updates: [update] }, update }
+  return { head, one: { author, tokenHash: null, knowledge, updates: [update], handedOn: [] }, update }
 }
 
 async function lock(owner = ALICE): Promise<void> {

@@ -22,6 +22,12 @@ export interface KeptOptions {
   readonly formerClients?: ReadonlyMap<number, number>
 }
 
+/** The Yjs client ids that begin with an update: the principal's who brings it, and those of which it hands on what others wrote. */
+interface NewIds {
+  readonly owned: readonly number[]
+  readonly handedOn: readonly number[]
+}
+
 /**
  * What a document must keep: content, other roots, Yjs client ids, who owns each, ids of former lives. The one place that
  * says what may be added to it, for live updates, writes and edits that waited alike. A limit refuses what makes a breach
@@ -34,7 +40,7 @@ export class Kept {
   /** Encoded bytes of what is no part of the content: at most, for deletes are not counted. Null: not counted yet. */
   #asideBytes: number | null = null
   /** The newest admission, while it is not applied: its bytes need not be looked at twice. */
-  #newest: (Admitted & { readonly owned: readonly number[] }) | null = null
+  #newest: (Admitted & NewIds) | null = null
 
   constructor(options: KeptOptions) {
     this.#options = options
@@ -66,10 +72,11 @@ export class Kept {
     if (!admission.admitted) return admission
     const refused = this.#refusesGrowth(admission.update, admission.growth)
     if (refused) return refused
-    const owned = admission.extended.filter(
-      (client) => !doc.store.clients.has(client) && offer.owns?.(client) !== false,
-    )
-    this.#newest = { ...admission, owned }
+    const [owned, handedOn]: [number[], number[]] = [[], []]
+    for (const client of admission.extended) {
+      if (!doc.store.clients.has(client)) (offer.owns?.(client) === false ? handedOn : owned).push(client)
+    }
+    this.#newest = { ...admission, owned, handedOn }
     return admission
   }
 
@@ -80,13 +87,14 @@ export class Kept {
     if (!admission.admitted) throw new ParleyError(admission.code, admission.reason)
   }
 
-  /** The admitted update was applied. */
-  applied(author: PrincipalId): void {
+  /** The admitted update was applied. Answers which Yjs client ids begin with it that were handed on. */
+  applied(author: PrincipalId): readonly number[] {
     const admission = this.#newest
     this.#newest = null
-    if (!admission) return
+    if (!admission) return []
     if (this.#asideBytes !== null) this.#asideBytes += admission.growth.asideBytes
     for (const client of admission.owned) this.#owners.set(client, author)
+    return admission.handedOn
   }
 
   /** Near a limit an update is tried on a fork, so that one too many never touches the document. */

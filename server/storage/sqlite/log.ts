@@ -4,7 +4,16 @@ import { decodeEffect, encodeEffect } from '../../content/effect.ts'
 import { type DocumentId, toPrincipalId, toVersion, type Version } from '../../foundation/ids.ts'
 import { type Entry, entryChecksum, type EntryEffect, type Standing } from '../log.ts'
 import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, type PackFactsRow } from './packs.ts'
-import { damaged, exactBytes, numberOfOrigin, originOf, plainBytes, rowChecksum } from './row.ts'
+import {
+  damaged,
+  decodeHandedOn,
+  encodeHandedOn,
+  exactBytes,
+  numberOfOrigin,
+  originOf,
+  plainBytes,
+  rowChecksum,
+} from './row.ts'
 
 /** A row of `entries` without its Yjs bytes. */
 interface EffectRow {
@@ -19,6 +28,7 @@ interface EffectRow {
   readonly checksum: number
   readonly update_checksum: number
   readonly effect: string | null
+  readonly handed_on: string | null
 }
 interface EntryRow extends EffectRow {
   readonly update_bytes: Uint8Array
@@ -33,6 +43,7 @@ export function encodeEntry(entry: Entry): NewEntryRow {
     at: entry.at,
     origin: numberOfOrigin(entry.origin),
     effect: encodeEffect(entry.effect),
+    handed_on: encodeHandedOn(entry.handedOn),
     update_bytes: exactBytes(entry.update),
   }
 }
@@ -56,16 +67,18 @@ function decodeEntryEffect(document: DocumentId, row: EffectRow): EntryEffect {
     at: row.at,
     origin,
     effect: row.effect === null ? null : decodeEffect(row.effect),
+    ...decodeHandedOn(row.handed_on),
   }
 }
 
 /** Of `EffectRow.checksum`. */
 function effectChecksum(
   document: string,
-  row: Pick<EffectRow, 'version' | 'author' | 'at' | 'origin' | 'effect'>,
+  row: Pick<EffectRow, 'version' | 'author' | 'at' | 'origin' | 'effect' | 'handed_on'>,
   updateChecksum: number,
 ): number {
   const fields = [document, row.version, row.author, row.at, row.origin, updateChecksum]
+  if (row.handed_on !== null) fields.push(row.handed_on)
   return rowChecksum(fields, row.effect ?? '')
 }
 
@@ -175,7 +188,7 @@ export interface StoredLog {
 export const STORED_LOG = `SELECT key, documents.version, coalesce(purges.version, 0) AS erased
   FROM documents LEFT JOIN purges ON purges.document = documents.key WHERE documents.id = ?`
 
-const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect'
+const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect, handed_on'
 const LOG_RANGE = `FROM single_entries JOIN principals ON principals.key = author
   WHERE document = @document AND version > @after AND version <= @last ORDER BY version`
 
@@ -223,11 +236,12 @@ export class SqliteLogWriter {
 
   /** `key` stands for the document in the database. */
   insert(document: string, row: NewEntryRow, key: number): void {
-    const { version, at, origin, effect, update_bytes: bytes } = row
+    const { version, at, origin, effect, handed_on: handedOn, update_bytes: bytes } = row
     const updateChecksum = entryChecksum(bytes)
     const checksum = effectChecksum(document, row, updateChecksum)
     const statement = this.#isLeft ? this.#sql.insertFresh : this.#sql.insertSorted
-    statement.run(key, version, this.#principal(row.author), at, origin, checksum, updateChecksum, effect, bytes)
+    const author = this.#principal(row.author)
+    statement.run(key, version, author, at, origin, checksum, updateChecksum, effect, handedOn, bytes)
   }
 
   /** Whether this very entry is in the log. */
@@ -267,9 +281,9 @@ export class SqliteLogWriter {
 }
 
 function prepareWrites(connection: Database.Database) {
-  const columns = 'document, version, author, at, origin, checksum, update_checksum, effect, update_bytes'
+  const columns = 'document, version, author, at, origin, checksum, update_checksum, effect, handed_on, update_bytes'
   const insertInto = (table: 'entries' | 'fresh_entries'): Database.Statement<NewRow> =>
-    connection.prepare<NewRow>(`INSERT INTO ${table} (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    connection.prepare<NewRow>(`INSERT INTO ${table} (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   return {
     principal: connection.prepare<[sub: string], number>('SELECT key FROM principals WHERE sub = ?').pluck(),
     insertPrincipal: connection.prepare<[sub: string]>('INSERT INTO principals (sub) VALUES (?)'),
@@ -307,5 +321,5 @@ interface RowRange {
   readonly upTo: number
 }
 
-type NewRow = [...numbers: Seven, effect: string | null, updateBytes: Uint8Array]
+type NewRow = [...numbers: Seven, effect: string | null, handedOn: string | null, updateBytes: Uint8Array]
 type Seven = [number, number, number, number, number, number, number]

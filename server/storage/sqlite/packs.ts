@@ -6,7 +6,16 @@ import { effectOfJson, encodeEffect } from '../../content/effect.ts'
 import { invariant } from '../../foundation/assert.ts'
 import { type DocumentId, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { Entry, EntryEffect } from '../log.ts'
-import { damaged, exactBytes, numberOfOrigin, originOf, parseStored, plainBytes, rowChecksum } from './row.ts'
+import {
+  damaged,
+  encodeHandedOn,
+  exactBytes,
+  numberOfOrigin,
+  originOf,
+  parseStored,
+  plainBytes,
+  rowChecksum,
+} from './row.ts'
 
 /** Done once, in the background, and read often. */
 const DEFLATE_LEVEL = 6
@@ -38,6 +47,7 @@ interface PackFacts {
     origin: number,
     bytes: number,
     effect: JsonValue,
+    handedOn?: readonly number[],
   ][]
 }
 
@@ -51,7 +61,9 @@ export async function encodePack(document: DocumentId, entries: readonly Entry[]
     const versions = entry.version - (entry.firstVersion ?? entry.version) + 1
     const numbers = [versions, authors.indexOf(entry.author), entry.at - at, numberOfOrigin(entry.origin)]
     at = entry.at
-    return `[${numbers.join()},${entry.update.length},${encodeEffect(entry.effect) ?? 'null'}]`
+    const handedOn = encodeHandedOn(entry.handedOn)
+    const what = `${entry.update.length},${encodeEffect(entry.effect) ?? 'null'}`
+    return `[${numbers.join()},${what}${handedOn === null ? '' : `,${handedOn}`}]`
   })
   const facts = await deflate(Buffer.from(`{"authors":${JSON.stringify(authors)},"rows":[${rows.join()}]}`))
   const updates = await deflate(Buffer.concat(entries.map((entry) => entry.update)))
@@ -71,7 +83,7 @@ export function decodePackFacts(document: DocumentId, row: PackFactsRow): Packed
   const { authors, rows } = parseStored<PackFacts>(inflateRawSync(row.facts).toString())
   let version = row.first_version - 1
   let at = 0
-  return rows.map(([versions, author, after, origin, updateBytes, effect]) => {
+  return rows.map(([versions, author, after, origin, updateBytes, effect, handedOn]) => {
     const firstVersion = toVersion(version + 1)
     version += versions
     at += after
@@ -84,6 +96,7 @@ export function decodePackFacts(document: DocumentId, row: PackFactsRow): Packed
       at,
       origin: known,
       effect: effectOfJson(effect),
+      ...(handedOn ? { handedOn } : {}),
       updateBytes,
     }
   })

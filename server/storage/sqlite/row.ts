@@ -111,5 +111,12 @@ export const numberOfOrigin = (origin: Origin): number => ORIGIN_NUMBERS[origin]
 /** Undefined for a number that stands for none. */
 export const originOf = (number: number): Origin | undefined => ORIGIN_OF_NUMBER.get(number)
 
+/** Ids that were handed on, as they are kept beside what was; null for none. */
+export const encodeHandedOn = (handedOn: readonly number[] = []): string | null =>
+  handedOn.length === 0 ? null : JSON.stringify(handedOn)
+
+export const decodeHandedOn = (stored: string | null): { readonly handedOn?: readonly number[] } =>
+  stored === null ? {} : { handedOn: parseStored<number[]>(stored) }
+
 /** About how many bytes the fixed fields of a row hold while it waits to be written, generously. */
 export const ROW_BYTES = 256

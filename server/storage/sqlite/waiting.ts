@@ -3,7 +3,7 @@ import { toLockHash, toPrincipalId, toVersion, trustedDocumentId } from '../../f
 import type { Knowledge } from '../../model/clientKnowledge.ts'
 import type { ClockSpan } from '../../model/clockSet.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
-import { damaged, exactBytes, parseStored, plainBytes, rowChecksum } from './row.ts'
+import { damaged, decodeHandedOn, encodeHandedOn, exactBytes, parseStored, plainBytes, rowChecksum } from './row.ts'
 
 /** A row of `waiting_edits` without its position. */
 interface WaitingRow {
@@ -13,6 +13,7 @@ interface WaitingRow {
   readonly at: number
   readonly checksum: number
   readonly knowledge: string
+  readonly handed_on: string | null
   readonly update_bytes: Uint8Array
 }
 
@@ -38,6 +39,7 @@ export function encodeWaiting(edits: WaitingEdits): WaitingRow {
     token_hash: edits.tokenHash,
     at: edits.at,
     knowledge: JSON.stringify(encodeKnowledge(edits.knowledge)),
+    handed_on: encodeHandedOn(edits.handedOn),
     update_bytes: exactBytes(edits.update),
   }
   return { ...row, checksum: checksumOf(row) }
@@ -52,6 +54,7 @@ function decodeWaiting(row: WaitingRow): WaitingEdits {
     tokenHash: row.token_hash === null ? null : toLockHash(row.token_hash),
     knowledge: decodeKnowledge(parseStored<StoredKnowledge>(row.knowledge)),
     update: plainBytes(row.update_bytes),
+    ...decodeHandedOn(row.handed_on),
     at: row.at,
   }
 }
@@ -77,8 +80,11 @@ function decodeKnowledge(stored: StoredKnowledge): Knowledge {
   }
 }
 
-const checksumOf = (row: Omit<WaitingRow, 'checksum'>): number =>
-  rowChecksum([row.document, row.author, row.token_hash, row.at], row.knowledge, row.update_bytes)
+function checksumOf(row: Omit<WaitingRow, 'checksum'>): number {
+  const fields = [row.document, row.author, row.token_hash, row.at]
+  if (row.handed_on !== null) fields.push(row.handed_on)
+  return rowChecksum(fields, row.knowledge, row.update_bytes)
+}
 
 /** What is asked of the writer for edits that wait for a lock. */
 export interface WaitingOperation {
@@ -141,7 +147,7 @@ interface FactsRow extends Pick<WaitingRow, 'document' | 'author' | 'token_hash'
   readonly bytes: number
 }
 
-const COLUMNS = 'document, author, token_hash, at, checksum, knowledge, update_bytes'
+const COLUMNS = 'document, author, token_hash, at, checksum, knowledge, handed_on, update_bytes'
 const FACTS = 'position, document, author, token_hash, length(update_bytes) AS bytes'
 
 function prepareWrites(connection: Database.Database) {
@@ -149,7 +155,7 @@ function prepareWrites(connection: Database.Database) {
     insert: connection
       .prepare<[WaitingRow & { incarnation: string }], number>(
         `INSERT INTO waiting_edits (${COLUMNS})
-         SELECT @document, @author, @token_hash, @at, @checksum, @knowledge, @update_bytes
+         SELECT @document, @author, @token_hash, @at, @checksum, @knowledge, @handed_on, @update_bytes
          WHERE EXISTS (SELECT 1 FROM documents
                        WHERE id = @document AND incarnation = @incarnation AND deleted_at IS NULL)
          RETURNING position`,

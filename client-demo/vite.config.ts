@@ -4,7 +4,8 @@ const SERVER = 'http://127.0.0.1:4090'
 const API_PATHS = ['/documents', '/conflicts', '/resolve-conflict', '/conflict-notifications', '/sync', '/demo/token']
 
 export default defineConfig({
-  base: '/demo/',
+  // The page may stand under a prefix that the build does not know.
+  base: './',
   build: {
     outDir: '../dist/demo',
     emptyOutDir: true,

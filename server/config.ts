@@ -1,6 +1,7 @@
 import { isLoopbackHost } from './access/loopback.ts'
 import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
 import { LOG_LEVELS } from './http/logLevel.ts'
+import { parseOrigins } from './http/origins.ts'
 import { parseNetworks } from './limits/addresses.ts'
 import type { RateClass } from './limits/rates.ts'
 
@@ -59,6 +60,11 @@ function settings(read: Reader) {
       help: 'Proxies whose `X-Forwarded-For` counts: addresses and CIDR ranges, as a comma list',
       expects: 'a comma list of IP addresses and CIDR ranges, like 10.0.0.0/8,::1',
       parse: parseNetworks,
+    }),
+    origins: read.value('PARLEY_ORIGINS', null, {
+      help: 'Origins of pages that may call from browsers, separated by commas, besides our own; * is every one',
+      expects: '* or origins separated by commas, each a scheme, a host and maybe a port, such as https://app.example',
+      parse: parseOrigins,
     }),
     logLevel: read.value('PARLEY_LOG_LEVEL', 'info', {
       help: `How much is logged: ${LOG_LEVELS.join(', ')}`,

@@ -9,12 +9,13 @@ import { Shelf } from './state/shelf.ts'
 import { App } from './ui/app.tsx'
 import type { Parts } from './ui/parts.ts'
 
-const { origin } = location
+/** Where the API is, without a final slash: the page stands in the folder `demo` of it. */
+const base = new URL('..', location.href).href.replace(/\/$/, '')
 
 const keeper = new IdentityKeeper({
   storage: sessionStorage,
   fetchGuest: (guest) =>
-    fetch(`${origin}/demo/token`, {
+    fetch(`${base}/demo/token`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(guest),
@@ -27,10 +28,10 @@ const drafts = new ResolutionDrafts(sessionStorage)
 shelf.add(drafts)
 
 const parts: Parts = {
-  origin,
-  socketBase: origin.replace(/^http/, 'ws'),
+  origin: base,
+  socketBase: base.replace(/^http/, 'ws'),
   keeper,
-  rest: new Rest({ baseUrl: origin, token: keeper }),
+  rest: new Rest({ baseUrl: base, token: keeper }),
   notices: new Notices(),
   nameBook: new NameBook(),
   shelf,

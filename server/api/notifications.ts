@@ -7,6 +7,7 @@ import { goneSignal } from '../http/gone.ts'
 import type { Routes } from '../http/mount.ts'
 import type { Charge } from '../limits/rates.ts'
 import { queryInteger } from '../http/validation.ts'
+import { addToVary } from '../http/vary.ts'
 import { parseCursor } from '../notifications/envelope.ts'
 import type { Polls } from './notificationPoll.ts'
 import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from '../notifications/request.ts'
@@ -47,7 +48,7 @@ export function notificationRoutes({ epoch, streams, polls }: NotificationRouteP
       onRequest: async (request: FastifyRequest) => requireHeaderUnlessStream(request),
     } as const
     app.get('/conflict-notifications', options, async (request, reply) => {
-      void reply.header('Vary', 'Accept')
+      addToVary(reply, 'Accept')
       const query = new URLSearchParams(request.query)
       if (!wantsStream(request)) return answerPoll(polls, request, reply, query, epoch)
       const asked = resumed(readQuery(query, epoch, ['token']), request.headers, epoch)

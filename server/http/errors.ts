@@ -6,7 +6,10 @@ import { ParleyError } from '../foundation/problems.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { toJson } from '../foundation/renderedJson.ts'
 import { bodyLimitOf } from './bodies.ts'
+import { senderOf } from './cors.ts'
+import type { Origins } from './origins.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
+import { securityHeaders } from './securityHeaders.ts'
 
 /** What fastify itself refuses, in our words. Whatever is missing here is judged by its status. */
 const FASTIFY_ERRORS: Readonly<Record<string, { readonly code: ProblemCode; readonly detail: string }>> = {
@@ -102,20 +105,29 @@ const RETRY_AFTER_SECONDS = '1'
 export const pathOf = (url: string): string => url.split('?', 1)[0] ?? url
 
 /** Node's parser refused what came on the socket, so there is no request to answer; this writes the answer by hand. */
-export function answerClientError(error: Error, socket: Socket, publicUrl: string): void {
+export function answerClientError(
+  error: Error,
+  socket: Socket,
+  options: { readonly publicUrl: () => string; readonly origins: Origins },
+): void {
   if (!socket.writable || stringMember(error, 'code') === 'ECONNRESET') {
     socket.destroy()
     return
   }
   const problem = clientProblem(stringMember(error, 'code'))
   const { status } = problemKind(problem.code)
+  const publicUrl = options.publicUrl()
+  const rawPacket = member(error, 'rawPacket')
   const body = JSON.stringify(problemDocument(problem, publicUrl))
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}; charset=utf-8`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
+  const headers = {
+    'Content-Type': `${PROBLEM_MEDIA_TYPE}; charset=utf-8`,
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+    ...securityHeaders(publicUrl),
+    ...options.origins.headersFor(...senderOf(socket, rawPacket)),
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
   // Closing with unread bytes would reset the connection and take the answer with it.
   socket.resume()

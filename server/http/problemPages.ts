@@ -5,6 +5,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { PROBLEMS, problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { negotiate } from './accept.ts'
 import type { Routes } from './mount.ts'
+import { addToVary } from './vary.ts'
 
 /**
  * `GET /problems` and `GET /problems/{code}`: what `type` of a problem document leads to (SPEC API-2). A page for
@@ -36,7 +37,8 @@ function summary(code: ProblemCode, publicUrl: string): Record<string, unknown> 
 
 function answer(request: FastifyRequest, reply: FastifyReply, json: object, html: () => string): FastifyReply {
   const wanted = negotiate(request.headers.accept, ['text/html', 'application/json'])
-  void reply.header('Vary', 'Accept').header('Cache-Control', 'public, max-age=3600')
+  addToVary(reply, 'Accept')
+  void reply.header('Cache-Control', 'public, max-age=3600')
   if (wanted === 'application/json') return reply.send(json)
   return reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY).type('text/html; charset=utf-8').send(html())
 }

@@ -10,12 +10,15 @@ import type { Authenticate } from '../access/access.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
+import { addCors } from './cors.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
 import type { LogLevel } from './logLevel.ts'
 import { mount } from './mount.ts'
+import type { Origins } from './origins.ts'
 import { problemPages } from './problemPages.ts'
 import { chargeOfMethod, type RequestRates } from './rates.ts'
+import { securityHeaders } from './securityHeaders.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
 import { checkQueryEncoding, completeSchema, validateStrictly } from './validation.ts'
 
@@ -26,6 +29,7 @@ export interface HttpServerOptions {
   readonly maxContentBytes: number
   /** Origin of `type` in problem documents, without a final slash. A function, for a port may be drawn at the start. */
   readonly publicUrl: () => string
+  readonly origins: Origins
   readonly randomBytes: (length: number) => Uint8Array
   readonly logLevel: LogLevel
   /** Where log lines go; standard output if absent. */
@@ -73,36 +77,40 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, requireHostHeader: false },
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.publicUrl()),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, options),
     frameworkErrors: (error, request, reply) => {
+      // No hook has run.
+      const { origin, host = '' } = request.headers
+      void reply.headers({ ...securityHeaders(options.publicUrl()), ...options.origins.headersFor(origin, host) })
       const refuse = (reason: unknown): void => sendError(reason, request, reply, options)
       Promise.resolve()
         .then(() => checkAnybody(request, reply))
         .then(() => refuse(error), refuse)
     },
   })
+  addCors(app, options.origins)
   validateStrictly(app)
   addBodyParsers(app, options.maxContentBytes)
   decorateWithIdentity(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options))
-  addRequestHooks(app, options.rates)
+  addRequestHooks(app, options)
   addRouteRules(app, options)
   mount(app, problemPages(options.publicUrl))
   return app
 }
 
-function addRequestHooks(app: FastifyInstance, rates: RequestRates): void {
+function addRequestHooks(app: FastifyInstance, { rates, publicUrl }: HttpServerOptions): void {
   let closing = false
+  let security: Readonly<Record<string, string>> | null = null
   app.addHook('preClose', (done) => {
     closing = true
     done()
   })
   app.addHook('onRequest', (request, reply, done) => {
-    // Contents are served as their authors wrote them: no browser shall take one for a page.
-    void reply.header('X-Content-Type-Options', 'nosniff')
+    void reply.headers((security ??= securityHeaders(publicUrl())))
     if (closing) done(new ParleyError('shutting-down', 'The server is stopping.'))
     else if (lacksHost(request)) done(new ParleyError('invalid-request', 'The Host header is missing.'))
-    else if (request.is404) {
+    else if (request.is404 || request.method === 'OPTIONS') {
       const shown = rates.show(reply, request.raw, chargeOfMethod(request.method))
       const answer = (): void => answerUnknownRoute(app, request, reply, done)
       if (shown) shown.then(answer, done)

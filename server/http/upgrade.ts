@@ -3,8 +3,10 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { ParleyError } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
+import type { Origins } from './origins.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 import type { RequestRates } from './rates.ts'
+import { securityHeaders } from './securityHeaders.ts'
 
 /** One kind of WebSocket the server speaks. */
 export interface SocketEndpoint {
@@ -21,8 +23,8 @@ export interface SocketEndpoint {
 export interface UpgradeOptions {
   readonly publicUrl: () => string
   readonly rates: Pick<RequestRates, 'headersOfUpgrade'>
-  /** Whether a browser page of this origin may connect (SPEC AUTH-4). */
-  readonly allowsOrigin: (origin: string, host: string) => boolean
+  /** Whose pages may connect (SPEC AUTH-4). */
+  readonly origins: Origins
 }
 
 /** Routes WebSocket upgrades of an HTTP server to endpoints; every refusal is a problem document. */
@@ -62,7 +64,7 @@ export class Upgrades {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (this.#closing) throw new ParleyError('shutting-down', 'The server is stopping.')
     const { origin, host = '' } = request.headers
-    if (origin !== undefined && !this.#options.allowsOrigin(origin, host)) {
+    if (origin !== undefined && !this.#options.origins.allows(origin, host)) {
       throw new ParleyError('forbidden', 'Pages of this origin may not connect here.')
     }
     const url = parseUrl(request.url ?? '/')
@@ -75,12 +77,16 @@ export class Upgrades {
   }
 
   async #refuse(request: IncomingMessage, socket: Duplex, error: unknown): Promise<void> {
+    const { origin, host = '' } = request.headers
     const problem =
       error instanceof ParleyError ? error : new ParleyError('internal', 'The upgrade failed.', { cause: error })
     const { status, title } = problemKind(problem.code)
-    const body = JSON.stringify(problemDocument(problem, this.#options.publicUrl()))
+    const publicUrl = this.#options.publicUrl()
+    const body = JSON.stringify(problemDocument(problem, publicUrl))
     const headers = {
       ...(await this.#options.rates.headersOfUpgrade(request)),
+      ...securityHeaders(publicUrl),
+      ...this.#options.origins.headersFor(origin, host),
       ...problem.headers,
       'Content-Type': PROBLEM_MEDIA_TYPE,
       'Content-Length': Buffer.byteLength(body),

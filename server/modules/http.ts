@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Authenticate } from '../access/access.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
+import { Origins } from '../http/origins.ts'
 import { RequestRates } from '../http/rates.ts'
 import { createHttpServer } from '../http/server.ts'
 import { Upgrades } from '../http/upgrade.ts'
@@ -41,16 +42,20 @@ export function createHttp({ config, environment, authenticate, logStream }: Htt
   const publicUrl = (): string => config.publicUrl ?? localUrl()
   const limits = new RateLimits(config.ratesPerMinute, new LocalBuckets(environment))
   const rates = new RequestRates(limits, config.trustedProxies ?? [])
+  const origins = new Origins(config.origins ?? [], config.publicUrl)
   const app: FastifyInstance = createHttpServer({
     authenticate,
     rates,
+    origins,
     maxContentBytes: config.maxContentBytes,
     publicUrl,
     randomBytes: (length) => environment.randomBytes(length),
     logLevel: config.logLevel,
     ...(logStream ? { logStream } : {}),
   })
-  const upgrades = new Upgrades(app.server, { publicUrl, rates, allowsOrigin: isSameOrigin })
+  const upgrades = new Upgrades(app.server, { publicUrl, rates, origins })
+  if (config.origins === '*')
+    app.log.warn('PARLEY_ORIGINS is *: pages of any origin may call, with whatever token they have')
   const report = (what: string) => (error: unknown) => app.log.error({ err: error }, what)
   return { app, upgrades, rates, limits, publicUrl, localUrl, report }
 }
@@ -119,11 +124,6 @@ function measureRequests(meter: Meter, app: FastifyInstance): void {
     seconds(reply.elapsedTime / 1_000)
     done()
   })
-}
-
-/** SPEC AUTH-4: pages of this server only. */
-function isSameOrigin(origin: string, host: string): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host
 }
 
 function addressOf(app: FastifyInstance): string {

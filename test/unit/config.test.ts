@@ -24,6 +24,7 @@ describe('configuration', () => {
       secret: null,
       audience: null,
       publicUrl: null,
+      origins: null,
       logLevel: 'info',
       webhookPrivate: false,
       maxContentBytes: 10 * 1024 * 1024,

@@ -4,6 +4,7 @@ import { parseAccess } from '../../server/access/access.ts'
 import { tokenRefused } from '../../server/access/bearer.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
+import { Origins } from '../../server/http/origins.ts'
 import { mount, type Routes } from '../../server/http/mount.ts'
 import { RequestRates } from '../../server/http/rates.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/server.ts'
@@ -39,6 +40,7 @@ export function serverWith(routes: Routes, options: Partial<HttpServerOptions> =
     rates: NO_RATES,
     maxContentBytes: 10 * 1024 * 1024,
     publicUrl: () => PUBLIC_URL,
+    origins: new Origins(['https://app.example'], PUBLIC_URL),
     randomBytes: (length) => new Uint8Array(length),
     logLevel: 'silent',
     ...options,

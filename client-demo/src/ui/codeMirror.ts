@@ -33,6 +33,7 @@ function specialChar(code: number, description: string | null, glyph: string): H
  * CodeMirror's own rule a `\r` would shift every position behind it away from the Yjs text.
  */
 export const shared: Extension = [
+  EditorView.cspNonce.of(document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce ?? ''),
   EditorState.lineSeparator.of('\n'),
   EditorView.clipboardInputFilter.of((text) => text.replaceAll(/\r\n?/g, '\n')),
   EditorView.lineWrapping,

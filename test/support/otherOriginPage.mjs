@@ -1,0 +1,5 @@
+/** What a page of another origin has in a real browser: stock clients, made one script by `otherOrigin.ts`. */
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+
+globalThis.clients = { Y, WebsocketProvider }

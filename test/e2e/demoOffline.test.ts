@@ -67,6 +67,7 @@ describe('the demo, offline', () => {
     expect(mergedLine).toMatch(/^We leave on (FridayTuesday|TuesdayFriday)$/)
 
     for (const { page } of [ada, ben]) {
+      await page.locator('[data-testid=editor] .mark-conflict', { hasText: mergedLine }).waitFor()
       await page.locator('[data-testid=conflict-item]').click()
       await page.getByRole('heading', { name: 'Edits made offline met others’ edits here' }).waitFor()
       const card = page.locator('[data-testid=overlap]')

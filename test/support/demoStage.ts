@@ -87,7 +87,7 @@ export class DemoStage {
   async does(role: Role, method: string, path: string, body?: object): Promise<unknown> {
     const answer = await this.send(role, method, path, body)
     const text = await answer.text()
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 300)}`)
     return JSON.parse(text) as unknown
   }
 

@@ -57,14 +57,15 @@ const textPlaceShape = {
   lines: object({ base: range, current: range, incoming: range }, { merged: range }),
 }
 const jsonPlaceShape = { id: string, pointer: string }
-const place: Reader<Types.Place> = either(object(textPlaceShape), object(jsonPlaceShape))
+const pointers = object({}, { current: string, merged: string })
+const place: Reader<Types.Place> = either(object(textPlaceShape), object(jsonPlaceShape, { pointers }))
 const textOverlap: Reader<Types.TextOverlap> = object(
   { ...textPlaceShape, base: string, current: string, incoming: string, authors: list(string) },
   { merged: string },
 )
 const jsonOverlap: Reader<Types.JsonOverlap> = object(
   { ...jsonPlaceShape, base: value, current: value, incoming: value },
-  { merged: value, pointers: object({}, { merged: string }), elements: boolean },
+  { merged: value, pointers, elements: boolean },
 )
 
 const listedSide: Reader<Types.ListedSide> = object({ version: nullable(number), etag: nullable(string), href: string })
@@ -105,6 +106,7 @@ const listed = {
   base: listedSide,
   current: listedSide,
   incoming: side,
+  merged: object({ clean: boolean }, { version: number }),
   overlaps: list(place),
   proposals: list(proposal),
   resolution: nullable(resolution),
@@ -115,7 +117,7 @@ const wholeConflictShape = {
   ...listed,
   base: side,
   current: side,
-  merged: object({ clean: boolean }, { content }),
+  merged: object({ clean: boolean }, { version: number, content }),
   whitespaceOnly: boolean,
   overlaps: list(either(textOverlap, jsonOverlap)),
   intervening: list(object({ version: number, author: string, at: string })),

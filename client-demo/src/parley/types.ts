@@ -84,6 +84,8 @@ export interface TextPlace {
 export interface JsonPlace {
   readonly id: string
   readonly pointer: string
+  /** Where the same place is in the other contents; `merged` where the merge stands in the document. */
+  readonly pointers?: { readonly current?: string; readonly merged?: string }
 }
 
 export interface TextOverlap extends TextPlace {
@@ -100,9 +102,8 @@ export interface JsonOverlap extends JsonPlace {
   readonly base: Value
   readonly current: Value
   readonly incoming: Value
-  /** What a live merge made of it, and where that is in the document. */
+  /** What a live merge made of it. */
   readonly merged?: Value
-  readonly pointers?: { readonly merged?: string }
   /** The values are lists of elements, the first of which stands at the pointer. */
   readonly elements?: boolean
 }
@@ -152,6 +153,8 @@ export interface ListedConflict {
   readonly base: ListedSide
   readonly current: ListedSide
   readonly incoming: Side
+  /** `version`: of the document that holds the merge. */
+  readonly merged: { readonly clean: boolean; readonly version?: number }
   readonly overlaps: readonly Place[]
   readonly proposals: readonly Proposal[]
   readonly resolution: Resolution | null
@@ -171,7 +174,7 @@ export interface Violation {
 export interface Conflict extends ListedConflict {
   readonly base: Side
   readonly current: Side
-  readonly merged: { readonly clean: boolean; readonly content?: Content }
+  readonly merged: { readonly clean: boolean; readonly version?: number; readonly content?: Content }
   /** The sides differ in nothing but line ends and blanks at the ends of lines. */
   readonly whitespaceOnly: boolean
   readonly overlaps: readonly Overlap[]

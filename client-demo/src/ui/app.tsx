@@ -2,9 +2,8 @@ import type { JSX } from 'preact'
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { explain } from '../present/problem.ts'
 import { NoGuestsError, type Identity } from '../state/identity.ts'
-import { DocumentPage } from './documentPage.tsx'
+import { DocumentScreen } from './documentScreen.tsx'
 import { Home } from './home.tsx'
-import { NoticeStack } from './noticeStack.tsx'
 import { PartsContext, type Parts } from './parts.ts'
 import { useRoute } from './route.ts'
 import { SignIn } from './signIn.tsx'
@@ -35,7 +34,6 @@ export function App({ parts }: { parts: Parts }): JSX.Element {
   return (
     <PartsContext.Provider value={parts}>
       <Screen entry={entry} enter={enter} />
-      <NoticeStack />
     </PartsContext.Provider>
   )
 }
@@ -56,5 +54,5 @@ function Screen({ entry, enter }: { entry: Entry; enter: () => void }): JSX.Elem
     )
   }
   if (route.page === 'home') return <Home self={entry.self} />
-  return <DocumentPage key={route.id} id={route.id} conflictId={route.conflictId} self={entry.self} />
+  return <DocumentScreen key={route.id} id={route.id} conflictId={route.conflictId} self={entry.self} />
 }

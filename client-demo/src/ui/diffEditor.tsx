@@ -6,6 +6,7 @@ import type { Violation } from '../parley/types.ts'
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { named, readOnly, replaceText, shared, smallestChange } from './codeMirror.ts'
+import { markViolations, VIOLATIONS } from './violationMarks.ts'
 
 const LOOK = EditorView.theme({
   '&': { height: 'auto' },
@@ -45,7 +46,7 @@ interface UnifiedProps {
 
 /** One text with what differs from another marked in it. */
 export function UnifiedDiff(props: UnifiedProps): JSX.Element {
-  const { original, value, label, testId, look } = props
+  const { original, value, label, testId, look, violations } = props
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView | null>(null)
   const onChange = useRef(props.onChange)
@@ -69,6 +70,7 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
         }),
         unifiedMergeView({ original, mergeControls: false, ...COMPARISON }),
         access.of(isEditable ? [] : readOnly),
+        VIOLATIONS.extension,
         named(label, `${testId}-content`),
       ],
     })
@@ -87,6 +89,9 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
   useLayoutEffect(() => {
     if (view.current !== null) replaceText(view.current, value, { isUndoable: false })
   }, [value])
+  useLayoutEffect(() => {
+    if (view.current !== null) markViolations(view.current, violations ?? [])
+  }, [violations])
 
   return <div ref={host} class="diff" data-testid={testId} />
 }

@@ -9,13 +9,20 @@ import { ConflictView } from './conflictView.tsx'
 import { DocumentHeader } from './documentHeader.tsx'
 import { useMedia, useStore, useTitle } from './hooks.ts'
 import { JsonEditor } from './jsonEditor.tsx'
+import { NoticeStack } from './noticeStack.tsx'
 import { OutsideDrawer } from './outsideDrawer.tsx'
 import { useParts } from './parts.ts'
 import { TextEditor } from './textEditor.tsx'
 
 export const NARROW = '(max-width: 52rem)'
 
-export function DocumentPage(props: { id: string; conflictId: string | null; self: Identity }): JSX.Element {
+export interface DocumentPageProps {
+  readonly id: string
+  readonly conflictId: string | null
+  readonly self: Identity
+}
+
+export function DocumentPage(props: DocumentPageProps): JSX.Element {
   const { id, conflictId, self } = props
   const session = useSession(id, self)
   const phase = useStore(session.phase)
@@ -82,6 +89,7 @@ export function DocumentPage(props: { id: string; conflictId: string | null; sel
             }}
           />
         )}
+        <NoticeStack />
       </div>
     </div>
   )

@@ -10,8 +10,10 @@ import type { DocumentSession } from '../state/documentSession.ts'
 import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
 import type { Store } from '../state/store.ts'
 import { named, replaceText, shared } from './codeMirror.ts'
+import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
-import { useRun } from './parts.ts'
+import { keepCursorInView } from './keepCursorInView.ts'
+import { useParts, useRun } from './parts.ts'
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.propertyName, color: 'var(--code-name)' },
@@ -27,6 +29,7 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
   const draft = useStore(draftStore)
   const host = useRef<HTMLDivElement>(null)
   const run = useRun()
+  const { rest, nameBook } = useParts()
   const problem = syntaxProblem(draft.text)
   const canSave = problem === null && (draft.status === 'edited' || draft.status === 'refused')
   const save = useRef((): void => {})
@@ -45,6 +48,8 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
         history(),
         keymap.of([{ key: 'Mod-s', run: () => (save.current(), true) }, ...historyKeymap, ...defaultKeymap]),
         named(`JSON of ${session.id}`, 'editor-content'),
+        keepCursorInView,
+        conflictMarks({ session, rest, nameBook, kind: 'json' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))
         }),
@@ -61,7 +66,7 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
       stop()
       editor.destroy()
     }
-  }, [session.id, draftStore])
+  }, [session, draftStore, rest, nameBook])
 
   return (
     <>

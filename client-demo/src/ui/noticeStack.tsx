@@ -3,7 +3,7 @@ import { useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { useParts } from './parts.ts'
 
-/** News in passing, in a corner where it moves nothing else. */
+/** News in passing. It has a place of its own on the page, so that it lies upon nothing it speaks of. */
 export function NoticeStack(): JSX.Element {
   const { notices } = useParts()
   const all = useStore(notices.store)

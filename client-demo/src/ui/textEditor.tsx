@@ -7,12 +7,16 @@ import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
 import type { DocumentSession } from '../state/documentSession.ts'
 import type { Connection, LiveText } from '../state/liveText.ts'
 import { named, readOnly, shared } from './codeMirror.ts'
+import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
+import { keepCursorInView } from './keepCursorInView.ts'
+import { useParts } from './parts.ts'
 import { remoteCursors } from './remoteCursors.ts'
 
 export function TextEditor(props: { session: DocumentSession; live: LiveText; isReadOnly: boolean }): JSX.Element {
   const { session, live } = props
   const { id } = session
+  const { rest, nameBook } = useParts()
   const isSaved = useStore(session.saved)
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView | null>(null)
@@ -33,13 +37,21 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
           remoteCursors(live.text, live.awareness),
           placeholder('Write here. Everyone who has this document open sees it.'),
           named(`Text of ${id}`, 'editor-content'),
+          keepCursorInView,
+          conflictMarks({
+            session,
+            rest,
+            nameBook,
+            kind: 'text',
+            watchText: (changed) => live.connection.watch(changed),
+          }),
           access.of([]),
         ],
       }),
     })
     view.current = editor
     return () => editor.destroy()
-  }, [id, live, access])
+  }, [id, live, access, session, rest, nameBook])
 
   useEffect(() => {
     view.current?.dispatch({ effects: access.reconfigure(isReadOnly ? readOnly : []) })

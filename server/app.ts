@@ -8,6 +8,7 @@ import { Idempotency, type AnswerStore } from './http/idempotency.ts'
 import { mount } from './http/mount.ts'
 import { accessModule, createAccess } from './modules/access.ts'
 import { createCore } from './modules/core.ts'
+import { descriptionModule } from './modules/description.ts'
 import { healthModule } from './modules/health.ts'
 import { createHttp, httpModules, type Http } from './modules/http.ts'
 import { liveModule } from './modules/live.ts'
@@ -47,6 +48,7 @@ export async function startApp(
   const access = await createAccess(config, environment, storage)
   const { authenticate } = access
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
+  const description = descriptionModule(http)
   const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
   const desk = questionDesk({ storage, file: config.database, threads })
   const schemas = schemaDesk(threads)
@@ -78,6 +80,7 @@ export async function startApp(
     readers,
     restModule(parts),
     demoModule(http),
+    description,
     door,
     webhooks,
   ]

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { parseAccess, type Permission } from './access/access.ts'
 import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SECRET_EXPECTED, SUBJECT_PATTERN, TokenIssuer } from './access/tokens.ts'
 import { readConfig, settingRows } from './config.ts'
 import { systemEnvironment } from './foundation/environment.ts'
+import { VERSION } from './http/version.ts'
 import { stopOnSignals } from './operations/drain.ts'
 import { assertFree, startedLine, welcome, whyNotStarted } from './operations/start.ts'
 
@@ -13,7 +13,7 @@ const DEFAULT_TTL_SECONDS = 24 * 3600
 
 const program = new Command('parley')
   .description('Documents that people edit live and programs write over REST.')
-  .version(packageVersion())
+  .version(VERSION)
 program.addCommand(serveCommand()).addCommand(tokenCommand())
 await program.parseAsync()
 
@@ -45,7 +45,7 @@ async function serve(variables: Readonly<Record<string, string | undefined>>): P
     const app = await startApp(config, systemEnvironment)
     stopOnSignals(process, systemEnvironment, () => app.stop(), say)
     const { url } = app
-    const started = { version: packageVersion(), url, database: config.database, letsGuestsIn: config.development }
+    const started = { version: VERSION, url, database: config.database, letsGuestsIn: config.development }
     process.stdout.write(process.stdout.isTTY ? welcome(started) : startedLine(started, Date.now(), process.pid))
   } catch (error) {
     fail(whyNotStarted(error, config))
@@ -96,14 +96,6 @@ function parseTtl(text: string): number {
     throw new InvalidArgumentError(`It is a number of seconds from 1 to ${MAX_TTL_SECONDS}.`)
   }
   return seconds
-}
-
-/** Of the package that this is part of, started from its source or built. */
-function packageVersion(): string {
-  const files = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
-  const file = files.find((one) => existsSync(one))
-  const found: unknown = file === undefined ? null : JSON.parse(readFileSync(file, 'utf8'))
-  return typeof found === 'object' && found !== null && 'version' in found ? String(found.version) : 'unknown'
 }
 
 /** For people where they look on, in the form of the other log lines where a program does. */

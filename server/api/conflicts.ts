@@ -6,6 +6,9 @@ import type { ContentLimits } from '../content/limits.ts'
 import type { Choice } from '../content/merge.ts'
 import type { StorageView } from '../storage/view.ts'
 import { BaseVersionSchema, ContentSchema } from './representDocument.ts'
+import { ConflictPageShape, ConflictShape, OverlapPageShape, ProposedShape, ResolvedShape } from './shapes/conflicts.ts'
+import { CONFLICT_ID_PATTERN, PROPOSAL_ID_PATTERN } from './shapes/values.ts'
+import { BARE_CONTENT } from './documents.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 import { askedBy, sendJson } from './historyQuestions.ts'
 import { formatEtag } from '../documents/etag.ts'
@@ -21,6 +24,7 @@ import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { preferredReturn } from '../http/prefer.ts'
@@ -54,9 +58,7 @@ export interface ConflictRouteParts {
   readonly limits: ContentLimits
 }
 
-const CONFLICT_ID_PATTERN = '^cfl_[0-9A-HJKMNP-TV-Z]{26}$'
 const ConflictIdSchema = Type.String({ pattern: CONFLICT_ID_PATTERN })
-const PROPOSAL_ID_PATTERN = '^prp_[0-9A-HJKMNP-TV-Z]{26}$'
 const ProposalIdSchema = Type.String({ pattern: PROPOSAL_ID_PATTERN })
 /** Long enough for an explanation, short enough to be shown. */
 const CommentSchema = Type.String({ maxLength: 2_000 })
@@ -79,7 +81,11 @@ const ResolveBody = Type.Object(
     dismiss: Type.Optional(Type.Literal(true)),
     comment: Type.Optional(CommentSchema),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    title: 'ConflictDecision',
+    description: 'Exactly one of `use`, `accept`, `reject` and `dismiss`, each with its own members only.',
+  },
 )
 type ResolveBody = Type.Static<typeof ResolveBody>
 
@@ -101,6 +107,37 @@ const ListCursor = Type.Tuple([ConflictIdSchema])
 
 /** Conflicts and what they hold are read from storage, and compared where they are shown. */
 const STORED = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
+/** What all that reads one conflict has in common. */
+const READ_ABOUT = { tag: 'conflicts', refusals: ['not-found', 'conflict-expired', 'document-damaged'] } as const
+const RESOLVE_ABOUT: About = {
+  id: 'resolveConflict',
+  tag: 'conflicts',
+  summary: 'Resolve a conflict, propose, accept, reject or dismiss',
+  text: 'Needs `resolve` on the document; with `write` alone a resolution is kept as a proposal, and the author of the incoming change may dismiss.',
+  headers: ['Prefer', 'Lock-Token'],
+  answers: {
+    200: { text: 'How the conflict ended, and the document.', body: ResolvedShape },
+    202: { text: 'It is kept as a proposal.', body: ProposedShape },
+  },
+  refusals: [
+    'not-found',
+    'forbidden',
+    'document-damaged',
+    'conflict-expired',
+    'conflict-closed',
+    'proposal-closed',
+    'version-conflict',
+    'unknown-base',
+    'base-compacted',
+    'locked',
+    'lock-lost',
+    'invalid-resolution',
+    'too-many-proposals',
+    'kind-mismatch',
+    'content-too-complex',
+    'schema-violation',
+  ],
+}
 
 /** Conflicts as resources, and their resolution (SPEC CONF-4, CONF-5, RES-1 to RES-7). */
 export function conflictRoutes(parts: ConflictRouteParts): Routes {
@@ -115,7 +152,20 @@ export function conflictRoutes(parts: ConflictRouteParts): Routes {
 }
 
 function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
-  const options = { config: STORED, schema: { querystring: ListQuery } } as const
+  const options = {
+    config: {
+      ...STORED,
+      about: {
+        id: 'listConflicts',
+        tag: 'conflicts',
+        summary: 'List conflicts',
+        text: 'Those of documents that the token may read, newest first, without contents.',
+        answers: { 200: { text: 'A page of conflicts.', body: ConflictPageShape } },
+        refusals: ['invalid-cursor', 'not-found'],
+      },
+    },
+    schema: { querystring: ListQuery },
+  } as const
   app.get('/conflicts', options, async (request) => {
     const { query, principal } = request
     const { limit, after } = pageAsked(query, ListCursor)
@@ -146,7 +196,14 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
 }
 
 function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
-  app.get('/conflicts/:conflict', { config: STORED }, async (request, reply) => {
+  const about = {
+    ...READ_ABOUT,
+    id: 'readConflict',
+    summary: 'Look at a conflict',
+    headers: ['Prefer'],
+    answers: { 200: { text: 'The conflict with its contents.', body: ConflictShape } },
+  } as const
+  app.get('/conflicts/:conflict', { config: { ...STORED, about } }, async (request, reply) => {
     const id = conflictInPath(request.params)
     const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
     const record = await findReadable(storage, id, request.principal)
@@ -156,8 +213,21 @@ function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
 
 /** All overlaps of a conflict, page by page, where it shows itself without them or with the first only. */
 function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
-  const config = { access: 'authenticated', rate: { class: 'read', tokens: 20 } } as const
-  const options = { config, schema: { querystring: OverlapsQuery } } as const
+  const options = {
+    config: {
+      access: 'authenticated',
+      rate: { class: 'read', tokens: 20 },
+      about: {
+        ...READ_ABOUT,
+        id: 'listOverlaps',
+        summary: 'List all overlaps of a conflict',
+        text: 'With their values, however many there are.',
+        answers: { 200: { text: 'A page of overlaps.', body: OverlapPageShape } },
+        refusals: [...READ_ABOUT.refusals, 'invalid-cursor'],
+      },
+    },
+    schema: { querystring: OverlapsQuery },
+  } as const
   app.get('/conflicts/:conflict/overlaps', options, async (request, reply) => {
     const record = await findReadable(storage, conflictInPath(request.params), request.principal)
     const { limit, after } = pageAsked(request.query, OverlapsCursor)
@@ -169,9 +239,17 @@ function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): vo
   })
 }
 
+const CAPITALIZED = { base: 'Base', current: 'Current', incoming: 'Incoming' } as const
+
 function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
   for (const side of ['base', 'current', 'incoming'] as const) {
-    app.get(`/conflicts/:conflict/${side}`, { config: STORED }, async (request, reply) => {
+    const about = {
+      ...READ_ABOUT,
+      id: `readConflict${CAPITALIZED[side]}`,
+      summary: `Read the ${side} content of a conflict`,
+      answers: { 200: { text: 'The content alone.', body: BARE_CONTENT } },
+    } as const
+    app.get(`/conflicts/:conflict/${side}`, { config: { ...STORED, about } }, async (request, reply) => {
       const id = conflictInPath(request.params)
       const content = await storage.read(async (view) => {
         const record = await findReadable(view, id, request.principal)
@@ -184,7 +262,13 @@ function addSides(app: TypedApp, { storage }: ConflictRouteParts): void {
 
 /** What a proposal would make, however large it is. */
 function addProposal(app: TypedApp, { storage }: ConflictRouteParts): void {
-  const options = { config: STORED } as const
+  const about = {
+    ...READ_ABOUT,
+    id: 'readProposal',
+    summary: 'Read the content of a proposal',
+    answers: { 200: { text: 'The content alone.', body: BARE_CONTENT } },
+  } as const
+  const options = { config: { ...STORED, about } } as const
   app.get('/conflicts/:conflict/proposals/:proposal', options, async (request, reply) => {
     const id = idInPath(request.params, 'proposal', PROPOSAL_ID_PATTERN)
     const conflict = conflictInPath(request.params)
@@ -206,7 +290,7 @@ function sendContent(reply: FastifyReply, content: Content): FastifyReply {
 function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
   const { storage, resolver, idempotency, limits } = parts
   const options = {
-    config: { access: 'authenticated', rate: { class: 'resolve', tokens: 1 } },
+    config: { access: 'authenticated', rate: { class: 'resolve', tokens: 1 }, about: RESOLVE_ABOUT },
     schema: { body: ResolveBody },
     preValidation: sizeFirst(limits, contentMember),
   } as const

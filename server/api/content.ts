@@ -10,11 +10,21 @@ import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
 import type { Idempotency, Reply } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import type { AnswerAbout } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { quote } from '../http/preconditions.ts'
 import { preferredReturn } from '../http/prefer.ts'
-import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
-import { isJson, readPatch } from './contentPatch.ts'
+import {
+  BASE_VERSION_PARAMETER,
+  baseVersionOf,
+  CHANGE_HEADERS,
+  readIntent,
+  WRITE_ACCESS,
+  WRITE_REFUSALS,
+} from './conditions.ts'
+import { WriteShape } from './shapes/documents.ts'
+import { JsonContentShape, TextContentShape } from './shapes/values.ts'
+import { isJson, PATCHES, readPatch } from './contentPatch.ts'
 import type { ConflictPolicy } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
@@ -45,12 +55,25 @@ const PutBody = Type.Object(
     onConflict: Type.Optional(ConflictPolicySchema),
     kind: Type.Optional(KindSchema),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'NewContent' },
 )
 const WriteQuery = Type.Object(
-  { baseVersion: Type.Optional(Type.String()), onConflict: Type.Optional(ConflictPolicySchema) },
+  { baseVersion: Type.Optional(BASE_VERSION_PARAMETER), onConflict: Type.Optional(ConflictPolicySchema) },
   { additionalProperties: false },
 )
+
+/** What a write answers, whatever it is sent as. */
+export const WRITE_ANSWER: AnswerAbout = {
+  text: 'It is on disk. Of a merge there is no `ETag`, because what is stored is not what was sent.',
+  body: WriteShape,
+  headers: ['ETag?'],
+}
+const WRITE_ABOUT = {
+  tag: 'content',
+  text: 'Based on the version that `If-Match` or `baseVersion` names. Where somebody else wrote since, the answer is a 409 that holds a conflict; under `baseVersion` the policy of the document, or `onConflict`, may have it merged.',
+  headers: [...CHANGE_HEADERS, 'Prefer'],
+} as const
+const CREATED: AnswerAbout = { text: 'It was created.', body: WriteShape, headers: ['ETag', 'Location'] }
 
 /** Writes of content: PUT of the document or the bare content, and the patches (SPEC DOC-4, DOC-5). */
 export function contentRoutes(parts: ContentRouteParts): Routes {
@@ -63,10 +86,19 @@ export function contentRoutes(parts: ContentRouteParts): Routes {
 
 function addPut(app: TypedApp, parts: ContentRouteParts): void {
   const options = {
-    config: { access: WRITE_ACCESS },
+    config: {
+      access: WRITE_ACCESS,
+      about: {
+        ...WRITE_ABOUT,
+        id: 'writeDocument',
+        summary: 'Write the content',
+        answers: { 200: WRITE_ANSWER, 201: CREATED },
+        refusals: [...WRITE_REFUSALS, 'kind-mismatch'],
+      },
+    },
     schema: { body: PutBody },
     preValidation: sizeFirst(parts.limits, contentMember),
-  }
+  } as const
   app.put('/documents/:id', options, async (request, reply) => {
     const { content, baseVersion, onConflict, kind } = request.body
     return perform(parts, request, reply, {
@@ -85,7 +117,18 @@ function addPut(app: TypedApp, parts: ContentRouteParts): void {
 
 function addPutContent(app: TypedApp, parts: ContentRouteParts): void {
   const options = {
-    config: { access: WRITE_ACCESS, consumes: [TEXT_BODY, JSON_BODY] },
+    config: {
+      access: WRITE_ACCESS,
+      consumes: [TEXT_BODY, JSON_BODY],
+      about: {
+        ...WRITE_ABOUT,
+        id: 'writeContent',
+        summary: 'Write the content as it is',
+        takes: { [TEXT_BODY]: TextContentShape, [JSON_BODY]: JsonContentShape },
+        answers: { 200: WRITE_ANSWER, 201: CREATED },
+        refusals: [...WRITE_REFUSALS, 'kind-mismatch'],
+      },
+    },
     schema: { querystring: WriteQuery },
     preValidation: sizeFirst(parts.limits, ({ body }) => body),
   } as const
@@ -102,7 +145,18 @@ function addPutContent(app: TypedApp, parts: ContentRouteParts): void {
 
 function addPatchContent(app: TypedApp, parts: ContentRouteParts): void {
   const options = {
-    config: { access: WRITE_ACCESS, consumes: [MERGE_PATCH, JSON_PATCH, TEXT_DELTA] },
+    config: {
+      access: WRITE_ACCESS,
+      consumes: [MERGE_PATCH, JSON_PATCH, TEXT_DELTA],
+      about: {
+        ...WRITE_ABOUT,
+        id: 'patchContent',
+        summary: 'Change the content by a patch',
+        takes: PATCHES,
+        answers: { 200: WRITE_ANSWER },
+        refusals: [...WRITE_REFUSALS, 'kind-mismatch', 'patch-failed'],
+      },
+    },
     schema: { querystring: WriteQuery },
   } as const
   app.patch('/documents/:id/content', options, async (request, reply) => {

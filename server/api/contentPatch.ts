@@ -1,3 +1,4 @@
+import { Type, type TSchema } from 'typebox'
 import { Check } from 'typebox/value'
 import { isObject, type Content, type JsonValue } from '../content/content.ts'
 import {
@@ -9,7 +10,14 @@ import {
   type PatchResult,
 } from '../content/patch.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { JSON_PATCH, MERGE_PATCH } from '../http/bodies.ts'
+import { JSON_PATCH, MERGE_PATCH, TEXT_DELTA } from '../http/bodies.ts'
+
+/** What each media type of patches takes. */
+export const PATCHES: Readonly<Record<string, TSchema>> = {
+  [MERGE_PATCH]: Type.Unsafe({ description: 'A JSON Merge Patch (RFC 7396).' }),
+  [JSON_PATCH]: JsonPatchSchema,
+  [TEXT_DELTA]: TextPatchSchema,
+}
 
 /**
  * The content that a patch makes of its base (SPEC DOC-5); any other media type than those of json is a text delta.

@@ -37,7 +37,7 @@ const NONCE_PLACE = 'PARLEY-NONCE'
 /** The demo editor under `/demo/`, built into `folder`; `/` leads there. */
 export function demoPages(folder: string): FastifyPluginAsync {
   return async (app) => {
-    const options = { config: { access: 'public', openQuery: true } } as const
+    const options = { config: { access: 'public', openQuery: true, about: null } } as const
     const page = readFileSync(join(folder, 'index.html'), 'utf8')
     app.addHook('onRequest', async (_request, reply) => {
       // Helmet, which comes next, writes past fastify, whose own headers would count.

@@ -17,6 +17,7 @@ import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
 import { requirePermission } from '../http/access.ts'
+import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import type { ConflictReads } from '../storage/conflicts.ts'
@@ -25,8 +26,15 @@ import type { LockReads } from '../storage/locks.ts'
 import type { StorageEpoch } from '../storage/view.ts'
 import { lockOf } from './representLock.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
-import { queryBoolean } from '../http/validation.ts'
-import { baseVersionOf, readIntent, WRITE_ACCESS } from './conditions.ts'
+import { booleanParameter, queryBoolean } from '../http/validation.ts'
+import {
+  BASE_VERSION_PARAMETER,
+  baseVersionOf,
+  CHANGE_HEADERS,
+  CHANGE_REFUSALS,
+  readIntent,
+  WRITE_ACCESS,
+} from './conditions.ts'
 import { DEFAULT_ROOT, type Head } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
 import type { DocumentLifecycle } from '../documents/lifecycle.ts'
@@ -45,6 +53,8 @@ import {
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
 import type { WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
+import { DocumentPageShape, DocumentShape, SummaryShape } from './shapes/documents.ts'
+import { JsonContentShape, TextContentShape } from './shapes/values.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface DocumentRouteParts {
@@ -67,21 +77,29 @@ const CreateBody = Type.Object(
     ...SETTINGS_MEMBERS,
     root: Type.Optional(RootSchema),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'NewDocument' },
 )
 const SettingsBody = Type.Object(
   {
     ...SETTINGS_MEMBERS,
     baseVersion: Type.Optional(BaseVersionSchema),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'SettingsChange' },
 )
 const ListQuery = Type.Object(
-  { ...PAGE_QUERY, pattern: Type.Optional(Type.String({ pattern: PATTERN_PATTERN })) },
+  {
+    ...PAGE_QUERY,
+    pattern: Type.Optional(
+      Type.String({ pattern: PATTERN_PATTERN, description: 'Only these: an id, or a prefix followed by `*`.' }),
+    ),
+  },
   { additionalProperties: false },
 )
 const DeleteQuery = Type.Object(
-  { baseVersion: Type.Optional(Type.String()), purge: Type.Optional(Type.String()) },
+  {
+    baseVersion: Type.Optional(BASE_VERSION_PARAMETER),
+    purge: Type.Optional(booleanParameter('Erases all of it for good, which needs `admin`.')),
+  },
   { additionalProperties: false },
 )
 
@@ -102,7 +120,27 @@ export function documentRoutes(parts: DocumentRouteParts): Routes {
 function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
   const { storage, writer, idempotency, environment, limits, schemas } = parts
   const options = {
-    config: { access: 'authenticated' },
+    config: {
+      access: 'authenticated',
+      about: {
+        id: 'createDocument',
+        tag: 'documents',
+        summary: 'Create a document',
+        text: 'Needs `write` on the id; without `id` the server draws one, which needs `write` on `*`.',
+        answers: {
+          201: { text: 'The document as it was created.', body: DocumentShape, headers: ['Location', 'ETag'] },
+        },
+        refusals: [
+          'forbidden',
+          'not-found',
+          'already-exists',
+          'kind-mismatch',
+          'content-too-complex',
+          'schema-violation',
+          'invalid-schema',
+        ],
+      },
+    },
     schema: { body: CreateBody },
     preValidation: sizeFirst(limits, contentMember),
   } as const
@@ -157,8 +195,21 @@ export function requireCreator(principal: Principal, id: DocumentId): void {
 }
 
 function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
-  const config = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
-  const options = { config, schema: { querystring: ListQuery } } as const
+  const options = {
+    config: {
+      access: 'authenticated',
+      rate: { class: 'read', tokens: 5 },
+      about: {
+        id: 'listDocuments',
+        tag: 'documents',
+        summary: 'List documents',
+        text: 'Those that the token may read, by id, without content. Deleted ones are not among them.',
+        answers: { 200: { text: 'A page of documents.', body: DocumentPageShape } },
+        refusals: ['invalid-cursor'],
+      },
+    },
+    schema: { querystring: ListQuery },
+  } as const
   app.get('/documents', options, async (request) => {
     const { query, principal } = request
     const { limit, after } = pageAsked(query, ListCursor)
@@ -184,14 +235,28 @@ function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
 
 function addRead(app: TypedApp, parts: DocumentRouteParts): void {
   const { storage, reader } = parts
-  const options = { config: { access: { document: 'id', needs: 'read' } } } as const
-  app.get('/documents/:id', options, async (request, reply) => {
+  const access = { document: 'id', needs: 'read' } as const
+  const common = { tag: 'documents', headers: ['If-None-Match'], refusals: ['document-deleted'] } as const
+  const notModified = { text: 'It is the version that the client has.', headers: ['ETag'] } as const
+  const whole: About = {
+    ...common,
+    id: 'readDocument',
+    summary: 'Read a document',
+    answers: { 200: { text: 'The document.', body: DocumentShape, headers: ['ETag'] }, 304: notModified },
+  }
+  app.get('/documents/:id', { config: { access, about: whole } }, async (request, reply) => {
     if (await isNotModified(parts, request, reply)) return reply.code(304).send()
     const state = await reader.read(request.documentId)
     void reply.header('etag', etagOf(state.head, storage))
     return documentOf(state, storage.epoch)
   })
-  app.get('/documents/:id/content', options, async (request, reply) => {
+  const bare: About = {
+    ...common,
+    id: 'readContent',
+    summary: 'Read the bare content',
+    answers: { 200: { text: 'The content alone.', body: BARE_CONTENT, headers: ['ETag'] }, 304: notModified },
+  }
+  app.get('/documents/:id/content', { config: { access, about: bare } }, async (request, reply) => {
     if (await isNotModified(parts, request, reply)) return reply.code(304).send()
     const state = await reader.read(request.documentId)
     void reply.header('etag', etagOf(state.head, storage))
@@ -200,6 +265,9 @@ function addRead(app: TypedApp, parts: DocumentRouteParts): void {
     return reply.send(isText ? state.content : JSON.stringify(state.content))
   })
 }
+
+/** A content that stands alone. */
+export const BARE_CONTENT = { byType: { 'text/plain': TextContentShape, 'application/json': JsonContentShape } }
 
 /** The current tag as headers carry it. */
 const etagOf = (head: Head, storage: StorageEpoch): string => quote(formatEtag(head, storage.epoch))
@@ -221,7 +289,21 @@ async function isNotModified(
 }
 
 function addSettings(app: TypedApp, { storage, lifecycle, idempotency, schemas }: DocumentRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { body: SettingsBody } } as const
+  const options = {
+    config: {
+      access: WRITE_ACCESS,
+      about: {
+        id: 'changeSettings',
+        tag: 'documents',
+        summary: 'Change the settings',
+        text: 'Policy and schema, on the version they were read in; it makes a version. Settings cannot be merged: a stale change is refused without a conflict.',
+        headers: CHANGE_HEADERS,
+        answers: { 200: { text: 'The document without its content.', body: SummaryShape, headers: ['ETag'] } },
+        refusals: [...CHANGE_REFUSALS, 'schema-violation', 'invalid-schema'],
+      },
+    },
+    schema: { body: SettingsBody },
+  } as const
   app.patch('/documents/:id', options, async (request, reply) => {
     const { baseVersion, ...settings } = request.body
     const intent = readIntent(request.headers, baseVersion)
@@ -242,7 +324,21 @@ function addSettings(app: TypedApp, { storage, lifecycle, idempotency, schemas }
 }
 
 function addDelete(app: TypedApp, { lifecycle, purger, idempotency }: DocumentRouteParts): void {
-  const options = { config: { access: WRITE_ACCESS }, schema: { querystring: DeleteQuery } } as const
+  const options = {
+    config: {
+      access: WRITE_ACCESS,
+      about: {
+        id: 'deleteDocument',
+        tag: 'documents',
+        summary: 'Delete a document',
+        text: 'Who has `admin` can restore it, unless it is purged.',
+        headers: CHANGE_HEADERS,
+        answers: { 204: { text: 'It is deleted; of a purge: no file of the database holds any of it.' } },
+        refusals: CHANGE_REFUSALS,
+      },
+    },
+    schema: { querystring: DeleteQuery },
+  } as const
   app.delete('/documents/:id', options, async (request, reply) => {
     const isPurge = queryBoolean(request.query.purge, 'purge')
     if (isPurge) requirePermission(request.principal, 'admin', request.documentId)

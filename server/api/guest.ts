@@ -3,9 +3,11 @@ import type { FastifyRequest } from 'fastify'
 import { randomTag, toTimestamp, type Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { refuseIdempotencyKey } from '../http/idempotencyKey.ts'
+import type { About } from '../http/about.ts'
 import type { Routes } from '../http/mount.ts'
 import { isLoopbackHost } from '../access/loopback.ts'
 import type { TokenIssuer } from '../access/tokens.ts'
+import { GuestTokenShape } from './shapes/access.ts'
 
 interface GuestRouteParts {
   readonly issuer: TokenIssuer
@@ -25,6 +27,22 @@ const GuestBody = Type.Union([
   ),
 ])
 
+const ABOUT: About = {
+  id: 'issueGuestToken',
+  tag: 'access',
+  summary: 'A token for a guest of the demo',
+  text: 'On a development server only, which nobody reaches but this machine.',
+  answers: {
+    201: {
+      text: 'A token that may read, write and resolve everything.',
+      body: GuestTokenShape,
+      headers: ['Cache-Control'],
+    },
+  },
+  refusals: ['forbidden'],
+  isKeyed: false,
+}
+
 /**
  * `POST /demo/token` hands the demo page a token of its own (SPEC AUTH-5). Only for a development server: bound to
  * loopback, without a configured secret, so everyone who reaches it already sits at this machine. The two checks
@@ -36,7 +54,7 @@ const GuestBody = Type.Union([
 export const guestRoutes =
   ({ issuer, environment }: GuestRouteParts): Routes =>
   async (app) => {
-    const config = { access: 'public', rate: { class: 'token', tokens: 1 } } as const
+    const config = { access: 'public', rate: { class: 'token', tokens: 1 }, about: ABOUT } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
       requireOwnPage(request)
       refuseIdempotencyKey(request)

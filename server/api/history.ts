@@ -11,15 +11,18 @@ import type { HistoryReader } from '../history/reader.ts'
 import type { Restorer } from '../history/restore.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import { lockTokenOf } from '../http/lockToken.ts'
+import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
-import { queryInteger } from '../http/validation.ts'
+import { integerParameter, queryInteger } from '../http/validation.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { StorageView } from '../storage/view.ts'
-import { readIntent, WRITE_ACCESS } from './conditions.ts'
-import { performWrite } from './content.ts'
+import { CHANGE_HEADERS, readIntent, WRITE_ACCESS, WRITE_REFUSALS } from './conditions.ts'
+import { performWrite, WRITE_ANSWER } from './content.ts'
 import { askedBy, type HistoryQuestions, sendJson } from './historyQuestions.ts'
 import { BaseVersionSchema } from './representDocument.ts'
+import { WriteShape } from './shapes/documents.ts'
+import { BlameShape, DiffShape, ListedVersionShape, VersionPageShape, WholeVersionShape } from './shapes/history.ts'
 
 export interface HistoryRouteParts {
   readonly storage: StorageView
@@ -34,7 +37,15 @@ export interface HistoryRouteParts {
 const ListQuery = Type.Object({ ...PAGE_QUERY }, { additionalProperties: false })
 /** A position in a list of versions: the last one shown. */
 const ListCursor = Type.Tuple([Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })])
-const DiffQuery = Type.Object({ from: Type.String(), to: Type.String() }, { additionalProperties: false })
+const versionParameter = (description: string) =>
+  integerParameter(description, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const DiffQuery = Type.Object(
+  {
+    from: versionParameter('The version to compare from; 0 is the empty content it began with.'),
+    to: versionParameter('The version to compare with.'),
+  },
+  { additionalProperties: false },
+)
 const LabelBody = Type.Object(
   { label: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]) },
   { additionalProperties: false },
@@ -55,9 +66,11 @@ const RevertBody = Type.Object(
 
 const READ_ACCESS = { document: 'id', needs: 'read' } as const
 /** One page or one content out of the log. */
-const STORED = { config: { access: READ_ACCESS, rate: { class: 'read', tokens: 5 } } } as const
+const STORED = { access: READ_ACCESS, rate: { class: 'read', tokens: 5 } } as const
 /** What follows the whole log. */
-const FOLLOWED = { config: { access: READ_ACCESS, rate: { class: 'read', tokens: 20 } } } as const
+const FOLLOWED = { access: READ_ACCESS, rate: { class: 'read', tokens: 20 } } as const
+/** What all that reads a history has in common. */
+const READ_ABOUT = { tag: 'history', refusals: ['document-deleted'] } as const
 
 /** The history of documents: versions, differences, who wrote what, and writes that bring back what was (SPEC HIST). */
 export function historyRoutes(parts: HistoryRouteParts): Routes {
@@ -72,13 +85,29 @@ export function historyRoutes(parts: HistoryRouteParts): Routes {
 }
 
 function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
-  app.get('/documents/:id/versions', { ...STORED, schema: { querystring: ListQuery } }, async (request) => {
+  const listed = {
+    ...READ_ABOUT,
+    id: 'listVersions',
+    summary: 'List the versions of a document',
+    text: 'Newest first. With `admin` also those of earlier lives of the document.',
+    answers: { 200: { text: 'A page of versions.', body: VersionPageShape } },
+    refusals: [...READ_ABOUT.refusals, 'invalid-cursor'],
+  } as const
+  const list = { config: { ...STORED, about: listed }, schema: { querystring: ListQuery } } as const
+  app.get('/documents/:id/versions', list, async (request) => {
     const { limit, after } = pageAsked(request.query, ListCursor)
     const before = after && toVersion(after[0])
     const found = await history.list(request.documentId, isAdmin(request), { before, limit: limit + 1 })
     return pageOf(found, limit, showFacts, (facts) => [facts.version])
   })
-  app.get('/documents/:id/versions/:version', STORED, async (request) => {
+  const one: About = {
+    ...READ_ABOUT,
+    id: 'readVersion',
+    summary: 'Read a document as it was at a version',
+    answers: { 200: { text: 'The version with its content.', body: WholeVersionShape } },
+    refusals: [...READ_ABOUT.refusals, 'version-compacted'],
+  }
+  app.get('/documents/:id/versions/:version', { config: { ...STORED, about: one } }, async (request) => {
     const found = await history.version(request.documentId, isAdmin(request), versionInPath(request.params))
     const { bytes: _, ...shown } = showFacts(found.facts)
     return { ...shown, etag: found.etag, content: found.content }
@@ -86,7 +115,18 @@ function addVersions(app: TypedApp, { history }: HistoryRouteParts): void {
 }
 
 function addLabel(app: TypedApp, { labels, idempotency }: HistoryRouteParts): void {
-  const options = { config: { access: { document: 'id', needs: 'write' } }, schema: { body: LabelBody } } as const
+  const about = {
+    id: 'labelVersion',
+    tag: 'history',
+    summary: 'Name a version, or take its name away',
+    text: 'A version with a label is kept for good.',
+    answers: { 200: { text: 'The version.', body: ListedVersionShape } },
+    refusals: ['document-deleted', 'version-compacted'],
+  } as const
+  const options = {
+    config: { access: { document: 'id', needs: 'write' }, about },
+    schema: { body: LabelBody },
+  } as const
   app.put('/documents/:id/versions/:version/label', options, async (request, reply) => {
     const { documentId, body } = request
     const version = versionInPath(request.params)
@@ -99,7 +139,16 @@ function addLabel(app: TypedApp, { labels, idempotency }: HistoryRouteParts): vo
 }
 
 function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
-  app.get('/documents/:id/diff', { ...FOLLOWED, schema: { querystring: DiffQuery } }, async (request, reply) => {
+  const about = {
+    ...READ_ABOUT,
+    id: 'compareVersions',
+    summary: 'Compare two versions',
+    text: 'With who is behind each difference. Backwards too.',
+    answers: { 200: { text: 'What differs.', body: DiffShape } },
+    refusals: [...READ_ABOUT.refusals, 'version-compacted'],
+  } as const
+  const options = { config: { ...FOLLOWED, about }, schema: { querystring: DiffQuery } } as const
+  app.get('/documents/:id/diff', options, async (request, reply) => {
     const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
     const question = { ask: 'diff', document: request.documentId, isAdmin: isAdmin(request), from, to } as const
     return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
@@ -107,14 +156,35 @@ function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
 }
 
 function addBlame(app: TypedApp, { questions }: HistoryRouteParts): void {
-  app.get('/documents/:id/blame', FOLLOWED, async (request, reply) => {
+  const about: About = {
+    ...READ_ABOUT,
+    id: 'readBlame',
+    summary: 'Who wrote what',
+    text: 'Every line or pointer of the content with its author, version and time.',
+    answers: { 200: { text: 'The blame of the newest version.', body: BlameShape } },
+  }
+  app.get('/documents/:id/blame', { config: { ...FOLLOWED, about } }, async (request, reply) => {
     const question = { ask: 'blame', document: request.documentId, isAdmin: isAdmin(request) } as const
     return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
   })
 }
 
+/** What writes of earlier contents have in common. */
+const WRITING_ABOUT = { tag: 'history', headers: [...CHANGE_HEADERS, 'Prefer'] } as const
+
 function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
-  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 5 } } as const
+  const about = {
+    ...WRITING_ABOUT,
+    id: 'restoreVersion',
+    summary: 'Write the content of an earlier version again',
+    text: 'Of a deleted document: revives it, which needs `admin`.',
+    answers: {
+      200: WRITE_ANSWER,
+      201: { text: 'The document is there again.', body: WriteShape, headers: ['ETag', 'Location'] },
+    },
+    refusals: [...WRITE_REFUSALS, 'version-compacted'],
+  } as const
+  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 5 }, about } as const
   const options = { config, schema: { body: RestoreBody } } as const
   app.post('/documents/:id/restore', options, async (request, reply) => {
     const { version, baseVersion } = request.body
@@ -127,7 +197,15 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
 }
 
 function addRevert(app: TypedApp, parts: HistoryRouteParts): void {
-  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 20 } } as const
+  const about = {
+    ...WRITING_ABOUT,
+    id: 'revertAuthor',
+    summary: "Take back one author's changes",
+    text: 'Where others built on them, it is refused as any stale write is.',
+    answers: { 200: WRITE_ANSWER },
+    refusals: WRITE_REFUSALS,
+  } as const
+  const config = { access: WRITE_ACCESS, rate: { class: 'write', tokens: 20 }, about } as const
   const options = { config, schema: { body: RevertBody } } as const
   app.post('/documents/:id/revert', options, async (request, reply) => {
     const { author, since, baseVersion } = request.body

@@ -4,14 +4,16 @@ import { Type } from 'typebox'
 import { tokenMissing } from '../access/bearer.ts'
 import { negotiate } from '../http/accept.ts'
 import { goneSignal } from '../http/gone.ts'
+import type { About } from '../http/about.ts'
 import type { Routes } from '../http/mount.ts'
 import type { Charge } from '../limits/rates.ts'
-import { queryInteger } from '../http/validation.ts'
+import { integerParameter, queryInteger, textParameter } from '../http/validation.ts'
 import { addToVary } from '../http/vary.ts'
 import { parseCursor } from '../notifications/envelope.ts'
 import type { Polls } from './notificationPoll.ts'
 import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from '../notifications/request.ts'
 import type { EventStreams } from './notificationStream.ts'
+import { PollShape, StreamShape } from './shapes/notifications.ts'
 
 export interface NotificationRouteParts {
   /** Part of every cursor. */
@@ -28,20 +30,58 @@ const STREAM_ANSWER = 'text/event-stream'
 
 const Query = Type.Object(
   {
-    documents: Type.Optional(Type.String()),
-    events: Type.Optional(Type.String()),
-    since: Type.Optional(Type.String()),
-    waitSeconds: Type.Optional(Type.String()),
-    token: Type.Optional(Type.String()),
+    documents: Type.Optional(
+      textParameter('Patterns of ids, joined by commas; without it everything that the token may read.', {
+        maxLength: 16_384,
+      }),
+    ),
+    events: Type.Optional(
+      textParameter('Types of events, joined by commas; without it all but `parley.document.changed`.', {
+        maxLength: 1_024,
+      }),
+    ),
+    since: Type.Optional(
+      textParameter('What came after this cursor; any id of an event is one. Without it: from now on.', {
+        maxLength: MAX_CURSOR_LENGTH,
+      }),
+    ),
+    waitSeconds: Type.Optional(
+      integerParameter('How long a poll waits for the first event.', {
+        minimum: 0,
+        maximum: MAX_WAIT_SECONDS,
+        default: 0,
+      }),
+    ),
+    token: Type.Optional(
+      textParameter('The token of a stream, for a browser cannot set a header there; no poll takes it.', {
+        maxLength: 8_192,
+      }),
+    ),
   },
   { additionalProperties: false },
 )
+
+const ABOUT: About = {
+  id: 'readNotifications',
+  tag: 'notifications',
+  summary: 'What happened since, as a long poll or as a stream',
+  text: 'JSON is one answer with what came since; `Accept: text/event-stream` is a stream that a client resumes by itself.',
+  headers: ['Last-Event-ID'],
+  answers: {
+    200: {
+      text: 'The events.',
+      body: { byType: { [JSON_ANSWER]: PollShape, [STREAM_ANSWER]: StreamShape } },
+      headers: ['Vary', 'Cache-Control', 'X-Accel-Buffering?'],
+    },
+  },
+  refusals: ['invalid-cursor', 'cursor-expired'],
+}
 
 /** The feed over HTTP: as Server-Sent Events where the client prefers them, else as a long poll (SPEC NOTE-3, NOTE-4). */
 export function notificationRoutes({ epoch, streams, polls }: NotificationRouteParts): Routes {
   return async (app) => {
     const options = {
-      config: { access: 'authenticated', queryToken: true, rate: rateOf },
+      config: { access: 'authenticated', queryToken: true, about: ABOUT, rate: rateOf },
       schema: { querystring: Query },
       // A stream has no end whose headers could be told.
       exposeHeadRoute: false,

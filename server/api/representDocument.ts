@@ -11,6 +11,7 @@ import {
   settingsOf,
 } from '../model/document.ts'
 import { formatEtag } from '../documents/etag.ts'
+import { DocumentIdShape, EtagShape, PersonShape, TimeShape, VersionShape } from './shapes/values.ts'
 
 export const ContentSchema = Type.Unsafe<Content>({
   anyOf: [{ type: 'string' }, { type: 'object' }],
@@ -31,16 +32,16 @@ export const BaseVersionSchema = Type.Integer({ minimum: 0, maximum: Number.MAX_
 
 /** A document without its content, as the API shows it. */
 export const SummarySchema = Type.Object({
-  id: Type.String(),
+  id: DocumentIdShape,
   kind: KindSchema,
-  version: Type.Integer(),
-  etag: Type.String(),
+  version: VersionShape,
+  etag: EtagShape,
   ...SETTINGS,
-  root: Type.String(),
-  createdAt: Type.String(),
-  createdBy: Type.String(),
-  updatedAt: Type.String(),
-  updatedBy: Type.String(),
+  root: RootSchema,
+  createdAt: TimeShape,
+  createdBy: PersonShape,
+  updatedAt: TimeShape,
+  updatedBy: PersonShape,
 })
 export type Summary = Static<typeof SummarySchema>
 

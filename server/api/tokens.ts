@@ -8,6 +8,7 @@ import type { Routes } from '../http/mount.ts'
 import { canEverywhere, mayIssueFor, parseAccess, PERMISSIONS, type Principal } from '../access/access.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { MAX_TTL_SECONDS, SUBJECT_PATTERN, type TokenIssuer } from '../access/tokens.ts'
+import { RevocationShape, TokenAnswerShape } from './shapes/access.ts'
 
 interface TokenRouteParts {
   readonly issuer: TokenIssuer
@@ -28,7 +29,7 @@ const TokenBody = Type.Object(
     ttlSeconds: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS }),
     name: Type.Optional(Subject),
   },
-  CLOSED,
+  { ...CLOSED, title: 'TokenRequest' },
 )
 const RevocationBody = Type.Union([
   Type.Object({ sub: Subject }, CLOSED),
@@ -40,7 +41,18 @@ export const authRoutes =
   ({ issuer, revocations, idempotency, environment }: TokenRouteParts): Routes =>
   async (app) => {
     const tokens = {
-      config: { access: { anywhere: 'admin' }, rate: { class: 'token', tokens: 1 } },
+      config: {
+        access: { anywhere: 'admin' },
+        rate: { class: 'token', tokens: 1 },
+        about: {
+          id: 'issueToken',
+          tag: 'access',
+          summary: 'Issue a token',
+          text: 'Nobody issues more than they have; with `admin` on less than `*` one issues for oneself only, until the own token ends.',
+          answers: { 201: { text: 'The token.', body: TokenAnswerShape, headers: ['Cache-Control'] } },
+          isKeyed: false,
+        },
+      },
       schema: { body: TokenBody },
       bodyLimit: BODY_LIMIT_BYTES,
     } as const
@@ -56,7 +68,17 @@ export const authRoutes =
     })
 
     const revoking = {
-      config: { access: { everywhere: 'admin' }, rate: { class: 'token', tokens: 1 } },
+      config: {
+        access: { everywhere: 'admin' },
+        rate: { class: 'token', tokens: 1 },
+        about: {
+          id: 'revokeTokens',
+          tag: 'access',
+          summary: 'Revoke what was issued',
+          text: 'All tokens of a `sub` that were issued until now, or the one with this `jti`. It ends live sessions too.',
+          answers: { 201: { text: 'What is revoked, and until when it was issued.', body: RevocationShape } },
+        },
+      },
       schema: { body: RevocationBody },
       bodyLimit: BODY_LIMIT_BYTES,
     } as const

@@ -9,9 +9,11 @@ import { ParleyError } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
+import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { preferredReturn } from '../http/prefer.ts'
 import { sizesFirst } from './contentSize.ts'
+import { CommittedShape, PreviewShape, StagedShape } from './shapes/transactions.ts'
 import { OperationsSchema, readOperation, type OperationBody } from './transactionBody.ts'
 import { gravest } from '../transactions/gravest.ts'
 import type { Operation, OperationOutcome, Verdict } from '../transactions/operation.ts'
@@ -35,10 +37,73 @@ export interface TransactionRouteParts extends RepresentParts {
 const CLOSED = { additionalProperties: false }
 const BeginBody = Type.Object(
   { operations: Type.Optional(OperationsSchema), commit: Type.Optional(Type.Boolean()) },
-  CLOSED,
+  { ...CLOSED, title: 'NewTransaction' },
 )
-const AddBody = Type.Object({ operations: OperationsSchema }, CLOSED)
+const AddBody = Type.Object({ operations: OperationsSchema }, { ...CLOSED, title: 'MoreOperations' })
 const PATH = '/transactions/:transaction'
+
+/** Whatever is staged is read first, and may be refused for what it is. */
+const READING_REFUSALS = [
+  'not-found',
+  'forbidden',
+  'kind-mismatch',
+  'invalid-schema',
+  'too-many-transactions',
+  'transaction-closed',
+] as const
+const COMMIT_REFUSALS = [
+  ...READING_REFUSALS,
+  'document-deleted',
+  'document-damaged',
+  'locked',
+  'lock-lost',
+  'precondition-required',
+  'transaction-conflict',
+  'content-too-complex',
+  'schema-violation',
+] as const
+const COMMITTED = { text: 'All of it is on disk.', body: CommittedShape } as const
+const STAGED = { text: 'The operations wait; nothing is locked.', body: StagedShape } as const
+const BEGIN_ABOUT: About = {
+  id: 'beginTransaction',
+  tag: 'transactions',
+  summary: 'Write several documents as one, or stage that',
+  text: 'With `commit: true` all or none is written at once; without it the operations wait for their commit.',
+  headers: ['Prefer'],
+  answers: { 200: COMMITTED, 201: { ...STAGED, headers: ['Location'] } },
+  refusals: COMMIT_REFUSALS,
+}
+const ADD_ABOUT: About = {
+  id: 'addOperations',
+  tag: 'transactions',
+  summary: 'Stage more operations',
+  answers: { 200: STAGED },
+  refusals: READING_REFUSALS,
+}
+const SHOW_ABOUT: About = {
+  id: 'previewTransaction',
+  tag: 'transactions',
+  summary: 'What each operation would come to now',
+  answers: {
+    200: { text: 'The operations with their outcomes; no conflict is opened by looking.', body: PreviewShape },
+  },
+  refusals: ['not-found'],
+}
+const COMMIT_ABOUT: About = {
+  id: 'commitTransaction',
+  tag: 'transactions',
+  summary: 'Commit what was staged',
+  headers: ['Prefer'],
+  answers: { 200: COMMITTED },
+  refusals: COMMIT_REFUSALS,
+}
+const ROLL_BACK_ABOUT: About = {
+  id: 'rollBackTransaction',
+  tag: 'transactions',
+  summary: 'Drop what was staged',
+  answers: { 204: { text: 'It is gone.' } },
+  refusals: ['not-found', 'transaction-closed'],
+}
 
 /** Several documents written as one: at once, or staged first (SPEC TX-1 to TX-4). */
 export function transactionRoutes(parts: TransactionRouteParts): Routes {
@@ -54,7 +119,7 @@ export function transactionRoutes(parts: TransactionRouteParts): Routes {
 function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
   const { transactor, transactions, idempotency } = parts
   const options = {
-    config: { access: 'authenticated', rate: { class: 'write', tokens: 10 } },
+    config: { access: 'authenticated', rate: { class: 'write', tokens: 10 }, about: BEGIN_ABOUT },
     schema: { body: BeginBody },
     preValidation: sizesFirst(parts.limits, (problems) => refusalOrNull(parts, problems)),
   } as const
@@ -86,7 +151,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
 
 function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
   const options = {
-    config: { access: 'authenticated' },
+    config: { access: 'authenticated', about: ADD_ABOUT },
     schema: { body: AddBody },
     preValidation: sizesFirst(parts.limits, (problems) => refusalOrNull(parts, problems)),
   } as const
@@ -103,40 +168,41 @@ function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
 }
 
 function addShow(app: TypedApp, parts: TransactionRouteParts): void {
-  app.get(PATH, { config: { access: 'authenticated', rate: { class: 'read', tokens: 20 } } }, async (request) => {
-    const { principal } = request
-    const transaction = parts.transactions.look(transactionInPath(request.params), principal.sub)
-    return { ...outline(transaction), operations: await preview(parts, transaction.operations, principal) }
-  })
-}
-
-function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
-  const { transactor, transactions, idempotency } = parts
-  app.post(
-    `${PATH}/commit`,
-    { config: { access: 'authenticated', rate: { class: 'write', tokens: 10 } } },
-    async (request, reply) => {
+  app.get(
+    PATH,
+    { config: { access: 'authenticated', rate: { class: 'read', tokens: 20 }, about: SHOW_ABOUT } },
+    async (request) => {
       const { principal } = request
-      const id = transactionInPath(request.params)
-      const contents = wantsContents(request)
-      return idempotency.answer(request, reply, {
-        documents: documentsOf(transactions.peek(id, principal.sub)),
-        perform: async (keep: Keep<OperationOutcome> | null) => {
-          const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
-            const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
-            return { outcome: performed, ends: endOf(performed) }
-          })
-          return outcome
-        },
-        answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
-        needs: () => 'write',
-      })
+      const transaction = parts.transactions.look(transactionInPath(request.params), principal.sub)
+      return { ...outline(transaction), operations: await preview(parts, transaction.operations, principal) }
     },
   )
 }
 
+function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
+  const { transactor, transactions, idempotency } = parts
+  const config = { access: 'authenticated', rate: { class: 'write', tokens: 10 }, about: COMMIT_ABOUT } as const
+  app.post(`${PATH}/commit`, { config }, async (request, reply) => {
+    const { principal } = request
+    const id = transactionInPath(request.params)
+    const contents = wantsContents(request)
+    return idempotency.answer(request, reply, {
+      documents: documentsOf(transactions.peek(id, principal.sub)),
+      perform: async (keep: Keep<OperationOutcome> | null) => {
+        const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
+          const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
+          return { outcome: performed, ends: endOf(performed) }
+        })
+        return outcome
+      },
+      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
+      needs: () => 'write',
+    })
+  })
+}
+
 function addRollBack(app: TypedApp, { transactions, idempotency }: TransactionRouteParts): void {
-  app.delete(PATH, { config: { access: 'authenticated' } }, async (request, reply) => {
+  app.delete(PATH, { config: { access: 'authenticated', about: ROLL_BACK_ABOUT } }, async (request, reply) => {
     const id = transactionInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [],

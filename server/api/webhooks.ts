@@ -3,13 +3,15 @@ import { invariant } from '../foundation/assert.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { Idempotency } from '../http/idempotency.ts'
+import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { MAX_PATTERNS } from '../notifications/request.ts'
 import type { StoredDelivery, Webhook, WebhookId } from '../model/webhook.ts'
 import type { KnownWebhook, Webhooks } from '../notifications/webhooks.ts'
+import { DeliveryPageShape, NewWebhookShape, WebhookPageShape, WebhookShape } from './shapes/notifications.ts'
+import { WEBHOOK_ID_PATTERN } from './shapes/values.ts'
 
-const WEBHOOK_ID_PATTERN = '^whk_[0-9A-HJKMNP-TV-Z]{26}$'
 /** Patterns of full length fit in. */
 const BODY_LIMIT_BYTES = 32 * 1024
 const MAX_URL_LENGTH = 2_048
@@ -18,9 +20,11 @@ const Body = Type.Object(
   {
     url: Type.String({ minLength: 1, maxLength: MAX_URL_LENGTH }),
     documents: Type.Array(Type.String(), { minItems: 1, maxItems: MAX_PATTERNS }),
-    events: Type.Optional(Type.Array(Type.String())),
+    events: Type.Optional(
+      Type.Array(Type.String(), { description: 'Types; without it all but `parley.document.changed`.' }),
+    ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'WebhookRegistration' },
 )
 const ListQuery = Type.Object(PAGE_QUERY, { additionalProperties: false })
 /** Positions in the lists: the last one shown. */
@@ -39,7 +43,19 @@ export function webhookRoutes(webhooks: Webhooks, idempotency: Idempotency): Rou
 
 function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): void {
   const options = {
-    config: { access: 'authenticated' },
+    config: {
+      access: 'authenticated',
+      about: {
+        id: 'registerWebhook',
+        tag: 'notifications',
+        summary: 'Register a webhook',
+        text: 'Posts are signed by Standard Webhooks. Its rights are those of the token it is registered with.',
+        answers: {
+          201: { text: 'The webhook with its secret.', body: NewWebhookShape, headers: ['Location', 'Cache-Control'] },
+        },
+        refusals: ['too-many-webhooks', 'address-refused'],
+      },
+    },
     schema: { body: Body },
     bodyLimit: BODY_LIMIT_BYTES,
   } as const
@@ -64,7 +80,14 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
 }
 
 function addList(app: TypedApp, webhooks: Webhooks): void {
-  const options = { config: { access: 'authenticated' }, schema: { querystring: ListQuery } } as const
+  const about: About = {
+    id: 'listWebhooks',
+    tag: 'notifications',
+    summary: "List one's own webhooks",
+    answers: { 200: { text: 'A page of webhooks.', body: WebhookPageShape } },
+    refusals: ['invalid-cursor'],
+  }
+  const options = { config: { access: 'authenticated', about }, schema: { querystring: ListQuery } } as const
   app.get('/conflict-notifications/webhooks', options, async (request) => {
     const { limit, after } = pageAsked(request.query, WebhookCursor)
     const own = webhooks.ownedBy(request.principal.sub).toSorted((a, b) => (a.webhook.id < b.webhook.id ? -1 : 1))
@@ -74,11 +97,25 @@ function addList(app: TypedApp, webhooks: Webhooks): void {
 }
 
 function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): void {
-  const options = { config: { access: 'authenticated' } } as const
-  app.get('/conflict-notifications/:webhook', options, async (request) =>
+  const shown: About = {
+    id: 'readWebhook',
+    tag: 'notifications',
+    summary: 'Look at a webhook',
+    answers: { 200: { text: 'The webhook, without its secret.', body: WebhookShape } },
+    refusals: ['not-found'],
+  }
+  const removed: About = {
+    id: 'deleteWebhook',
+    tag: 'notifications',
+    summary: 'Delete a webhook',
+    answers: { 204: { text: 'Nothing more is posted.' } },
+    refusals: ['not-found'],
+  }
+  app.get('/conflict-notifications/:webhook', { config: { access: 'authenticated', about: shown } }, async (request) =>
     show(webhooks.find(webhookInPath(request.params), request.principal)),
   )
-  app.delete('/conflict-notifications/:webhook', options, async (request, reply) => {
+  const deleting = { config: { access: 'authenticated', about: removed } } as const
+  app.delete('/conflict-notifications/:webhook', deleting, async (request, reply) => {
     const id = webhookInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [],
@@ -89,7 +126,15 @@ function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): vo
 }
 
 function addDeliveries(app: TypedApp, webhooks: Webhooks): void {
-  const config = { access: 'authenticated', rate: { class: 'read', tokens: 5 } } as const
+  const about: About = {
+    id: 'listDeliveries',
+    tag: 'notifications',
+    summary: 'What became of the posts to a webhook',
+    text: 'All that wait, and the newest 200 that are over.',
+    answers: { 200: { text: 'A page of deliveries, newest first.', body: DeliveryPageShape } },
+    refusals: ['not-found', 'invalid-cursor'],
+  }
+  const config = { access: 'authenticated', rate: { class: 'read', tokens: 5 }, about } as const
   const options = { config, schema: { querystring: ListQuery } } as const
   app.get('/conflict-notifications/:webhook/deliveries', options, async (request) => {
     const id = webhookInPath(request.params)

@@ -24,6 +24,7 @@ export const JsonPatchSchema = Type.Array(
     Type.Object({ op: Type.Literal('move'), from: PointerSchema, path: PointerSchema }),
     Type.Object({ op: Type.Literal('copy'), from: PointerSchema, path: PointerSchema }),
   ]),
+  { title: 'JsonPatch', description: 'A JSON Patch (RFC 6902).' },
 )
 export type JsonPatch = Readonly<Static<typeof JsonPatchSchema>>
 type JsonPatchOperation = JsonPatch[number]
@@ -35,6 +36,10 @@ export const TextPatchSchema = Type.Array(
     Type.Object({ insert: Type.String() }, { additionalProperties: false }),
     Type.Object({ delete: Type.Integer({ minimum: 0 }) }, { additionalProperties: false }),
   ]),
+  {
+    title: 'TextDelta',
+    description: 'What to keep, to put in and to take out, in order; counted as Yjs and Quill do.',
+  },
 )
 export type DeltaOp = Static<typeof TextPatchSchema>[number]
 

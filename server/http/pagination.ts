@@ -3,13 +3,18 @@ import { Check } from 'typebox/value'
 import type { JsonValue } from '../content/content.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { parseStrictJson } from './strictJson.ts'
-import { queryInteger } from './validation.ts'
+import { integerParameter, queryInteger, textParameter } from './validation.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
 
 /** The query parameters every list takes (SPEC API-5), to be spread into its query schema. */
-export const PAGE_QUERY = { limit: Type.Optional(Type.String()), cursor: Type.Optional(Type.String()) }
+export const PAGE_QUERY = {
+  limit: Type.Optional(
+    integerParameter('How many at most.', { minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
+  ),
+  cursor: Type.Optional(textParameter('`nextCursor` of the page before.', { maxLength: 1_024 })),
+}
 
 export interface Page<T> {
   readonly items: readonly T[]

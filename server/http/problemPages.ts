@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { ParleyError } from '../foundation/problems.ts'
 import { PROBLEMS, problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { negotiate } from './accept.ts'
+import type { About } from './about.ts'
 import type { Routes } from './mount.ts'
 import { addToVary } from './vary.ts'
 
@@ -14,19 +15,67 @@ import { addToVary } from './vary.ts'
 export const problemPages =
   (publicUrl: () => string): Routes =>
   async (app) => {
-    app.get('/problems', { config: { access: 'public' } }, (request, reply) => {
+    app.get('/problems', { config: { access: 'public', about: INDEX_ABOUT } }, (request, reply) => {
       const codes = Object.keys(PROBLEMS).filter(isProblemCode)
       const items = codes.map((code) => summary(code, publicUrl()))
       return answer(request, reply, { items }, () => indexPage(codes))
     })
 
     const params = Type.Object({ code: Type.String() }, { additionalProperties: false })
-    app.get('/problems/:code', { config: { access: 'public' }, schema: { params } }, (request, reply) => {
-      const { code } = request.params
-      if (!isProblemCode(code)) throw new ParleyError('not-found', 'There is no problem of this name.')
-      return answer(request, reply, summary(code, publicUrl()), () => problemPage(code))
-    })
+    app.get(
+      '/problems/:code',
+      { config: { access: 'public', about: PAGE_ABOUT }, schema: { params } },
+      (request, reply) => {
+        const { code } = request.params
+        if (!isProblemCode(code)) throw new ParleyError('not-found', 'There is no problem of this name.')
+        return answer(request, reply, summary(code, publicUrl()), () => problemPage(code))
+      },
+    )
   }
+
+const Summary = Type.Object(
+  {
+    type: Type.String({ format: 'uri', maxLength: 2_048 }),
+    code: Type.String({ maxLength: 64 }),
+    status: Type.Integer({ minimum: 400, maximum: 599, format: 'int32' }),
+    retryable: Type.Boolean(),
+    title: Type.String({ maxLength: 256 }),
+    help: Type.String({ maxLength: 2_048 }),
+  },
+  { title: 'ProblemSummary' },
+)
+const Page = Type.String({ maxLength: 1_048_576 })
+const HEADERS = ['Vary', 'Cache-Control'] as const
+const INDEX_ABOUT: About = {
+  id: 'listProblems',
+  tag: 'operation',
+  summary: 'Every problem there is',
+  answers: {
+    200: {
+      text: 'A page, or JSON for programs that ask for it.',
+      body: {
+        byType: {
+          'text/html': Page,
+          'application/json': Type.Object({ items: Type.Array(Summary, { maxItems: 200 }) }, { title: 'Problems' }),
+        },
+      },
+      headers: HEADERS,
+    },
+  },
+}
+const PAGE_ABOUT: About = {
+  id: 'readProblem',
+  tag: 'operation',
+  summary: 'What a problem is and what to do',
+  answers: {
+    200: {
+      text: 'What `type` of a problem document leads to.',
+      body: { byType: { 'text/html': Page, 'application/json': Summary } },
+      headers: HEADERS,
+    },
+  },
+  refusals: ['not-found'],
+}
 
 const isProblemCode = (text: string): text is ProblemCode => Object.hasOwn(PROBLEMS, text)
 

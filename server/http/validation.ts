@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import type { FastifyInstance, RouteOptions } from 'fastify'
+import { Type } from 'typebox'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 
@@ -17,6 +18,7 @@ export function validateStrictly(app: FastifyInstance): void {
     allowUnionTypes: true,
     strictTuples: false,
   })
+  ajv.addVocabulary(['shownAs'])
   app.setValidatorCompiler(({ schema }) => {
     invariant(typeof schema === 'object' && schema !== null, 'a schema is an object')
     return ajv.compile(schema)
@@ -60,6 +62,26 @@ function isClosed(schema: unknown): boolean {
   const open = 'properties' in schema && !('additionalProperties' in schema) && !('unevaluatedProperties' in schema)
   return !open && Object.values(schema).every(isClosed)
 }
+
+/**
+ * The schema of a query parameter that is read as something else than the text it is sent as: `shownAs` is for the API
+ * description, and the parameter is checked where it is read.
+ */
+const parameter = (description: string, shownAs: Readonly<Record<string, unknown>>) =>
+  Type.Unsafe<string>({ type: 'string', shownAs: { description, ...shownAs } })
+
+/** Of one that `queryInteger` reads. */
+export const integerParameter = (
+  description: string,
+  bounds: { readonly minimum: number; readonly maximum: number; readonly default?: number },
+) => parameter(description, { type: 'integer', format: 'int64', ...bounds })
+
+/** Of one that `queryBoolean` reads. */
+export const booleanParameter = (description: string) => parameter(description, { type: 'boolean', default: false })
+
+/** Of a text with a form or length that is checked where it is read. */
+export const textParameter = (description: string, form: { readonly maxLength: number; readonly pattern?: string }) =>
+  parameter(description, { type: 'string', ...form })
 
 /** Reads an integer from a query string; null where it was not sent. Throws `invalid-request` naming the parameter. */
 export function queryInteger(

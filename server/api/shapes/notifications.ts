@@ -1,0 +1,91 @@
+/** Events and webhooks, as the API shows them. */
+import { Type } from 'typebox'
+import { PATTERN_PATTERN } from '../../foundation/ids.ts'
+import { EVENT_TYPES } from '../../model/event.ts'
+import {
+  CountShape,
+  CursorShape,
+  DocumentIdShape,
+  listOf,
+  oneOf,
+  orNull,
+  pageShape,
+  PersonShape,
+  TimeShape,
+  WebhookIdShape,
+} from './values.ts'
+
+export const EventShape = Type.Object(
+  {
+    specversion: Type.Literal('1.0'),
+    id: CursorShape,
+    source: Type.String({ format: 'uri', maxLength: 2_048 }),
+    type: oneOf(EVENT_TYPES),
+    subject: Type.String({ maxLength: 256, pattern: '^documents/' }),
+    time: TimeShape,
+    datacontenttype: Type.Literal('application/json'),
+    data: Type.Unsafe({
+      type: 'object',
+      description: 'Ids, versions, actors, pointers and hrefs; never contents. `href` leads to what it tells of.',
+      properties: { document: DocumentIdShape, href: Type.String({ maxLength: 512, pattern: '^/' }) },
+      required: ['document', 'href'],
+      additionalProperties: {
+        anyOf: [
+          { type: ['number', 'boolean', 'null'] },
+          { type: 'string', maxLength: 4_096 },
+          { type: 'array', maxItems: 20, items: { type: 'string', maxLength: 4_096 } },
+        ],
+      },
+    }),
+  },
+  { title: 'Event', description: 'A CloudEvent 1.0. Its `id` is a cursor: any can be given as `since`.' },
+)
+export const PollShape = Type.Object(
+  { events: listOf(EventShape, { maxItems: 1_001 }), cursor: CursorShape },
+  { title: 'Poll', description: 'What came since; go on from `cursor`.' },
+)
+export const StreamShape = Type.String({
+  title: 'EventStream',
+  maxLength: 2_147_483_647,
+  description:
+    'Server-Sent Events: `id` the cursor, `event` the type, `data` the whole event; or `resync` with a fresh cursor.',
+})
+
+const patterns = listOf(Type.String({ pattern: PATTERN_PATTERN, maxLength: 129 }), { maxItems: 100 })
+const webhook = {
+  id: WebhookIdShape,
+  url: Type.String({ format: 'uri', maxLength: 2_048 }),
+  documents: patterns,
+  events: listOf(oneOf(EVENT_TYPES), { maxItems: EVENT_TYPES.length }),
+  owner: PersonShape,
+  createdAt: TimeShape,
+  status: oneOf(['active', 'disabled']),
+  disabledAt: orNull(TimeShape),
+  disabledReason: orNull(oneOf(['gone', 'revoked'])),
+}
+export const WebhookShape = Type.Object(webhook, { title: 'Webhook' })
+export const NewWebhookShape = Type.Object(
+  { ...webhook, secret: Type.String({ maxLength: 128, pattern: '^whsec_' }) },
+  { title: 'NewWebhook', description: 'With its secret, which is shown once.' },
+)
+export const WebhookPageShape = pageShape('WebhookPage', WebhookShape)
+export const DeliveryPageShape = pageShape(
+  'DeliveryPage',
+  Type.Object(
+    {
+      id: Type.String({ maxLength: 64, description: '`webhook-id` of each try.' }),
+      type: oneOf([...EVENT_TYPES, 'resync']),
+      document: orNull(DocumentIdShape),
+      status: oneOf(['pending', 'delivered', 'failed']),
+      createdAt: TimeShape,
+      attempts: CountShape,
+      lastAttemptAt: orNull(TimeShape),
+      lastStatus: orNull(Type.Integer({ minimum: 100, maximum: 599, format: 'int32' })),
+      lastError: orNull(Type.String({ maxLength: 4_096 })),
+      nextAttemptAt: orNull(TimeShape),
+      finishedAt: orNull(TimeShape),
+      body: Type.String({ maxLength: 65_536, description: 'What is posted, to the byte.' }),
+    },
+    { title: 'Delivery' },
+  ),
+)

@@ -1,5 +1,6 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { readUpdate } from './admission/updateReader.ts'
 
 type WrittenStruct = Y.Item | Y.GC | Y.Skip
 
@@ -14,6 +15,18 @@ interface WrittenSection {
 const SECTION_HEAD_BYTES = 20
 /** At most, of a delete range. */
 const RANGE_BYTES = 10
+
+/** The update without what these Yjs clients wrote in it; itself where they wrote nothing, null where nothing else is in it. */
+export function withoutClients(update: Uint8Array, isLeftOut: (client: number) => boolean): Uint8Array | null {
+  const { sections, deletes } = readUpdate(update)
+  const kept = [...sections.values()].filter(({ client }) => !isLeftOut(client))
+  if (kept.length === 0 && deletes.length === 0) return null
+  if (kept.length === sections.size) return update
+  const writer = new UpdateWriter()
+  for (const { structs } of kept) for (const struct of structs) writer.add(struct)
+  for (const { client, clock, length } of deletes) writer.delete(client, { clock, len: length })
+  return writer.finish()
+}
 
 /** Writes an update, struct by struct: those of a client in the order of their clocks, clients in any order. */
 export class UpdateWriter {

@@ -22,21 +22,20 @@ const RETRY_MS = 1_000
 const PAGE = 100
 /** Until what only waits for something other than a lock is looked at again; twice as long each time, up to the longest. */
 const STUCK_RETRY_MS = { shortest: 1_000, longest: 600_000 }
+/** Edits that build on what is missing are looked at again so long after somebody wrote: it may have come. */
+const MISSING_RETRY_MS = 10_000
 /** What may wait of one author and document for something other than a lock; past either the oldest is given up. */
 const MAX_STUCK = { rows: 100, bytes: 16 * 1024 * 1024 }
 /**
  * The document as it is now has no place for the edits. That may pass: what they build on may be among what waits as well,
  * who uses their Yjs client id may leave, the document may become smaller.
  */
-const STUCK: ReadonlySet<ProblemCode> = new Set([
-  'invalid-request',
-  'missing-dependencies',
-  'content-too-large',
-  'content-too-complex',
-])
+const STUCK: ReadonlySet<ProblemCode> = new Set(['invalid-request', 'content-too-large', 'content-too-complex'])
 
-/** What came of an attempt to take edits in. `stuck`: something other than a lock keeps them out. */
-type TakenIn = 'gone' | 'barred' | 'stuck' | 'damaged'
+/**
+ * What came of an attempt to take edits in. `stuck`: something other than a lock keeps them out; `lacking`: they build on what is
+ * missing, which is told for little. */
+type TakenIn = 'gone' | 'barred' | 'stuck' | 'lacking' | 'damaged'
 
 /** Edits of a session that ended while somebody else's lock barred them. */
 export interface LeftEdits {
@@ -81,6 +80,8 @@ export class WaitingEditsKeeper {
   readonly #underway = new Set<Promise<void>>()
   /** Documents with edits that something other than a lock keeps out: how long until they are looked at again. */
   readonly #stuckMs = new Map<DocumentId, number>()
+  /** Of them, those that have nothing but what builds on what is missing. */
+  readonly #lacking = new Set<DocumentId>()
   /** When each document is to be looked at, by the clock that never goes back. */
   readonly #dueMs = new Map<DocumentId, number>()
   readonly #job: Job
@@ -162,13 +163,18 @@ export class WaitingEditsKeeper {
 
   #notice({ heads, events }: Committed): void {
     for (const { id, deletedAt } of heads)
-      if (deletedAt !== null) for (const map of [this.#stored, this.#stuckMs]) map.delete(id)
+      if (deletedAt !== null) this.#forget(id)
+      else if (this.#lacking.has(id)) this.#look(id, MISSING_RETRY_MS)
     for (const { type, document } of events) {
       // A lock that is taken may be taken by the author of what waits.
       if (type !== 'parley.document.unlocked' && type !== 'parley.document.locked') continue
       this.#stuckMs.delete(document)
       this.#look(document)
     }
+  }
+
+  #forget(document: DocumentId): void {
+    for (const known of [this.#stored, this.#stuckMs, this.#lacking]) known.delete(document)
   }
 
   #look(document: DocumentId, delayMs = 0): void {
@@ -205,11 +211,13 @@ export class WaitingEditsKeeper {
   /** Again as long as something goes in, for what was left first may build on what was left later. */
   async #takeInAll(document: DocumentId): Promise<void> {
     for (;;) {
-      const { barredBytes, stuck, hasMoved } = await this.#takeInOnce(document)
+      const { barredBytes, stuck, hasMoved, isDear } = await this.#takeInOnce(document)
       if (this.#isClosed) return
       if (stuck.length > 0 && hasMoved) continue
       if (barredBytes === 0) this.#stored.delete(document)
       else this.#stored.set(document, barredBytes)
+      if (stuck.length > 0 && !isDear) this.#lacking.add(document)
+      else this.#lacking.delete(document)
       if (stuck.length === 0) this.#stuckMs.delete(document)
       else {
         await this.#giveUpOldest(stuck)
@@ -223,18 +231,19 @@ export class WaitingEditsKeeper {
   async #takeInOnce(document: DocumentId) {
     const stuck: WaitingFacts[] = []
     let barredBytes = 0
-    let hasMoved = false
+    let [hasMoved, isDear] = [false, false]
     for (let after = 0; ;) {
       const page = await this.#parts.storage.waiting({ document, after, limit: PAGE })
       for (const facts of page) {
         if (this.#isClosed) break
         const outcome = bars(await this.#parts.storage.lock(document), facts) ? 'barred' : await this.#takeIn(facts)
         if (outcome === 'barred') barredBytes += facts.bytes
-        if (outcome === 'stuck') stuck.push(facts)
+        if (outcome === 'stuck' || outcome === 'lacking') stuck.push(facts)
+        isDear ||= outcome === 'stuck'
         if (outcome === 'gone') hasMoved = true
       }
       const last = page.at(-1)
-      if (!last || this.#isClosed) return { barredBytes, stuck, hasMoved }
+      if (!last || this.#isClosed) return { barredBytes, stuck, hasMoved, isDear }
       after = last.position
     }
   }
@@ -250,6 +259,7 @@ export class WaitingEditsKeeper {
         this.#parts.onRefused(facts, problem)
         return 'damaged'
       }
+      if (problem.code === 'missing-dependencies') return 'lacking'
       if (STUCK.has(problem.code)) return 'stuck'
       throw problem
     }

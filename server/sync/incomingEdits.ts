@@ -4,6 +4,7 @@ import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ProblemCode } from '../foundation/problemTable.ts'
 import { readUpdate } from '../documents/admission/updateReader.ts'
+import { withoutClients } from '../documents/updateWriter.ts'
 import type { Awareness } from './awareness.ts'
 import { Brought } from './brought.ts'
 import { ClientIds } from './clientIds.ts'
@@ -82,9 +83,9 @@ export class IncomingEdits {
       return refused(member, { updates: [brought], knowledge }, new ParleyError(admission.code, admission.reason))
     }
     const { update, extended, left } = admission
-    // Who has ended waits for nobody.
+    // Who has ended waits on disk.
     if (left && !member.isOpen) refused(member, { updates: [left.update], knowledge }, hasMissing())
-    else if (left && !this.#owed.keep(member, left.update, replica.doc)) {
+    else if (left && !this.#owed.keep(member, left.update, knowledge, replica.doc)) {
       return close(member, 'missing-dependencies', 'too much builds on what somebody else has to bring')
     }
     if (left) this.#contest(member)
@@ -133,15 +134,26 @@ export class IncomingEdits {
   }
 
   /**
-   * The session has ended: what waited for its edits may be placed now, or never. Answers whether something of its own waited
-   * for others, and is gone with it.
+   * The session has ended: what waited for its edits may be placed now, or never. Answers what it brought that waited for
+   * others.
    */
-  left(member: Member): boolean {
-    const hasOwed = this.#owed.has(member)
+  left(member: Member): HeldEdits | null {
+    const owed = this.#owed.left(member)
     this.clientIds.left(member)
-    this.#owed.forget(member)
     this.#bringOwed(this.#owed.members())
-    return hasOwed
+    return owed
+  }
+
+  /** What of updates may wait on disk without the session: not what is somebody else's to bring. */
+  withoutOthers(member: Member, updates: readonly Uint8Array[]): Uint8Array[] {
+    return updates.flatMap((update) => withoutClients(update, (client) => this.#isAnothers(member, client)) ?? [])
+  }
+
+  #isAnothers(member: Member, client: number): boolean {
+    const user = this.userOf(client)
+    if (user !== null) return user !== member.principal
+    const owner = this.#options.replica.ownerOf(client)
+    return owner !== null && owner !== member.principal && !this.#options.awareness.says(member, client)
   }
 
   /** The document has more than before. */
@@ -151,6 +163,7 @@ export class IncomingEdits {
 
   /** The Yjs client ids in updates under which the session, as far as it says, hands on what others wrote. */
   handedOnBy(member: Member, updates: readonly Uint8Array[]): number[] {
+    if (!this.#options.awareness.hasId(member)) return []
     const clients = new Set(updates.flatMap((update) => [...readUpdate(update).sections.keys()]))
     return [...clients].filter((client) => !this.#isOwnWork(member, client, 'sync-step-2'))
   }

@@ -1,13 +1,14 @@
 import * as Y from 'yjs'
 import { readUpdate } from '../documents/admission/updateReader.ts'
+import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Member } from './member.ts'
+import type { HeldEdits } from './session.ts'
 
 /** What one session may have brought before its owner did; past either it begins anew, and brings it again. */
 const MAX_OWED_BYTES = 1024 * 1024
 const MAX_OWED_UPDATES = 1_000
 
-interface Debt {
-  readonly updates: readonly Uint8Array[]
+interface Debt extends HeldEdits {
   /** The Yjs clients that write in it, with what the document had of them. */
   readonly clocks: Map<number, number>
 }
@@ -16,13 +17,14 @@ interface Debt {
 export class Owed {
   readonly #debts = new Map<Member, Debt>()
 
-  /** Whether there is room for it. */
-  keep(member: Member, update: Uint8Array, doc: Y.Doc): boolean {
-    const { updates, clocks } = this.#debts.get(member) ?? { updates: [], clocks: new Map<number, number>() }
+  /** Whether there is room for it. `knowledge`: what its author had of the document. */
+  keep(member: Member, update: Uint8Array, knowledge: Knowledge, doc: Y.Doc): boolean {
+    const { updates, clocks, ...first } = this.#debts.get(member) ?? { updates: [], clocks: new Map<number, number>() }
     const bytes = updates.reduce((sum, one) => sum + one.length, update.length)
     if (bytes > MAX_OWED_BYTES || updates.length >= MAX_OWED_UPDATES) return false
     for (const client of readUpdate(update).sections.keys()) clocks.set(client, Y.getState(doc.store, client))
-    this.#debts.set(member, { updates: [...updates, update], clocks })
+    const known = 'knowledge' in first ? withOwnOf(first.knowledge, knowledge) : knowledge
+    this.#debts.set(member, { updates: [...updates, update], clocks, knowledge: known })
     return true
   }
 
@@ -49,4 +51,17 @@ export class Owed {
   forget(member: Member): void {
     this.#debts.delete(member)
   }
+
+  /** The session has ended: what is left of what it brought; null where nothing is. */
+  left(member: Member): HeldEdits | null {
+    const debt = this.#debts.get(member) ?? null
+    this.#debts.delete(member)
+    return debt
+  }
+}
+
+/** What was known when the first was brought, and what the session has written itself since. */
+function withOwnOf(first: Knowledge, later: Knowledge): Knowledge {
+  if (first.by !== 'versions' || later.by !== 'versions') return first
+  return { ...first, own: [...new Set([...first.own, ...later.own])] }
 }

@@ -259,11 +259,17 @@ export class Room<R extends LiveReplica = LiveReplica> {
     return false
   }
 
-  #keep(member: Member, { knowledge, updates }: HeldEdits): Promise<void> {
+  /** Whoever brought it first may keep it waiting; what is somebody else's to bring is left to them. */
+  async #keep(member: Member, { knowledge, updates: brought }: HeldEdits): Promise<void> {
     const { principal: author, pass } = member
+    const updates = this.#incoming.withoutOthers(member, brought)
+    if (updates.length === 0) {
+      if (!this.#members.has(member)) this.#options.onGivenUp(author, hasMissing())
+      return
+    }
     const handedOn = this.#incoming.handedOnBy(member, updates)
     const left = { author, tokenHash: pass.tokenHash, knowledge, updates, handedOn }
-    return this.#options.keeper.keep(this.replica.head, left)
+    await this.#options.keeper.keep(this.replica.head, left)
   }
 
   #remember(member: Member, departure: Departure | null): void {
@@ -351,7 +357,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
     if (!this.#members.delete(member)) return
     this.#told(member, { type: 'ends' })
     this.#people.left(member)
-    if (this.#incoming.left(member) && !member.isTold) this.#options.onGivenUp(member.principal, hasMissing())
+    const owed = this.#incoming.left(member)
+    if (owed) this.#refused(member, owed, hasMissing())
     this.#shutWhenEmpty()
   }
 

@@ -53,8 +53,10 @@ export const close = (code: Extract<SessionAction, { do: 'close' }>['code'], rea
 
 const writerOf = ({ shown, hasAnswered, page }: Writer): Writer => ({ shown, hasAnswered, page })
 
-/** What the same edits may not meet after a while. */
-export const mayPass = (code: ProblemCode): boolean => code === 'overloaded' || code === 'storage-unavailable'
+const PASSING: ReadonlySet<ProblemCode> = new Set(['overloaded', 'storage-unavailable', 'missing-dependencies'])
+
+/** What the same edits may not meet after a while: room and time are found, and what they build on is brought by somebody. */
+export const mayPass = (code: ProblemCode): boolean => PASSING.has(code)
 
 export const present = (state: Writer, due: Present['due'] = null): Present => ({
   ...writerOf(state),

@@ -72,4 +72,25 @@ describe('editors that hand on what others write', () => {
     }, PATIENCE)
     areThere(alice, bob)
   })
+
+  it('[SYNC-6] lose nothing of their own where they leave before the others have sent what it builds on', async () => {
+    const id = 'leaves-first'
+    const [alice, bob] = [await editor(id, 'alice'), await editor(id, 'bob')]
+    bob.text.insert(0, '.')
+    await alice.shows('.')
+    bob.provider.disconnect()
+    bob.text.insert(0, 'by bob')
+    // As two tabs of one browser hand each other what they write.
+    Y.applyUpdate(alice.doc, Y.encodeStateAsUpdate(bob.doc))
+    alice.text.insert(6, ' and alice')
+    const carol = await editor(id, 'carol')
+    carol.text.insert(carol.text.length, ' carol')
+    await alice.shows('by bob and alice. carol')
+    alice.destroy()
+    await isStored(id, '. carol')
+    bob.provider.connect()
+    await isStored(id, 'by bob and alice. carol')
+    await bob.shows('by bob and alice. carol')
+    areThere(carol)
+  })
 })

@@ -1,10 +1,22 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { joinUpdates } from '../../server/documents/joinUpdates.ts'
+import { toLockHash, toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
+import type { LockState } from '../../server/model/lock.ts'
 import { LiveScene } from '../support/liveScene.ts'
 import { settled } from '../support/manualEnvironment.ts'
 import type { SimulatedClient } from '../support/simulatedClient.ts'
+
+const HELD: LockState = {
+  name: 'held',
+  fence: 1,
+  owner: toPrincipalId('carol'),
+  tokenHash: toLockHash('0'.repeat(64)),
+  ttlMs: 60_000,
+  expiresAt: 60_000,
+  remainingMs: 60_000,
+}
 
 let scene: LiveScene
 afterEach(() => scene.stop())
@@ -75,23 +87,60 @@ describe('what a session brought that has ended', () => {
     expect(scene.kept).toEqual([])
   })
 
-  it('[SYNC-6] waits for whoever has to bring what it builds on, and is named in the log where its session ends first', async () => {
+  /** Alice comes back with what Bob wrote and could not send yet, which her page has by another way. */
+  async function handsOn(writes: string): Promise<SimulatedClient> {
     const { alice, bob } = await setUp()
     alice.disconnect()
     await scene.pass(10_000)
     const before = Y.encodeStateVector(bob.doc)
     bob.doc.getText('content').insert(0, 'bob ')
     Y.applyUpdate(alice.doc, Y.encodeStateAsUpdate(bob.doc, before))
-    alice.doc.getText('content').insert(4, 'alice ')
+    if (writes !== '') alice.doc.getText('content').insert(4, writes)
     alice.connect(scene.room)
     for (let n = 0; n < 4; n++) {
       alice.deliverUp()
       alice.deliverDown()
       await isOver()
     }
-    expect(scene.givenUp).toEqual([])
+    expect([scene.kept, scene.givenUp]).toEqual([[], []])
+    return alice
+  }
+
+  it('[SYNC-6] waits for whoever has to bring what it builds on, on disk where its session ends first', async () => {
+    const alice = await handsOn('alice ')
     alice.disconnect()
-    expect(scene.givenUp).toMatchObject([{ code: 'missing-dependencies' }])
+    await isOver()
+    expect(scene.kept).toMatchObject([{ author: 'alice', handedOn: [] }])
+    expect(keptText()).toContain('alice ')
+    expect(keptText()).not.toContain('bob ')
+    expect(scene.givenUp).toEqual([])
+  })
+
+  it('[SYNC-6] is left to its owner, and named in the log where whoever only handed it on leaves first', async () => {
+    const alice = await handsOn('')
+    alice.disconnect()
+    await isOver()
+    expect([scene.kept, scene.givenUp]).toMatchObject([[], [{ code: 'missing-dependencies' }]])
+  })
+
+  it('[SYNC-6] [LOCK-4] does not wait behind a lock under the id of somebody else', async () => {
+    const { alice, bob } = await setUp()
+    bob.doc.getText('content').insert(0, 'bob ')
+    await scene.settle()
+    bob.disconnect()
+    scene.replica.lock.see(HELD)
+    const forged = new Y.Doc()
+    Y.applyUpdate(forged, Y.encodeStateAsUpdate(alice.doc))
+    const before = Y.encodeStateVector(forged)
+    forged.clientID = 5
+    forged.getText('content').insert(0, 'forged ')
+    alice.doc.getText('content').insert(0, 'alice ')
+    Y.applyUpdate(alice.doc, Y.encodeStateAsUpdate(forged, before))
+    alice.deliverUp()
+    alice.disconnect()
+    await isOver()
+    expect(keptText()).toContain('alice ')
+    expect(keptText()).not.toContain('forged')
   })
 
   it('is named in the log where it can never go in', async () => {

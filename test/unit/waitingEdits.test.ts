@@ -247,6 +247,25 @@ describe('[LOCK-4] what a session left behind a lock', () => {
     expect([await waiting(), await content(), onRefused.mock.calls]).toEqual([0, 'one two a', []])
   })
 
+  it('[SYNC-6] goes in soon after what it builds on was written, however long it waited for that', async () => {
+    const { left, onRefused } = open({ refusal: (replica, { update }) => gapIn(replica.doc, update) })
+    const lease = await core.lease('doc')
+    const { head } = lease.replica
+    const editor = new Editor(lease.replica)
+    const [first, second] = [editor.insert(0, 'one '), editor.insert(4, 'two ')]
+    const { one } = await leaving('')
+    void left.keep(head, { ...one, updates: [second] })
+    await quiet()
+    await core.environment.advance(3_600_000)
+    await quiet()
+    expect([await waiting(), await content()]).toEqual([1, 'a'])
+    await lease.replica.applyLive(first, BOB)
+    await core.environment.advance(10_000)
+    await quiet()
+    expect([await waiting(), await content(), onRefused.mock.calls]).toEqual([0, 'one two a', []])
+    lease.release()
+  })
+
   it('[LOCK-4] waits until who keeps it out is gone, and until then takes no room from others', async () => {
     let isUsed = true
     const used = new ParleyError('invalid-request', 'a Yjs client id that somebody else uses')

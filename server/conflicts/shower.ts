@@ -1,5 +1,6 @@
 import { isSmallContent } from '../content/smallContent.ts'
 import type { ConflictId } from '../foundation/ids.ts'
+import { documentDeleted, type ParleyError } from '../foundation/problems.ts'
 import { RenderedJson } from '../foundation/renderedJson.ts'
 import { SharedWork } from '../foundation/sharedWork.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
@@ -35,8 +36,27 @@ export class ConflictShower {
     this.#parts = parts
   }
 
-  /** As part of an answer. The sides that the record names are on disk. */
+  /**
+   * As part of an answer. The sides that the record names are on disk. Throws `document-deleted` where a purge has taken them
+   * away since.
+   */
   async show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
+    try {
+      return await this.#show(record, options)
+    } catch (problem) {
+      throw (await this.#purgedSince(record)) ?? problem
+    }
+  }
+
+  /** What a purge makes of a question about the record; null where there was none. */
+  async #purgedSince({ document, current }: ConflictRecord): Promise<ParleyError | null> {
+    const { storage } = this.#parts
+    if (current.version === null || (await storage.logStart(document)) < current.version) return null
+    const head = await storage.head(document)
+    return head === null ? null : documentDeleted(document, head.version)
+  }
+
+  async #show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
     const { storage, desk } = this.#parts
     const { by = record.author, known, gone: _, ...rest } = options
     if (known && isSmall(record, known)) return showConflict(storage, record, options)

@@ -14,7 +14,7 @@ import {
 } from '../foundation/ids.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { LockPass } from '../model/lock.ts'
 import { lockLostProblem } from '../model/lockRefusal.ts'
@@ -300,10 +300,8 @@ export function assertSize(content: Content, limits: ContentLimits): void {
 
 /** `not-found`, or `document-deleted` with the last version. */
 export function missing(document: DocumentId, absent: Absent): ParleyError {
-  if (absent.absent === 'never') return new ParleyError('not-found', `There is no document ${document}.`)
-  return new ParleyError('document-deleted', `${document} was deleted.`, {
-    extras: { lastVersion: absent.lastVersion },
-  })
+  if (absent.absent === 'never') return documentNotFound(document)
+  return documentDeleted(document, absent.lastVersion)
 }
 
 function refusalInput(situation: Situation): RefusedWrite {

@@ -8,7 +8,7 @@ import { ContentView } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { type DocumentId, type LockHash, previousVersion, type PrincipalId, type Version } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, ParleyError } from '../foundation/problems.ts'
 import { type Head, headAfter, type Origin, type Settings } from '../model/document.ts'
 import type { LockPass, LockState } from '../model/lock.ts'
 import type { Append } from '../storage/act.ts'
@@ -370,11 +370,7 @@ export class Replica {
     if (entry.update.length > 0) {
       for (const listener of this.#committedListeners) listener({ version: head.version, update: entry.update })
     }
-    if (head.deletedAt !== null) {
-      this.end(
-        new ParleyError('document-deleted', 'The document was deleted.', { extras: { lastVersion: head.version } }),
-      )
-    }
+    if (head.deletedAt !== null) this.end(documentDeleted(head.id, head.version))
   }
 }
 

@@ -47,3 +47,7 @@ export const requestInProgress = (): ParleyError =>
 /** The one 404 for documents, so that nobody can tell one they may not read from one that never was. */
 export const documentNotFound = (document: string): ParleyError =>
   new ParleyError('not-found', `There is no document ${document}.`)
+
+/** What is answered of a document that was deleted, to whoever may know of it. */
+export const documentDeleted = (document: string, lastVersion: number): ParleyError =>
+  new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion } })

@@ -1,6 +1,6 @@
 import { nearestTo } from '../documents/past.ts'
 import { type DocumentId, previousVersion, toVersion, type Version } from '../foundation/ids.ts'
-import { documentNotFound, ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { type Head, isPurged } from '../model/document.ts'
 import type { DocumentReads } from '../storage/documents.ts'
 import type { HistoryReads, VersionFacts } from '../storage/history.ts'
@@ -24,7 +24,7 @@ export async function openLog(
   const head = await storage.head(document)
   if (!head) throw documentNotFound(document)
   if (isPurged(head) || (head.deletedAt !== null && !isAdmin)) {
-    throw new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion: head.version } })
+    throw documentDeleted(document, head.version)
   }
   return { head, after: isAdmin ? await storage.logStart(document) : previousVersion(head.firstVersion) }
 }

@@ -3,7 +3,7 @@ import type { Kind } from '../content/content.ts'
 import type { Absent } from '../documents/replicas.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { hashGiven } from '../model/lockToken.ts'
 import type { WaitingEdits } from '../storage/waiting.ts'
 import { Departures } from './departures.ts'
@@ -124,8 +124,8 @@ export class Rooms<R extends LiveReplica = LiveReplica> {
     for (let attempt = 0; ; attempt++) {
       const found = await replicas.lease(wanted.id)
       if ('replica' in found) return found
-      if (found.absent === 'deleted') throw new ParleyError('document-deleted', 'The document was deleted.')
-      if (by === null) throw new ParleyError('not-found', 'There is no such document.')
+      if (found.absent === 'deleted') throw documentDeleted(wanted.id, found.lastVersion)
+      if (by === null) throw documentNotFound(wanted.id)
       if (attempt === CREATE_ATTEMPTS) throw new ParleyError('overloaded', 'The document comes and goes too fast.')
       await writer.createEmpty(wanted, by).catch((error: unknown) => {
         // Another was faster, and may have deleted it again.

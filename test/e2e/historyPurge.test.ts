@@ -11,6 +11,7 @@ import { suiteServer } from '../support/suite.ts'
 
 const server = suiteServer(startDocumentServer)
 const ann = server.caller('ann')
+const bob = server.caller('bob')
 const olga = server.caller('olga', { '*': ['admin'] })
 
 const SECRET = 'to be forgotten'
@@ -79,6 +80,12 @@ describe('purge', () => {
     expect(verdict(await olga.get(`/documents/${id}/versions/1`))).toBe('404 not-found')
     expect(verdict(await ann.put(`/documents/${id}`, { content: 'x' }, { 'if-match': etag }))).toBe('409 unknown-base')
     expect(verdict(await olga.delete(`/documents/never?purge=true&baseVersion=1`))).toBe('404 not-found')
+    // A write on nothing starts where this life does.
+    const stale = await bob.put(`/documents/${id}`, { content: 'other', baseVersion: 0 })
+    expect(verdict(stale)).toBe('409 version-conflict')
+    expect(stale.body.conflict).toMatchObject({ base: { version: 0, content: '' }, current: { version: 3 } })
+    expect(stale.body.conflict.overlaps).toMatchObject([{ current: 'anew', authors: ['ann'] }])
+    expectStatus(await olga.get(`/conflicts/${stale.body.conflict.id}`), 200)
   })
 
   it('[HIST-5] [OPS-6] that is interrupted shows nothing, and is finished by the next start', async () => {

@@ -126,6 +126,28 @@ describe('[OPS-8] what is worked out beside the event loop', () => {
     for (const name of readdirSync(folder)) expect(readFileSync(join(folder, name)).includes(secret)).toBe(false)
   })
 
+  it('[HIST-5] [WRITE-5] who is refused while the document is purged is told of its end, not of damage', async () => {
+    const admin = await as('admin', ['admin'])
+    for (let life = 0; life < 3; life += 1) {
+      const made = await admin.put('/documents/brief', { content: keys(1_000, `life ${life}`), baseVersion: 0 })
+      expectStatus(made, 201)
+      const late = Array.from({ length: 6 }, async (_, n) => {
+        const writer = await as(`late ${n}`)
+        return writer.put('/documents/brief', { content: keys(1_000, `late ${n}`), baseVersion: 0 })
+      })
+      const ended = await admin.call('DELETE', '/documents/brief?purge=true', undefined, { 'if-match': '*' })
+      expectStatus(ended, 204)
+      for (const { status, body } of await Promise.all(late)) {
+        expect(['201 created', '409 version-conflict', '410 document-deleted']).toContain(
+          `${status} ${body.code ?? body.outcome}`,
+        )
+      }
+      const current = await admin.get('/documents/brief')
+      if (current.status === 200)
+        expectStatus(await admin.call('DELETE', '/documents/brief', undefined, { 'if-match': '*' }), 204)
+    }
+  })
+
   it('[OPS-8] [WRITE-9] judges by a schema while everybody else goes on', async () => {
     const [alice, bob] = [await as('alice'), await as('bob')]
     const anyOf = Array.from({ length: 400 }, (_, n) => ({ pattern: `x${n}y+$` }))

@@ -242,6 +242,10 @@ export function describePurge(shared: SharedFixture): void {
     expect((await storage.entries(head.id, toVersion(0), toVersion(99), 99)).map((one) => one.version)).toEqual([5])
     expect(await storage.openConflictCounts([head.id])).toEqual(new Map())
     await eraseAll(storage, head.id)
+    // Whoever reads from nothing on meets the new life at once, also when nothing is left to be erased.
+    expect(await storage.logStart(head.id)).toBe(last)
+    expect((await storage.effects(head.id, toVersion(0), toVersion(99), 99)).map((one) => one.version)).toEqual([5])
+    expect((await storage.entries(head.id, toVersion(0), toVersion(99), 99)).map((one) => one.version)).toEqual([5])
   })
 
   it('[HIST-5] erasing is bounded, and goes on after it was closed and opened again', async () => {

@@ -254,8 +254,8 @@ function prepareWrites(connection: Database.Database) {
     ),
     markPurged: connection
       .prepare<[HeadRow], number>(
-        `UPDATE documents SET ${SET_ALL} WHERE id = @id AND version = @version AND deleted_at = @deleted_at
-         RETURNING key`,
+        `UPDATE documents SET ${SET_ALL}, erased = @version
+         WHERE id = @id AND version = @version AND deleted_at = @deleted_at RETURNING key`,
       )
       .pluck(),
     passes: connection.prepare<[PassRow & { id: string; now: number }], number>(`SELECT ${PASSES}`).pluck(),

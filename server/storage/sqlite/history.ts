@@ -77,10 +77,7 @@ export class SqliteHistoryReader {
 
   logStart(document: DocumentId): Version {
     const stored = this.#sql.key.get(document)
-    if (stored === undefined) return NO_VERSION
-    // A log that a purge has emptied begins after its last version.
-    const first = this.#sql.firstVersion.get({ id: document }) ?? stored.version + 1
-    return toVersion(Math.max(first - 1, stored.erased))
+    return stored === undefined ? NO_VERSION : toVersion(stored.erased)
   }
 
   pinned(document: DocumentId, after: Version, upTo: Version): Set<Version> {
@@ -200,16 +197,6 @@ function prepareReads(connection: Database.Database) {
     packedUpTo: connection
       .prepare<[document: number, before: number], number | null>(
         'SELECT max(last_version) FROM packs WHERE document = ? AND last_version < ?',
-      )
-      .pluck(),
-    firstVersion: connection
-      .prepare<[{ id: string }], number | null>(
-        `SELECT min(version) FROM (
-           SELECT min(version) AS version FROM entries WHERE document = (SELECT key FROM documents WHERE id = @id)
-           UNION ALL
-           SELECT min(version) FROM fresh_entries WHERE document = (SELECT key FROM documents WHERE id = @id)
-           UNION ALL
-           SELECT min(first_version) FROM packs WHERE document = (SELECT key FROM documents WHERE id = @id))`,
       )
       .pluck(),
     pinned: connection.prepare<[{ id: string; after: number; upTo: number }], number>(PINNED).pluck(),

@@ -179,14 +179,13 @@ export class SqliteLogReader {
   }
 }
 
-/** Whose log it is, its newest version, and the one up to which a purge is to erase it: 0 where none is. */
+/** Whose log it is, its newest version, and the one up to which it was purged: 0 where it never was. */
 export interface StoredLog {
   readonly key: number
   readonly version: number
   readonly erased: number
 }
-export const STORED_LOG = `SELECT key, documents.version, coalesce(purges.version, 0) AS erased
-  FROM documents LEFT JOIN purges ON purges.document = documents.key WHERE documents.id = ?`
+export const STORED_LOG = 'SELECT key, version, erased FROM documents WHERE id = ?'
 
 const EFFECT_COLUMNS = 'version, sub AS author, at, origin, checksum, update_checksum, effect, handed_on'
 const LOG_RANGE = `FROM single_entries JOIN principals ON principals.key = author

@@ -125,8 +125,8 @@ function prepareReads(connection: Database.Database) {
     checkpoint: connection.prepare<[id: string, version: number], CheckpointRow>(
       `SELECT checkpoints.version, checkpoints.checksum, content
        FROM checkpoints JOIN documents ON documents.key = checkpoints.document
-         LEFT JOIN purges ON purges.document = checkpoints.document
-       WHERE documents.id = ? AND checkpoints.version <= ? AND checkpoints.version > coalesce(purges.version, 0) ORDER BY checkpoints.version DESC LIMIT 1`,
+       WHERE documents.id = ? AND checkpoints.version <= ? AND checkpoints.version > documents.erased
+       ORDER BY checkpoints.version DESC LIMIT 1`,
     ),
   }
 }

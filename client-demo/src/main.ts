@@ -23,7 +23,7 @@ const keeper = new IdentityKeeper({
   now: () => Date.now(),
 })
 
-const shelf = new Shelf()
+const shelf = new Shelf(sessionStorage)
 const drafts = new ResolutionDrafts(sessionStorage)
 shelf.add(drafts)
 
@@ -36,12 +36,15 @@ const parts: Parts = {
   nameBook: new NameBook(),
   shelf,
   drafts,
+  storage: sessionStorage,
 }
 
 // Leaving the page with edits that are nowhere but here is asked about.
 addEventListener('beforeunload', (event) => {
   if (shelf.hasUnsavedEdits) event.preventDefault()
 })
+// Whoever reloads all the same finds them again.
+addEventListener('pagehide', () => shelf.keep())
 
 const root = document.querySelector('#app')
 if (root !== null) render(h(App, { parts }), root)

@@ -60,7 +60,7 @@ describe('the REST client', () => {
 
   it('writes the bare content on a quoted, strong etag', async () => {
     const { rest, sent } = canned(answer(200, { id: 'n', version: 4, etag: 'abc-4', outcome: 'written' }))
-    await rest.putContent('n', 'json', '{"a": 1}', 'abc-3')
+    await rest.putContent('n', 'json', '{"a": 1}', { etag: 'abc-3' })
     expect(sent[0]).toMatchObject({ method: 'PUT', url: 'http://here/documents/n/content', body: '{"a": 1}' })
     expect(sent[0]?.headers.get('if-match')).toBe('"abc-3"')
     expect(sent[0]?.headers.get('content-type')).toBe('application/json')
@@ -80,7 +80,7 @@ describe('the REST client', () => {
     const { rest } = canned(
       answer(409, { code: 'version-conflict', status: 409, title: 'T', detail: 'D', retryable: false, conflict }),
     )
-    const error = await rest.putContent('n', 'text', 'c', 'abc-1').catch((caught: unknown) => caught)
+    const error = await rest.putContent('n', 'text', 'c', { etag: 'abc-1' }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(ProblemError)
     expect(error).toMatchObject({ message: 'D', problem: { code: 'version-conflict', conflict: { id: 'cfl_1' } } })
   })

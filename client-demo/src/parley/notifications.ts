@@ -90,6 +90,8 @@ export class NotificationFeed {
   #closed = false
   #token = ''
   #tokenRefused = false
+  /** Which attempt counts; one that is overtaken while it waits for its token connects no more. */
+  #attempt = 0
   #cancelRetry = nothing
   #cancelPing = nothing
   #cancelSilence = nothing
@@ -101,24 +103,47 @@ export class NotificationFeed {
 
   close(): void {
     this.#closed = true
+    this.#leave()
+  }
+
+  /** Hangs up until `wake`, which resumes behind the last event that was seen. */
+  pause(): void {
+    if (this.#closed) return
+    this.#leave()
+    this.#options.onState({ phase: 'waiting' })
+  }
+
+  /** Connects at once where another attempt is due only later: the network is back, or there is a token again. */
+  wake(): void {
+    if (this.#closed || this.#socket !== null) return
+    this.#cancelRetry()
+    this.#failures = 0
+    void this.#open()
+  }
+
+  #leave(): void {
+    this.#attempt += 1
     this.#cancelRetry()
     this.#cancelPing()
     this.#cancelSilence()
-    this.#socket?.close(1000)
+    const socket = this.#socket
     this.#socket = null
+    socket?.close(1000)
   }
 
   async #open(): Promise<void> {
+    this.#attempt += 1
+    const attempt = this.#attempt
     this.#options.onState({ phase: 'connecting' })
     try {
       const { token } = this.#options
       this.#token = this.#tokenRefused ? await token.renew(this.#token) : await token.current()
       this.#tokenRefused = false
     } catch {
-      this.#retryLater()
+      if (attempt === this.#attempt) this.#retryLater()
       return
     }
-    if (this.#closed) return
+    if (this.#closed || attempt !== this.#attempt) return
     const socket = this.#options.connect(this.#options.url, PROTOCOL)
     this.#socket = socket
     // The token goes in a frame and not in the URL, which proxies write into their logs.

@@ -37,7 +37,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 const PAGE_LIMIT = 100
 
 interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
@@ -77,8 +77,13 @@ export class Rest {
   }
 
   /** Replaces the content as it stands on `etag`. `body` is the bare content: the text, or the JSON text. */
-  putContent(id: string, kind: Types.Kind, body: string, etag: string): Promise<Types.WriteAnswer> {
-    const headers = { 'content-type': CONTENT_TYPES[kind], 'if-match': `"${etag}"` }
+  putContent(
+    id: string,
+    kind: Types.Kind,
+    body: string,
+    { etag, lockToken = null }: { readonly etag: string; readonly lockToken?: string | null },
+  ): Promise<Types.WriteAnswer> {
+    const headers = { 'content-type': CONTENT_TYPES[kind], 'if-match': `"${etag}"`, ...showing(lockToken) }
     return this.#ask({ method: 'PUT', path: `${documentPath(id)}/content`, headers, body }, shapes.writeAnswer)
   }
 
@@ -96,6 +101,49 @@ export class Rest {
   /** The document as it was; rejects with `version-compacted` where that version is not kept by itself. */
   getVersion(id: string, version: number): Promise<Types.PastVersion> {
     return this.#ask({ method: 'GET', path: `${documentPath(id)}/versions/${version}` }, shapes.pastVersion)
+  }
+
+  /** Deletes the document as it is at `baseVersion`; its log stays (SPEC DOC-6). */
+  async deleteDocument(id: string, baseVersion: number, lockToken: string | null = null): Promise<void> {
+    const path = `${documentPath(id)}?${query({ baseVersion })}`
+    await this.#ask({ method: 'DELETE', path, headers: showing(lockToken) }, nothing)
+  }
+
+  /** Versions without content, newest first. */
+  listVersions(id: string, options: { cursor?: string } = {}): Promise<Types.Page<Types.ListedVersion>> {
+    const search = query({ ...options, limit: PAGE_LIMIT })
+    return this.#ask(
+      { method: 'GET', path: `${documentPath(id)}/versions?${search}` },
+      shapes.pageOf(shapes.listedVersion),
+    )
+  }
+
+  /** Writes what a version held as a new version; of a deleted document, `baseVersion` is its last. */
+  restoreVersion(
+    id: string,
+    version: number,
+    baseVersion: number,
+    lockToken: string | null = null,
+  ): Promise<Types.WriteAnswer> {
+    const wanted = { ...json({ version, baseVersion }) }
+    const headers = { ...wanted.headers, ...showing(lockToken) }
+    return this.#ask({ ...wanted, method: 'POST', path: `${documentPath(id)}/restore`, headers }, shapes.writeAnswer)
+  }
+
+  async getLock(id: string): Promise<Types.Lock | null> {
+    return (await this.#ask({ method: 'GET', path: `${documentPath(id)}/lock` }, shapes.lockState)).lock
+  }
+
+  acquireLock(id: string, ttlSeconds: number): Promise<Types.OwnLock> {
+    return this.#ask({ method: 'POST', path: `${documentPath(id)}/lock`, ...json({ ttlSeconds }) }, shapes.ownLock)
+  }
+
+  renewLock(id: string, lockToken: string): Promise<Types.OwnLock> {
+    return this.#ask({ method: 'PUT', path: `${documentPath(id)}/lock`, headers: showing(lockToken) }, shapes.ownLock)
+  }
+
+  async releaseLock(id: string, lockToken: string): Promise<void> {
+    await this.#ask({ method: 'DELETE', path: `${documentPath(id)}/lock`, headers: showing(lockToken) }, nothing)
   }
 
   /** Conflicts without contents, newest first; without `status` the open and the closed ones. */
@@ -119,8 +167,10 @@ export class Rest {
   }
 
   /** Resolves, proposes, accepts, rejects or dismisses, as the request says. */
-  resolveConflict(request: Types.ResolutionRequest): Promise<Types.ResolutionAnswer> {
-    return this.#ask({ method: 'POST', path: '/resolve-conflict', ...json(request) }, shapes.resolutionAnswer)
+  resolveConflict(request: Types.ResolutionRequest, lockToken: string | null = null): Promise<Types.ResolutionAnswer> {
+    const wanted = json(request)
+    const headers = { ...wanted.headers, ...showing(lockToken) }
+    return this.#ask({ ...wanted, method: 'POST', path: '/resolve-conflict', headers }, shapes.resolutionAnswer)
   }
 
   async #ask<T>(call: Call, read: Reader<T>): Promise<T> {
@@ -153,6 +203,12 @@ export class Rest {
 }
 
 const documentPath = (id: string): string => `/documents/${encodeURIComponent(id)}`
+
+/** Where somebody holds a lock, their token goes with what they write. */
+const showing = (lockToken: string | null): Record<string, string> =>
+  lockToken === null ? {} : { 'lock-token': lockToken }
+
+const nothing: Reader<null> = () => null
 
 const json = (body: object): { headers: Record<string, string>; body: string } => ({
   headers: { 'content-type': 'application/json' },

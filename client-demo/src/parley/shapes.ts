@@ -23,6 +23,21 @@ const kind = oneOf(['text', 'json'])
 const facts = { id: string, kind, version: number, etag: string, root: string, updatedAt: string, updatedBy: string }
 
 export const document: Reader<Types.Document> = object({ ...facts, content })
+const lockFacts = { owner: string, expiresAt: string, fence: number }
+export const lock: Reader<Types.Lock> = object(lockFacts)
+export const ownLock: Reader<Types.OwnLock> = object({ ...lockFacts, token: string })
+/** `GET …/lock`. */
+export const lockState: Reader<{ readonly lock: Types.Lock | null }> = object({ lock: nullable(lock) })
+
+const versionFacts = {
+  version: number,
+  authors: list(string),
+  at: string,
+  origin: string,
+  label: nullable(string),
+}
+export const listedVersion: Reader<Types.ListedVersion> = object(versionFacts, { firstVersion: number })
+
 export const listedDocument: Reader<Types.ListedDocument> = object({ ...facts, openConflicts: number })
 /** The bare content of a document, a side or a proposal. */
 export const bareContent = content
@@ -154,6 +169,9 @@ const problemMembers = object(
     conflict: conflictIfWhole,
     errors: list(object({ message: string }, { overlap: string })),
     violations: list(violation),
+    lastVersion: number,
+    owner: string,
+    expiresAt: string,
   },
 )
 export const problem: Reader<Types.Problem> = (source, at) => {

@@ -34,6 +34,28 @@ export interface ListedDocument extends DocumentFacts {
   readonly openConflicts: number
 }
 
+/** Who may write a document alone for now. */
+export interface Lock {
+  readonly owner: string
+  readonly expiresAt: string
+  readonly fence: number
+}
+
+/** What its owner has: the token that lets them write. */
+export interface OwnLock extends Lock {
+  readonly token: string
+}
+
+/** A version in a list; `firstVersion` where several were joined to one. */
+export interface ListedVersion {
+  readonly version: number
+  readonly firstVersion?: number
+  readonly authors: readonly string[]
+  readonly at: string
+  readonly origin: string
+  readonly label: string | null
+}
+
 export interface Page<T> {
   readonly items: readonly T[]
   readonly nextCursor?: string
@@ -226,6 +248,11 @@ export interface Problem {
   readonly conflict?: Conflict
   readonly errors?: readonly { readonly overlap?: string; readonly message: string }[]
   readonly violations?: readonly Violation[]
+  /** Of 410 `document-deleted`. */
+  readonly lastVersion?: number
+  /** Of 423: who holds the lock, and until when. */
+  readonly owner?: string
+  readonly expiresAt?: string
 }
 
 export const EVENT_TYPES = [

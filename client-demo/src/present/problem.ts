@@ -10,7 +10,7 @@ export function explain(error: unknown): string {
 }
 
 function explainProblem({ problem }: ProblemError): string {
-  if (problem.status === 401) return 'Your token is no longer valid. Reload the page to get a new one.'
+  if (problem.status === 401) return 'Your token is no longer accepted. Sign in again to go on.'
   if (problem.status === 403) return `You may not do this: ${problem.detail || problem.title}`
   if (problem.status === 404) return 'There is nothing here that you may read.'
   if (problem.status === 429) return 'Too many requests. Wait a moment and try again.'

@@ -5,13 +5,15 @@ import { EVENT_TYPES, type Document, type Kind, type ParleyEvent } from '../parl
 import { coalesce } from './coalesce.ts'
 import { contentText } from './choices.ts'
 import { ConflictList } from './conflictList.ts'
-import type { Identity, IdentityKeeper } from './identity.ts'
+import { Absence } from './absence.ts'
+import { DocumentLock } from './documentLock.ts'
+import type { Identity, IdentityKeeper, KeyedTexts } from './identity.ts'
 import * as drafts from './jsonDraft.ts'
 import { LiveText } from './liveText.ts'
 import type { NameBook } from './names.ts'
 import type { Notices } from './notices.ts'
 import { SaveCheck } from './saveCheck.ts'
-import type { Shelf } from './shelf.ts'
+import type { Shelf, Unsaved } from './shelf.ts'
 import { Store } from './store.ts'
 
 export type Phase =
@@ -32,6 +34,8 @@ export interface SessionOptions {
   readonly notices: Notices
   readonly nameBook: NameBook
   readonly shelf: Shelf
+  /** Of this tab. */
+  readonly storage: KeyedTexts
   /** `ws://localhost:4090` */
   readonly socketBase: string
   readonly show: (conflictId: string) => void
@@ -51,18 +55,38 @@ export class DocumentSession {
   readonly following = new Store<FeedState>({ phase: 'connecting' })
   readonly deleted = new Store(false)
   readonly conflicts: ConflictList
+  readonly lock: DocumentLock
+  /** What becomes of edits that could not be shown to others when they were made. */
+  readonly absence: Absence
+  /** Whether the person wants no connection. */
+  readonly offline = new Store(false)
   readonly #options: SessionOptions
   readonly #reread = coalesce(GATHER_MS, () => this.#read())
   #feed: NotificationFeed | null = null
   #saveCheck: SaveCheck | null = null
   #closed = false
+  readonly #stopWatching: () => void
   #draftSave: 'none' | 'under-way' | 'wished' = 'none'
 
   constructor(options: SessionOptions) {
     this.id = options.id
     this.#options = options
-    const { rest, notices, nameBook, show } = options
+    const { rest, notices, nameBook, show, storage, self, keeper } = options
     this.conflicts = new ConflictList({ rest, notices, nameBook, show, document: options.id })
+    this.lock = new DocumentLock({ document: options.id, rest, storage, self: () => self.sub })
+    this.absence = new Absence({
+      document: options.id,
+      rest,
+      self: self.sub,
+      known: () => this.conflicts.open.value.items,
+    })
+    this.absence.returned.watch(() => {
+      const conflictId = this.absence.returned.value?.conflictId ?? null
+      // It is told where the person looks.
+      if (conflictId !== null) notices.settle(conflictId)
+    })
+    this.#stopWatching = keeper.presence.watch(() => this.#followPresence())
+    globalThis.addEventListener('online', this.#wakeFeed)
     options.shelf.add(this)
     void this.open()
   }
@@ -74,6 +98,24 @@ export class DocumentSession {
     return value.editor.kind === 'text' ? !this.saved.value : HOLDING.includes(value.editor.draft.value.status)
   }
 
+  /** What a reload has to go on from; nothing of a text of which the server wants no more. */
+  unsaved(): Unsaved | null {
+    const { value } = this.phase
+    if (value.phase !== 'open' || !this.hasUnsavedEdits) return null
+    const { editor } = value
+    if (editor.kind === 'json') return { id: this.id, draft: editor.draft.value }
+    return editor.live.connection.value.phase === 'refused' ? null : { id: this.id, state: editor.live.state() }
+  }
+
+  /** Hangs up, or takes the connection up again; what is written meanwhile waits here. */
+  stayOffline(isOffline: boolean): void {
+    this.offline.set(isOffline)
+    const { value } = this.phase
+    if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.stayOffline(isOffline)
+    if (isOffline) this.#feed?.pause()
+    else this.#feed?.wake()
+  }
+
   /** Reads the document and starts its editor; also after it was found absent or could not be read. */
   async open(): Promise<void> {
     this.phase.set({ phase: 'loading' })
@@ -82,7 +124,9 @@ export class DocumentSession {
       if (this.#closed) return
       this.version.set(document.version)
       this.phase.set({ phase: 'open', editor: this.#editorOf(document) })
-      this.#follow()
+      this.deleted.set(false)
+      this.lock.refresh()
+      if (this.#feed === null) this.#follow()
     } catch (error) {
       const isAbsent = error instanceof ProblemError && [404, 410].includes(error.problem.status)
       this.phase.set(isAbsent ? { phase: 'absent' } : { phase: 'failed', reason: explain(error) })
@@ -124,7 +168,10 @@ export class DocumentSession {
     const { text, from } = draft.value
     draft.update(drafts.saving)
     try {
-      const answer = await this.#options.rest.putContent(this.id, 'json', text, from.etag)
+      const answer = await this.#options.rest.putContent(this.id, 'json', text, {
+        etag: from.etag,
+        lockToken: this.lock.token,
+      })
       draft.update((value) => drafts.saved(value, { version: answer.version, etag: answer.etag, text }))
       this.#showVersion(answer.version)
       this.#reread.wish()
@@ -142,6 +189,9 @@ export class DocumentSession {
   close(): void {
     this.#closed = true
     this.#options.notices.leave()
+    this.#stopWatching()
+    globalThis.removeEventListener('online', this.#wakeFeed)
+    this.lock.close()
     this.#feed?.close()
     this.#reread.close()
     this.conflicts.close()
@@ -167,13 +217,15 @@ export class DocumentSession {
 
   #editorOf(document: Document): Editor {
     if (document.kind === 'json') return { kind: 'json', draft: new Store(this.#draftOf(document)) }
-    const { socketBase, self, keeper, nameBook } = this.#options
+    const { socketBase, self, keeper, nameBook, shelf } = this.#options
+    const kept = shelf.takeState(this.id)
     const live = new LiveText({
       url: `${socketBase}/sync`,
       id: this.id,
       root: document.root,
       self,
       token: keeper,
+      kept,
       onEdit: () => this.#saveCheck?.edited(),
     })
     live.people.watch(() => {
@@ -181,12 +233,49 @@ export class DocumentSession {
     })
     live.connection.watch(() => {
       if (live.connection.value.phase === 'live') this.#saveCheck?.hint()
+      this.#watchAbsence(live)
+    })
+    this.lock.held.watch(() => {
+      this.#saveCheck?.hint()
+      this.#watchAbsence(live)
+    })
+    live.text.observe((event, transaction) => {
+      if (transaction.local) this.absence.wrote(event.delta)
     })
     this.#saveCheck = new SaveCheck({
       isStored: () => this.#isStored(live),
-      onChange: (saved) => this.saved.set(saved),
+      onChange: (saved) => {
+        this.saved.set(saved)
+        this.#watchAbsence(live)
+      },
     })
+    if (kept !== null) {
+      this.absence.goOn()
+      this.#saveCheck.edited()
+    }
     return { kind: 'text', live }
+  }
+
+  #watchAbsence(live: LiveText): void {
+    const connection = live.connection.value
+    const lock = this.lock.held.value
+    if (connection.phase === 'offline') this.absence.begin(connection.because)
+    else if (connection.phase === 'reconnecting') this.absence.begin('line')
+    else if (connection.phase === 'live' && lock !== null && !lock.isOwn) this.absence.begin('lock')
+    else if (connection.phase === 'live' && this.saved.value) void this.absence.end()
+  }
+
+  readonly #wakeFeed = (): void => {
+    if (!this.offline.value) this.#feed?.wake()
+  }
+
+  #followPresence(): void {
+    const { presence } = this.#options.keeper
+    if (presence.value.phase !== 'in') return
+    const { value } = this.phase
+    if (value.phase === 'failed') void this.open()
+    if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.signedIn()
+    this.#wakeFeed()
   }
 
   async #isStored(live: LiveText): Promise<boolean> {
@@ -205,6 +294,7 @@ export class DocumentSession {
       onEvent: (event) => this.#receive(event),
       onGap: () => {
         this.conflicts.refresh()
+        this.lock.refresh()
         this.#reread.wish()
       },
       onState: (state) => this.following.set(state),
@@ -213,6 +303,7 @@ export class DocumentSession {
 
   #receive(event: ParleyEvent): void {
     this.conflicts.receive(event)
+    this.lock.receive(event)
     if (event.type === 'parley.document.changed') this.#changed(event)
     if (event.type === 'parley.document.deleted') this.deleted.set(true)
     if (event.type === 'parley.document.created') this.deleted.set(false)

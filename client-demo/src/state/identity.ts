@@ -1,5 +1,7 @@
 import { object, string, UnexpectedShape } from '../parley/readers.ts'
 import type { TokenSource } from '../parley/rest.ts'
+import { readToken } from '../parley/token.ts'
+import { Store } from './store.ts'
 
 /** Who acts in this tab: a guest of the server, or whoever a pasted token names. */
 export interface Identity {
@@ -12,6 +14,18 @@ export interface Identity {
 export class NoGuestsError extends Error {
   override readonly name = 'NoGuestsError'
 }
+
+/** A token that was brought along counts no more; this tab is nobody until another one is. */
+export class SignedOutError extends Error {
+  override readonly name = 'SignedOutError'
+}
+
+/** Whether somebody acts in this tab, and if not, why. */
+export type Presence =
+  | { readonly phase: 'asking' }
+  | { readonly phase: 'in'; readonly self: Identity }
+  | { readonly phase: 'out'; readonly why: 'no-guests' | 'expired' | 'refused' | 'left' }
+  | { readonly phase: 'failed'; readonly error: unknown }
 
 /** What is used of session storage. */
 export interface KeyedTexts {
@@ -28,17 +42,22 @@ export interface IdentityOptions {
 
 const GUEST = 'guest-'
 const STORAGE_KEY = 'parley.identity'
+/** Stands there once somebody signed out, so that a reload does not make them a guest. */
+const LEFT = 'left'
 /** A token this close to its end is not worth starting a session with. */
 const RENEW_BEFORE_MS = 30_000
 
+/** A guest of a development server, whose token is renewed without a word. */
+export const isGuest = ({ sub }: Pick<Identity, 'sub'>): boolean => sub.startsWith(GUEST)
+
 const identityShape = object({ token: string, name: string, sub: string })
-const claimsShape = object({ sub: string }, { name: string })
 
 /**
  * Keeps one identity for this tab. Session storage is not shared between tabs, so each tab is its own
  * person, and a reload keeps it. Concurrent callers share one request.
  */
 export class IdentityKeeper implements TokenSource {
+  readonly presence = new Store<Presence>({ phase: 'asking' })
   readonly #options: IdentityOptions
   #pending: Promise<Identity> | null = null
 
@@ -46,10 +65,22 @@ export class IdentityKeeper implements TokenSource {
     this.#options = options
   }
 
-  /** The identity of this tab; rejects with NoGuestsError when there is none and the server gives none. */
+  /** Finds out who acts in this tab. Where nobody does, `presence` says why. */
+  async enter(): Promise<void> {
+    this.presence.set({ phase: 'asking' })
+    await this.identity().catch((error: unknown) => {
+      if (this.presence.value.phase === 'asking') this.presence.set({ phase: 'failed', error })
+    })
+  }
+
+  /** The identity of this tab; rejects with NoGuestsError or SignedOutError where there is none. */
   async identity(): Promise<Identity> {
+    const { value } = this.presence
+    if (value.phase === 'out' && value.why === 'left') return this.#signOut('left')
     const kept = this.#kept()
-    if (kept !== null && !this.#isEnding(kept.token)) return kept
+    if (kept !== null && !this.#isEnding(kept)) return this.#show(kept)
+    if (kept !== null && !isGuest(kept)) return this.#signOut('expired')
+    if (this.#options.storage.getItem(STORAGE_KEY) === LEFT) return this.#signOut('left')
     return this.#fetchGuest()
   }
 
@@ -59,26 +90,48 @@ export class IdentityKeeper implements TokenSource {
 
   async renew(refused: string): Promise<string> {
     const kept = this.#kept()
-    return kept !== null && kept.token !== refused ? kept.token : (await this.#fetchGuest()).token
+    if (kept !== null && kept.token !== refused) return kept.token
+    if (kept !== null && !isGuest(kept)) return this.#signOut('refused')
+    return (await this.#fetchGuest()).token
   }
 
   /** Takes a pasted token as this tab's identity; false if it is no token at all. */
   adopt(token: string): boolean {
-    const claims = claimsOf(token)
+    const claims = readToken(token)
     if (claims === null) return false
     this.#keep({ token, name: claims.name ?? claims.sub, sub: claims.sub })
     return true
   }
 
-  /** A second guest, not kept: the program that writes from outside. */
+  /** From now on this tab is nobody. */
+  leave(): void {
+    const kept = this.#kept()
+    // A guest is remembered, so that going on as one is going on as the same one.
+    if (kept === null || !isGuest(kept)) this.#options.storage.setItem(STORAGE_KEY, LEFT)
+    this.presence.set({ phase: 'out', why: 'left' })
+  }
+
+  /** This tab becomes a guest, where the server takes any. */
+  async becomeGuest(): Promise<void> {
+    await this.#fetchGuest()
+  }
+
+  /** Who writes from outside: a second guest, not kept; where the server takes none, whoever sits here. */
   async stranger(): Promise<Identity> {
-    return this.#ask({})
+    return this.#ask({}).catch((error: unknown) => {
+      if (error instanceof NoGuestsError) return this.identity()
+      throw error
+    })
   }
 
   #fetchGuest(): Promise<Identity> {
-    const sub = this.#kept()?.sub
-    this.#pending ??= this.#ask(sub?.startsWith(GUEST) === true ? { sub } : {})
+    const kept = this.#kept()
+    this.#pending ??= this.#ask(kept !== null && isGuest(kept) ? { sub: kept.sub } : {})
       .then((identity) => this.#keep(identity))
+      .catch((error: unknown) => {
+        if (error instanceof NoGuestsError) this.presence.set({ phase: 'out', why: 'no-guests' })
+        throw error
+      })
       .finally(() => {
         this.#pending = null
       })
@@ -96,7 +149,18 @@ export class IdentityKeeper implements TokenSource {
 
   #keep(identity: Identity): Identity {
     this.#options.storage.setItem(STORAGE_KEY, JSON.stringify(identity))
-    return identity
+    return this.#show(identity)
+  }
+
+  #show(self: Identity): Identity {
+    const { value } = this.presence
+    if (value.phase !== 'in' || value.self.token !== self.token) this.presence.set({ phase: 'in', self })
+    return self
+  }
+
+  #signOut(why: 'expired' | 'refused' | 'left'): never {
+    if (this.presence.value.phase !== 'out') this.presence.set({ phase: 'out', why })
+    throw new SignedOutError('Nobody is signed in: the token counts no more.')
   }
 
   #kept(): Identity | null {
@@ -110,35 +174,13 @@ export class IdentityKeeper implements TokenSource {
     }
   }
 
-  #isEnding(token: string): boolean {
-    const expiresAtMs = expiryMs(token)
-    return expiresAtMs !== null && expiresAtMs - this.#options.now() < RENEW_BEFORE_MS
-  }
-}
-
-/** The payload of a JWT, unverified: the server judges it, this only reads whom it names. */
-function payloadOf(token: string): unknown {
-  const part = token.split('.')[1]
-  if (part === undefined) return null
-  try {
-    const bytes = Uint8Array.from(atob(part.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown
-  } catch {
-    return null
-  }
-}
-
-function claimsOf(token: string): { readonly sub: string; readonly name?: string } | null {
-  try {
-    return claimsShape(payloadOf(token), 'token')
-  } catch {
-    return null
+  /** A guest gets another token before theirs ends; any other is as long as it lasts. */
+  #isEnding(identity: Identity): boolean {
+    const expiresAtMs = expiryMs(identity.token)
+    const beforeMs = isGuest(identity) ? RENEW_BEFORE_MS : 0
+    return expiresAtMs !== null && expiresAtMs - this.#options.now() < beforeMs
   }
 }
 
 /** When the token ends (RFC 7519 `exp`), in milliseconds since the epoch; null if it does not say. */
-export function expiryMs(token: string): number | null {
-  const payload = payloadOf(token)
-  if (typeof payload !== 'object' || payload === null || !('exp' in payload)) return null
-  return typeof payload.exp === 'number' ? payload.exp * 1000 : null
-}
+export const expiryMs = (token: string): number | null => readToken(token)?.expiresAtMs ?? null

@@ -10,9 +10,11 @@ export type Connection =
   | { readonly phase: 'connecting' }
   | { readonly phase: 'live' }
   | { readonly phase: 'reconnecting' }
-  /** The device itself has no network. */
-  | { readonly phase: 'offline' }
-  | { readonly phase: 'refused'; readonly reason: string }
+  /** The device itself has no network, or the person wants none. */
+  | { readonly phase: 'offline'; readonly because: 'network' | 'person' }
+  /** Nobody is signed in; it goes on once somebody is. */
+  | { readonly phase: 'signed-out' }
+  | { readonly phase: 'refused'; readonly code: number; readonly reason: string }
 
 export interface LiveTextOptions {
   /** `ws://localhost:4090/sync` */
@@ -21,6 +23,8 @@ export interface LiveTextOptions {
   readonly root: string
   readonly self: Identity
   readonly token: TokenSource
+  /** Edits of this tab that a reload interrupted before they were stored. */
+  readonly kept: Uint8Array | null
   /** The person changed the text; it is not on the server yet. */
   readonly onEdit: () => void
 }
@@ -51,6 +55,7 @@ export class LiveText {
   #bearer = ''
   #renewals = 0
   #wasLive = false
+  #isKeptOffline = false
   #closed = false
 
   constructor(options: LiveTextOptions) {
@@ -69,8 +74,30 @@ export class LiveText {
     this.#provider.on('sync', this.#synced)
     this.#provider.on('connection-close', this.#lost)
     this.#provider.on('closed', this.#refused)
-    globalThis.addEventListener('online', this.#showNetwork)
-    globalThis.addEventListener('offline', this.#showNetwork)
+    globalThis.addEventListener('online', this.#followNetwork)
+    globalThis.addEventListener('offline', this.#followNetwork)
+    if (options.kept !== null) Y.applyUpdate(this.#doc, options.kept, 'kept')
+    void this.#start()
+  }
+
+  /** The whole document as it is here, for a reload to go on from. */
+  state(): Uint8Array {
+    return Y.encodeStateAsUpdate(this.#doc)
+  }
+
+  /** Ends the connection because the person wants it, or takes it up again. What is typed meanwhile waits here. */
+  stayOffline(isOffline: boolean): void {
+    this.#isKeptOffline = isOffline
+    this.#followNetwork()
+  }
+
+  /** Somebody is signed in (again). */
+  signedIn(): void {
+    const { value } = this.connection
+    const isTokens = value.phase === 'signed-out' || (value.phase === 'refused' && value.code === TOKEN_REFUSED)
+    if (!isTokens) return
+    this.#renewals = 0
+    this.connection.set({ phase: 'connecting' })
     void this.#start()
   }
 
@@ -81,8 +108,8 @@ export class LiveText {
 
   close(): void {
     this.#closed = true
-    globalThis.removeEventListener('online', this.#showNetwork)
-    globalThis.removeEventListener('offline', this.#showNetwork)
+    globalThis.removeEventListener('online', this.#followNetwork)
+    globalThis.removeEventListener('offline', this.#followNetwork)
     this.undoManager.destroy()
     this.#provider.destroy()
     this.awareness.destroy()
@@ -93,16 +120,20 @@ export class LiveText {
     try {
       this.#bearer = await this.#token.current()
     } catch {
-      this.connection.set({ phase: 'refused', reason: 'no token could be had' })
+      this.connection.set({ phase: 'signed-out' })
       return
     }
     this.#connect()
   }
 
   #connect(): void {
-    if (this.#closed) return
+    if (this.#closed || this.#isOffline()) return
     this.#provider.params = { token: this.#bearer }
     this.#provider.connect()
+  }
+
+  #isOffline(): boolean {
+    return this.#isKeptOffline || !navigator.onLine
   }
 
   readonly #listPeople = (): void => {
@@ -117,7 +148,7 @@ export class LiveText {
   }
 
   readonly #lost = (): void => {
-    if (this.#closed || this.connection.value.phase === 'refused') return
+    if (this.#closed || !this.#isTrying()) return
     this.#showLost()
     // The provider tries again by itself; by then the token may be a newer one.
     void this.#token.current().then((bearer) => {
@@ -126,16 +157,27 @@ export class LiveText {
     }, nothing)
   }
 
-  #showLost(): void {
-    if (!navigator.onLine) this.connection.set({ phase: 'offline' })
-    else this.connection.set({ phase: this.#wasLive ? 'reconnecting' : 'connecting' })
+  #isTrying(): boolean {
+    const { phase } = this.connection.value
+    return phase !== 'refused' && phase !== 'signed-out'
   }
 
-  /** The device knows sooner than the provider that its network is gone; a short gap the connection may survive. */
-  readonly #showNetwork = (): void => {
-    if (this.connection.value.phase === 'refused') return
-    if (navigator.onLine && this.#provider.synced) this.connection.set({ phase: 'live' })
-    else this.#showLost()
+  #showLost(): void {
+    if (this.#isOffline()) {
+      this.connection.set({ phase: 'offline', because: this.#isKeptOffline ? 'person' : 'network' })
+    } else this.connection.set({ phase: this.#wasLive ? 'reconnecting' : 'connecting' })
+  }
+
+  /** The device knows sooner than the provider that its network is gone, and that it is back. */
+  readonly #followNetwork = (): void => {
+    if (this.#closed || !this.#isTrying()) return
+    if (this.#isOffline()) {
+      this.#provider.disconnect()
+      this.#showLost()
+    } else if (this.connection.value.phase === 'offline') {
+      this.#showLost()
+      void this.#start()
+    }
   }
 
   readonly #refused = ({ code, reason }: { readonly code: number; readonly reason: string }): void => {
@@ -144,14 +186,14 @@ export class LiveText {
       void this.#renew()
       return
     }
-    this.connection.set({ phase: 'refused', reason: REFUSALS[code] ?? (reason || `closed with code ${code}`) })
+    this.connection.set({ phase: 'refused', code, reason: REFUSALS[code] ?? (reason || `closed with code ${code}`) })
   }
 
   async #renew(): Promise<void> {
     try {
       this.#bearer = await this.#token.renew(this.#bearer)
     } catch {
-      this.connection.set({ phase: 'refused', reason: REFUSALS[TOKEN_REFUSED] ?? '' })
+      this.connection.set({ phase: 'signed-out' })
       return
     }
     this.#connect()

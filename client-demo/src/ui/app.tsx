@@ -1,58 +1,53 @@
 import type { JSX } from 'preact'
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import { explain } from '../present/problem.ts'
-import { NoGuestsError, type Identity } from '../state/identity.ts'
+import type { Identity } from '../state/identity.ts'
 import { DocumentScreen } from './documentScreen.tsx'
 import { Home } from './home.tsx'
+import { useLatest, useStore } from './hooks.ts'
 import { PartsContext, type Parts } from './parts.ts'
 import { useRoute } from './route.ts'
 import { SignIn } from './signIn.tsx'
 
-type Entry =
-  | { readonly phase: 'asking' }
-  | { readonly phase: 'in'; readonly self: Identity }
-  | { readonly phase: 'token-needed' }
-  | { readonly phase: 'failed'; readonly reason: string }
-
 export function App({ parts }: { parts: Parts }): JSX.Element {
-  const [entry, setEntry] = useState<Entry>({ phase: 'asking' })
-  const enter = useCallback(() => {
-    setEntry({ phase: 'asking' })
-    parts.keeper.identity().then(
-      (self) => {
-        parts.nameBook.introduce(self.sub)
-        setEntry({ phase: 'in', self })
-      },
-      (error: unknown) =>
-        setEntry(
-          error instanceof NoGuestsError ? { phase: 'token-needed' } : { phase: 'failed', reason: explain(error) },
-        ),
-    )
-  }, [parts])
-  useEffect(enter, [enter])
+  const { keeper, nameBook } = parts
+  const presence = useStore(keeper.presence)
+  useEffect(() => void keeper.enter(), [keeper])
+  // Whoever was here stays on the screen while they sign in anew: what they typed stands there.
+  const self = useLatest(presence.phase === 'in' ? presence.self : null)
+  useEffect(() => {
+    if (self !== null) nameBook.introduce(self.sub)
+  }, [self?.sub, nameBook])
+  const isOut = presence.phase === 'out'
 
   return (
     <PartsContext.Provider value={parts}>
-      <Screen entry={entry} enter={enter} />
+      {self !== null && (
+        <div class="screen" inert={isOut}>
+          <Screen key={self.sub} self={self} />
+        </div>
+      )}
+      {self === null && presence.phase === 'asking' && <main class="page" aria-busy="true" />}
+      {self === null && presence.phase === 'failed' && <Unreachable error={presence.error} />}
+      {isOut && <SignIn why={presence.why} isOver={self !== null} />}
     </PartsContext.Provider>
   )
 }
 
-function Screen({ entry, enter }: { entry: Entry; enter: () => void }): JSX.Element {
+function Screen({ self }: { self: Identity }): JSX.Element {
   const route = useRoute()
-  if (entry.phase === 'asking') return <main class="page" aria-busy="true" />
-  if (entry.phase === 'token-needed') return <SignIn enter={enter} />
-  if (entry.phase === 'failed') {
-    return (
-      <main class="page page-centred">
-        <h1>Parley cannot be reached</h1>
-        <p class="muted">{entry.reason}</p>
-        <button class="button primary" onClick={enter}>
-          Try again
-        </button>
-      </main>
-    )
-  }
-  if (route.page === 'home') return <Home self={entry.self} />
-  return <DocumentScreen key={route.id} id={route.id} conflictId={route.conflictId} self={entry.self} />
+  if (route.page === 'home') return <Home self={self} />
+  return <DocumentScreen key={route.id} id={route.id} conflictId={route.conflictId} self={self} />
+}
+
+function Unreachable({ error }: { error: unknown }): JSX.Element {
+  return (
+    <main class="page page-centred">
+      <h1>Parley cannot be reached</h1>
+      <p class="muted">{explain(error)}</p>
+      <button class="button primary" onClick={() => location.reload()}>
+        Try again
+      </button>
+    </main>
+  )
 }

@@ -5,8 +5,10 @@ import type { Identity } from '../state/identity.ts'
 import type { Connection, LiveText } from '../state/liveText.ts'
 import type { FeedState } from '../parley/notifications.ts'
 import { assertNever } from '../assertNever.ts'
+import { DocumentTools } from './documentTools.tsx'
 import { useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
+import { useRights } from './parts.ts'
 
 interface HeaderProps {
   readonly session: DocumentSession
@@ -23,49 +25,58 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
   const phase = useStore(session.phase)
   const version = useStore(session.version)
   const { items } = useStore(session.conflicts.open)
+  const rights = useRights(session.id)
   const editor = phase.phase === 'open' ? phase.editor : null
   return (
-    <header class="document-head">
-      <div class="head-title">
-        <a class="icon-button" href={HOME} aria-label="All documents">
-          <Icon name="back" />
-        </a>
-        <h1 class="mono truncate" title={session.id}>
-          {session.id}
-        </h1>
-        {editor !== null && <span class="tag">{editor.kind}</span>}
-        {version !== null && (
-          <span class="number version" data-testid="version" data-version={version} title="Version of the document">
-            <span class="visually-hidden">version </span>
-            <span aria-hidden="true">v</span>
-            {version}
-          </span>
-        )}
-      </div>
-      <Presence editor={editor} self={props.self} />
-      <div class="head-status">
-        {editor?.kind === 'text' && <LiveStatus session={session} live={editor.live} />}
-        {editor?.kind === 'json' && <FeedStatus session={session} />}
-      </div>
-      <div class="head-actions">
-        <button
-          class="button"
-          aria-pressed={props.isOutsideOpen}
-          onClick={props.onOutside}
-          disabled={editor === null}
-          data-testid="outside-open"
-        >
-          <Icon name="terminal" />
-          <span class="wide-only">Write from outside</span>
-          <span class="narrow-only">Outside</span>
-        </button>
-        {props.isNarrow && (
-          <button class="button" aria-expanded={props.isPanelOpen} onClick={props.onPanel} data-testid="panel-open">
-            Conflicts
-            <span class={items.length > 0 ? 'count count-attention' : 'count'}>{items.length}</span>
+    <header class="document-top">
+      <div class="document-head">
+        <div class="head-title">
+          <a class="icon-button" href={HOME} aria-label="All documents">
+            <Icon name="back" />
+          </a>
+          <h1 class="mono truncate" title={session.id}>
+            {session.id}
+          </h1>
+          {editor !== null && <span class="tag">{editor.kind}</span>}
+          {editor !== null && !rights.has('write') && (
+            <span class="tag" data-testid="read-only-tag">
+              read only
+            </span>
+          )}
+          {version !== null && (
+            <span class="number version" data-testid="version" data-version={version} title="Version of the document">
+              <span class="visually-hidden">version </span>
+              <span aria-hidden="true">v</span>
+              {version}
+            </span>
+          )}
+        </div>
+        <Presence editor={editor} self={props.self} />
+        <div class="head-status">
+          {editor?.kind === 'text' && <LiveStatus session={session} live={editor.live} />}
+          {editor?.kind === 'json' && <FeedStatus session={session} />}
+        </div>
+        <div class="head-actions">
+          <button
+            class="button"
+            aria-pressed={props.isOutsideOpen}
+            onClick={props.onOutside}
+            disabled={editor === null}
+            data-testid="outside-open"
+          >
+            <Icon name="terminal" />
+            <span class="wide-only">Write from outside</span>
+            <span class="narrow-only">Outside</span>
           </button>
-        )}
+          {props.isNarrow && (
+            <button class="button" aria-expanded={props.isPanelOpen} onClick={props.onPanel} data-testid="panel-open">
+              Conflicts
+              <span class={items.length > 0 ? 'count count-attention' : 'count'}>{items.length}</span>
+            </button>
+          )}
+        </div>
       </div>
+      {editor !== null && <DocumentTools session={session} editor={editor} />}
     </header>
   )
 }
@@ -73,6 +84,8 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
 function LiveStatus({ session, live }: { session: DocumentSession; live: LiveText }): JSX.Element {
   const connection = useStore(live.connection)
   const isSaved = useStore(session.saved)
+  const lock = useStore(session.lock.held)
+  const isBarred = lock !== null && !lock.isOwn
   return (
     <>
       <span
@@ -84,7 +97,7 @@ function LiveStatus({ session, live }: { session: DocumentSession; live: LiveTex
         {connectionWords(connection)}
       </span>
       <span class="muted save" data-testid="save-state" data-state={isSaved ? 'saved' : 'saving'}>
-        {saveWords(connection, isSaved)}
+        {saveWords(connection, isSaved, isBarred)}
       </span>
     </>
   )
@@ -100,6 +113,8 @@ function connectionWords(connection: Connection): string {
       return 'Reconnecting…'
     case 'offline':
       return 'Offline'
+    case 'signed-out':
+      return 'Signed out'
     case 'refused':
       return 'Refused'
     default:
@@ -107,8 +122,9 @@ function connectionWords(connection: Connection): string {
   }
 }
 
-function saveWords(connection: Connection, isSaved: boolean): string {
+function saveWords(connection: Connection, isSaved: boolean, isBarred: boolean): string {
   if (connection.phase === 'connecting') return ''
+  if (!isSaved && isBarred) return 'Waiting for the lock'
   if (isSaved) return 'Saved'
   return connection.phase === 'live' ? 'Saving…' : 'Not saved'
 }

@@ -11,7 +11,7 @@ import { useMedia, useStore, useTitle } from './hooks.ts'
 import { JsonEditor } from './jsonEditor.tsx'
 import { NoticeStack } from './noticeStack.tsx'
 import { OutsideDrawer } from './outsideDrawer.tsx'
-import { useParts } from './parts.ts'
+import { useParts, useRights } from './parts.ts'
 import { TextEditor } from './textEditor.tsx'
 
 export const NARROW = '(max-width: 52rem)'
@@ -107,7 +107,7 @@ function focusOn(selector: string): void {
 }
 
 function useSession(id: string, self: Identity): DocumentSession {
-  const { rest, keeper, notices, nameBook, shelf, socketBase } = useParts()
+  const { rest, keeper, notices, nameBook, shelf, storage, socketBase } = useParts()
   const created = useRef<DocumentSession | null>(null)
   const session = useMemo(() => {
     created.current?.close()
@@ -119,19 +119,23 @@ function useSession(id: string, self: Identity): DocumentSession {
       notices,
       nameBook,
       shelf,
+      storage,
       socketBase,
       show: (conflictId) => {
         location.hash = conflictHref(id, conflictId)
       },
     })
     return created.current
-  }, [id, self, rest, keeper, notices, nameBook, shelf, socketBase])
+    // A renewed token is no other person.
+  }, [id, self.sub, rest, keeper, notices, nameBook, shelf, storage, socketBase])
   useEffect(() => () => session.close(), [session])
   return session
 }
 
 function Work({ session, phase }: { session: DocumentSession; phase: Phase }): JSX.Element {
   const isDeleted = useStore(session.deleted)
+  const rights = useRights(session.id)
+  const mayWrite = rights.has('write')
   if (phase.phase === 'loading') return <div class="work-note" aria-busy="true" />
   if (phase.phase === 'failed') {
     return (
@@ -154,9 +158,9 @@ function Work({ session, phase }: { session: DocumentSession; phase: Phase }): J
         </p>
       )}
       {phase.editor.kind === 'text' ? (
-        <TextEditor session={session} live={phase.editor.live} isReadOnly={isDeleted} />
+        <TextEditor session={session} live={phase.editor.live} isReadOnly={isDeleted || !mayWrite} />
       ) : (
-        <JsonEditor session={session} draftStore={phase.editor.draft} />
+        <JsonEditor session={session} draftStore={phase.editor.draft} isReadOnly={isDeleted || !mayWrite} />
       )}
     </>
   )
@@ -164,6 +168,7 @@ function Work({ session, phase }: { session: DocumentSession; phase: Phase }): J
 
 function Absent({ session }: { session: DocumentSession }): JSX.Element {
   const [problem, setProblem] = useState<string | null>(null)
+  const mayCreate = useRights(session.id).has('write')
   const create = (kind: 'text' | 'json') => (): void => {
     session.create(kind).catch((error: unknown) => setProblem(explain(error)))
   }
@@ -172,14 +177,18 @@ function Absent({ session }: { session: DocumentSession }): JSX.Element {
       <h1>
         No document <span class="mono">{session.id}</span>
       </h1>
-      <p class="muted">It does not exist, was deleted, or is not yours to read. You can create it now.</p>
+      <p class="muted">It does not exist, or is not yours to read. {mayCreate && 'You can create it now.'}</p>
       <p class="row">
-        <button class="button primary" onClick={create('text')}>
-          Create as text
-        </button>
-        <button class="button" onClick={create('json')}>
-          Create as JSON
-        </button>
+        {mayCreate && (
+          <>
+            <button class="button primary" onClick={create('text')}>
+              Create as text
+            </button>
+            <button class="button" onClick={create('json')}>
+              Create as JSON
+            </button>
+          </>
+        )}
         <a class="button quiet" href={HOME}>
           All documents
         </a>

@@ -6,9 +6,10 @@ import { createCommand, tokenCommand } from '../present/curl.ts'
 import { personOf } from '../present/names.ts'
 import { explain } from '../present/problem.ts'
 import { NotificationFeed } from '../parley/notifications.ts'
+import { maySomewhere } from '../parley/token.ts'
 import { EVENT_TYPES, type Kind, type ListedDocument } from '../parley/types.ts'
 import { coalesce } from '../state/coalesce.ts'
-import type { Identity } from '../state/identity.ts'
+import { isGuest, type Identity } from '../state/identity.ts'
 import { Store } from '../state/store.ts'
 import { CommandBlock } from './commandBlock.tsx'
 import { useNow, useStore, useTitle } from './hooks.ts'
@@ -37,11 +38,16 @@ export function Home({ self }: { self: Identity }): JSX.Element {
           <h1>Parley</h1>
           <p class="muted">Documents that people edit live and programs write over REST. Nobody’s work is lost.</p>
         </div>
-        <p class="self" data-testid="self">
-          You are <strong>{self.name}</strong>
+        <p class="self">
+          <span data-testid="self">
+            You are <strong>{self.name}</strong>
+          </span>
+          <button class="button quiet" onClick={() => parts.keeper.leave()} data-testid="sign-out">
+            {isGuest(self) ? 'Sign in' : 'Sign out'}
+          </button>
         </p>
       </header>
-      <CreateForm />
+      {maySomewhere(self.token, 'write') && <CreateForm />}
       {problem !== null && (
         <p class="banner tone-problem" role="alert">
           {problem}{' '}

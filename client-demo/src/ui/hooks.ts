@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Store } from '../state/store.ts'
 
 /** The store's value; the component is drawn again after each change. */
@@ -18,12 +18,17 @@ export function useStore<T>(store: Store<T>): T {
 const NOW_EVERY_MS = 30_000
 
 /** The time, brought up to date often enough for "4 min ago". */
-export function useNow(): number {
+export const useNow = (): number => useTime(NOW_EVERY_MS)
+
+/** The time, for what counts down. */
+export const useSecond = (): number => useTime(1_000)
+
+function useTime(everyMs: number): number {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), NOW_EVERY_MS)
+    const timer = setInterval(() => setNow(Date.now()), everyMs)
     return () => clearInterval(timer)
-  }, [])
+  }, [everyMs])
   return now
 }
 
@@ -43,4 +48,11 @@ export function useTitle(title: string): void {
   useEffect(() => {
     document.title = title
   }, [title])
+}
+
+/** The newest value that was not null. */
+export function useLatest<T>(value: T | null): T | null {
+  const latest = useRef(value)
+  if (value !== null) latest.current = value
+  return latest.current
 }

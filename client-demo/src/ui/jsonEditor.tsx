@@ -1,18 +1,20 @@
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { json } from '@codemirror/lang-json'
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
+import { Compartment } from '@codemirror/state'
 import { EditorView, keymap } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { conflictHref } from '../present/route.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
 import type { Store } from '../state/store.ts'
-import { named, replaceText, shared } from './codeMirror.ts'
+import { named, readOnly, replaceText, shared } from './codeMirror.ts'
 import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
 import { keepCursorInView } from './keepCursorInView.ts'
+import { LockedWords } from './lockedWords.tsx'
 import { useParts, useRun } from './parts.ts'
 
 const COLOURS = HighlightStyle.define([
@@ -24,14 +26,23 @@ const COLOURS = HighlightStyle.define([
 export const jsonLook = [json(), bracketMatching(), syntaxHighlighting(COLOURS)]
 
 /** Edits the JSON text here and saves it by PUT on the version it started from. */
-export function JsonEditor(props: { session: DocumentSession; draftStore: Store<JsonDraft> }): JSX.Element {
-  const { session, draftStore } = props
+export function JsonEditor(props: {
+  session: DocumentSession
+  draftStore: Store<JsonDraft>
+  isReadOnly: boolean
+}): JSX.Element {
+  const { session, draftStore, isReadOnly } = props
+  const lock = useStore(session.lock.held)
+  const isBarred = lock !== null && lock.token === null
+  const access = useMemo(() => new Compartment(), [])
+  const view = useRef<EditorView | null>(null)
   const draft = useStore(draftStore)
   const host = useRef<HTMLDivElement>(null)
   const run = useRun()
   const { rest, nameBook } = useParts()
   const problem = syntaxProblem(draft.text)
-  const canSave = problem === null && (draft.status === 'edited' || draft.status === 'refused')
+  const canSave =
+    problem === null && (draft.status === 'edited' || draft.status === 'refused') && !isReadOnly && !isBarred
   const save = useRef((): void => {})
   save.current = () => {
     if (canSave) run(() => session.saveDraft(draftStore))
@@ -50,6 +61,7 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
         named(`JSON of ${session.id}`, 'editor-content'),
         keepCursorInView,
         conflictMarks({ session, rest, nameBook, kind: 'json' }),
+        access.of([]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))
         }),
@@ -62,18 +74,23 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
       replaceText(editor, text, { isUndoable: before !== 'clean' })
       before = status
     })
+    view.current = editor
     return () => {
       stop()
       editor.destroy()
     }
-  }, [session, draftStore, rest, nameBook])
+  }, [session, draftStore, rest, nameBook, access])
+  useEffect(() => {
+    view.current?.dispatch({ effects: access.reconfigure(isReadOnly ? readOnly : []) })
+  }, [isReadOnly, access])
 
   return (
     <>
       <div ref={host} class="editor" data-testid="editor" />
       <div class="json-bar" data-testid="json-bar" data-status={draft.status}>
         <p class={problem === null ? 'muted grow' : 'field-problem grow'} role="status" data-testid="json-note">
-          {problem === null ? words(draft) : `Not JSON yet: ${problem}`}{' '}
+          {problem === null ? words(draft, isReadOnly) : `Not JSON yet: ${problem}`}{' '}
+          {isBarred && draft.status === 'edited' && <LockedWords lock={lock} what="You can save when the lock ends." />}
           {draft.conflictId !== null && (
             <a href={conflictHref(session.id, draft.conflictId)} data-testid="json-conflict">
               Show the conflict
@@ -87,15 +104,18 @@ export function JsonEditor(props: { session: DocumentSession; draftStore: Store<
               : `Discard my edits, load version ${draft.latest.version}`}
           </button>
         )}
-        <button class="button primary" disabled={!canSave} onClick={() => save.current()} data-testid="json-save">
-          {draft.status === 'saving' ? 'Saving…' : 'Save'}
-        </button>
+        {!isReadOnly && (
+          <button class="button primary" disabled={!canSave} onClick={() => save.current()} data-testid="json-save">
+            {draft.status === 'saving' ? 'Saving…' : 'Save'}
+          </button>
+        )}
       </div>
     </>
   )
 }
 
-function words({ status, from, latest }: JsonDraft): string {
+function words({ status, from, latest }: JsonDraft, isReadOnly: boolean): string {
+  if (isReadOnly && status === 'clean') return `Read only, at version ${from.version}.`
   const isBehind = latest.version > from.version
   if (status === 'saving') return `Saving on version ${from.version}…`
   if (status === 'refused')

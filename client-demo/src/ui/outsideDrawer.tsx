@@ -18,7 +18,7 @@ interface DrawerProps {
 
 /** How a program writes this document, ready to paste: on the version of the moment the drawer was opened. */
 export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Element {
-  const { origin, keeper, nameBook } = useParts()
+  const { origin, keeper } = useParts()
   const run = useRun()
   const [document, setDocument] = useState<Document | null>(null)
   const [answer, setAnswer] = useState<OutsideAnswer | null>(null)
@@ -39,7 +39,6 @@ export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Elem
     run(async () => {
       if (target === null) return
       const program = await keeper.stranger()
-      nameBook.meet(program.sub, program.name)
       setAnswer(await sendFromOutside({ ...target, token: program.token }))
     })
 

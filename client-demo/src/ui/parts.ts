@@ -1,9 +1,10 @@
 import { createContext } from 'preact'
-import { useContext } from 'preact/hooks'
+import { useContext, useMemo } from 'preact/hooks'
 import type { Names } from '../present/names.ts'
 import { explain } from '../present/problem.ts'
+import { permissionsOn, type Permission } from '../parley/token.ts'
 import type { Rest } from '../parley/rest.ts'
-import type { IdentityKeeper } from '../state/identity.ts'
+import type { IdentityKeeper, KeyedTexts } from '../state/identity.ts'
 import type { NameBook } from '../state/names.ts'
 import type { Notices } from '../state/notices.ts'
 import type { ResolutionDrafts } from '../state/resolutionDrafts.ts'
@@ -22,6 +23,8 @@ export interface Parts {
   readonly nameBook: NameBook
   readonly shelf: Shelf
   readonly drafts: ResolutionDrafts
+  /** Of this tab: a reload finds it again. */
+  readonly storage: KeyedTexts
 }
 
 export const PartsContext = createContext<Parts | null>(null)
@@ -34,6 +37,13 @@ export function useParts(): Parts {
 
 export function useNames(): Names {
   return useStore(useParts().nameBook.store)
+}
+
+/** What whoever acts in this tab may do with a document; nothing while nobody does. */
+export function useRights(documentId: string): ReadonlySet<Permission> {
+  const presence = useStore(useParts().keeper.presence)
+  const token = presence.phase === 'in' ? presence.self.token : ''
+  return useMemo(() => permissionsOn(token, documentId), [token, documentId])
 }
 
 /** Runs what a button starts; a failure becomes a notice. */

@@ -5,19 +5,21 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
 import type { DocumentSession } from '../state/documentSession.ts'
-import type { Connection, LiveText } from '../state/liveText.ts'
+import type { LiveText } from '../state/liveText.ts'
 import { named, readOnly, shared } from './codeMirror.ts'
 import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
 import { keepCursorInView } from './keepCursorInView.ts'
 import { useParts } from './parts.ts'
 import { remoteCursors } from './remoteCursors.ts'
+import { WorkBar } from './workBar.tsx'
+
+const writable = placeholder('Write here. Everyone who has this document open sees it.')
 
 export function TextEditor(props: { session: DocumentSession; live: LiveText; isReadOnly: boolean }): JSX.Element {
   const { session, live } = props
   const { id } = session
   const { rest, nameBook } = useParts()
-  const isSaved = useStore(session.saved)
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView | null>(null)
   const access = useMemo(() => new Compartment(), [])
@@ -35,7 +37,6 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
           keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
           yCollab(live.text, null, { undoManager: live.undoManager }),
           remoteCursors(live.text, live.awareness),
-          placeholder('Write here. Everyone who has this document open sees it.'),
           named(`Text of ${id}`, 'editor-content'),
           keepCursorInView,
           conflictMarks({
@@ -45,7 +46,7 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
             kind: 'text',
             watchText: (changed) => live.connection.watch(changed),
           }),
-          access.of([]),
+          access.of(writable),
         ],
       }),
     })
@@ -54,36 +55,13 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
   }, [id, live, access, session, rest, nameBook])
 
   useEffect(() => {
-    view.current?.dispatch({ effects: access.reconfigure(isReadOnly ? readOnly : []) })
+    view.current?.dispatch({ effects: access.reconfigure(isReadOnly ? readOnly : writable) })
   }, [isReadOnly, access])
 
   return (
     <>
       <div ref={host} class="editor" data-testid="editor" />
-      <Warning connection={connection} isSaved={isSaved} />
+      <WorkBar session={session} live={live} isReadOnly={props.isReadOnly} />
     </>
-  )
-}
-
-/** Below the text, so that nothing above it moves while someone types. */
-function Warning({ connection, isSaved }: { connection: Connection; isSaved: boolean }): JSX.Element | null {
-  if (connection.phase === 'refused') {
-    return (
-      <div class="work-bar tone-problem" role="alert" data-testid="refusal">
-        <p>
-          The server refused: {connection.reason}.{' '}
-          {!isSaved && 'Your last edits are in this window only: copy what you need before you go on.'}
-        </p>
-        <button class="button" onClick={() => location.reload()}>
-          Open anew
-        </button>
-      </div>
-    )
-  }
-  if (isSaved || connection.phase === 'live') return null
-  return (
-    <div class="work-bar tone-attention" role="status" data-testid="unsaved">
-      <p>Your last edits wait in this window until the connection is back. Keep it open.</p>
-    </div>
   )
 }

@@ -1,0 +1,93 @@
+import type { Rest } from '../parley/rest.ts'
+import type { ListedConflict } from '../parley/types.ts'
+import { Store } from './store.ts'
+
+/** Why what the person writes reaches nobody for now. */
+export type Because = 'person' | 'network' | 'line' | 'lock'
+
+/** What waits in this window: characters that were typed, and that were taken out. */
+export interface Waiting {
+  readonly because: Because
+  readonly typed: number
+  readonly removed: number
+}
+
+/** How it ended: what waited is in the document, and where others had written in the same place, this conflict says so. */
+export interface Return extends Waiting {
+  readonly conflictId: string | null
+}
+
+export interface AbsenceOptions {
+  readonly document: string
+  readonly rest: Pick<Rest, 'listConflicts'>
+  /** Conflicts that are known to be open. */
+  readonly known: () => readonly ListedConflict[]
+  /** The `sub` of whoever sits here. */
+  readonly self: string
+}
+
+/** As a change of a Y.Text tells it. */
+type Delta = readonly { readonly insert?: unknown; readonly delete?: number | undefined }[]
+
+/** Follows a time in which the person's edits reach nobody, and what came of them. */
+export class Absence {
+  readonly waiting = new Store<Waiting | null>(null)
+  readonly returned = new Store<Return | null>(null)
+  readonly #options: AbsenceOptions
+  #hasEdits = false
+  /** Conflicts that were open before. */
+  #before: ReadonlySet<string> = new Set()
+
+  constructor(options: AbsenceOptions) {
+    this.#options = options
+  }
+
+  begin(because: Because): void {
+    const { value } = this.waiting
+    // Who is offline and then behind a lock as well noticed the former.
+    if (value !== null && (value.because === because || this.#hasEdits)) return
+    this.returned.set(null)
+    this.#before = new Set(this.#options.known().map(({ id }) => id))
+    this.waiting.set({ because, typed: 0, removed: 0 })
+  }
+
+  /** Edits of before a reload wait still. */
+  goOn(): void {
+    this.#hasEdits = true
+  }
+
+  wrote(delta: Delta): void {
+    if (this.waiting.value === null) return
+    this.#hasEdits = true
+    for (const part of delta) {
+      const typed = typeof part.insert === 'string' ? part.insert.length : 0
+      const removed = part.delete ?? 0
+      this.waiting.update(
+        (value) => value && { ...value, typed: value.typed + typed, removed: value.removed + removed },
+      )
+    }
+  }
+
+  /** All is stored. */
+  async end(): Promise<void> {
+    const { value } = this.waiting
+    const hadEdits = this.#hasEdits
+    this.#hasEdits = false
+    this.waiting.set(null)
+    if (value !== null && hadEdits) this.returned.set({ ...value, conflictId: await this.#newConflict() })
+  }
+
+  dismiss(): void {
+    this.returned.set(null)
+  }
+
+  async #newConflict(): Promise<string | null> {
+    const { rest, document, self } = this.#options
+    const page = await rest.listConflicts({ document, status: 'open' }).catch(() => null)
+    const own = (page?.items ?? []).filter(
+      ({ id, kind, incoming }) =>
+        kind === 'concurrent-edit' && incoming.authors.includes(self) && !this.#before.has(id),
+    )
+    return own[0]?.id ?? null
+  }
+}

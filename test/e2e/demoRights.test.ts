@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { DemoServer } from '../support/demoServer.ts'
+
+const WINDOW_MS = 2_000
+const PATIENCE = { timeout: 15_000 }
+const SECRET = 'a secret that only this test knows'
+
+/** A server that takes no guests: who comes brings a token, and may do what it says. */
+describe('the demo, by tokens', () => {
+  let server: DemoServer
+  let browser: TestBrowser
+  beforeAll(async () => {
+    server = await DemoServer.start(WINDOW_MS, SECRET)
+    browser = await launchBrowser()
+    await server.send('POST', '/documents', { id: 'plan', kind: 'text', content: 'Monday\n' })
+    await server.send('POST', '/documents', { id: 'menu', kind: 'json', content: { soup: 'leek' } })
+  }, 90_000)
+  afterAll(async () => {
+    await browser.close()
+    await server.stop()
+  })
+
+  it('[AUTH-1] [DEMO-4] a reader sees what others write, cannot type, and is offered nothing that would be refused', async () => {
+    const [ria, wes] = [await browser.person(), await browser.person()]
+    const reading = await server.token({ sub: 'ria', permissions: ['read'] })
+    await server.signIn(ria, '/demo/#/documents/plan', reading)
+    await server.signIn(wes, '/demo/#/documents/plan', await server.token({ sub: 'wes', name: 'Wes' }))
+    await ria.page.locator('[data-testid=read-only]').waitFor()
+    await ria.page.locator('[data-testid=read-only-tag]').waitFor()
+    const editor = ria.page.locator('[data-testid=editor-content]')
+    expect(await editor.getAttribute('contenteditable')).toBe('false')
+    expect(await ria.page.locator('[data-testid=lock-acquire]').count()).toBe(0)
+
+    await wes.page.locator('[data-testid=editor-content] .cm-line').first().click()
+    await wes.page.keyboard.press('End')
+    await wes.page.keyboard.type(' evening')
+    await expect.poll(() => editor.innerText(), PATIENCE).toContain('Monday evening')
+    await editor.click()
+    await ria.page.keyboard.type('not this')
+    expect(await editor.innerText()).not.toContain('not this')
+
+    await ria.page.goto(`${server.url}/demo/#/documents/menu`)
+    await ria.page.locator('[data-testid=json-note]', { hasText: 'Read only' }).waitFor()
+    expect(await ria.page.locator('[data-testid=json-save]').count()).toBe(0)
+    expect(await ria.page.locator('[data-testid=editor-content]').getAttribute('contenteditable')).toBe('false')
+    await ria.page.goto(`${server.url}/demo/#/documents/nowhere`)
+    await ria.page.locator('[data-testid=document-absent]').waitFor()
+    expect(await ria.page.getByRole('button', { name: /Create/ }).count()).toBe(0)
+    await ria.page.goto(`${server.url}/demo/#/`)
+    await ria.page.locator('[data-testid=document-row]').first().waitFor()
+    expect(await ria.page.locator('[data-testid=create-submit]').count()).toBe(0)
+    expect([...ria.troubles.errors, ...wes.troubles.errors]).toEqual([])
+  }, 60_000)
+
+  it('[AUTH-2] [DEMO-5] a token that does not count is refused in place; a revoked one leads back there, and what was typed stays', async () => {
+    const { page, troubles } = await browser.person()
+    await page.goto(`${server.url}/demo/#/documents/plan`)
+    await page.locator('[data-testid=sign-in][data-why=no-guests]').waitFor()
+    const problem = page.locator('[data-testid=token-problem]')
+    for (const wrong of ['nonsense', await server.token({ sub: 'eve', ttlSeconds: -60 }), forged()]) {
+      await page.locator('[data-testid=token-input]').fill(wrong)
+      await page.keyboard.press('Enter')
+      await expect.poll(() => problem.innerText(), PATIENCE).toMatch(/not a token|expired|not signed/)
+      await page.locator('[data-testid=token-input]').fill('')
+    }
+    const enter = async (token: string): Promise<void> => {
+      await page.locator('[data-testid=token-input]').fill(token)
+      await page.keyboard.press('Enter')
+      await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    }
+    await enter(await server.token({ sub: 'ada', name: 'Ada' }))
+
+    expect(await server.send('POST', '/revocations', { sub: 'ada' })).toBe(201)
+    await page.locator('[data-testid=sign-in][data-why=refused]', { hasText: 'What you typed stays' }).waitFor()
+    await enter(await server.token({ sub: 'bea', name: 'Bea' }))
+    await page.locator('[data-testid=editor-content] .cm-line').first().click()
+    await page.keyboard.press('Home')
+    await page.keyboard.type('Here: ')
+    await expect.poll(() => server.contentOf('plan'), PATIENCE).toContain('Here: ')
+
+    // Typed in the very moment in which the token ends.
+    await Promise.all([page.keyboard.type('and there '), server.send('POST', '/revocations', { sub: 'bea' })])
+    await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
+    await enter(await server.token({ sub: 'bea', name: 'Bea', afterMs: 2_000 }))
+    const [typed] = (await page.locator('[data-testid=editor-content]').innerText()).split('Monday')
+    expect(typed).toContain('Here: ')
+    await expect.poll(() => server.contentOf('plan'), PATIENCE).toContain(`${typed ?? ''}Monday`)
+
+    await page.goto(`${server.url}/demo/#/`)
+    await page.locator('[data-testid=sign-out]').click()
+    await page.locator('[data-testid=sign-in][data-why=left]').waitFor()
+    await page.reload()
+    await page.locator('[data-testid=sign-in][data-why=left]').waitFor()
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[AUTH-5] [DEMO-5] "send it from here" writes with one’s own token where there are no guests', async () => {
+    const ada = await browser.person()
+    await server.signIn(ada, '/demo/#/documents/plan', await server.token({ sub: 'adb', name: 'Ada' }))
+    await ada.page.locator('[data-testid=outside-open]').click()
+    await ada.page.locator('[data-testid=outside-send]').click()
+    await ada.page.locator('[data-testid=outside-answer][data-status="200"]').waitFor()
+    expect(await server.contentOf('plan')).toContain('written from outside')
+    expect(ada.troubles.errors).toEqual([])
+  }, 60_000)
+})
+
+/** Well-formed, and signed by somebody else. */
+function forged(): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = { sub: 'eve', exp: 4_000_000_000, access: { '*': ['admin'] } }
+  return `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}.${'A'.repeat(43)}`
+}

@@ -9,6 +9,7 @@ import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { childNews } from '../support/childNews.ts'
 import type { FloodNews, FloodOrder } from '../support/floodChild.ts'
+import { RATES_NEVER_MET } from '../support/rates.ts'
 import { startProcess } from '../support/process.ts'
 import { caller, TEST_SECRET } from '../support/server.ts'
 import { temporaryFolder, type TemporaryFolder } from '../support/storageSqlite.ts'
@@ -139,6 +140,7 @@ describe('many subscribers of one document', { timeout: 2 * PATIENCE_MS }, () =>
       PARLEY_DATABASE: join(folder.path, 'parley.db'),
       PARLEY_SECRET: TEST_SECRET,
       PARLEY_LOG_LEVEL: 'warn',
+      ...RATES_NEVER_MET,
     })
     onTestFinished(() => void running.process.kill('SIGKILL'))
     const alice = caller(() => running.url, token)

@@ -2,6 +2,7 @@ import { isLoopbackHost } from './access/loopback.ts'
 import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
 import { LOG_LEVELS } from './http/logLevel.ts'
 import { parseOrigins } from './http/origins.ts'
+import { LIVE_BYTES_PER_MINUTE, LIVE_MESSAGES_PER_MINUTE } from './limits/budget.ts'
 import { parseNetworks } from './limits/addresses.ts'
 import type { RateClass } from './limits/rates.ts'
 
@@ -9,6 +10,7 @@ const KIBIBYTE = 1024
 const MEBIBYTE = 1024 * KIBIBYTE
 /** What a Node timer can wait; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+const MAX_RATE = 1_000_000_000
 
 /** SPEC OPS-5: every setting, one row each. A value is read from the environment, or from the flag of the same name. */
 function settings(read: Reader) {
@@ -76,26 +78,40 @@ function settings(read: Reader) {
       expects: 'true or false',
       parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
     }),
-    ratesPerMinute: rates(read),
+    ...rates(read),
     ...limits(read),
   }
 }
 
 /** SPEC RATE-1. Programs that do one thing after the other, and people with many tabs, stay far below. */
-function rates(read: Reader): Readonly<Record<RateClass, number>> {
+function rates(read: Reader) {
   const rate = (rateClass: RateClass, perMinute: number): number =>
     read.integer(
       `PARLEY_RATE_${rateClass.toUpperCase()}`,
       perMinute,
-      [0, 1_000_000_000],
+      [0, MAX_RATE],
       `Tokens a minute for each principal's requests of the class ${rateClass}; 0 is no limit`,
     )
   return {
-    read: rate('read', 6_000),
-    write: rate('write', 3_000),
-    resolve: rate('resolve', 600),
-    connect: rate('connect', 1_200),
-    token: rate('token', 600),
+    ratesPerMinute: {
+      read: rate('read', 6_000),
+      write: rate('write', 3_000),
+      resolve: rate('resolve', 600),
+      connect: rate('connect', 1_200),
+      token: rate('token', 600),
+    },
+    liveMessagesPerMinute: read.integer(
+      'PARLEY_RATE_LIVE_MESSAGES',
+      LIVE_MESSAGES_PER_MINUTE,
+      [0, MAX_RATE],
+      'Messages a minute from one connection of live editing; 0 is no limit',
+    ),
+    liveBytesPerMinute: read.integer(
+      'PARLEY_RATE_LIVE_BYTES',
+      LIVE_BYTES_PER_MINUTE,
+      [0, Number.MAX_SAFE_INTEGER],
+      'Bytes a minute from one connection of live editing; 0 is no limit',
+    ),
   }
 }
 

@@ -24,6 +24,8 @@ export interface YWebsocketOptions {
   readonly isValid: (principal: Principal) => boolean
   readonly environment: Environment
   readonly limits?: SyncLimits
+  /** Told of connections that are closed because they send more than they may. */
+  readonly onFlood: () => void
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
@@ -52,7 +54,7 @@ export class YWebsocketEndpoint {
 
   /** Takes an accepted socket and the stream it writes to. What is wrong with the request is told over it, for a stock client hears nothing else. */
   accept(socket: WebSocket, stream: SocketStream, request: SyncRequest): void {
-    const ySocket = new YSocket(socket, stream, this.#options.environment, this.#limits)
+    const ySocket = new YSocket(socket, stream, this.#options.environment, this.#limits, this.#options.onFlood)
     this.#sockets.add(ySocket)
     void ySocket.gone.then(() => this.#sockets.delete(ySocket))
     if (this.#isClosing) ySocket.close('shutting-down', 'the server is stopping')

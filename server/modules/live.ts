@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { WaitingEditsKeeper } from '../documents/waitingEdits.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Jobs } from '../foundation/jobs.ts'
+import { bucketOfMinute } from '../limits/budget.ts'
 import type { Storage } from '../storage/storage.ts'
 import { DEFAULT_SYNC_LIMITS } from '../sync/limits.ts'
 import { Rooms } from '../sync/rooms.ts'
@@ -27,7 +28,9 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
   const { authenticate, isValid, revocations } = access
   const { replicas, committer, judge, writer } = core
   const onUnexpected = http.report('a session failed unexpectedly')
-  const limits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs }
+  const { liveMessagesPerMinute, liveBytesPerMinute } = config
+  const budget = { messages: bucketOfMinute(liveMessagesPerMinute), bytes: bucketOfMinute(liveBytesPerMinute) }
+  const limits = { ...DEFAULT_SYNC_LIMITS, windowMs: config.concurrentEditWindowMs, budget }
   const waitingEdits = new WaitingEditsKeeper({
     storage,
     committer,
@@ -50,7 +53,8 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     onGivenUp: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits of somebody who left cannot be taken in'),
     onUnexpected,
   })
-  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
+  const onFlood = (): void => http.limits.count('live', 'connection')
+  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onFlood, onUnexpected })
   revocations.onRevoked(() => sync.revalidate())
   return {
     name: 'live sessions',

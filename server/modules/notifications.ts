@@ -55,6 +55,7 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
     parseJson: parseStrictJson,
     problemOf: (problem) => problemDocument(problem, http.publicUrl()),
     onUnexpected,
+    onFlood: () => http.limits.count('notifications', 'connection'),
   })
   for (const readers of [webhooks, streams, polls, hub]) revocations.onRevoked(() => readers.revalidate())
   return {

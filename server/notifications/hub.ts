@@ -54,6 +54,8 @@ export interface HubParts {
   readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
   /** Is told of errors nobody expected; the session they happened in is closed. */
   readonly onUnexpected: (error: unknown) => void
+  /** Is told of sessions that are closed because they send more than they may. */
+  readonly onFlood: () => void
   readonly limits?: Partial<HubLimits>
 }
 

@@ -7,6 +7,7 @@ import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ProblemCode } from '../foundation/problemTable.ts'
 import { textFrame } from '../sockets/frame.ts'
+import type { BudgetLimits } from '../limits/budget.ts'
 import type { Feed } from './feed.ts'
 import { idOf, parseClientFrame, type ClientFrame, type ServerFrame, type SubscribeFrame } from './frames.ts'
 import { Inbox } from './inbox.ts'
@@ -19,7 +20,7 @@ import type { FeedEvent, Sink, Subscription } from './subscription.ts'
 /** The id of the subscription that the query of the upgrade made. */
 const QUERY_SUBSCRIPTION = 'query'
 
-export interface SessionLimits extends PeerLimits {
+export interface SessionLimits extends Omit<PeerLimits, 'budget'> {
   /** For a token to come (SPEC NOTE-2). */
   readonly authenticationMs: number
   readonly subscriptions: number
@@ -41,6 +42,7 @@ export interface SessionParts {
   readonly problemOf: (error: ParleyError) => Readonly<Record<string, unknown>>
   readonly onUnexpected: (error: unknown) => void
   readonly onNoToken: () => void
+  readonly onFlood: () => void
   readonly limits: SessionLimits
   /** The frame of an event, as it is on the wire, for subscriptions whose ids, as JSON, are joined by commas. */
   readonly frameOf: (event: FeedEvent, ids: string) => Buffer
@@ -84,8 +86,12 @@ export class HubSession implements Sink {
       socket,
       stream,
       environment: parts.environment,
-      limits: parts.limits,
+      limits: { ...parts.limits, budget: budgetOf(parts.limits) },
       onMessage: (bytes, isBinary) => this.#receive(bytes, isBinary),
+      onFlood: () => {
+        parts.onFlood()
+        this.fail(new ParleyError('too-many-requests', 'Too many frames came in too short a time.'))
+      },
       onClosed: () => this.#settle(),
     })
     this.#peer = peer
@@ -95,7 +101,7 @@ export class HubSession implements Sink {
     }
     this.#outflow = new Outflow(line, parts.limits.bufferBytes)
     this.#reader = new FeedReader(parts.feed, (document) => this.#mayRead(document), this)
-    this.#inbox = new Inbox(parts.environment, { ...parts.limits, waitingBytes: 4 * parts.limits.frameBytes })
+    this.#inbox = new Inbox(4 * parts.limits.frameBytes)
   }
 
   /** Resolves once the socket is closed. */
@@ -184,7 +190,7 @@ export class HubSession implements Sink {
     } else if (bytes.length > this.#limits.frameBytes) {
       this.fail(new ParleyError('message-too-large', `A frame holds at most ${this.#limits.frameBytes} bytes.`))
     } else if (!this.#inbox.add(bytes.length, () => this.#handle(bytes))) {
-      this.fail(new ParleyError('too-many-requests', 'Too many frames came in too short a time.'))
+      this.fail(new ParleyError('too-many-requests', 'Too many frames wait for one before them.'))
     }
   }
 
@@ -336,5 +342,11 @@ export class HubSession implements Sink {
     return id
   }
 }
+
+const budgetOf = ({ framesAtOnce, framesPerSecond }: SessionLimits): BudgetLimits => ({
+  messages: { capacity: framesAtOnce, msPerToken: 1_000 / framesPerSecond },
+  // A frame has a bound of its own.
+  bytes: null,
+})
 
 const EXPIRED = (): ParleyError => new ParleyError('unauthenticated', 'The token has expired.')

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { RawData, WebSocket } from 'ws'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
+import { Budget, type BudgetLimits } from '../limits/budget.ts'
 
 /** RFC 6455 §5.5.1: what a close frame has room for besides its code. */
 const MAX_REASON_BYTES = 123
@@ -19,6 +20,8 @@ export interface PeerLimits {
   readonly pingMs: number
   /** For the peer to answer a close, before its socket is cut. */
   readonly closeGraceMs: number
+  /** What the peer may send; past it reading stops for a while. */
+  readonly budget: BudgetLimits
 }
 
 export interface PeerParts {
@@ -28,6 +31,8 @@ export interface PeerParts {
   readonly limits: PeerLimits
   /** A message of the peer; the bytes are the receiver's own. */
   readonly onMessage: (bytes: Uint8Array, isBinary: boolean) => void
+  /** The peer goes on sending more than it may, although it was held back. It is to be ended. */
+  readonly onFlood: () => void
   /** The socket is closed, whoever closed it. The peer is gone once this has resolved. */
   readonly onClosed: () => void | Promise<void>
 }
@@ -43,25 +48,38 @@ export class Peer {
   #ping: Timer
   #cut: Timer | null = null
   #isEnding = false
+  readonly #budget: Budget
+  /** Reading goes on when what is owed is paid back; null while nothing is. */
+  #heldBack: Timer | null = null
+  /** Its owner does not want to hear more just now. */
+  #isPaused = false
 
   constructor(parts: PeerParts) {
     const { socket, onMessage, onClosed } = parts
     this.#parts = parts
+    this.#budget = new Budget(parts.limits.budget)
     this.#ping = this.#pingLater()
     this.gone = new Promise((resolve) => {
       socket.once('close', () => {
         this.#isEnding = true
         this.#ping.cancel()
         this.#cut?.cancel()
+        this.#heldBack?.cancel()
         void Promise.resolve(onClosed()).then(resolve)
       })
     })
     socket.on('message', (data, isBinary) => {
       this.#isAlive()
+      this.#spend(lengthOf(data))
       if (!this.#isEnding) onMessage(copyOf(data), isBinary)
     })
+    // ws answers each, and that is work as well.
+    socket.on('ping', (data) => this.#spend(data.length))
     // It tells of the line alone: a browser answers for a page that hangs.
-    socket.on('pong', () => this.#isAlive())
+    socket.on('pong', (data) => {
+      this.#isAlive()
+      this.#spend(data.length)
+    })
     // What goes wrong on a socket (an oversized frame, a reset) also closes it; 'close' tells the rest.
     socket.on('error', () => undefined)
   }
@@ -89,12 +107,14 @@ export class Peer {
 
   /** Stops reading. */
   pause(): void {
+    this.#isPaused = true
     this.#parts.socket.pause()
   }
 
-  /** Reads on. */
+  /** Reads on, as far as the peer may send more. */
   resume(): void {
-    this.#parts.socket.resume()
+    this.#isPaused = false
+    if (this.#heldBack === null) this.#parts.socket.resume()
   }
 
   /** Closes with the code of a problem; `reason` may be cut. What the peer sends from now on is ignored. Idempotent. */
@@ -103,10 +123,32 @@ export class Peer {
     const { socket, environment, limits } = this.#parts
     this.#isEnding = true
     this.#ping.cancel()
+    this.#heldBack?.cancel()
+    this.#heldBack = null
     // The answer to our close frame must be read, and a peer that sends none must not stay.
     socket.resume()
     this.#cut = environment.after(limits.closeGraceMs, () => socket.terminate())
     socket.close(closeCodeOf(code), cut(reason))
+  }
+
+  /** Back-pressure first: what is not read waits in the network, and the peer's own line fills up. */
+  #spend(bytes: number): void {
+    if (this.#isEnding) return
+    const owedMs = this.#budget.spend(bytes, this.#parts.environment.monotonicMs())
+    if (owedMs === 'exceeded') this.#parts.onFlood()
+    else if (owedMs > 0 && this.#heldBack === null) this.#holdBack(owedMs)
+  }
+
+  #holdBack(owedMs: number): void {
+    const { socket, environment } = this.#parts
+    socket.pause()
+    this.#heldBack = environment.after(owedMs, () => {
+      this.#heldBack = null
+      // What one read of the network had brought came after it as well.
+      const stillOwedMs = this.#budget.owedMs(environment.monotonicMs())
+      if (stillOwedMs > 0) this.#holdBack(stillOwedMs)
+      else if (!this.#isPaused) socket.resume()
+    })
   }
 
   #isAlive(): void {
@@ -137,6 +179,9 @@ export class Peer {
 export function closeCodeOf(code: ProblemCode): number {
   return problemKind(code).close ?? INTERNAL_ERROR
 }
+
+const lengthOf = (data: RawData): number =>
+  Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength
 
 /** ws lends its buffer, which may be a piece of a pool shared with other connections. */
 function copyOf(data: RawData): Uint8Array {

@@ -1,3 +1,5 @@
+import { bucketOfMinute, LIVE_BYTES_PER_MINUTE, LIVE_MESSAGES_PER_MINUTE, type BudgetLimits } from '../limits/budget.ts'
+
 /** Bounds of live sessions that an operator or a test may set; other bounds stand beside what they bound. */
 export interface SyncLimits {
   /**
@@ -33,10 +35,11 @@ export interface SyncLimits {
   readonly confirmMs: number
   /** For a peer to answer a close, before its socket is cut. */
   readonly closeGraceMs: number
+  /** What one connection may send. */
+  readonly budget: BudgetLimits
 }
 
 const MEBIBYTE = 1024 * 1024
-
 export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   readerBufferBytes: 16 * MEBIBYTE,
   stalledMs: 60_000,
@@ -51,6 +54,7 @@ export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   waitingBytes: 64 * MEBIBYTE,
   confirmMs: 60_000,
   closeGraceMs: 3_000,
+  budget: { messages: bucketOfMinute(LIVE_MESSAGES_PER_MINUTE), bytes: bucketOfMinute(LIVE_BYTES_PER_MINUTE) },
 }
 
 /** SYNC-6: a frame holds at most what a document may hold, and some room for what Yjs adds. */

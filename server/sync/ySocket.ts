@@ -42,17 +42,28 @@ export class YSocket implements Channel {
   #state: SocketState = { name: 'connecting', held: [], heldBytes: 0 }
   readonly #intake: Intake
 
-  /** `stream` is what the socket writes to. */
-  constructor(socket: WebSocket, stream: SocketStream, environment: Environment, limits: SyncLimits) {
+  /** `stream` is what the socket writes to; `onFlood` is told where it is closed because it sends more than it may. */
+  constructor(
+    socket: WebSocket,
+    stream: SocketStream,
+    environment: Environment,
+    limits: SyncLimits,
+    onFlood: () => void,
+  ) {
     this.#environment = environment
     this.#limits = limits
-    this.#intake = new Intake(environment, socket, (frame) => this.#read(frame))
+    const source = { pause: () => this.#peer.pause(), resume: () => this.#peer.resume() }
+    this.#intake = new Intake(environment, source, (frame) => this.#read(frame))
     this.#peer = new Peer({
       socket,
       stream,
       environment,
       limits,
       onMessage: (bytes, isBinary) => this.#receive(bytes, isBinary),
+      onFlood: () => {
+        onFlood()
+        this.#end('too-many-requests', 'too many messages, or bytes, for too long')
+      },
       // What it sent before counts.
       onClosed: () =>
         new Promise<void>((resolve) => {

@@ -64,6 +64,7 @@ export async function startHub(
     parseJson: parseStrictJson,
     problemOf: (error) => problemDocument(error, 'https://parley.test', '/conflict-notifications'),
     onUnexpected: (error) => unexpected.push(error),
+    onFlood: () => undefined,
   })
   const sockets = new WebSocketServer({
     noServer: true,

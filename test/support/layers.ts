@@ -79,6 +79,7 @@ const PURE: readonly RegExp[] = [
   /^(foundation|content|model)\//,
   /^documents\/(conflictIds|etag|judge|knownLock|staleWrite|superseded)\.ts$/,
   /^conflicts\/(concurrentEdit|granularity|resolvedContent|shownContents)\.ts$/,
+  /^limits\/(addresses|bucket|budget|rates)\.ts$/,
   /^history\/(blame|diff|plan\w+)\.ts$/,
   /^locks\/line\.ts$/,
   /^notifications\/(changes|envelope|inbox|request|subscriberIndex|subscription)\.ts$/,

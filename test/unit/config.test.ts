@@ -36,6 +36,8 @@ describe('configuration', () => {
       issuer: null,
       trustedProxies: null,
       ratesPerMinute: { read: 6_000, write: 3_000, resolve: 600, connect: 1_200, token: 600 },
+      liveMessagesPerMinute: 60_000,
+      liveBytesPerMinute: 120 * 1024 * 1024,
       replicaIdleMs: 30_000,
       transactionIdleMs: 60_000,
       replicaBudgetBytes: 256 * 1024 * 1024,

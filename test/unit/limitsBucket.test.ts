@@ -83,6 +83,17 @@ describe('[RATE-1] a token bucket', () => {
     }
   })
 
+  it('[RATE-1] takes a burst, then so many a second', () => {
+    let nowMs = 0
+    const buckets = new LocalBuckets({ monotonicMs: () => nowMs })
+    const take = (): boolean => buckets.take('read', SUB, { capacity: 5, msPerToken: 500 }, 1).waitMs === 0
+    expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false])
+    nowMs += 1_000
+    expect([1, 2, 3].map(take)).toEqual([true, true, false])
+    nowMs += 3_600_000
+    expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false])
+  })
+
   it('[RATE-1] takes nothing where it refuses', () => {
     const environment = new ManualEnvironment()
     const buckets = new LocalBuckets(environment)

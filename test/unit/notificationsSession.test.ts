@@ -82,6 +82,7 @@ beforeEach(async () => {
     onUnexpected: (error) => {
       throw error
     },
+    onFlood: () => undefined,
     limits: { bufferBytes: 10_000, framesAtOnce: 1e9 },
   })
 })

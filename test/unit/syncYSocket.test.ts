@@ -5,6 +5,7 @@ import type { Principal } from '../../server/access/access.ts'
 import { parseAccess } from '../../server/access/access.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
+import { bucketOfMinute } from '../../server/limits/budget.ts'
 import { DEFAULT_SYNC_LIMITS } from '../../server/sync/limits.ts'
 import { Rooms, type EmptyDocuments, type LiveReplicas } from '../../server/sync/rooms.ts'
 import type { SocketStream } from '../../server/sockets/peer.ts'
@@ -80,7 +81,12 @@ function principal(expiresAtMs: number, access: Record<string, string[]> = { '*'
 const noJudge = { prepare: () => Promise.resolve(null) }
 
 function setUp(
-  options: { refused?: number; replicas?: LiveReplicas; createEmpty?: EmptyDocuments['createEmpty'] } = {},
+  options: {
+    refused?: number
+    replicas?: LiveReplicas
+    createEmpty?: EmptyDocuments['createEmpty']
+    messagesPerMinute?: number
+  } = {},
 ) {
   const environment = new ManualEnvironment()
   const replica = new FakeReplica()
@@ -88,14 +94,24 @@ function setUp(
   const onGivenUp = vi.fn()
   const onUnexpected = vi.fn()
   const lease = () => Promise.resolve({ replica, release })
-  const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10 }
+  const budget = { messages: bucketOfMinute(options.messagesPerMinute ?? 0), bytes: null }
+  const limits = { ...DEFAULT_SYNC_LIMITS, refusedConnections: options.refused ?? 10, budget }
+  const onFlood = vi.fn()
   const replicas: LiveReplicas = options.replicas ?? { lease }
   const keeper = { keep: () => Promise.resolve(), bytes: () => 0 }
   const writer = { createEmpty: options.createEmpty ?? (() => Promise.resolve()) }
   const rooms = new Rooms({ replicas, writer, judge: noJudge, keeper, environment, limits, onGivenUp, onUnexpected })
   const authenticate = vi.fn(() => Promise.resolve(principal(environment.now() + 60 * DAY_MS)))
   const isValid = vi.fn((_principal: Principal) => true)
-  const endpoint = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onUnexpected })
+  const endpoint = new YWebsocketEndpoint({
+    rooms,
+    authenticate,
+    isValid,
+    environment,
+    limits,
+    onFlood,
+    onUnexpected,
+  })
   const connect = (path = 'doc', token: string | null = 'token') => {
     const socket = new FakeSocket()
     endpoint.accept(socket as unknown as WebSocket, socket.stream as unknown as SocketStream, {
@@ -105,7 +121,7 @@ function setUp(
     })
     return socket
   }
-  return { environment, replica, rooms, release, onUnexpected, authenticate, isValid, endpoint, connect }
+  return { environment, replica, rooms, release, onFlood, onUnexpected, authenticate, isValid, endpoint, connect }
 }
 
 describe('a connection', () => {
@@ -279,6 +295,79 @@ describe('a connection', () => {
     lent.fill(0)
     expect(before.length).toBeGreaterThan(0)
     expect(applied[0]).toEqual(before)
+  })
+})
+
+describe('[RATE-1] a connection that sends more than it may', () => {
+  const send = (socket: FakeSocket, count: number): void => {
+    for (let n = 0; n < count; n++) socket.receive(frames.queryAwareness())
+  }
+
+  it('[RATE-1] is not read for a while; nothing of it is lost, and it is read again', async () => {
+    const { connect, environment, onFlood } = setUp({ messagesPerMinute: 60 })
+    const socket = connect()
+    await settled()
+    const before = socket.sent.length
+    send(socket, 65)
+    await settled()
+    expect(socket.isPaused).toBe(true)
+    expect(socket.sent.length - before).toBe(65)
+    await environment.advance(4_000)
+    expect(socket.isPaused).toBe(true)
+    await environment.advance(1_000)
+    expect(socket.isPaused).toBe(false)
+    expect([socket.closed, onFlood.mock.calls.length]).toEqual([null, 0])
+  })
+
+  it('[RATE-1] stays unread for as long as what one read brought adds up to', async () => {
+    const { connect, environment } = setUp({ messagesPerMinute: 60 })
+    const socket = connect()
+    await settled()
+    send(socket, 61)
+    await environment.advance(500)
+    send(socket, 10)
+    await environment.advance(5_000)
+    expect(socket.isPaused).toBe(true)
+    await environment.advance(6_000)
+    expect(socket.isPaused).toBe(false)
+  })
+
+  it('[RATE-1] is closed with 4529 where it never stops, and that is told', async () => {
+    const { connect, environment, onFlood } = setUp({ messagesPerMinute: 60 })
+    const socket = connect()
+    await settled()
+    send(socket, 61)
+    for (let n = 0; n < 200 && socket.closed === null; n++) {
+      await environment.advance(1_000)
+      if (!socket.isPaused) send(socket, 1)
+    }
+    expect(socket.closed?.code).toBe(4529)
+    expect(onFlood).toHaveBeenCalledTimes(1)
+    expect(socket.isPaused).toBe(false)
+  })
+
+  it('[RATE-1] pays for pings and pongs as well', async () => {
+    const { connect } = setUp({ messagesPerMinute: 60 })
+    const [pinging, ponging] = [connect(), connect()]
+    await settled()
+    for (let n = 0; n < 61; n++) {
+      pinging.emit('ping', Buffer.alloc(0))
+      ponging.emit('pong', Buffer.alloc(0))
+    }
+    expect([pinging.isPaused, ponging.isPaused]).toEqual([true, true])
+  })
+
+  it('[RATE-1] [SYNC-8] ends when its token does, also while it is held back', async () => {
+    const { connect, environment, endpoint, isValid } = setUp({ messagesPerMinute: 60 })
+    const socket = connect()
+    await settled()
+    send(socket, 100)
+    isValid.mockReturnValue(false)
+    endpoint.revalidate()
+    expect(socket.closed?.code).toBe(4401)
+    expect(socket.isPaused).toBe(false)
+    await environment.advance(120_000)
+    expect(socket.isTerminated).toBe(false)
   })
 })
 

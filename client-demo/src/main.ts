@@ -6,8 +6,13 @@ import { NameBook } from './state/names.ts'
 import { Notices } from './state/notices.ts'
 import { ResolutionDrafts } from './state/resolutionDrafts.ts'
 import { Shelf } from './state/shelf.ts'
+import { routeOf } from './present/route.ts'
 import { App } from './ui/app.tsx'
+import { documentScreen } from './ui/chunks.ts'
 import type { Parts } from './ui/parts.ts'
+
+/** By then the list is there, also on a slow line. */
+const PREFETCH_AFTER_MS = 2_000
 
 /** Where the API is, without a final slash: the page stands in the folder `demo` of it. */
 const base = new URL('..', location.href).href.replace(/\/$/, '')
@@ -45,6 +50,10 @@ addEventListener('beforeunload', (event) => {
 })
 // Whoever reloads all the same finds them again.
 addEventListener('pagehide', () => shelf.keep())
+
+// Most who see the list open a document next; who asked for one does not wait for a token before its code comes.
+if (routeOf(location.hash).page === 'document') documentScreen.prefetch()
+else setTimeout(documentScreen.prefetch, PREFETCH_AFTER_MS)
 
 const root = document.querySelector('#app')
 if (root !== null) render(h(App, { parts }), root)

@@ -34,6 +34,11 @@ const HELMET = {
 /** Stands in the built page where its nonce belongs. */
 const NONCE_PLACE = 'PARLEY-NONCE'
 
+/** Built files are named by what they hold, and never change. */
+const FOREVER = { maxAge: '365d', immutable: true } as const
+/** Anything else is asked for anew each time, and mostly answered by 304. */
+const ANEW = { maxAge: 0, immutable: false } as const
+
 /** The demo editor under `/demo/`, built into `folder`; `/` leads there. */
 export function demoPages(folder: string): FastifyPluginAsync {
   return async (app) => {
@@ -44,10 +49,12 @@ export function demoPages(folder: string): FastifyPluginAsync {
       void reply.removeHeader('Content-Security-Policy')
     })
     await app.register(helmet, HELMET)
-    await app.register(fastifyStatic, { root: folder, serve: false })
+    // The build left each file compressed beside itself.
+    await app.register(fastifyStatic, { root: folder, serve: false, preCompressed: true })
     app.get('/demo/*', options, (request, reply) => {
       const path = new URL(request.url, 'http://localhost').pathname.slice('/demo/'.length)
-      if (path !== '' && path !== 'index.html') return reply.sendFile(path)
+      if (path.startsWith('assets/')) return reply.header('Vary', 'Accept-Encoding').sendFile(path, FOREVER)
+      if (path !== '' && path !== 'index.html') return reply.sendFile(path, ANEW)
       const { style } = reply.cspNonce
       return reply
         .type('text/html; charset=utf-8')

@@ -21,6 +21,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   detection: async () => (await import('./detection.ts')).detection(),
   crowd: async () => (await import('./crowd.ts')).crowd(),
   stalls: async () => (await import('./stalls.ts')).stalls(),
+  demo: async () => (await import('./demo.ts')).demo(),
   history: async () => (await import('./history.ts')).history(),
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { launchBrowser, type Person, type TestBrowser } from './browser.ts'
+import { RATES_NEVER_MET } from './rates.ts'
 import { startProcess, type Running } from './process.ts'
 
 const SECRET = 'a-secret-of-the-demo-stage-0123456789'
@@ -38,6 +39,7 @@ export class DemoStage {
       PARLEY_DATABASE: join(folder, 'demo.db'),
       PARLEY_SECRET: SECRET,
       PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS),
+      ...RATES_NEVER_MET,
     })
     return new DemoStage(running, await launchBrowser(), folder)
   }

@@ -1,7 +1,7 @@
 import { merge, mergeWith } from '../../../server/content/merge.ts'
 import { rewritten } from './rewrite.ts'
-import { jsonValue } from '../parley/shapes.ts'
-import type { Choice, Conflict, Content, JsonValue, Overlap, SideName } from '../parley/types.ts'
+import { contentText, isContent, parseJson } from './contents.ts'
+import type { Choice, Conflict, Content, Overlap, SideName } from '../parley/types.ts'
 
 /** What the person picked at one overlap: a side, or words of their own (JSON text where the document is json). */
 export type OverlapPick = { readonly from: SideName } | { readonly from: 'own'; readonly text: string }
@@ -33,14 +33,6 @@ export function chosen(overlaps: readonly Overlap[], picks: Picks): Chosen {
     }
   }
   return { choices, missing, invalid }
-}
-
-export function parseJson(text: string): { readonly value: JsonValue } | { readonly error: string } {
-  try {
-    return { value: jsonValue(JSON.parse(text), 'json') }
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) }
-  }
 }
 
 /** After the conflict was worked out anew: the picks whose place and sides are still what they were. */
@@ -100,10 +92,3 @@ export function carriedOn(own: string, from: Content, to: Content): string {
   const { content } = mergeWith(from, to, parsed.value, new Map(overlaps.map(({ id }) => [id, 'incoming'])))
   return contentText(content)
 }
-
-/** What can stand in a document. */
-export const isContent = (value: JsonValue): value is Content =>
-  typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
-
-export const contentText = (content: Content): string =>
-  typeof content === 'string' ? content : JSON.stringify(content, null, 2)

@@ -1,6 +1,6 @@
 import { equalityDeep } from 'lib0/function'
 import type { Document } from '../parley/types.ts'
-import { contentText, parseJson } from './choices.ts'
+import { contentText, parseJson } from './contents.ts'
 
 /** A version of the document as the draft needs it. */
 export interface Ground {

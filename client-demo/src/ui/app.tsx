@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { explain } from '../present/problem.ts'
 import type { Identity } from '../state/identity.ts'
-import { DocumentScreen } from './documentScreen.tsx'
+import { documentScreen } from './chunks.ts'
 import { Home } from './home.tsx'
 import { useLatest, useStore } from './hooks.ts'
 import { PartsContext, type Parts } from './parts.ts'
@@ -37,7 +37,7 @@ export function App({ parts }: { parts: Parts }): JSX.Element {
 function Screen({ self }: { self: Identity }): JSX.Element {
   const route = useRoute()
   if (route.page === 'home') return <Home self={self} />
-  return <DocumentScreen key={route.id} id={route.id} conflictId={route.conflictId} self={self} />
+  return <documentScreen.Component key={route.id} id={route.id} conflictId={route.conflictId} self={self} />
 }
 
 function Unreachable({ error }: { error: unknown }): JSX.Element {

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Conflict, SideName } from '../parley/types.ts'
-import { contentText } from '../state/choices.ts'
+import { contentText } from '../state/contents.ts'
 import { SideBySide, UnifiedDiff } from './diffEditor.tsx'
 import { useMedia } from './hooks.ts'
-import { jsonLook } from './jsonEditor.tsx'
+import { jsonLook } from './jsonLook.ts'
 
 const PAIRS = [
   { id: 'base-current', a: 'base', b: 'current', words: 'Base → current' },

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
 import type { Conflict } from '../parley/types.ts'
 import { applyWords, isUrged, wayWords, waysOf, type Way } from '../present/ways.ts'
-import { chosen, isContent, parseJson } from '../state/choices.ts'
+import { chosen } from '../state/choices.ts'
+import { isContent, parseJson } from '../state/contents.ts'
 import { wayOf, type Act, type ConflictDesk, type Desk } from '../state/conflictDesk.ts'
 import { useRun } from './parts.ts'
 

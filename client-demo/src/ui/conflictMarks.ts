@@ -1,4 +1,4 @@
-import type { Extension } from '@codemirror/state'
+import type { EditorState, Extension } from '@codemirror/state'
 import { type EditorView, ViewPlugin } from '@codemirror/view'
 import type { Rest } from '../parley/rest.ts'
 import { headline } from '../present/conflict.ts'
@@ -7,14 +7,15 @@ import { coalesce } from '../state/coalesce.ts'
 import { ConflictPlaces, type ConflictPlace } from '../state/conflictPlaces.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import type { NameBook } from '../state/names.ts'
-import { spotOf } from './jsonPlaces.ts'
+import type { Spot } from './jsonPlaces.ts'
 import { marking, type Mark } from './marks.ts'
 
 interface ConflictMarksOptions {
   readonly session: DocumentSession
   readonly rest: Rest
   readonly nameBook: NameBook
-  readonly kind: 'text' | 'json'
+  /** Of a json document: where a pointer leads in its text. Null where places are lines. */
+  readonly spotOf: ((state: EditorState, pointer: string) => Spot | null) | null
   /** Calls back when the text came to be what the server holds, as after the first sync. */
   readonly watchText?: (changed: () => void) => () => void
 }
@@ -52,8 +53,8 @@ class ConflictMarks {
   }
 
   async #mark(): Promise<void> {
-    const { session, kind } = this.#options
-    const textNow = kind === 'text' ? (): string => this.#view.state.doc.toString() : null
+    const { session, spotOf } = this.#options
+    const textNow = spotOf === null ? (): string => this.#view.state.doc.toString() : null
     const places = await this.#places.find(session.conflicts.open.value.items, textNow)
     if (!this.#isGone)
       CONFLICTS.set(
@@ -63,7 +64,7 @@ class ConflictMarks {
   }
 
   #markAt(place: ConflictPlace): Mark | null {
-    const { session, nameBook } = this.#options
+    const { session, nameBook, spotOf } = this.#options
     const { conflict } = place
     const about = {
       words: `Conflict: ${headline(conflict, nameBook.store.value)}. Show it`,
@@ -71,7 +72,7 @@ class ConflictMarks {
     }
     const { state } = this.#view
     if ('pointer' in place) {
-      const spot = spotOf(state, place.pointer)
+      const spot = spotOf?.(state, place.pointer) ?? null
       return spot === null ? null : { ...spot, ...about }
     }
     const { doc } = state

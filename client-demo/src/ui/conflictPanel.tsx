@@ -1,9 +1,11 @@
 import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import { conflictHref } from '../present/route.ts'
 import { headline, outcome, places } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { ListedConflict } from '../parley/types.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
+import { conflictView } from './chunks.ts'
 import { useNow, useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { useNames } from './parts.ts'
@@ -21,6 +23,11 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
   const { items, hasMore, isLoaded, problem } = useStore(session.conflicts.open)
   const feed = useStore(session.following)
   const now = useNow()
+  const hasOpen = items.length > 0
+  useEffect(() => {
+    // Whoever sees one is about to look at it, and may be offline by then.
+    if (hasOpen) conflictView.prefetch()
+  }, [hasOpen])
   return (
     <aside class="panel" aria-labelledby="panel-title" data-testid="conflict-panel">
       <div class="panel-head">

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact'
 import type { Content, Kind } from '../parley/types.ts'
-import { contentText } from '../state/choices.ts'
+import { contentText } from '../state/contents.ts'
 import { UnifiedDiff } from './diffEditor.tsx'
-import { jsonLook } from './jsonEditor.tsx'
+import { jsonLook } from './jsonLook.ts'
 
 interface DiffProps {
   readonly kind: Kind

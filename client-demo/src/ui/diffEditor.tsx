@@ -1,4 +1,4 @@
-import { history, historyKeymap, defaultKeymap } from '@codemirror/commands'
+import { history, historyKeymap } from '@codemirror/commands'
 import { getOriginalDoc, MergeView, originalDocChangeEffect, unifiedMergeView } from '@codemirror/merge'
 import { ChangeSet, Compartment, type Extension } from '@codemirror/state'
 import { EditorView, keymap } from '@codemirror/view'
@@ -6,6 +6,7 @@ import type { Violation } from '../parley/types.ts'
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { named, readOnly, replaceText, shared, smallestChange } from './codeMirror.ts'
+import { keys } from './keys.ts'
 import { markViolations, VIOLATIONS } from './violationMarks.ts'
 
 const LOOK = EditorView.theme({
@@ -64,7 +65,7 @@ export function UnifiedDiff(props: UnifiedProps): JSX.Element {
         shared,
         look ?? [],
         history(),
-        keymap.of([...historyKeymap, ...defaultKeymap]),
+        keymap.of([...historyKeymap, ...keys]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) onChange.current?.(update.state.doc.toString())
         }),

@@ -5,12 +5,10 @@ import type { Identity } from '../state/identity.ts'
 import { DocumentSession, type Phase } from '../state/documentSession.ts'
 import { explain } from '../present/problem.ts'
 import { ConflictPanel } from './conflictPanel.tsx'
-import { ConflictView } from './conflictView.tsx'
+import { conflictView, jsonEditor, outsideDrawer } from './chunks.ts'
 import { DocumentHeader } from './documentHeader.tsx'
 import { useMedia, useStore, useTitle } from './hooks.ts'
-import { JsonEditor } from './jsonEditor.tsx'
 import { NoticeStack } from './noticeStack.tsx'
-import { OutsideDrawer } from './outsideDrawer.tsx'
 import { useParts, useRights } from './parts.ts'
 import { TextEditor } from './textEditor.tsx'
 
@@ -73,9 +71,9 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
           <div class="work-sheet" hidden={conflictId !== null}>
             <Work session={session} phase={phase} />
           </div>
-          {conflictId !== null && <ConflictView key={conflictId} session={session} conflictId={conflictId} />}
+          {conflictId !== null && <conflictView.Component key={conflictId} session={session} conflictId={conflictId} />}
           {isOutsideOpen && phase.phase === 'open' && (
-            <OutsideDrawer session={session} self={self} onClose={closeOutside} />
+            <outsideDrawer.Component session={session} self={self} onClose={closeOutside} />
           )}
         </main>
         {isPanelShown && phase.phase === 'open' && (
@@ -160,7 +158,7 @@ function Work({ session, phase }: { session: DocumentSession; phase: Phase }): J
       {phase.editor.kind === 'text' ? (
         <TextEditor session={session} live={phase.editor.live} isReadOnly={isDeleted || !mayWrite} />
       ) : (
-        <JsonEditor session={session} draftStore={phase.editor.draft} isReadOnly={isDeleted || !mayWrite} />
+        <jsonEditor.Component session={session} draftStore={phase.editor.draft} isReadOnly={isDeleted || !mayWrite} />
       )}
     </>
   )

@@ -1,9 +1,6 @@
-import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
-import { json } from '@codemirror/lang-json'
-import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
+import { history, historyKeymap } from '@codemirror/commands'
 import { Compartment } from '@codemirror/state'
 import { EditorView, keymap } from '@codemirror/view'
-import { tags } from '@lezer/highlight'
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { conflictHref } from '../present/route.ts'
@@ -13,17 +10,12 @@ import type { Store } from '../state/store.ts'
 import { named, readOnly, replaceText, shared } from './codeMirror.ts'
 import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
+import { jsonLook } from './jsonLook.ts'
+import { spotOf } from './jsonPlaces.ts'
 import { keepCursorInView } from './keepCursorInView.ts'
+import { keys } from './keys.ts'
 import { LockedWords } from './lockedWords.tsx'
 import { useParts, useRun } from './parts.ts'
-
-const COLOURS = HighlightStyle.define([
-  { tag: tags.propertyName, color: 'var(--code-name)' },
-  { tag: tags.string, color: 'var(--code-string)' },
-  { tag: [tags.number, tags.bool, tags.null], color: 'var(--code-value)' },
-])
-
-export const jsonLook = [json(), bracketMatching(), syntaxHighlighting(COLOURS)]
 
 /** Edits the JSON text here and saves it by PUT on the version it started from. */
 export function JsonEditor(props: {
@@ -57,10 +49,10 @@ export function JsonEditor(props: {
         shared,
         jsonLook,
         history(),
-        keymap.of([{ key: 'Mod-s', run: () => (save.current(), true) }, ...historyKeymap, ...defaultKeymap]),
+        keymap.of([{ key: 'Mod-s', run: () => (save.current(), true) }, ...historyKeymap, ...keys]),
         named(`JSON of ${session.id}`, 'editor-content'),
         keepCursorInView,
-        conflictMarks({ session, rest, nameBook, kind: 'json' }),
+        conflictMarks({ session, rest, nameBook, spotOf }),
         access.of([]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))

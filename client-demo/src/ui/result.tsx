@@ -2,14 +2,15 @@ import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { Conflict } from '../parley/types.ts'
 import { stays, type Way } from '../present/ways.ts'
-import { chosen, contentText } from '../state/choices.ts'
+import { chosen } from '../state/choices.ts'
 import { wayOf, type ConflictDesk, type Desk } from '../state/conflictDesk.ts'
+import { contentText } from '../state/contents.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { syntaxProblem } from '../state/jsonDraft.ts'
 import { wayPreview } from '../state/wayPreview.ts'
 import { UnifiedDiff } from './diffEditor.tsx'
 import { useStore } from './hooks.ts'
-import { jsonLook } from './jsonEditor.tsx'
+import { jsonLook } from './jsonLook.ts'
 
 interface ResultProps {
   readonly desk: ConflictDesk

@@ -1,4 +1,3 @@
-import { defaultKeymap } from '@codemirror/commands'
 import { Compartment, EditorState } from '@codemirror/state'
 import { EditorView, keymap, placeholder } from '@codemirror/view'
 import type { JSX } from 'preact'
@@ -10,6 +9,7 @@ import { named, readOnly, shared } from './codeMirror.ts'
 import { conflictMarks } from './conflictMarks.ts'
 import { useStore } from './hooks.ts'
 import { keepCursorInView } from './keepCursorInView.ts'
+import { keys } from './keys.ts'
 import { useParts } from './parts.ts'
 import { remoteCursors } from './remoteCursors.ts'
 import { WorkBar } from './workBar.tsx'
@@ -34,7 +34,7 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
         doc: live.text.toString(),
         extensions: [
           shared,
-          keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
+          keymap.of([...yUndoManagerKeymap, ...keys]),
           yCollab(live.text, null, { undoManager: live.undoManager }),
           remoteCursors(live.text, live.awareness),
           named(`Text of ${id}`, 'editor-content'),
@@ -43,7 +43,7 @@ export function TextEditor(props: { session: DocumentSession; live: LiveText; is
             session,
             rest,
             nameBook,
-            kind: 'text',
+            spotOf: null,
             watchText: (changed) => live.connection.watch(changed),
           }),
           access.of(writable),

@@ -191,7 +191,7 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
     )
     const visible = await Promise.all(page.items.map((record) => isVisible(storage, record, principal)))
     const items = page.items.filter((_, i) => visible[i])
-    return { ...page, items: await Promise.all(items.map((record) => outlineOf(storage, record))) }
+    return { ...page, items: await Promise.all(items.map((record) => outlineOf(storage, record, request))) }
   })
 }
 
@@ -207,7 +207,7 @@ function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
     const id = conflictInPath(request.params)
     const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
     const record = await findReadable(storage, id, request.principal)
-    return sendJson(reply, await shower.read(record, { contents }, askedBy(request, reply)))
+    return sendJson(reply, await shower.read(record, { contents, linkBase: request.linkBase }, askedBy(request, reply)))
   })
 }
 
@@ -299,7 +299,8 @@ function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
     const asked = readRequest(body)
     const record = await find(storage, toConflictId(body.conflictId), principal)
     const allowed = withRights(asked, record, principal)
-    const shown = { by: principal.sub, contents: preferredReturn(request.headers['prefer']) !== 'minimal' }
+    const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
+    const shown = { by: principal.sub, contents, linkBase: request.linkBase }
     const ask = { by: principal.sub, request: allowed, shown, lockToken: lockTokenOf(request.headers) }
     return idempotency.answer(request, reply, {
       documents: [record.document],
@@ -314,7 +315,7 @@ function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
 async function answerTo(
   { storage, shower }: ConflictRouteParts,
   { record, proposal, head }: Outcome,
-  shown: Pick<ShowOptions, 'contents' | 'by'>,
+  shown: Pick<ShowOptions, 'contents' | 'by' | 'linkBase'>,
 ): Promise<Reply> {
   const conflict = await shower.show(record, { ...shown, proposed: proposal })
   if (proposal) {

@@ -215,26 +215,27 @@ export function performWrite(
   needs: (result: WriteResult) => NeededPermission = () => 'write',
 ): Promise<FastifyReply> {
   const prefer = preferredReturn(request.headers['prefer'])
+  const { linkBase } = request
   return parts.idempotency.answer(request, reply, {
     documents: [request.documentId],
     perform,
     needs,
-    answer: (result: WriteResult) => answerTo(parts, result, prefer),
+    answer: (result: WriteResult) => answerTo({ ...parts, linkBase }, result, prefer),
   })
 }
 
 /** The answer to a write (SPEC WRITE-2 to WRITE-6, CONF-1). */
 function answerTo(
-  parts: Pick<ContentRouteParts, 'storage' | 'shower'>,
+  parts: Pick<ContentRouteParts, 'storage' | 'shower'> & { readonly linkBase: string },
   result: WriteResult,
   prefer: ReturnType<typeof preferredReturn>,
 ): Reply | Promise<ParleyError> {
   const { head } = result
   const { epoch } = parts.storage
   const etag = formatEtag(head, epoch)
-  if (result.status !== 'done') return refusalOf(parts, result, etag, prefer !== 'minimal')
+  if (result.status !== 'done') return refusalOf(parts, result, etag, prefer !== 'minimal', parts.linkBase)
   const headers: Record<string, string> = {}
-  if (result.outcome === 'created') headers['location'] = `/documents/${head.id}`
+  if (result.outcome === 'created') headers['location'] = `${parts.linkBase}/documents/${head.id}`
   const isMerged = result.outcome === 'merged'
   // What is stored after a merge is not what was sent, so no validator goes with it (RFC 9110 section 9.3.4).
   if (!isMerged) headers['etag'] = quote(etag)

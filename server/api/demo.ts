@@ -42,7 +42,7 @@ const ANEW = { maxAge: 0, immutable: false } as const
 /** The demo editor under `/demo/`, built into `folder`; `/` leads there. */
 export function demoPages(folder: string): FastifyPluginAsync {
   return async (app) => {
-    const options = { config: { access: 'public', openQuery: true, about: null } } as const
+    const options = { config: { access: 'public', openQuery: true, secret: true, about: null } } as const
     const page = readFileSync(join(folder, 'index.html'), 'utf8')
     app.addHook('onRequest', async (_request, reply) => {
       // Helmet, which comes next, writes past fastify, whose own headers would count.
@@ -61,6 +61,7 @@ export function demoPages(folder: string): FastifyPluginAsync {
         .header('Cache-Control', 'no-store')
         .send(page.replace(NONCE_PLACE, style))
     })
-    for (const path of ['/', '/demo']) app.get(path, options, (_request, reply) => reply.redirect('/demo/'))
+    for (const path of ['/', '/demo'])
+      app.get(path, options, (request, reply) => reply.redirect(`${request.linkBase}/demo/`))
   }
 }

@@ -162,7 +162,7 @@ function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
         invariant(created.status === 'done', 'a creation is never refused as a conflict')
         return {
           status: 201,
-          headers: { location: `/documents/${id}`, etag: etagOf(created.head, storage) },
+          headers: { location: `${request.linkBase}/documents/${id}`, etag: etagOf(created.head, storage) },
           body: documentOf(created, storage.epoch),
           contents: [shownAt(created.head, 'content')],
         }

@@ -54,7 +54,7 @@ const ABOUT: About = {
 export const guestRoutes =
   ({ issuer, environment }: GuestRouteParts): Routes =>
   async (app) => {
-    const config = { access: 'public', rate: { class: 'token', tokens: 1 }, about: ABOUT } as const
+    const config = { access: 'public', secret: true, rate: { class: 'token', tokens: 1 }, about: ABOUT } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
       requireOwnPage(request)
       refuseIdempotencyKey(request)

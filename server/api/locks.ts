@@ -90,7 +90,7 @@ export function lockRoutes(parts: LockRouteParts): Routes {
 function addAcquire(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {
   app.post(
     PATH,
-    { config: { access: WRITE, about: ACQUIRE_ABOUT }, schema: { body: LockBody } },
+    { config: { access: WRITE, secret: true, about: ACQUIRE_ABOUT }, schema: { body: LockBody } },
     async (request, reply) => {
       const { ttlSeconds, waitSeconds = 0 } = request.body
       const key = idempotencyKey(request)
@@ -121,7 +121,7 @@ function addAcquire(app: TypedApp, { locks, lines, idempotency }: LockRouteParts
 function addRenew(app: TypedApp, { locks, lines, idempotency }: LockRouteParts): void {
   app.put(
     PATH,
-    { config: { access: WRITE, about: RENEW_ABOUT }, schema: { body: RenewBody } },
+    { config: { access: WRITE, secret: true, about: RENEW_ABOUT }, schema: { body: RenewBody } },
     async (request, reply) => {
       const { documentId } = request
       const { ttlSeconds } = bodyOf(request.body)

@@ -8,6 +8,7 @@ import { can, type Principal } from '../access/access.ts'
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { versionedEvent } from '../notifications/envelope.ts'
 import type { Feed } from '../notifications/feed.ts'
 import { Outflow } from '../sockets/outflow.ts'
 import { OpenReaders, type OpenReader } from '../notifications/openReaders.ts'
@@ -48,8 +49,8 @@ export class EventStreams {
   readonly #parts: StreamParts
   readonly #limits: StreamLimits
   readonly #streams: OpenReaders<EventStream>
-  /** The bytes of the event that is being told, made once for all streams. */
-  #frame: { readonly event: FeedEvent; readonly bytes: Buffer } | null = null
+  /** The bytes of the event that is being told, made once for all streams: first for readers by `/v1`, then for others. */
+  readonly #frames: [Frame | null, Frame | null] = [null, null]
 
   constructor(parts: StreamParts) {
     this.#parts = parts
@@ -67,12 +68,12 @@ export class EventStreams {
     this.#streams.assertRoom()
   }
 
-  /** Answers with a stream of what the request asks for. `headers` go on the answer besides those of every stream. */
+  /** Answers with a stream of what is asked for. `headers` go on the answer besides those of every stream. */
   open(
     response: ServerResponse,
     headers: Readonly<Record<string, number | string | string[] | undefined>>,
     principal: Principal,
-    request: SubscriptionRequest,
+    request: StreamRequest,
   ): void {
     this.assertRoom()
     // The connection ended while the token was verified; it will not say so again.
@@ -82,7 +83,7 @@ export class EventStreams {
     const stream = new EventStream(response, principal, {
       ...this.#parts,
       limits: this.#limits,
-      frameOf: (event) => this.#frameOf(event),
+      frameOf: (event) => this.#frameOf(event, request.versioned ?? false),
     })
     this.#streams.add(stream)
     stream.begin(request)
@@ -98,13 +99,26 @@ export class EventStreams {
     return this.#streams.close((stream) => stream.end())
   }
 
-  #frameOf(event: FeedEvent): Buffer {
-    if (this.#frame?.event !== event) {
-      // No part can hold a line break: ids and types have a strict form, and JSON text escapes them.
-      this.#frame = { event, bytes: Buffer.from(`id: ${event.id}\nevent: ${event.type}\ndata: ${event.json}\n\n`) }
-    }
-    return this.#frame.bytes
+  #frameOf(event: FeedEvent, versioned: boolean): Buffer {
+    const which = versioned ? 0 : 1
+    const known = this.#frames[which]
+    if (known?.event === event) return known.bytes
+    const json = versioned ? versionedEvent(event.json) : event.json
+    // No part can hold a line break: ids and types have a strict form, and JSON text escapes them.
+    const bytes = Buffer.from(`id: ${event.id}\nevent: ${event.type}\ndata: ${json}\n\n`)
+    this.#frames[which] = { event, bytes }
+    return bytes
   }
+}
+
+interface Frame {
+  readonly event: FeedEvent
+  readonly bytes: Buffer
+}
+
+interface StreamRequest extends SubscriptionRequest {
+  /** Whether links stay under `/v1` (SPEC API-7). */
+  readonly versioned?: boolean
 }
 
 const STREAM_HEADERS = {

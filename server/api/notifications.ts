@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { tokenMissing } from '../access/bearer.ts'
+import { isVersioned } from '../foundation/links.ts'
 import { negotiate } from '../http/accept.ts'
 import { goneSignal } from '../http/gone.ts'
 import type { About } from '../http/about.ts'
@@ -9,7 +10,7 @@ import type { Routes } from '../http/mount.ts'
 import type { Charge } from '../limits/rates.ts'
 import { integerParameter, queryInteger, textParameter } from '../http/validation.ts'
 import { addToVary } from '../http/vary.ts'
-import { parseCursor } from '../notifications/envelope.ts'
+import { parseCursor, versionedEvent } from '../notifications/envelope.ts'
 import type { Polls } from './notificationPoll.ts'
 import { MAX_CURSOR_LENGTH, parseQuery, parseRequest, type SubscriptionRequest } from '../notifications/request.ts'
 import type { EventStreams } from './notificationStream.ts'
@@ -94,7 +95,8 @@ export function notificationRoutes({ epoch, streams, polls }: NotificationRouteP
       const asked = resumed(readQuery(query, epoch, ['token']), request.headers, epoch)
       streams.assertRoom()
       reply.hijack()
-      streams.open(reply.raw, reply.getHeaders(), request.principal, asked)
+      const versioned = isVersioned(request.url)
+      streams.open(reply.raw, reply.getHeaders(), request.principal, { ...asked, versioned })
       return reply
     })
   }
@@ -136,7 +138,8 @@ async function answerPoll(
   const asked = readQuery(query, epoch, ['waitSeconds'])
   const wait = { name: 'waitSeconds', minimum: 0, maximum: MAX_WAIT_SECONDS }
   const waitSeconds = queryInteger(query.get('waitSeconds') ?? undefined, wait) ?? 0
-  const { events, cursor } = await polls.poll(request.principal, asked, waitSeconds * 1_000, goneSignal(reply))
+  const { events: found, cursor } = await polls.poll(request.principal, asked, waitSeconds * 1_000, goneSignal(reply))
+  const events = isVersioned(request.url) ? found.map(versionedEvent) : found
   return reply
     .header('Cache-Control', 'no-store')
     .type(JSON_ANSWER)

@@ -15,6 +15,7 @@ export async function refusalOf(
   result: Exclude<WriteResult, { status: 'done' }>,
   etag: string,
   contents: boolean | 'outline',
+  linkBase: string,
 ): Promise<ParleyError> {
   if (result.status === 'refused-version') {
     return new ParleyError(
@@ -26,22 +27,23 @@ export async function refusalOf(
   const { record, stored, sides, merged, entries } = result.refusal
   const conflict =
     contents === 'outline'
-      ? { ...(await outlineOf(storage, record, stored)), truncated: true }
-      : await shower.show(record, { contents, known: { sides, merged, entries }, stored })
-  return new ParleyError('version-conflict', detailOf(record, stored), {
+      ? { ...(await outlineOf(storage, record, { stored, linkBase })), truncated: true }
+      : await shower.show(record, { contents, known: { sides, merged, entries }, stored, linkBase })
+  return new ParleyError('version-conflict', detailOf(record, stored, linkBase), {
     extras: { conflict },
     // What was not stored stands nowhere else.
     shownIn: stored ? shownInConflict(record) : null,
-    headers: { etag: `"${etag}"`, ...(stored ? { link: `</conflicts/${record.id}>; rel="conflict"` } : {}) },
+    headers: { etag: `"${etag}"`, ...(stored ? { link: `<${linkBase}/conflicts/${record.id}>; rel="conflict"` } : {}) },
   })
 }
 
 /** Which versions met, and what to do about it. */
-function detailOf({ id, state, base, current }: ConflictRecord, stored: boolean): string {
+function detailOf({ id, state, base, current }: ConflictRecord, stored: boolean, linkBase: string): string {
   const met = `This write is based on version ${base.version}, and the document is at version ${current.version} since.`
   if (!stored) {
     return `${met} So many conflicts of yours are open that this one was not kept: resolve or dismiss some (GET /conflicts), then write again.`
   }
-  if (state.status !== 'open') return `${met} The current content stands; what was refused stays at /conflicts/${id}.`
+  if (state.status !== 'open')
+    return `${met} The current content stands; what was refused stays at ${linkBase}/conflicts/${id}.`
   return `${met} Resolve conflict ${id} by POST /resolve-conflict with baseVersion ${current.version}.`
 }

@@ -20,6 +20,7 @@ export interface RepresentParts {
   readonly storage: StorageView
   readonly shower: ConflictShower
   readonly publicUrl: () => string
+  readonly linkBase: string
 }
 
 /** The answer to a transaction that was performed (SPEC TX-1, TX-3). */
@@ -45,11 +46,17 @@ export async function answerTo(
  * The one problem that stands for those of all operations, with all of them in `operations` (SPEC TX-3); null where
  * none failed.
  */
-export function refusalOrNull(parts: RepresentParts, problems: readonly (ParleyError | null)[]): ParleyError | null {
+export function refusalOrNull(
+  parts: Pick<RepresentParts, 'publicUrl'>,
+  problems: readonly (ParleyError | null)[],
+): ParleyError | null {
   return problems.some((problem) => problem !== null) ? refusal(parts, problems) : null
 }
 
-function refusal({ publicUrl }: RepresentParts, problems: readonly (ParleyError | null)[]): ParleyError {
+function refusal(
+  { publicUrl }: Pick<RepresentParts, 'publicUrl'>,
+  problems: readonly (ParleyError | null)[],
+): ParleyError {
   const first = problems[gravest(problems.map((problem) => problem && problem.code)) ?? -1] ?? null
   if (first === null) return new ParleyError('internal', 'A transaction failed for no reason.')
   const operations = problems.map((problem) => problem && problemDocument(problem, publicUrl()))
@@ -89,8 +96,10 @@ async function problemsOf(
     else {
       const { head } = failure
       const etag = formatEtag(head, parts.storage.epoch)
-      const full = await refusalOf(parts, failure, etag, contents && !room.isFull)
-      problems.push(room.takes(toJson(full.extras)) ? full : await refusalOf(parts, failure, etag, 'outline'))
+      const full = await refusalOf(parts, failure, etag, contents && !room.isFull, parts.linkBase)
+      problems.push(
+        room.takes(toJson(full.extras)) ? full : await refusalOf(parts, failure, etag, 'outline', parts.linkBase),
+      )
     }
   }
   return problems
@@ -112,7 +121,7 @@ export function showDone(done: Done, epoch: string, withContent: boolean, room: 
 
 /** An operation of a staged transaction, with what it would come to (SPEC TX-2). */
 export function showVerdict(
-  { publicUrl, storage }: RepresentParts,
+  { publicUrl, storage, linkBase }: Omit<RepresentParts, 'shower'>,
   operation: { readonly action: string; readonly document: string },
   verdict: Verdict,
   room: AnswerRoom,
@@ -125,7 +134,7 @@ export function showVerdict(
   const problem =
     verdict.status === 'failed'
       ? verdict.problem
-      : new ParleyError('version-conflict', staleDetail(verdict), {
+      : new ParleyError('version-conflict', staleDetail(verdict, linkBase), {
           extras: { current: { version: verdict.head.version } },
         })
   const shown: ProblemDocument = problemDocument(problem, publicUrl())
@@ -133,11 +142,12 @@ export function showVerdict(
 }
 
 /** Which versions meet, and where that is resolved. Nothing was opened for it yet. */
-function staleDetail(verdict: Exclude<Verdict, { status: 'done' | 'failed' }>): string {
+function staleDetail(verdict: Exclude<Verdict, { status: 'done' | 'failed' }>, linkBase: string): string {
   const { id, version } = verdict.head
   const base = verdict.status === 'refused' ? verdict.refusal.record.base.version : null
   const met = `This operation is based on ${base === null ? 'another version' : `version ${base}`}, and the document is at version ${version} since.`
-  const from = base === null ? '' : ` See what came between at /documents/${id}/diff?from=${base}&to=${version}.`
+  const from =
+    base === null ? '' : ` See what came between at ${linkBase}/documents/${id}/diff?from=${base}&to=${version}.`
   return `${met}${from} Stage it anew with baseVersion ${version}; or commit as it is, which opens a conflict to resolve by POST /resolve-conflict with baseVersion ${version}.`
 }
 

@@ -43,6 +43,7 @@ export const authRoutes =
     const tokens = {
       config: {
         access: { anywhere: 'admin' },
+        secret: true,
         rate: { class: 'token', tokens: 1 },
         about: {
           id: 'issueToken',

@@ -26,7 +26,7 @@ import {
 } from '../transactions/staged.ts'
 import { codeOf, type Transactor } from '../transactions/transactor.ts'
 
-export interface TransactionRouteParts extends RepresentParts {
+export interface TransactionRouteParts extends Omit<RepresentParts, 'linkBase'> {
   readonly transactor: Transactor
   readonly transactions: StagedTransactions<OperationBody>
   readonly limits: ContentLimits
@@ -134,7 +134,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
         perform: async () => transactions.begin(principal.sub, operations),
         answer: (begun: StagedBody) => ({
           status: 201,
-          headers: { location: `/transactions/${begun.id}` },
+          headers: { location: `${request.linkBase}/transactions/${begun.id}` },
           body: outline(begun),
         }),
       })
@@ -144,7 +144,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
     return idempotency.answer(request, reply, {
       documents,
       perform: (keep) => transactor.perform(read, principal.sub, keep),
-      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
+      answer: (outcome: OperationOutcome) => answerTo({ ...parts, linkBase: request.linkBase }, outcome, contents),
     })
   })
 }
@@ -174,7 +174,10 @@ function addShow(app: TypedApp, parts: TransactionRouteParts): void {
     async (request) => {
       const { principal } = request
       const transaction = parts.transactions.look(transactionInPath(request.params), principal.sub)
-      return { ...outline(transaction), operations: await preview(parts, transaction.operations, principal) }
+      return {
+        ...outline(transaction),
+        operations: await preview({ ...parts, linkBase: request.linkBase }, transaction.operations, principal),
+      }
     },
   )
 }
@@ -195,7 +198,7 @@ function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
         })
         return outcome
       },
-      answer: (outcome: OperationOutcome) => answerTo(parts, outcome, contents),
+      answer: (outcome: OperationOutcome) => answerTo({ ...parts, linkBase: request.linkBase }, outcome, contents),
       needs: () => 'write',
     })
   })
@@ -253,7 +256,7 @@ async function readOne(
 
 /** What each operation would come to now; its principal may have lost rights since it was added. */
 async function preview(
-  parts: TransactionRouteParts,
+  parts: TransactionRouteParts & { readonly linkBase: string },
   bodies: readonly OperationBody[],
   principal: Principal,
 ): Promise<readonly object[]> {

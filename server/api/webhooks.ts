@@ -45,6 +45,7 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
   const options = {
     config: {
       access: 'authenticated',
+      secret: true,
       about: {
         id: 'registerWebhook',
         tag: 'notifications',
@@ -66,7 +67,7 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
       perform: (keep) => webhooks.register(principal, body, keep),
       answer: (webhook: Webhook) => ({
         status: 201,
-        headers: { location: `/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
+        headers: { location: `${request.linkBase}/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
         body: { ...show({ webhook, disabled: null }), secret: webhook.secret },
         keptBody: show({ webhook, disabled: null }),
       }),

@@ -5,6 +5,7 @@ import { tokenFromRequest, tokenMissing } from '../access/bearer.ts'
 import type { Kind } from '../content/content.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
+import { withoutVersion } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
 import { DEFAULT_SYNC_LIMITS, frameLimitBytes, type SyncLimits } from '../sync/limits.ts'
@@ -132,7 +133,7 @@ export function syncEndpoint(
 
 /** What the request says; the path is taken from the target as it came, for a URL parser would change it. */
 export function readSyncRequest(request: Pick<IncomingMessage, 'url' | 'headers'>): SyncRequest {
-  const target = (request.url ?? '').replace(/^\/v1(?=\/)/, '')
+  const target = withoutVersion(request.url ?? '')
   const queryStart = target.indexOf('?')
   const path = queryStart === -1 ? target : target.slice(0, queryStart)
   return {

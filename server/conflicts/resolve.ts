@@ -67,7 +67,7 @@ export interface Asked {
 }
 
 /** How much of the conflict goes with a refusal. */
-type ShownSides = Pick<ShowOptions, 'contents' | 'by'>
+type ShownSides = Pick<ShowOptions, 'contents' | 'by' | 'linkBase'>
 
 /** A content to be written as the resolution, looked at from a version. */
 interface Wanted {
@@ -270,7 +270,7 @@ export class ConflictResolver {
         shownIn: shownInConflict(seen),
         headers: {
           etag: `"${formatEtag(head, storage.epoch)}"`,
-          link: `</conflicts/${record.id}>; rel="conflict"`,
+          link: `<${shown.linkBase ?? ''}/conflicts/${record.id}>; rel="conflict"`,
         },
       },
     )

@@ -95,6 +95,8 @@ export interface ShowOptions {
   readonly stored?: boolean
   /** What was refused, where it is not stored. */
   readonly incoming?: Content
+  /** Stands before its links (SPEC API-7). */
+  readonly linkBase?: string
   /** Aborted when nobody waits for it any more. */
   readonly gone?: AbortSignal | null
 }
@@ -140,7 +142,7 @@ async function showIn(
   const history = await readHistory(log, record)
   const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
   const proposals = await showProposals(storage, record, options)
-  const outline = await outlineOf(log, record, options.stored)
+  const outline = await outlineOf(log, record, options)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
   return {
@@ -212,7 +214,7 @@ export async function liveSides(storage: StorageView, record: ConflictRecord, li
 export async function outlineOf(
   log: Pick<ShownLog, 'epoch' | 'versionAt'>,
   record: ConflictRecord,
-  stored = true,
+  { stored = true, linkBase = '' }: Pick<ShowOptions, 'stored' | 'linkBase'>,
 ): Promise<OutlinedConflict> {
   const { state } = record
   const isOpen = state.status === 'open'
@@ -221,13 +223,13 @@ export async function outlineOf(
     const { version } = record[name]
     const facts = version === null || version === NO_VERSION ? null : await log.versionAt(record.document, version)
     const etag = facts?.version === version ? formatEtagOf(record, log.epoch, facts) : null
-    return { version, etag, href: stored ? `/conflicts/${record.id}/${name}` : null }
+    return { version, etag, href: stored ? `${linkBase}/conflicts/${record.id}/${name}` : null }
   }
   return {
     id: stored ? record.id : null,
     kind: record.kind,
     status: state.status,
-    document: { id: record.document, href: `/documents/${record.document}`, kind: record.documentKind },
+    document: { id: record.document, href: `${linkBase}/documents/${record.document}`, kind: record.documentKind },
     detectedAt: toTimestamp(record.detectedAt),
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,

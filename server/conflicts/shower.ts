@@ -67,8 +67,12 @@ export class ConflictShower {
   }
 
   /** A whole answer; shared by all who ask for the same at once. */
-  read(record: ConflictRecord, options: Pick<ShowOptions, 'contents'>, asking: Asking): Promise<Uint8Array> {
-    return this.#ask(record, { ask: 'conflict', id: record.id, options }, options.contents, asking)
+  read(
+    record: ConflictRecord,
+    options: Pick<ShowOptions, 'contents' | 'linkBase'>,
+    asking: Asking,
+  ): Promise<Uint8Array> {
+    return this.#ask(record, { ask: 'conflict', id: record.id, options }, options, asking)
   }
 
   /** Overlaps of a conflict: a page, as `overlapPage` says. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
+import { isTakenCoding } from './compression.ts'
 import { bodyDigest } from './idempotencyKey.ts'
 import { parseStrictJson } from './strictJson.ts'
 
@@ -78,8 +79,9 @@ function parseTextBody(bytes: Uint8Array): string {
 export function checkMediaType(request: FastifyRequest, accepted: readonly MediaType[], optional: boolean): void {
   const { headers } = request
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw unsupported(request, accepted, `Content-Encoding ${encoding} is not taken.`)
+  if (!isTakenCoding(encoding)) {
+    const refusal = unsupported(request, accepted, `Content-Encoding ${encoding} is not taken.`)
+    throw new ParleyError(refusal.code, refusal.detail, { headers: { ...refusal.headers, 'Accept-Encoding': 'gzip' } })
   }
   if (headers['content-type'] === undefined && optional && !hasBody(request)) return
   const type = request.mediaType

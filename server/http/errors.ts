@@ -5,6 +5,7 @@ import type { Answer } from '../foundation/answer.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { toJson } from '../foundation/renderedJson.ts'
+import { isHeldBack } from './awaitedBodies.ts'
 import { bodyLimitOf } from './bodies.ts'
 import { senderOf } from './cors.ts'
 import type { Origins } from './origins.ts'
@@ -19,6 +20,8 @@ const FASTIFY_ERRORS: Readonly<Record<string, { readonly code: ProblemCode; read
     detail: 'The body is not as long as Content-Length says.',
   },
   FST_ERR_BAD_URL: { code: 'invalid-request', detail: 'The path is not valid percent-encoding.' },
+  Z_DATA_ERROR: { code: 'invalid-request', detail: 'The body is not what gzip makes.' },
+  Z_BUF_ERROR: { code: 'invalid-request', detail: 'The compressed body ends too early.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'invalid-request', detail: 'The path is too long.' },
 }
 
@@ -79,6 +82,8 @@ export function sendError(
   // After an early refusal Node reads away the rest of the body. Closing at once instead would reset the connection,
   // and the client might never see this answer.
   reply.removeHeader('connection')
+  // But where the body was never asked for: nothing is on its way, and nobody knows what comes next on the connection.
+  if (isHeldBack(request.raw)) void reply.header('Connection', 'close')
   const answer = problemAnswer(problem, options.publicUrl(), pathOf(request.raw.url ?? '/'))
   void reply.code(answer.status).headers(answer.headers).send(answer.body)
 }

@@ -43,6 +43,7 @@ export const ANSWER_HEADERS = {
   'WWW-Authenticate': header('What kind of token is asked for.'),
   'Accept-Patch': header('The media types of patches this path takes.'),
   Accept: header('The media types this path takes.'),
+  'Accept-Encoding': header('The codings of bodies this path takes.'),
   'X-Accel-Buffering': header('Asks proxies to hold nothing back.', Type.Literal('no')),
   Connection: header('The server closes the connection after this answer.'),
 } as const satisfies Readonly<Record<string, HeaderAbout>>
@@ -64,12 +65,17 @@ export const FREQUENT_HEADERS = {
   'Access-Control-Allow-Origin': header('A page of this origin may read the answer.'),
   'Access-Control-Expose-Headers': header('Which headers such a page may read.'),
   Vary: header('What the answer depends on besides its URL.'),
+  'Content-Encoding': header('How an answer over 1 KiB is compressed.', Type.Enum(['br', 'gzip'])),
+  'Parley-Version': header(
+    'The number of the version that `ETag` names.',
+    Type.String({ pattern: '^[1-9][0-9]*$', maxLength: 16 }),
+  ),
 } as const satisfies Readonly<Record<string, HeaderAbout>>
 
 /** Headers that come with a problem, wherever it is answered. A question mark: not always there. */
 export const PROBLEM_HEADERS: Partial<Record<ProblemCode, readonly (AnswerHeader | `${AnswerHeader}?`)[]>> = {
   unauthenticated: ['WWW-Authenticate'],
-  'unsupported-media-type': ['Accept-Patch?', 'Accept?'],
+  'unsupported-media-type': ['Accept-Patch?', 'Accept?', 'Accept-Encoding?'],
   'shutting-down': ['Retry-After', 'Connection'],
   overloaded: ['Retry-After'],
   'storage-unavailable': ['Retry-After'],

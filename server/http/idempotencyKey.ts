@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import { withoutVersion } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
 
 const MAX_KEY_CHARACTERS = 255
@@ -37,7 +38,7 @@ const CONDITIONS = ['if-match', 'if-none-match', 'prefer', 'lock-token'] as cons
 
 /** What makes two requests the same (SPEC WRITE-8). The two prefixes of a path are one route (SPEC API-1). */
 export function fingerprintOf(request: FastifyRequest): string {
-  const target = (request.raw.url ?? '').replace(/^\/v1(?=\/)/, '')
+  const target = withoutVersion(request.raw.url ?? '')
   const conditions = CONDITIONS.map((name) => request.headers[name] ?? null)
   return bodyDigest(JSON.stringify([request.method, target, request.mediaType ?? null, request.bodyDigest, conditions]))
 }

@@ -1,4 +1,6 @@
-/** One entity tag of a conditional header, without its quotes (RFC 9110 §8.8.3). */
+import { withoutCoding } from './compression.ts'
+
+/** One entity tag of a conditional header, without its quotes (RFC 9110 §8.8.3), as it was before somebody compressed. */
 export interface EntityTag {
   readonly weak: boolean
   readonly tag: string
@@ -46,7 +48,7 @@ function parseTags(name: string, header: string): HeaderPrecondition {
     const match = ENTITY_TAG.exec(rest)
     // Empty list elements are to be ignored (§5.6.1.2).
     const after = match ? rest.slice(match[0].length).trimStart() : rest
-    if (match) tags.push({ weak: match[1] !== undefined, tag: match[2] ?? '' })
+    if (match) tags.push({ weak: match[1] !== undefined, tag: withoutCoding(match[2] ?? '') })
     if (after !== '' && !after.startsWith(',')) return malformed(name)
     rest = after.slice(1).trimStart()
   }

@@ -1,3 +1,4 @@
+import { prefixOf } from '../foundation/links.ts'
 import { type ParleyError } from '../foundation/problems.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 
@@ -26,7 +27,7 @@ export function problemDocument(error: ParleyError, publicUrl: string, instance?
     title,
     status,
     detail: error.detail,
-    ...(instance === undefined ? {} : { instance }),
+    ...(instance === undefined ? {} : { instance: prefixOf(publicUrl) + instance }),
     code: error.code,
     retryable,
   }

@@ -7,9 +7,12 @@ import fastify, {
   type onRequestHookHandler,
 } from 'fastify'
 import type { Authenticate } from '../access/access.ts'
+import { linkBase, prefixOf, withoutPrefix } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
+import { addAwaitedBodies } from './awaitedBodies.ts'
+import { addAnswerCompression, addBodyInflation } from './compression.ts'
 import { addCors } from './cors.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
@@ -20,6 +23,7 @@ import { problemPages } from './problemPages.ts'
 import { chargeOfMethod, type RequestRates } from './rates.ts'
 import { securityHeaders } from './securityHeaders.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
+import { addVersionHeader } from './versionHeader.ts'
 import { checkQueryEncoding, completeSchema, validateStrictly } from './validation.ts'
 
 export interface HttpServerOptions {
@@ -27,7 +31,7 @@ export interface HttpServerOptions {
   readonly rates: RequestRates
   /** UTF-8 bytes of one content (SPEC DOC-10); the limits of bodies follow from it. */
   readonly maxContentBytes: number
-  /** Origin of `type` in problem documents, without a final slash. A function, for a port may be drawn at the start. */
+  /** Before every link, without a final slash. A function, for a port may be drawn at the start. */
   readonly publicUrl: () => string
   readonly origins: Origins
   readonly randomBytes: (length: number) => Uint8Array
@@ -44,6 +48,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The media types this route takes; `application/json` where it has a body schema. */
     consumes?: readonly MediaType[]
+  }
+  interface FastifyRequest {
+    /** Stands before each path that the answer links to (SPEC API-7). */
+    readonly linkBase: string
   }
 }
 
@@ -77,6 +85,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, requireHostHeader: false },
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
+    rewriteUrl: ({ url = '/' }) => withoutPrefix(url, prefixOf(options.publicUrl())),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, options),
     frameworkErrors: (error, request, reply) => {
       // No hook has run.
@@ -92,8 +101,17 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   validateStrictly(app)
   addBodyParsers(app, options.maxContentBytes)
   decorateWithIdentity(app)
+  app.decorateRequest('linkBase', {
+    getter() {
+      return linkBase(this.raw.url ?? '/', options.publicUrl())
+    },
+  })
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options))
   addRequestHooks(app, options)
+  addVersionHeader(app)
+  addAnswerCompression(app)
+  addAwaitedBodies(app, options.maxContentBytes)
+  addBodyInflation(app)
   addRouteRules(app, options)
   mount(app, problemPages(options.publicUrl))
   return app
@@ -128,9 +146,12 @@ const lacksHost = ({ raw }: FastifyRequest): boolean => raw.headers.host === und
  */
 function addRouteRules(
   app: FastifyInstance,
-  { authenticate, rates }: Pick<HttpServerOptions, 'authenticate' | 'rates'>,
+  { authenticate, rates, publicUrl }: Pick<HttpServerOptions, 'authenticate' | 'rates' | 'publicUrl'>,
 ): void {
+  const firstSteps = new Set<string>()
+  app.addHook('onReady', async () => assertNoRoute(prefixOf(publicUrl()), firstSteps))
   app.addHook('onRoute', (route) => {
+    firstSteps.add(firstStepOf(route.url))
     const { consumes, openQuery } = route.config ?? {}
     const takesBody = consumes !== undefined || route.schema?.body !== undefined
     const hasBodies = route.method !== 'GET' && route.method !== 'HEAD'
@@ -152,6 +173,15 @@ function addRouteRules(
     if (openQuery !== true) route.preValidation = [...[route.preValidation ?? []].flat(), afterBody]
     route.schema = completeSchema(route, takesBody)
   })
+}
+
+const firstStepOf = (path: string): string => /^\/[^/]*/.exec(path)?.[0] ?? '/'
+
+/** Nobody could tell whether a proxy took away a prefix that is also the beginning of a path. */
+function assertNoRoute(prefix: string, firstSteps: ReadonlySet<string>): void {
+  const step = firstStepOf(prefix)
+  if (prefix === '' || !firstSteps.has(step)) return
+  throw new Error(`PARLEY_PUBLIC_URL must not have a path that begins with ${step}, which is a path of the API.`)
 }
 
 /** A hook of fastify that waits only where there is something to wait for. */

@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
+import { prefixOf, withoutPrefix, withoutVersion } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
+import { answerOrdinarily, isWebSocketUpgrade } from './ordinary.ts'
 import type { Origins } from './origins.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 import type { RequestRates } from './rates.ts'
@@ -38,6 +40,10 @@ export class Upgrades {
   constructor(server: Server, options: UpgradeOptions) {
     this.#options = options
     server.on('upgrade', (request, socket, head) => {
+      if (!isWebSocketUpgrade(request)) {
+        answerOrdinarily(server, request, socket, head)
+        return
+      }
       // A peer that resets the connection while it is being judged is nobody's fault here.
       socket.on('error', () => socket.destroy())
       this.#upgrade(request, socket, head).catch((error: unknown) => this.#refuse(request, socket, error))
@@ -53,6 +59,14 @@ export class Upgrades {
       handleProtocols: (offered) => endpoint.chooseProtocol([...offered]) ?? false,
     })
     sockets.on('headers', (lines, request) => lines.push(...linesOf(this.#headers.get(request) ?? {})))
+    // What the handshake lacks is told as every other refusal is.
+    sockets.on('wsClientError', ({ message }: Error, socket: Duplex, request: IncomingMessage) => {
+      void this.#refuse(
+        request,
+        socket,
+        new ParleyError('invalid-request', `This is no WebSocket handshake: ${message}.`),
+      )
+    })
     this.#endpoints.push({ endpoint, sockets })
   }
 
@@ -67,8 +81,9 @@ export class Upgrades {
     if (origin !== undefined && !this.#options.origins.allows(origin, host)) {
       throw new ParleyError('forbidden', 'Pages of this origin may not connect here.')
     }
-    const url = parseUrl(request.url ?? '/')
-    const path = url.pathname.replace(/^\/v1(?=\/)/, '')
+    request.url = withoutPrefix(request.url ?? '/', prefixOf(this.#options.publicUrl()))
+    const url = parseUrl(request.url)
+    const path = withoutVersion(url.pathname)
     const found = this.#endpoints.find(({ endpoint }) => endpoint.serves(path))
     if (!found) throw new ParleyError('not-found', 'There is no WebSocket at this path.')
     const accept = await found.endpoint.admit(request, url)

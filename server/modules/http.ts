@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Authenticate } from '../access/access.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
+import { withoutVersion } from '../foundation/links.ts'
 import { Origins } from '../http/origins.ts'
 import { RequestRates } from '../http/rates.ts'
 import { createHttpServer } from '../http/server.ts'
@@ -38,7 +39,8 @@ export interface HttpParts {
 
 /** The HTTP server, with neither routes nor sockets yet; it does not listen. */
 export function createHttp({ config, environment, authenticate, logStream }: HttpParts): Http {
-  const localUrl = (): string => addressOf(app)
+  let address: string | null = null
+  const localUrl = (): string => address ?? addressOf(app)
   const publicUrl = (): string => config.publicUrl ?? localUrl()
   const limits = new RateLimits(config.ratesPerMinute, new LocalBuckets(environment))
   const rates = new RequestRates(limits, config.trustedProxies ?? [])
@@ -52,6 +54,10 @@ export function createHttp({ config, environment, authenticate, logStream }: Htt
     randomBytes: (length) => environment.randomBytes(length),
     logLevel: config.logLevel,
     ...(logStream ? { logStream } : {}),
+  })
+  // Looked up once: every answer names it.
+  app.addHook('onListen', async () => {
+    address = addressOf(app)
   })
   const upgrades = new Upgrades(app.server, { publicUrl, rates, origins })
   if (config.origins === '*')
@@ -115,12 +121,7 @@ function measureRequests(meter: Meter, app: FastifyInstance): void {
   )
   app.addHook('onResponse', (request, reply, done) => {
     const { url = 'unknown' } = request.routeOptions
-    requests.add(
-      1,
-      url === 'unknown' ? 'any' : request.method,
-      url.replace(/^\/v1(?=\/)/, ''),
-      String(reply.statusCode),
-    )
+    requests.add(1, url === 'unknown' ? 'any' : request.method, withoutVersion(url), String(reply.statusCode))
     seconds(reply.elapsedTime / 1_000)
     done()
   })

@@ -14,6 +14,7 @@
  */
 import type { Head } from '../model/document.ts'
 import { parseDocumentId, toSequence, toVersion, type DocumentId, type Version } from '../foundation/ids.ts'
+import { prefixOf } from '../foundation/links.ts'
 import { MARK_LENGTH } from '../foundation/mark.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import {
@@ -102,7 +103,7 @@ export const toCloudEvent = (event: StoredEvent, source: string, epoch: string):
   subject: `documents/${event.document}`,
   time: toTimestamp(event.at),
   datacontenttype: 'application/json',
-  data: event.data,
+  data: shownData(event.data, source),
 })
 
 /** The `parley.document.changed` of a head; `id` is the cursor that names it. */
@@ -114,8 +115,18 @@ export const toChangedEvent = (head: Head, source: string, id: string): CloudEve
   subject: `documents/${head.id}`,
   time: toTimestamp(head.updatedAt),
   datacontenttype: 'application/json',
-  data: documentData(head),
+  data: shownData(documentData(head), source),
 })
+
+/** As whoever gets it reaches its `href`. */
+const shownData = (data: EventData, source: string): EventData =>
+  typeof data['href'] === 'string' ? { ...data, href: prefixOf(source) + data['href'] } : data
+
+/** The only member of an event that is so named: a quote within a text is escaped. */
+const HREF = /"href":"([^"]*)(\/(?:documents|conflicts)\/[^"/]+)"/
+
+/** The JSON of an event for a reader that came by `/v1` (SPEC API-7). */
+export const versionedEvent = (json: string): string => json.replace(HREF, '"href":"$1/v1$2"')
 
 const padded = (n: number): string => n.toString(36).padStart(NUMBER_LENGTH, '0')
 

@@ -7,7 +7,9 @@ import type { Authenticate, Principal } from '../access/access.ts'
 import type { JsonValue } from '../content/content.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { isVersioned } from '../foundation/links.ts'
 import { textFrame } from '../sockets/frame.ts'
+import { versionedEvent } from './envelope.ts'
 import type { Feed } from './feed.ts'
 import { HubSession, type SessionLimits } from './hubSession.ts'
 import { OpenReaders } from './openReaders.ts'
@@ -87,7 +89,7 @@ export class NotificationHub {
   readonly #parts: HubParts
   readonly #limits: HubLimits
   readonly #sessions: OpenReaders<HubSession>
-  /** Frames of the event that is being told, by the ids of the subscriptions they name. */
+  /** Frames of the event that is being told, by the path they are for and the ids of the subscriptions they name. */
   #frames: { event: FeedEvent | null; readonly bySubscriptions: Map<string, Buffer> } = {
     event: null,
     bySubscriptions: new Map(),
@@ -113,7 +115,7 @@ export class NotificationHub {
       authenticate: request.authenticate ?? this.#parts.authenticate,
       onNoToken: request.onNoToken ?? (() => undefined),
       limits: this.#limits,
-      frameOf: (event, ids) => this.#frameOf(event, ids),
+      frameOf: (event, ids) => this.#frameOf(event, ids, isVersioned(request.url.pathname)),
     })
     try {
       this.#assertRoom(request)
@@ -147,12 +149,15 @@ export class NotificationHub {
   }
 
   /** The frame that tells of an event, as it is on the wire; made once for all sockets whose subscriptions have the same ids. */
-  #frameOf(event: FeedEvent, ids: string): Buffer {
+  #frameOf(event: FeedEvent, ids: string, versioned: boolean): Buffer {
     if (this.#frames.event !== event) this.#frames = { event, bySubscriptions: new Map() }
-    const known = this.#frames.bySubscriptions.get(ids)
+    const key = `${versioned ? '/v1' : ''} ${ids}`
+    const known = this.#frames.bySubscriptions.get(key)
     if (known) return known
-    const frame = textFrame(`{"type":"event","subscriptions":[${ids}],"event":${event.json}}`)
-    this.#frames.bySubscriptions.set(ids, frame)
+    const frame = textFrame(
+      `{"type":"event","subscriptions":[${ids}],"event":${versioned ? versionedEvent(event.json) : event.json}}`,
+    )
+    this.#frames.bySubscriptions.set(key, frame)
     return frame
   }
 }

@@ -27,7 +27,7 @@ describe('a long poll over HTTP', () => {
     expect(start.body).toEqual({ events: [], cursor: expect.any(String) })
     expect(start.headers.get('content-type')).toMatch(/^application\/json/)
     expect(start.headers.get('cache-control')).toBe('no-store')
-    expect(start.headers.get('vary')).toBe('Accept')
+    expect(start.headers.get('vary')).toBe('Accept, Origin')
     const waiting = alice.get(since(start.body.cursor, '&waitSeconds=60'))
     const first = await createDocument()
     const told = await waiting

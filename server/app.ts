@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import type { Committer } from './documents/commit.ts'
+import { ActorNames } from './documents/actorNames.ts'
 import { RefusalMerger } from './documents/refusalMerger.ts'
 import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
@@ -45,7 +46,8 @@ export async function startApp(
 ): Promise<RunningApp> {
   const opened = await openSqlite({ file: config.database, writer: internals.writer ?? 'adaptive', environment })
   const storage = internals.wrapStorage?.(opened) ?? opened
-  const access = await createAccess(config, environment, storage)
+  const names = new ActorNames()
+  const access = await createAccess(config, environment, { storage, names })
   const { authenticate } = access
   const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
   const description = descriptionModule(http)
@@ -55,7 +57,7 @@ export async function startApp(
   const judge = new SchemaJudge(schemas)
   const merges = mergeDesk(threads)
   const merger = new RefusalMerger(merges)
-  const core = createCore({ config, environment, storage, desk, schemas: judge, merger, secret: access.secret })
+  const core = createCore({ config, environment, storage, names, desk, schemas: judge, merger, secret: access.secret })
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,

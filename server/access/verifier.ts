@@ -58,6 +58,7 @@ export class TokenVerifier {
   readonly #audience: string | null
   readonly #environment: Environment
   readonly #revocations: Pick<Revocations, 'isRevoked'>
+  readonly #onRead: (principal: Principal) => void
   readonly #verified = new LRUCache<string, Verified>({
     max: MAX_CACHED_TOKENS,
     maxSize: MAX_CACHED_CHARACTERS,
@@ -70,11 +71,14 @@ export class TokenVerifier {
     readonly audience: string | null
     readonly environment: Environment
     readonly revocations: Pick<Revocations, 'isRevoked'>
+    /** Told of every token that is read for the first time and counts. */
+    readonly onRead?: (principal: Principal) => void
   }) {
     this.#keys = options.keys
     this.#audience = options.audience
     this.#environment = options.environment
     this.#revocations = options.revocations
+    this.#onRead = options.onRead ?? (() => {})
   }
 
   /** Throws or rejects with `ParleyError('unauthenticated')` for a token that does not count now. */
@@ -119,6 +123,7 @@ export class TokenVerifier {
       notBefore: payload.nbf ?? 0,
     }
     this.#verified.set(token, verified)
+    this.#onRead(verified.principal)
     return verified
   }
 

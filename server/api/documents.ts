@@ -23,6 +23,7 @@ import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import type { ConflictReads } from '../storage/conflicts.ts'
 import type { DocumentReads } from '../storage/documents.ts'
 import type { LockReads } from '../storage/locks.ts'
+import type { PeopleReads } from '../storage/people.ts'
 import type { StorageEpoch } from '../storage/view.ts'
 import { lockOf } from './representLock.ts'
 import { namesTag, parseIfNoneMatch, quote } from '../http/preconditions.ts'
@@ -58,7 +59,7 @@ import { JsonContentShape, TextContentShape } from './shapes/values.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
 
 export interface DocumentRouteParts {
-  readonly storage: StorageEpoch & DocumentReads & LockReads & ConflictReads
+  readonly storage: StorageEpoch & DocumentReads & LockReads & ConflictReads & PeopleReads
   readonly reader: DocumentReader
   readonly writer: DocumentWriter
   readonly lifecycle: DocumentLifecycle
@@ -219,7 +220,11 @@ function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
     const from = after && parseDocumentId(after[0])
     const found = patterns.length === 0 ? [] : await storage.heads({ patterns, after: from, limit: limit + 1 })
     const ids = found.map((head) => head.id)
-    const [locks, counts] = await Promise.all([storage.locks(ids), storage.openConflictCounts(ids)])
+    const [locks, counts, names] = await Promise.all([
+      storage.locks(ids),
+      storage.openConflictCounts(ids),
+      storage.updaterNames(ids),
+    ])
     return pageOf(
       found,
       limit,
@@ -227,6 +232,7 @@ function addList(app: TypedApp, { storage }: DocumentRouteParts): void {
         ...summaryOf(head, storage.epoch),
         lock: lockOf(locks.get(head.id)),
         openConflicts: counts.get(head.id) ?? 0,
+        updatedByName: names.get(head.id) ?? null,
       }),
       (head) => [head.id],
     )

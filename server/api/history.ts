@@ -14,7 +14,7 @@ import { lockTokenOf } from '../http/lockToken.ts'
 import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
-import { integerParameter, queryInteger } from '../http/validation.ts'
+import { integerParameter, queryInteger, textParameter } from '../http/validation.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { StorageView } from '../storage/view.ts'
 import { CHANGE_HEADERS, readIntent, WRITE_ACCESS, WRITE_REFUSALS } from './conditions.ts'
@@ -22,7 +22,14 @@ import { performWrite, WRITE_ANSWER } from './content.ts'
 import { askedBy, type HistoryQuestions, sendJson } from './historyQuestions.ts'
 import { BaseVersionSchema } from './representDocument.ts'
 import { WriteShape } from './shapes/documents.ts'
-import { BlameShape, DiffShape, ListedVersionShape, VersionPageShape, WholeVersionShape } from './shapes/history.ts'
+import {
+  BlameShape,
+  DiffShape,
+  ListedVersionShape,
+  PeoplePageShape,
+  VersionPageShape,
+  WholeVersionShape,
+} from './shapes/history.ts'
 
 export interface HistoryRouteParts {
   readonly storage: StorageView
@@ -37,6 +44,12 @@ export interface HistoryRouteParts {
 const ListQuery = Type.Object({ ...PAGE_QUERY }, { additionalProperties: false })
 /** A position in a list of versions: the last one shown. */
 const ListCursor = Type.Tuple([Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })])
+const PeopleQuery = Type.Object(
+  { ...PAGE_QUERY, sub: Type.Optional(textParameter('This person alone.', { maxLength: 256 })) },
+  { additionalProperties: false },
+)
+/** A position in a list of people: the last \`sub\` shown. */
+const PeopleCursor = Type.Tuple([Type.String({ minLength: 1, maxLength: 256 })])
 const versionParameter = (description: string) =>
   integerParameter(description, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const DiffQuery = Type.Object(
@@ -79,6 +92,7 @@ export function historyRoutes(parts: HistoryRouteParts): Routes {
     addLabel(app, parts)
     addDiff(app, parts)
     addBlame(app, parts)
+    addPeople(app, parts)
     addRestore(app, parts)
     addRevert(app, parts)
   }
@@ -171,6 +185,34 @@ function addBlame(app: TypedApp, { questions }: HistoryRouteParts): void {
 
 /** What writes of earlier contents have in common. */
 const WRITING_ABOUT = { tag: 'history', headers: [...CHANGE_HEADERS, 'Prefer'] } as const
+
+function addPeople(app: TypedApp, { history }: HistoryRouteParts): void {
+  const about = {
+    ...READ_ABOUT,
+    id: 'listPeople',
+    summary: 'List what people are called who acted on a document',
+    text: 'Everything else names them by `sub` alone, which stays the same. In the order of `sub`.',
+    answers: { 200: { text: 'A page of people.', body: PeoplePageShape } },
+    refusals: [...READ_ABOUT.refusals, 'invalid-cursor'],
+  } as const
+  const options = { config: { ...STORED, about }, schema: { querystring: PeopleQuery } } as const
+  app.get('/documents/:id/people', options, async (request) => {
+    const { limit, after } = pageAsked(request.query, PeopleCursor)
+    const { sub } = request.query
+    const query = {
+      sub: sub === undefined ? null : toPrincipalId(sub),
+      after: after && toPrincipalId(after[0]),
+      limit: limit + 1,
+    }
+    const found = await history.people(request.documentId, isAdmin(request), query)
+    return pageOf(
+      found,
+      limit,
+      (person) => person,
+      (person) => [person.sub],
+    )
+  })
+}
 
 function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
   const about = {

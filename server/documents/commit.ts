@@ -7,9 +7,10 @@ import type { Act, Acting, ActResult, Append } from '../storage/act.ts'
 import type { LogWrites, Snapshot } from '../storage/log.ts'
 import type { Sharing } from '../storage/sharing.ts'
 import { OpenStaleWrites } from './openStaleWrites.ts'
+import { ActorNames } from './actorNames.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
-export type ActParts = Omit<Act, 'appends'>
+export type ActParts = Omit<Act, 'appends' | 'people'>
 
 /** An entry a replica has applied and that must now be committed, in the same tick. */
 export interface Staged {
@@ -40,6 +41,8 @@ export interface DoneAct {
 export class Committer {
   /** Of every author, with what acts on their way make of them; nothing is kept of a storage that others write too. */
   readonly openStaleWrites: OpenStaleWrites | null
+  /** What those are called who act. */
+  readonly #names: ActorNames
   readonly #storage: Acting & LogWrites & Pick<Sharing, 'shared'>
   /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
   readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
@@ -52,8 +55,9 @@ export class Committer {
 
   readonly #listeners = new Set<(done: DoneAct) => void>()
 
-  constructor(storage: Acting & LogWrites & Pick<Sharing, 'shared'>) {
+  constructor(storage: Acting & LogWrites & Pick<Sharing, 'shared'>, names = new ActorNames()) {
     this.#storage = storage
+    this.#names = names
     this.openStaleWrites = storage.shared ? null : new OpenStaleWrites()
   }
 
@@ -111,9 +115,12 @@ export class Committer {
   async #perform(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     let settled: ActResult
     try {
-      const result = this.#storage.commit(actOf(staged, parts))
+      const act = actOf(staged, parts)
+      const people = this.#names.unstored(act)
+      const result = this.#storage.commit(people === null ? act : { ...act, people })
       for (const one of staged) this.#storeSnapshot(one)
       settled = await result
+      if (people !== null && settled.status === 'committed') this.#names.remember(people)
     } catch (cause) {
       const problem =
         cause instanceof ParleyError ? cause : new ParleyError('internal', 'The write failed in storage.', { cause })
@@ -160,7 +167,10 @@ export class Committer {
       for (const { record } of conflicts) this.#forgetConflict(record, isCommitted)
       for (const hash of contents.keys()) this.#forgetContent(hash)
       // Until then they are read by whoever looks.
-      for (const { id } of purges) this.openStaleWrites?.forget(id)
+      for (const { id } of purges) {
+        this.openStaleWrites?.forget(id)
+        this.#names.forget(id)
+      }
     }
     ended.then(
       ({ status }) => end(status === 'committed'),

@@ -9,6 +9,7 @@ import { Turns } from '../foundation/turns.ts'
 import type { Head } from '../model/document.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { EntryEffect } from '../storage/log.ts'
+import type { PeopleQuery, Person } from '../storage/people.ts'
 import type { StorageView } from '../storage/view.ts'
 import { type Blame, BlameBuilder } from './blame.ts'
 import { type Diff, DiffBuilder } from './diff.ts'
@@ -51,6 +52,12 @@ export class HistoryReader {
     const { head, after } = await openLog(this.#storage, document, isAdmin)
     const upTo = page.before === null ? head.version : previousVersion(page.before)
     return upTo <= after ? [] : this.#storage.versions(document, after, upTo, page.limit)
+  }
+
+  /** What those are called who acted on the document (SPEC HIST-8), in the order of their `sub`. */
+  async people(document: DocumentId, isAdmin: boolean, query: PeopleQuery): Promise<readonly Person[]> {
+    await openLog(this.#storage, document, isAdmin)
+    return this.#storage.people(document, query)
   }
 
   /** Throws `not-found` or `version-compacted`, as do the others that name versions. */

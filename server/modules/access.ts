@@ -6,6 +6,7 @@ import { secretKeys, TokenVerifier } from '../access/verifier.ts'
 import { guestRoutes } from '../api/guest.ts'
 import { authRoutes } from '../api/tokens.ts'
 import type { Config } from '../config.ts'
+import type { ActorNames } from '../documents/actorNames.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Jobs } from '../foundation/jobs.ts'
 import type { Idempotency } from '../http/idempotency.ts'
@@ -18,7 +19,11 @@ const DRAWN_SECRET_BYTES = 48
 export type Access = Awaited<ReturnType<typeof createAccess>>
 
 /** Who may. Rejects with `storage-unavailable` where the revocations cannot be read. */
-export async function createAccess(config: Config, environment: Environment, storage: Storage) {
+export async function createAccess(
+  config: Config,
+  environment: Environment,
+  { storage, names }: { readonly storage: Storage; readonly names: ActorNames },
+) {
   const secret = config.secret === null ? environment.randomBytes(DRAWN_SECRET_BYTES) : Buffer.from(config.secret)
   const { audience } = config
   const revocations = await Revocations.load(storage)
@@ -26,7 +31,13 @@ export async function createAccess(config: Config, environment: Environment, sto
   const { jwksUrl: url, issuer } = config
   const keySet = url === null ? null : new KeySet({ url, issuer })
   const keys = [secretKeys(secret), ...previous, ...(keySet === null ? [] : [keySet.trusted()])]
-  const verifier = new TokenVerifier({ keys, audience, environment, revocations })
+  const verifier = new TokenVerifier({
+    keys,
+    audience,
+    environment,
+    revocations,
+    onRead: ({ sub, name }) => names.meet(sub, name),
+  })
   return {
     /** Of this server: kept in the configuration, or drawn at this start. */
     secret,

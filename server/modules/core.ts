@@ -10,6 +10,7 @@ import { Committer } from '../documents/commit.ts'
 import { DocumentLifecycle } from '../documents/lifecycle.ts'
 import { DocumentPurger } from '../documents/purge.ts'
 import { DocumentReader } from '../documents/read.ts'
+import type { ActorNames } from '../documents/actorNames.ts'
 import { Replicas } from '../documents/replicas.ts'
 import type { RefusalMerger } from '../documents/refusalMerger.ts'
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
@@ -33,6 +34,7 @@ export interface CoreParts {
   readonly config: Config
   readonly environment: Environment
   readonly storage: Storage
+  readonly names: ActorNames
   readonly desk: Desk<LongQuestion, Uint8Array>
   readonly schemas: SchemaJudge
   readonly merger: RefusalMerger
@@ -41,13 +43,13 @@ export interface CoreParts {
 }
 
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore({ config, environment, storage, desk, schemas, merger, secret }: CoreParts) {
+export function createCore({ config, environment, storage, names, desk, schemas, merger, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
     maxNodes: config.maxContentNodes,
   }
-  const committer = new Committer(storage)
+  const committer = new Committer(storage, names)
   const replicas = new Replicas({
     storage,
     committer,

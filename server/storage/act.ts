@@ -14,6 +14,7 @@ import type { LockPass } from '../model/lock.ts'
 import type { ConflictWrite } from './conflicts.ts'
 import type { LockWrite } from './locks.ts'
 import type { Entry, EntryMark, Standing } from './log.ts'
+import type { Actor } from './people.ts'
 
 /** Appends one entry and moves the head of its document. */
 export interface Append {
@@ -58,6 +59,8 @@ export interface Act {
   readonly purges?: readonly Head[]
   /** The act stands only where these very entries are in the log: without them it is stale. */
   readonly onto?: readonly Standing[]
+  /** What those are called who act (SPEC HIST-8), where that is not stored yet or was another name. */
+  readonly people?: readonly Actor[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
   readonly answer?: StoredAnswer
 }

@@ -8,6 +8,7 @@ import type { FeedReads } from './feed.ts'
 import type { AnswerReads } from './answers.ts'
 import type { RevocationReads } from './revocations.ts'
 import type { WebhookReads } from './webhooks.ts'
+import type { PeopleReads } from './people.ts'
 import type { PurgeReads } from './purges.ts'
 
 /** What tells this database from others, and from itself before it was put back (SPEC OPS-7). */
@@ -30,6 +31,7 @@ export interface StorageView
     AnswerReads,
     RevocationReads,
     WebhookReads,
+    PeopleReads,
     PurgeReads {
   /**
    * Answers one question, however many steps it takes, from one state: nothing that is committed meanwhile shows, so that

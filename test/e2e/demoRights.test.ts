@@ -95,6 +95,30 @@ describe('the demo, by tokens', () => {
     expect(troubles.errors).toEqual([])
   }, 60_000)
 
+  it('[HIST-8] [DEMO-6] people have the names of their tokens, in the list, at a lock and at a conflict, in both windows', async () => {
+    const [ada, ben] = [await browser.person(), await browser.person()]
+    await server.send('POST', '/documents', { id: 'named', kind: 'text', content: 'Monday\n' })
+    await server.signIn(ada, '/demo/#/documents/named', await server.token({ sub: 'u-17', name: 'Ada Lovelace' }))
+    await server.signIn(ben, '/demo/#/documents/named', await server.token({ sub: 'u-18', name: 'Ben Franklin' }))
+    await ada.page.locator('[data-testid=editor-content] .cm-line').first().click()
+    await ada.page.keyboard.press('End')
+    await ada.page.keyboard.type(' evening')
+    await expect.poll(() => server.contentOf('named'), PATIENCE).toBe('Monday evening\n')
+    expect(await server.send('PUT', '/documents/named', { content: 'Tuesday\n', baseVersion: 1 })).toBe(409)
+    for (const { page } of [ada, ben]) {
+      await page.locator('[data-testid=conflict-item]', { hasText: 'The Program wrote' }).waitFor()
+    }
+    await ben.page.locator('[data-testid=conflict-item]').click()
+    await ben.page.locator('.story', { hasText: 'By then Ada Lovelace had moved the document' }).waitFor()
+    await ada.page.locator('[data-testid=lock-acquire]').click()
+    await ben.page.locator('[data-testid=lock-state]', { hasText: 'Locked by Ada Lovelace until' }).waitFor()
+    await ben.page.goto(`${server.url}/demo/#/`)
+    await ben.page.locator('[data-testid=document-row][data-id=named]', { hasText: 'by Ada Lovelace' }).waitFor()
+    await ben.page.reload()
+    await ben.page.locator('[data-testid=document-row][data-id=named]', { hasText: 'by Ada Lovelace' }).waitFor()
+    expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
+  }, 60_000)
+
   it('[AUTH-5] [DEMO-5] "send it from here" writes with one’s own token where there are no guests', async () => {
     const ada = await browser.person()
     await server.signIn(ada, '/demo/#/documents/plan', await server.token({ sub: 'adb', name: 'Ada' }))

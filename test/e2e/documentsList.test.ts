@@ -16,7 +16,7 @@ describe('[DOC-7] listing', () => {
     expectStatus(await alice.put(`/documents/${id}`, { content: 'three\n', baseVersion: 1 }), 409)
     const { content: _, ...summary } = (await alice.get(`/documents/${id}`)).body
     expect((await alice.get(`/documents?pattern=${id}`)).body).toEqual({
-      items: [{ ...summary, lock: null, openConflicts: 1 }],
+      items: [{ ...summary, lock: null, openConflicts: 1, updatedByName: null }],
     })
   })
 

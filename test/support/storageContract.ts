@@ -6,6 +6,7 @@ import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeLocks } from './storageContractLocks.ts'
+import { describePeople } from './storageContractPeople.ts'
 import { describePurge } from './storageContractPurge.ts'
 import { describeView } from './storageContractView.ts'
 import { describeReads } from './storageContractReads.ts'
@@ -30,6 +31,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('reads', () => describeReads(shared))
     describe('versions', () => describeVersions(shared))
     describe('rewrites', () => describeRewrites(shared))
+    describe('people', () => describePeople(shared))
     describe('purge', () => describePurge(shared))
     describe('a question of several steps', () => describeView(shared))
     describe('answers', () => describeAnswers(shared))

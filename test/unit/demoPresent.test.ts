@@ -12,7 +12,7 @@ import { ago } from '../../client-demo/src/present/time.ts'
 import { conflictJson } from '../support/demoConflict.ts'
 
 const conflictOf = (...args: Parameters<typeof conflictJson>): Conflict => shapes.conflict(conflictJson(...args), '')
-const NAMES = { self: 'ada', guests: new Map([['guest-a', 'Merry Finch']]) }
+const NAMES = { self: 'ada', known: new Map([['guest-a', 'Merry Finch']]) }
 const TEXT = { base: 'a\nb\nc', current: 'a\nB\nc', incoming: 'a\nbb\nc' }
 
 describe('the words of a conflict', () => {

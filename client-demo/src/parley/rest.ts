@@ -35,6 +35,8 @@ export interface RestOptions {
 const REQUEST_TIMEOUT_MS = 30_000
 /** The most a list answers in one page (API-5). */
 const PAGE_LIMIT = 100
+/** The most a list can answer. */
+const PEOPLE_LIMIT = 500
 
 interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -128,6 +130,12 @@ export class Rest {
     const wanted = { ...json({ version, baseVersion }) }
     const headers = { ...wanted.headers, ...showing(lockToken) }
     return this.#ask({ ...wanted, method: 'POST', path: `${documentPath(id)}/restore`, headers }, shapes.writeAnswer)
+  }
+
+  /** Who acted on the document, and what they are called; `sub` is one of them alone. */
+  listPeople(id: string, options: { sub?: string } = {}): Promise<Types.Page<Types.Person>> {
+    const search = query({ ...options, limit: PEOPLE_LIMIT })
+    return this.#ask({ method: 'GET', path: `${documentPath(id)}/people?${search}` }, shapes.pageOf(shapes.person))
   }
 
   async getLock(id: string): Promise<Types.Lock | null> {

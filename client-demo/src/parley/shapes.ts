@@ -23,6 +23,8 @@ const kind = oneOf(['text', 'json'])
 const facts = { id: string, kind, version: number, etag: string, root: string, updatedAt: string, updatedBy: string }
 
 export const document: Reader<Types.Document> = object({ ...facts, content })
+export const person: Reader<Types.Person> = object({ sub: string, name: string })
+
 const lockFacts = { owner: string, expiresAt: string, fence: number }
 export const lock: Reader<Types.Lock> = object(lockFacts)
 export const ownLock: Reader<Types.OwnLock> = object({ ...lockFacts, token: string })
@@ -38,7 +40,11 @@ const versionFacts = {
 }
 export const listedVersion: Reader<Types.ListedVersion> = object(versionFacts, { firstVersion: number })
 
-export const listedDocument: Reader<Types.ListedDocument> = object({ ...facts, openConflicts: number })
+export const listedDocument: Reader<Types.ListedDocument> = object({
+  ...facts,
+  openConflicts: number,
+  updatedByName: nullable(string),
+})
 /** The bare content of a document, a side or a proposal. */
 export const bareContent = content
 export const pastVersion: Reader<Types.PastVersion> = object({

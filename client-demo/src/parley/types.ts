@@ -32,6 +32,14 @@ export interface PastVersion {
 
 export interface ListedDocument extends DocumentFacts {
   readonly openConflicts: number
+  /** What their token calls who changed it last; null where it calls them nothing. */
+  readonly updatedByName: string | null
+}
+
+/** Somebody who acted on a document, and what their token calls them. */
+export interface Person {
+  readonly sub: string
+  readonly name: string
 }
 
 /** Who may write a document alone for now. */

@@ -2,9 +2,9 @@
 export interface Names {
   /** The `sub` of the person in front of it. */
   readonly self: string
-  readonly guests: ReadonlyMap<string, string>
+  readonly known: ReadonlyMap<string, string>
 }
 
-/** `you` for oneself, a guest's name, the `sub` of everyone else. */
+/** `you` for oneself, the name of whoever is known, the `sub` of everyone else. */
 export const personOf = (sub: string, names: Names): string =>
-  sub === names.self ? 'you' : (names.guests.get(sub) ?? sub)
+  sub === names.self ? 'you' : (names.known.get(sub) ?? sub)

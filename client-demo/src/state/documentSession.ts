@@ -62,6 +62,7 @@ export class DocumentSession {
   readonly offline = new Store(false)
   readonly #options: SessionOptions
   readonly #reread = coalesce(GATHER_MS, () => this.#read())
+  readonly #readPeople = coalesce(GATHER_MS, () => this.#learnNames())
   #feed: NotificationFeed | null = null
   #saveCheck: SaveCheck | null = null
   #closed = false
@@ -194,6 +195,7 @@ export class DocumentSession {
     this.lock.close()
     this.#feed?.close()
     this.#reread.close()
+    this.#readPeople.close()
     this.conflicts.close()
     const { value } = this.phase
     const editor = value.phase === 'open' ? value.editor : null
@@ -295,6 +297,7 @@ export class DocumentSession {
       onGap: () => {
         this.conflicts.refresh()
         this.lock.refresh()
+        this.#readPeople.wish()
         this.#reread.wish()
       },
       onState: (state) => this.following.set(state),
@@ -304,9 +307,21 @@ export class DocumentSession {
   #receive(event: ParleyEvent): void {
     this.conflicts.receive(event)
     this.lock.receive(event)
+    this.#meetActor(event)
     if (event.type === 'parley.document.changed') this.#changed(event)
     if (event.type === 'parley.document.deleted') this.deleted.set(true)
     if (event.type === 'parley.document.created') this.deleted.set(false)
+  }
+
+  /** Events name people by `sub`; what somebody new is called is asked for. */
+  #meetActor({ data }: ParleyEvent): void {
+    const sub = data['by'] ?? data['author']
+    if (typeof sub === 'string' && !this.#options.nameBook.isKnown(sub)) this.#readPeople.wish()
+  }
+
+  async #learnNames(): Promise<void> {
+    const people = await this.#options.rest.listPeople(this.id).catch(() => null)
+    if (people !== null) this.#options.nameBook.learn(people.items)
   }
 
   #changed(event: ParleyEvent): void {

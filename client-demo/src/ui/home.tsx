@@ -62,7 +62,7 @@ export function Home({ self }: { self: Identity }): JSX.Element {
   )
 }
 
-function useListing({ rest, keeper, socketBase }: Parts): {
+function useListing({ rest, keeper, nameBook, socketBase }: Parts): {
   store: Store<Listing>
   again: () => void
   more: () => void
@@ -70,20 +70,24 @@ function useListing({ rest, keeper, socketBase }: Parts): {
   const listing = useMemo(() => {
     const store = new Store<Listing>({ items: [], nextCursor: null, isLoaded: false, problem: null })
     const fail = (error: unknown): void => store.update((known) => ({ ...known, problem: explain(error) }))
+    const learn = (items: readonly ListedDocument[]): void =>
+      nameBook.learn(items.map(({ updatedBy, updatedByName }) => ({ sub: updatedBy, name: updatedByName })))
     const read = (): Promise<void> =>
       rest.listDocuments().then(({ items, nextCursor }) => {
+        learn(items)
         store.set({ items, nextCursor: nextCursor ?? null, isLoaded: true, problem: null })
       }, fail)
     const more = (): void => {
       const { nextCursor } = store.value
       if (nextCursor === null) return
       void rest.listDocuments({ cursor: nextCursor }).then((page) => {
+        learn(page.items)
         const items = [...store.value.items, ...page.items]
         store.set({ items, nextCursor: page.nextCursor ?? null, isLoaded: true, problem: null })
       }, fail)
     }
     return { store, more, again: () => void read(), read }
-  }, [rest])
+  }, [rest, nameBook])
   useEffect(() => {
     const reread = coalesce(REREAD_MS, listing.read)
     listing.again()

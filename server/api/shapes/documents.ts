@@ -8,6 +8,7 @@ import {
   DocumentIdShape,
   EtagShape,
   oneOf,
+  NameShape,
   orNull,
   pageShape,
   PersonShape,
@@ -32,7 +33,7 @@ export const SummaryShape = Type.Object(SummarySchema.properties, {
 })
 export const DocumentShape = Type.Object({ ...SummarySchema.properties, content: ContentShape }, { title: 'Document' })
 export const ListedDocumentShape = Type.Object(
-  { ...SummarySchema.properties, lock: orNull(LockShape), openConflicts: CountShape },
+  { ...SummarySchema.properties, lock: orNull(LockShape), openConflicts: CountShape, updatedByName: orNull(NameShape) },
   { title: 'ListedDocument' },
 )
 export const DocumentPageShape = pageShape('DocumentPage', ListedDocumentShape)

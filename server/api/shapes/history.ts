@@ -7,6 +7,7 @@ import {
   LineRangeShape,
   LinesShape,
   listOf,
+  NameShape,
   oneOf,
   orNull,
   pageShape,
@@ -40,6 +41,10 @@ const facts = {
 export const ListedVersionShape = Type.Object(
   { ...facts, bytes: CountShape },
   { title: 'ListedVersion', description: 'With `firstVersion` it stands for all from there.' },
+)
+export const PeoplePageShape = pageShape(
+  'PeoplePage',
+  Type.Object({ sub: PersonShape, name: NameShape }, { title: 'Person' }),
 )
 export const VersionPageShape = pageShape('VersionPage', ListedVersionShape)
 export const WholeVersionShape = Type.Object(

@@ -42,6 +42,7 @@ export const EtagShape = Type.String({
 })
 export const TimeShape = Type.String({ format: 'date-time', maxLength: 30 })
 export const PersonShape = text(256, '`sub` of the token of whoever acted.')
+export const NameShape = text(256, '`name` of their token, as of their newest act.')
 export const CommentShape = orNull(text(4_000))
 export const PathShape = Type.String({
   maxLength: 512,

@@ -3,6 +3,7 @@ import { invariant } from '../../foundation/assert.ts'
 import type { Act, Append } from '../act.ts'
 import type { LockWrite } from '../locks.ts'
 import type { Standing } from '../log.ts'
+import type { Actor } from '../people.ts'
 import { type WithAnswer, withAnswer } from './answers.ts'
 import {
   type ConflictWriteRow,
@@ -15,6 +16,7 @@ import { encodeHead, type HeadMove, type NewHeadRow, type SqliteDocumentWriter }
 import { encodeEvent, type NewEventRow, type SqliteFeedWriter } from './feed.ts'
 import { encodePass, type SqliteLockWriter } from './locks.ts'
 import { encodeEntry, type NewEntryRow, type SqliteLogWriter } from './log.ts'
+import type { SqlitePeopleWriter } from './people.ts'
 import type { SqlitePurgeWriter } from './purges.ts'
 import { ROW_BYTES } from './row.ts'
 import type { SqliteSnapshotWriter } from './snapshots.ts'
@@ -36,6 +38,7 @@ export interface ActOperation {
   /** Heads of documents that are purged. */
   readonly purges?: readonly NewHeadRow[]
   readonly onto?: readonly Standing[]
+  readonly people?: readonly Actor[]
 }
 
 interface AppendRow extends HeadMove {
@@ -47,7 +50,7 @@ interface AppendRow extends HeadMove {
 
 /** The rows of an act. Throws where it breaks the rules of the port, which is a bug of the caller. */
 export function encodeAct(act: Act): ActOperation & WithAnswer {
-  const { at, appends, conflicts, contents, events, locks, settles, purges, onto, answer } = act
+  const { at, appends, conflicts, contents, events, locks, settles, purges, onto, people, answer } = act
   const changed = conflicts.map(encodeConflictWrite)
   return {
     op: 'act',
@@ -60,6 +63,7 @@ export function encodeAct(act: Act): ActOperation & WithAnswer {
     ...(hasAny(settles) && { settles }),
     ...(hasAny(purges) && { purges: purges.map(encodeHead) }),
     ...(hasAny(onto) && { onto }),
+    ...(hasAny(people) && { people }),
     ...withAnswer(answer),
   }
 }
@@ -115,6 +119,7 @@ interface ActTables {
   readonly locks: SqliteLockWriter
   readonly waiting: SqliteWaitingWriter
   readonly purges: SqlitePurgeWriter
+  readonly people: SqlitePeopleWriter
 }
 
 /** Writes acts; knows nothing of transactions: what it refuses is to be taken back. */
@@ -144,6 +149,7 @@ export class SqliteActWriter {
       if (expiresAt === null) return { status: 'lock-moved', document: write.document }
       lockExpiresAt = expiresAt
     }
+    for (const actor of act.people ?? []) this.#to.people.keep(actor)
     const refused = act.purges?.find((head) => !this.#to.purges.begin(head))
     if (refused !== undefined) return this.#stale(refused.id)
     return { status: 'done', value, ...(lockExpiresAt === 0 ? {} : { lockExpiresAt }) }

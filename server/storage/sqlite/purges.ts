@@ -62,6 +62,8 @@ export class SqlitePurgeWriter {
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)
     this.#sql.deleteProgress.run(document)
+    // At once, because who acts in a new life of the id has a name there as well.
+    this.#sql.deletePeople.run(document)
     this.#sql.clearLock.run(head.id)
     return true
   }
@@ -128,6 +130,7 @@ function preparePurges(connection: Database.Database) {
     clearLock: connection.prepare<[id: string]>(
       'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
     ),
+    deletePeople: connection.prepare<[document: number]>('DELETE FROM people WHERE document = ?'),
     deleteProgress: connection.prepare<[document: number]>('DELETE FROM log_progress WHERE document = ?'),
     deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),
   }

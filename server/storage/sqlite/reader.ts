@@ -6,6 +6,7 @@ import { SqliteFeedReader } from './feed.ts'
 import { SqliteHistoryReader } from './history.ts'
 import { SqliteLockReader } from './locks.ts'
 import { SqliteLogReader } from './log.ts'
+import { SqlitePeopleReader } from './people.ts'
 import { SqlitePurgeReader } from './purges.ts'
 import { SqliteRevocationReader } from './revocations.ts'
 import { SqliteSnapshotReader } from './snapshots.ts'
@@ -23,6 +24,7 @@ export class SqliteReader {
   readonly log: SqliteLogReader
   readonly history: SqliteHistoryReader
   readonly locks: SqliteLockReader
+  readonly people: SqlitePeopleReader
   readonly purges: SqlitePurgeReader
   readonly waiting: SqliteWaitingReader
   readonly conflicts: SqliteConflictReader
@@ -38,6 +40,7 @@ export class SqliteReader {
     this.log = new SqliteLogReader(connection)
     this.history = new SqliteHistoryReader(connection, this.log)
     this.locks = new SqliteLockReader(connection, clock)
+    this.people = new SqlitePeopleReader(connection)
     this.purges = new SqlitePurgeReader(connection)
     this.waiting = new SqliteWaitingReader(connection)
     this.conflicts = new SqliteConflictReader(connection)

@@ -10,6 +10,7 @@ import { SqliteLockWriter } from './locks.ts'
 import { SqliteLogWriter } from './log.ts'
 import type { SqliteOperation, SqliteResult } from './operation.ts'
 import { SqlitePackWriter } from './packs.ts'
+import { SqlitePeopleWriter } from './people.ts'
 import { SqlitePurgeWriter } from './purges.ts'
 import { SqliteRevocationWriter } from './revocations.ts'
 import { SqliteSnapshotWriter } from './snapshots.ts'
@@ -68,6 +69,7 @@ export class SqliteStatements {
       locks: new SqliteLockWriter(connection, clock),
       waiting: this.#waiting,
       purges: this.#purges,
+      people: new SqlitePeopleWriter(connection, this.#documents),
     })
     this.#sql = prepare(connection)
   }

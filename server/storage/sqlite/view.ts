@@ -11,6 +11,7 @@ import type { HeadQuery } from '../documents.ts'
 import type { LogState, VersionFacts } from '../history.ts'
 import type { Checkpoint, Entry, EntryEffect, Snapshot } from '../log.ts'
 import type { Revocation } from '../revocations.ts'
+import type { PeopleQuery, Person } from '../people.ts'
 import type { StorageView } from '../view.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
@@ -105,6 +106,14 @@ export abstract class SqliteView implements StorageView {
 
   async content(hash: ContentHash): Promise<Content | null> {
     return this.ask((reader) => reader.conflicts.content(hash))
+  }
+
+  async people(document: DocumentId, query: PeopleQuery): Promise<readonly Person[]> {
+    return this.ask((reader) => reader.people.people(document, query))
+  }
+
+  async updaterNames(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, string>> {
+    return this.ask((reader) => reader.people.updaterNames(documents))
   }
 
   async unfinishedPurges(): Promise<readonly DocumentId[]> {

@@ -71,6 +71,35 @@ describe('the demo, where a conflict is', () => {
     expect(troubles.errors).toEqual([])
   }, 60_000)
 
+  it('[DEMO-14] what a schema does not allow is marked at its place and listed, each leading there; nothing is written', async () => {
+    const schema = { type: 'object', properties: { seats: { type: 'number' }, title: { type: 'string' } } }
+    await stage.does(ADA, 'POST', '/documents', {
+      id: 'bus',
+      kind: 'json',
+      content: { seats: 4, title: 'Bus' },
+      schema,
+    })
+    const { page, troubles } = await stage.person(ADA, 'bus')
+    await page.locator('[data-testid=editor-content]').click()
+    await page.keyboard.press('ControlOrMeta+A')
+    await page.keyboard.insertText('{\n  "seats": "four",\n  "title": 5\n}')
+    await page.locator('[data-testid=json-save]').click()
+    await page.locator('[data-testid=json-violations]', { hasText: '/seats must be number' }).waitFor()
+    const marks = page.locator('[data-testid=editor] .mark-violation')
+    await expect.poll(() => marks.allInnerTexts()).toEqual(['"seats": "four"', '"title": 5'])
+    expect(await page.locator('[data-testid=notice]').count()).toBe(0)
+    expect(await stage.contentOf('bus')).toBe('{"seats":4,"title":"Bus"}')
+    await page.getByRole('button', { name: '/title must be string' }).click()
+    await page.keyboard.insertText('"title": "Coach"')
+    await page.getByRole('button', { name: '/seats must be number' }).click()
+    await page.keyboard.insertText('"seats": 50')
+    await page.locator('[data-testid=json-save]').click()
+    await page.locator('[data-testid=json-bar][data-status=clean]').waitFor()
+    expect(await marks.count()).toBe(0)
+    expect(await stage.contentOf('bus')).toBe('{"seats":50,"title":"Coach"}')
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
   it.each([
     ['wide', { width: 1440, height: 700 }],
     ['narrow', { width: 390, height: 740 }],

@@ -1,5 +1,6 @@
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DemoStage } from '../support/demoStage.ts'
+import { DemoStage, type Role } from '../support/demoStage.ts'
 
 const PROPOSER = { name: 'Paul', access: { '*': ['read', 'write'] } }
 const BEFORE = '# Trip\nWe leave on Monday\nBring water\nCall Ada\n'
@@ -71,5 +72,42 @@ describe('the demo, with proposals', () => {
     await eve.page.locator('[data-testid=reject-proposal]').click()
     await eve.page.locator('[data-testid=proposal][data-status=rejected]', { hasText: 'rejected by you' }).waitFor()
     expect(eve.troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[DEMO-11] [RES-3] what one may not do is not offered: a reader reads, a writer proposes, and a lock of another bars', async () => {
+    const conflict = await conflictIn('rights')
+    const show = async (role: Role): Promise<Page> => {
+      const { page } = await stage.person(role, 'rights')
+      await page.goto(`${stage.url}/demo/#/documents/rights/conflicts/${conflict}`)
+      await page.locator('[data-testid=overlap]').waitFor()
+      return page
+    }
+    const reader = await show({ name: 'Rita', access: { '*': ['read'] } })
+    await reader.locator('[data-testid=no-rights]').waitFor()
+    const offers = [
+      '[data-testid=overlap] input',
+      '[data-testid=ways]',
+      '[data-testid=apply]',
+      '[data-testid=result-edit]',
+    ]
+    expect(await reader.locator(offers.join(', ')).count()).toBe(0)
+
+    const paul = await show(PROPOSER)
+    await paul.locator('[data-testid=way-incoming]').check()
+    expect(await paul.locator('[data-testid=apply]').innerText()).toBe('Propose: take incoming')
+    expect(await paul.locator('.way').allInnerTexts()).not.toContain('Dismiss')
+    await paul.locator('[data-testid=apply]').click()
+    await paul.locator('[data-testid=own-proposal]').waitFor()
+
+    const ada = await show({ name: 'Ada' })
+    await ada.locator('[data-testid=way-current]').check()
+    await ada.locator('[data-testid=apply]:enabled').waitFor()
+    await stage.does({ name: 'Ben' }, 'POST', '/documents/rights/lock', { ttlSeconds: 60 })
+    await ada.locator('.actions [data-testid=locked-words]').waitFor()
+    expect(await ada.locator('[data-testid=apply]').isDisabled()).toBe(true)
+    expect(await ada.locator('[data-testid=accept-proposal]').isDisabled()).toBe(true)
+    await ada.locator('[data-testid=way-dismiss]').check()
+    await ada.locator('[data-testid=apply]').click()
+    await ada.locator('[data-testid=outcome][data-status=dismissed]').waitFor()
   }, 60_000)
 })

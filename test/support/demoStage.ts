@@ -66,7 +66,7 @@ export class DemoStage {
     await page.goto(`${this.url}/demo/`)
     await page.locator('[data-testid=token-input]').fill(await this.token(role))
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.locator('[data-testid=create-id]').waitFor()
+    await page.locator('[data-testid=self]').waitFor()
     await this.open(page, id)
     return person
   }

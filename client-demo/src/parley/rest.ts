@@ -96,8 +96,11 @@ export class Rest {
   writeContent(
     id: string,
     write: { content: Types.Content; baseVersion: number; onConflict: 'merge' | 'manual' },
+    lockToken: string | null = null,
   ): Promise<Types.WriteAnswer> {
-    return this.#ask({ method: 'PUT', path: documentPath(id), ...json(write) }, shapes.writeAnswer)
+    const { headers, body } = json(write)
+    const call = { path: documentPath(id), headers: { ...headers, ...showing(lockToken) }, body }
+    return this.#ask({ method: 'PUT', ...call }, shapes.writeAnswer)
   }
 
   /** The document as it was; rejects with `version-compacted` where that version is not kept by itself. */

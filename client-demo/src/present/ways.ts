@@ -51,6 +51,14 @@ export function applyWords(way: Way, kind: ConflictKind): string {
   return way === 'hand' ? 'Use this result' : wayWords(way, kind)
 }
 
+/** The same by whoever may write but not resolve. */
+export function proposeWords(way: Way, kind: ConflictKind): string {
+  if (way === 'choices') return 'Propose choices'
+  if (way === 'hand') return 'Propose this result'
+  const words = wayWords(way, kind)
+  return way === 'dismiss' ? words : `Propose: ${words.charAt(0).toLowerCase()}${words.slice(1)}`
+}
+
 /** What becomes of the document, where that cannot be seen in it because it stays as it is. */
 export function stays(way: Way, kind: ConflictKind): string {
   if (way === 'dismiss') return 'The document stays as it is. The conflict is closed without a decision.'

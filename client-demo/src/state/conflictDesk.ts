@@ -64,11 +64,14 @@ export class ConflictDesk {
   readonly #id: string
   readonly #rest: DeskRest
   readonly #drafts: DraftKeeper
+  readonly #lockToken: () => string | null
 
-  constructor(id: string, rest: DeskRest, drafts: DraftKeeper = FORGETFUL) {
+  /** `lockToken`: of the lock that the person holds on the document, if any. */
+  constructor(id: string, rest: DeskRest, drafts: DraftKeeper = FORGETFUL, lockToken = (): string | null => null) {
     this.#id = id
     this.#rest = rest
     this.#drafts = drafts
+    this.#lockToken = lockToken
   }
 
   /** Reads the conflict (again): picks stay where the place is still the same. */
@@ -131,7 +134,7 @@ export class ConflictDesk {
     if (conflict === null || busy) return
     this.#change({ busy: true, remark: null })
     try {
-      const answer = await this.#rest.resolveConflict(this.#request(conflict, act, comment.trim()))
+      const answer = await this.#rest.resolveConflict(this.#request(conflict, act, comment.trim()), this.#lockToken())
       // What was prepared is done, or kept as a proposal.
       if (!('accept' in act || 'reject' in act)) this.#prepare(UNPREPARED)
       await this.#reload()

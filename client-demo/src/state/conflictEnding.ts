@@ -54,10 +54,13 @@ export class ConflictEnding {
   readonly ending = new Store<Ending>(START)
   readonly #conflict: Conflict
   readonly #rest: EndingRest
+  readonly #lockToken: () => string | null
 
-  constructor(conflict: Conflict, rest: EndingRest) {
+  /** `lockToken`: of the lock that the person holds on the document, if any. */
+  constructor(conflict: Conflict, rest: EndingRest, lockToken: () => string | null) {
     this.#conflict = conflict
     this.#rest = rest
+    this.#lockToken = lockToken
   }
 
   async load(): Promise<void> {
@@ -108,7 +111,8 @@ export class ConflictEnding {
 
   async #write(write: Parameters<Rest['writeContent']>[1]): Promise<void> {
     await this.#run(async () => {
-      const done = await this.#rest.writeContent(this.#conflict.document.id, write).then(written, refused)
+      const { id } = this.#conflict.document
+      const done = await this.#rest.writeContent(id, write, this.#lockToken()).then(written, refused)
       this.#change({ done, undo: null })
     })
   }

@@ -177,6 +177,11 @@ export class DocumentSession {
       this.#showVersion(answer.version)
       this.#reread.wish()
     } catch (error) {
+      const violations = error instanceof ProblemError ? error.problem.violations : undefined
+      if (violations !== undefined) {
+        draft.update((value) => drafts.invalid(value, violations))
+        return
+      }
       const isConflict = error instanceof ProblemError && error.problem.code === 'version-conflict'
       const conflictId = isConflict ? (error.problem.conflict?.id ?? null) : null
       draft.update((value) => (isConflict ? drafts.refused(value, conflictId) : drafts.unsaved(value)))

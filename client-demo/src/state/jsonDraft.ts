@@ -1,5 +1,5 @@
 import { equalityDeep } from 'lib0/function'
-import type { Document } from '../parley/types.ts'
+import type { Document, Violation } from '../parley/types.ts'
 import { contentText, parseJson } from './contents.ts'
 
 /** A version of the document as the draft needs it. */
@@ -20,6 +20,8 @@ export interface JsonDraft {
   readonly status: 'clean' | 'edited' | 'saving' | 'refused'
   /** The conflict that keeps the refused text. */
   readonly conflictId: string | null
+  /** Where the server said, the last time, that the text breaks the schema. */
+  readonly violations?: readonly Violation[]
 }
 
 export const ground = (document: Document): Ground => ({
@@ -54,7 +56,7 @@ export function moved(draft: JsonDraft, document: Document): JsonDraft {
     : loadLatest(latest)
 }
 
-export const saving = (draft: JsonDraft): JsonDraft => ({ ...draft, status: 'saving' })
+export const saving = (draft: JsonDraft): JsonDraft => ({ ...draft, status: 'saving', violations: [] })
 
 /** Written: `sent` is the version now. What was typed since then is an edit on top of it. */
 export function saved(draft: JsonDraft, sent: Ground): JsonDraft {
@@ -72,6 +74,13 @@ export const refused = (draft: JsonDraft, conflictId: string | null): JsonDraft 
 
 /** The request failed: the text is as unsaved as before. */
 export const unsaved = (draft: JsonDraft): JsonDraft => ({ ...draft, status: 'edited' })
+
+/** Refused because it breaks the schema: nothing was written, and no conflict opened. */
+export const invalid = (draft: JsonDraft, violations: readonly Violation[]): JsonDraft => ({
+  ...draft,
+  status: 'edited',
+  violations,
+})
 
 /** Gives the text up for the newest version. */
 export const discard = (draft: JsonDraft): JsonDraft => loadLatest(draft.latest)

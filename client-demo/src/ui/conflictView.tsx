@@ -8,6 +8,7 @@ import type { ConflictEnding, Ending } from '../state/conflictEnding.ts'
 import { ConflictDesk, unsentWords, type Desk } from '../state/conflictDesk.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { Store } from '../state/store.ts'
+import { useAllowed, type Allowed } from './allowed.ts'
 import { Compare } from './compare.tsx'
 import { CommandBlock } from './commandBlock.tsx'
 import { ConflictActions } from './conflictActions.tsx'
@@ -39,11 +40,12 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
   const { self } = useNames()
   const run = useRun()
   const desk = useMemo(
-    () => new ConflictDesk(conflictId, rest, drafts.of(self, conflictId)),
-    [conflictId, rest, drafts, self],
+    () => new ConflictDesk(conflictId, rest, drafts.of(self, conflictId), () => session.lock.token),
+    [conflictId, rest, drafts, self, session],
   )
   const state = useStore(desk.desk)
-  const ending = useEnding(state.conflict)
+  const ending = useEnding(state.conflict, session)
+  const allowed = useAllowed(session)
   const heading = useRef<HTMLHeadingElement>(null)
   const isThere = state.conflict !== null || state.failure !== null
 
@@ -75,11 +77,18 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
         </h2>
         {state.failure !== null && <p role="alert">{state.failure}</p>}
         {state.conflict !== null && (
-          <Sheet desk={desk} state={state} conflict={state.conflict} session={session} ending={ending} />
+          <Sheet
+            desk={desk}
+            state={state}
+            conflict={state.conflict}
+            session={session}
+            ending={ending}
+            allowed={allowed}
+          />
         )}
       </div>
       {state.conflict?.status === 'open' && (
-        <ConflictActions desk={desk} state={state} conflict={state.conflict} onChoose={showResult} />
+        <ConflictActions desk={desk} state={state} conflict={state.conflict} allowed={allowed} onChoose={showResult} />
       )}
     </section>
   )
@@ -96,16 +105,17 @@ interface SheetProps {
   readonly conflict: Conflict
   readonly session: DocumentSession
   readonly ending: ConflictEnding | null
+  readonly allowed: Allowed
 }
 
-function Sheet({ desk, state, conflict, session, ending }: SheetProps): JSX.Element {
+function Sheet({ desk, state, conflict, session, ending, allowed }: SheetProps): JSX.Element {
   const names = useNames()
   const isOpen = conflict.status === 'open'
   return (
     <>
       <p class="story">{story(conflict, names)}</p>
       {state.remark !== null && <RemarkBox remark={state.remark} />}
-      {ending !== null && <EndingSection conflict={conflict} work={ending} />}
+      {ending !== null && <EndingSection conflict={conflict} work={ending} allowed={allowed} />}
       {!isOpen && <Unsent state={state} />}
       <Sides conflict={conflict} />
       {conflict.violations !== undefined && conflict.violations.length > 0 && (
@@ -120,28 +130,32 @@ function Sheet({ desk, state, conflict, session, ending }: SheetProps): JSX.Elem
           </ul>
         </section>
       )}
-      <Proposals desk={desk} state={state} conflict={conflict} session={session} />
+      <Proposals desk={desk} state={state} conflict={conflict} session={session} allowed={allowed} />
       {conflict.truncated && <Truncated conflict={conflict} />}
       {conflict.whitespaceOnly && (
         <p class="banner tone-info" data-testid="whitespace-only">
           Only line ends or spaces at the ends of lines differ. The words are the same on both sides.
         </p>
       )}
-      {conflict.overlaps.length > 0 && <Overlaps desk={desk} state={state} conflict={conflict} ending={ending} />}
+      {conflict.overlaps.length > 0 && (
+        <Overlaps desk={desk} state={state} conflict={conflict} ending={ending} allowed={allowed} />
+      )}
       {conflict.overlaps.length === 0 && conflict.kind === 'stale-write' && isOpen && (
         <p class="banner tone-info" data-testid="clean">
           No place overlaps: both changes fit together. “Use the merge” keeps all of both.
         </p>
       )}
-      {isOpen && !conflict.truncated && <Result desk={desk} state={state} conflict={conflict} session={session} />}
+      {isOpen && !conflict.truncated && (allowed.mayResolve || allowed.mayWrite) && (
+        <Result desk={desk} state={state} conflict={conflict} session={session} />
+      )}
       {!conflict.truncated && <Compare conflict={conflict} />}
     </>
   )
 }
 
 /** The places, each with what can be chosen there, or what was. */
-function Overlaps({ desk, state, conflict, ending }: Omit<SheetProps, 'session'>): JSX.Element {
-  const isOpen = conflict.status === 'open'
+function Overlaps({ desk, state, conflict, ending, allowed }: Omit<SheetProps, 'session'>): JSX.Element {
+  const isOpen = conflict.status === 'open' && (allowed.mayResolve || allowed.mayWrite)
   const chosen = useStore(ending?.ending ?? NO_ENDING).chosen
   return (
     <section aria-labelledby="overlaps-title">

@@ -5,22 +5,25 @@ import { outcome } from '../present/conflict.ts'
 import { ago } from '../present/time.ts'
 import type { Conflict } from '../parley/types.ts'
 import type { Chosen } from '../state/chosenIn.ts'
+import type { DocumentSession } from '../state/documentSession.ts'
 import { ConflictEnding, type Done, type Ending } from '../state/conflictEnding.ts'
 import { openedAgain } from '../state/openedAgain.ts'
 import { assertNever } from '../assertNever.ts'
+import type { Allowed } from './allowed.ts'
 import { ContentDiff } from './contentDiff.tsx'
 import { useNow, useStore } from './hooks.ts'
+import { LockedWords } from './lockedWords.tsx'
 import { useNames, useParts, useRun } from './parts.ts'
 
 /** What became of a conflict that is closed; null while it is open. */
-export function useEnding(conflict: Conflict | null): ConflictEnding | null {
+export function useEnding(conflict: Conflict | null, session: DocumentSession): ConflictEnding | null {
   const { rest } = useParts()
   const run = useRun()
   const isClosed = conflict !== null && conflict.status !== 'open'
   // What a closed conflict is does not change any more.
   const ending = useMemo(
-    () => (isClosed ? new ConflictEnding(conflict, rest) : null),
-    [rest, isClosed, conflict?.id, conflict?.closedAt],
+    () => (isClosed ? new ConflictEnding(conflict, rest, () => session.lock.token) : null),
+    [rest, session, isClosed, conflict?.id, conflict?.closedAt],
   )
   useEffect(() => {
     if (ending !== null) run(() => ending.load())
@@ -28,8 +31,14 @@ export function useEnding(conflict: Conflict | null): ConflictEnding | null {
   return ending
 }
 
+interface EndingProps {
+  readonly conflict: Conflict
+  readonly work: ConflictEnding
+  readonly allowed: Allowed
+}
+
 /** How the conflict ended, what that made of the document, and the way back. */
-export function EndingSection({ conflict, work }: { conflict: Conflict; work: ConflictEnding }): JSX.Element {
+export function EndingSection({ conflict, work, allowed }: EndingProps): JSX.Element {
   const names = useNames()
   const now = useNow()
   const ending = useStore(work.ending)
@@ -45,7 +54,7 @@ export function EndingSection({ conflict, work }: { conflict: Conflict; work: Co
         {comment !== null && <p class="comment">“{comment}”</p>}
       </div>
       {ending.done !== null && <DoneBox done={ending.done} documentId={conflict.document.id} />}
-      <WayBack conflict={conflict} work={work} ending={ending} />
+      {allowed.mayWrite && <WayBack conflict={conflict} work={work} ending={ending} allowed={allowed} />}
       <Made conflict={conflict} ending={ending} />
     </>
   )
@@ -74,17 +83,15 @@ function Made({ conflict, ending }: { conflict: Conflict; ending: Ending }): JSX
   )
 }
 
-interface WayBackProps {
-  readonly conflict: Conflict
-  readonly work: ConflictEnding
+interface WayBackProps extends EndingProps {
   readonly ending: Ending
 }
 
 /** Nothing that is done here is beyond undoing, and undoing is looked at before it is done. */
-function WayBack({ conflict, work, ending }: WayBackProps): JSX.Element | null {
+function WayBack({ conflict, work, ending, allowed }: WayBackProps): JSX.Element | null {
   const run = useRun()
   if (ending.done?.outcome === 'written' || ending.done?.outcome === 'conflict') return null
-  if (ending.undo !== null) return <UndoPreview conflict={conflict} work={work} ending={ending} />
+  if (ending.undo !== null) return <UndoPreview conflict={conflict} work={work} ending={ending} allowed={allowed} />
   if (ending.before !== null && conflict.kind !== 'invalid-merge') {
     return (
       <p class="row">
@@ -104,7 +111,12 @@ function WayBack({ conflict, work, ending }: WayBackProps): JSX.Element | null {
   if (hasWritten || openedAgain(conflict) === null) return null
   return (
     <p class="row">
-      <button class="button" disabled={ending.isBusy} onClick={() => run(() => work.openAgain())} data-testid="reopen">
+      <button
+        class="button"
+        disabled={ending.isBusy || allowed.barredBy !== null}
+        onClick={() => run(() => work.openAgain())}
+        data-testid="reopen"
+      >
         Open it again
       </button>
       <span class="muted">as a conflict of its own, over the same places</span>
@@ -112,7 +124,7 @@ function WayBack({ conflict, work, ending }: WayBackProps): JSX.Element | null {
   )
 }
 
-function UndoPreview({ conflict, work, ending }: WayBackProps): JSX.Element | null {
+function UndoPreview({ conflict, work, ending, allowed }: WayBackProps): JSX.Element | null {
   const run = useRun()
   const { undo } = ending
   if (undo === null) return null
@@ -138,7 +150,7 @@ function UndoPreview({ conflict, work, ending }: WayBackProps): JSX.Element | nu
       <p class="row">
         <button
           class="button primary"
-          disabled={ending.isBusy}
+          disabled={ending.isBusy || allowed.barredBy !== null}
           onClick={() => run(() => work.undo())}
           data-testid="undo-do"
         >
@@ -147,6 +159,9 @@ function UndoPreview({ conflict, work, ending }: WayBackProps): JSX.Element | nu
         <button class="button quiet" disabled={ending.isBusy} onClick={() => work.leaveUndo()}>
           Leave it
         </button>
+        {allowed.barredBy !== null && (
+          <LockedWords lock={allowed.barredBy} what="It can be undone when the lock ends." />
+        )}
       </p>
     </section>
   )

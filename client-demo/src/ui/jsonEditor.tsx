@@ -6,6 +6,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { conflictHref } from '../present/route.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { discard, edit, syntaxProblem, type JsonDraft } from '../state/jsonDraft.ts'
+import type { Violation } from '../parley/types.ts'
 import type { Store } from '../state/store.ts'
 import { named, readOnly, replaceText, shared } from './codeMirror.ts'
 import { conflictMarks } from './conflictMarks.ts'
@@ -16,6 +17,9 @@ import { keepCursorInView } from './keepCursorInView.ts'
 import { keys } from './keys.ts'
 import { LockedWords } from './lockedWords.tsx'
 import { useParts, useRun } from './parts.ts'
+import { goTo, markViolations, VIOLATIONS } from './violationMarks.ts'
+
+const NONE: readonly Violation[] = []
 
 /** Edits the JSON text here and saves it by PUT on the version it started from. */
 export function JsonEditor(props: {
@@ -53,6 +57,7 @@ export function JsonEditor(props: {
         named(`JSON of ${session.id}`, 'editor-content'),
         keepCursorInView,
         conflictMarks({ session, rest, nameBook, spotOf }),
+        VIOLATIONS.extension,
         access.of([]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) draftStore.update((value) => edit(value, update.state.doc.toString()))
@@ -60,11 +65,14 @@ export function JsonEditor(props: {
       ],
     })
     let before = draftStore.value.status
+    let marked = NONE
     const stop = draftStore.watch(() => {
-      const { text, status } = draftStore.value
+      const { text, status, violations = NONE } = draftStore.value
       // What others wrote is theirs to take back; edits that were given up can be had again.
       replaceText(editor, text, { isUndoable: before !== 'clean' })
       before = status
+      if (violations !== marked) markViolations(editor, violations)
+      marked = violations
     })
     view.current = editor
     return () => {
@@ -79,6 +87,10 @@ export function JsonEditor(props: {
   return (
     <>
       <div ref={host} class="editor" data-testid="editor" />
+      <Violations
+        violations={draft.violations ?? NONE}
+        onShow={(violation) => view.current !== null && goTo(view.current, violation)}
+      />
       <div class="json-bar" data-testid="json-bar" data-status={draft.status}>
         <p class={problem === null ? 'muted grow' : 'field-problem grow'} role="status" data-testid="json-note">
           {problem === null ? words(draft, isReadOnly) : `Not JSON yet: ${problem}`}{' '}
@@ -103,6 +115,29 @@ export function JsonEditor(props: {
         )}
       </div>
     </>
+  )
+}
+
+/** What breaks the schema, each a way to its place. */
+function Violations(props: {
+  violations: readonly Violation[]
+  onShow: (violation: Violation) => void
+}): JSX.Element | null {
+  const { violations, onShow } = props
+  if (violations.length === 0) return null
+  return (
+    <div class="violation-list tone-problem" role="alert" data-testid="json-violations">
+      <p>Not saved. The document’s schema does not allow this:</p>
+      <ul>
+        {violations.map((violation) => (
+          <li key={`${violation.pointer} ${violation.message}`}>
+            <button class="button quiet" onClick={() => onShow(violation)}>
+              <code>{violation.pointer === '' ? 'the whole document' : violation.pointer}</code> {violation.message}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
   )
 }
 

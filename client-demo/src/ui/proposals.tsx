@@ -8,8 +8,10 @@ import { coalesce } from '../state/coalesce.ts'
 import type { ConflictDesk, Desk } from '../state/conflictDesk.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import { ProposalDesk, type ProposalView } from '../state/proposalDesk.ts'
+import type { Allowed } from './allowed.ts'
 import { ContentDiff } from './contentDiff.tsx'
 import { useNow, useStore } from './hooks.ts'
+import { LockedWords } from './lockedWords.tsx'
 import { useNames, useParts, useRun } from './parts.ts'
 
 interface ProposalsProps {
@@ -17,13 +19,14 @@ interface ProposalsProps {
   readonly state: Desk
   readonly conflict: Conflict
   readonly session: DocumentSession
+  readonly allowed: Allowed
 }
 
 /** While somebody types, what proposals do to the document is worked out anew this often at most. */
 const REREAD_MS = 1_000
 
 /** Resolutions by those who may write but not resolve; someone else who may decides, and sees what each would do. */
-export function Proposals({ desk, state, conflict, session }: ProposalsProps): JSX.Element | null {
+export function Proposals({ desk, state, conflict, session, allowed }: ProposalsProps): JSX.Element | null {
   const { rest } = useParts()
   const version = useStore(session.version)
   const work = useMemo(() => new ProposalDesk(rest), [rest, conflict.id])
@@ -53,7 +56,13 @@ export function Proposals({ desk, state, conflict, session }: ProposalsProps): J
             <Head proposal={proposal} conflict={conflict} />
             <Content proposal={proposal} conflict={conflict} view={views[proposal.id] ?? null} />
             {proposal.status === 'pending' && conflict.status === 'open' && (
-              <Decision desk={desk} isBusy={state.busy} proposal={proposal} view={views[proposal.id] ?? null} />
+              <Decision
+                desk={desk}
+                isBusy={state.busy}
+                proposal={proposal}
+                view={views[proposal.id] ?? null}
+                allowed={allowed}
+              />
             )}
           </li>
         ))}
@@ -129,16 +138,17 @@ interface DecisionProps {
   readonly isBusy: boolean
   readonly proposal: Proposal
   readonly view: ProposalView | null
+  readonly allowed: Allowed
 }
 
 /** Offered to others than its author, and to accept only once it is seen. */
-function Decision({ desk, isBusy, proposal, view }: DecisionProps): JSX.Element {
-  const { self } = useNames()
+function Decision({ desk, isBusy, proposal, view, allowed }: DecisionProps): JSX.Element {
   const run = useRun()
-  if (proposal.by === self) {
+  const { barredBy } = allowed
+  if (proposal.by === allowed.self || !allowed.mayResolve) {
     return (
       <p class="muted" data-testid="own-proposal">
-        Someone else who may resolve decides about it.
+        {proposal.by === allowed.self ? 'Someone else' : 'Someone'} who may resolve decides about it.
       </p>
     )
   }
@@ -146,7 +156,7 @@ function Decision({ desk, isBusy, proposal, view }: DecisionProps): JSX.Element 
     <p class="row">
       <button
         class="button"
-        disabled={isBusy || view?.phase !== 'shown' || view.isOvertaken}
+        disabled={isBusy || view?.phase !== 'shown' || view.isOvertaken || barredBy !== null}
         onClick={() => run(() => desk.act({ accept: proposal.id }, ''))}
         data-testid="accept-proposal"
       >
@@ -160,6 +170,7 @@ function Decision({ desk, isBusy, proposal, view }: DecisionProps): JSX.Element 
       >
         Reject
       </button>
+      {barredBy !== null && <LockedWords lock={barredBy} what="It can be accepted when the lock ends." />}
     </p>
   )
 }

@@ -7,13 +7,18 @@ import { RATES_NEVER_MET } from '../support/rates.ts'
 export const BENCH_SECRET = 'the secret of the benchmarks, long enough'
 
 /** Parley as it is shipped, on a database of its own; `flags` are Node's. */
-export function startParley(folder: string, flags: readonly string[] = []): Promise<Running> {
+export function startParley(
+  folder: string,
+  flags: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   const [first, ...rest] = [...flags, 'dist/server/main.js', 'serve']
   return startProcess(first, rest, {
     PARLEY_PORT: '0',
     PARLEY_DATABASE: join(folder, 'parley.db'),
     PARLEY_SECRET: BENCH_SECRET,
     ...RATES_NEVER_MET,
+    ...variables,
   })
 }
 

@@ -19,6 +19,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   notifications: async () => (await import('./notifications.ts')).notifications(),
   returns: async () => (await import('./returns.ts')).returns(),
   detection: async () => (await import('./detection.ts')).detection(),
+  sight: async () => (await import('./sight.ts')).sight(),
   crowd: async () => (await import('./crowd.ts')).crowd(),
   stalls: async () => (await import('./stalls.ts')).stalls(),
   demo: async () => (await import('./demo.ts')).demo(),

@@ -1,10 +1,14 @@
+import type { Permission } from '../../server/access/access.ts'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { BENCH_SECRET } from './processes.ts'
 
 /** A token that a bench server takes for everything. */
-export async function benchToken(sub = 'bench'): Promise<string> {
+export async function benchToken(
+  sub = 'bench',
+  may: readonly Permission[] = ['read', 'write', 'resolve'],
+): Promise<string> {
   const issuer = new TokenIssuer({ secret: Buffer.from(BENCH_SECRET), audience: null, environment: systemEnvironment })
-  const issued = await issuer.issue({ sub, access: { '*': ['read', 'write', 'resolve'] }, ttlSeconds: 3600 })
+  const issued = await issuer.issue({ sub, access: { '*': [...may] }, ttlSeconds: 3600 })
   return issued.token
 }

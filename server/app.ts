@@ -48,8 +48,8 @@ export async function startApp(
   const storage = internals.wrapStorage?.(opened) ?? opened
   const names = new ActorNames()
   const access = await createAccess(config, environment, { storage, names })
-  const { authenticate } = access
-  const http = createHttp({ config, environment, authenticate, logStream: internals.logStream })
+  const { authenticate, tokens } = access
+  const http = createHttp({ config, environment, authenticate, tokens, logStream: internals.logStream })
   const description = descriptionModule(http)
   const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
   const desk = questionDesk({ storage, file: config.database, threads })

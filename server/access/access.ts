@@ -6,6 +6,7 @@ import {
   type Pattern,
   type PrincipalId,
 } from '../foundation/ids.ts'
+import type { ParleyError } from '../foundation/problems.ts'
 
 export const PERMISSIONS = ['read', 'write', 'resolve', 'overwrite', 'admin'] as const
 export type Permission = (typeof PERMISSIONS)[number]
@@ -30,6 +31,14 @@ export interface Principal {
  * looked at that was not, and may refuse that.
  */
 export type Authenticate = (token: string, first?: () => void | Promise<void>) => Principal | Promise<Principal>
+
+/** What became of tokens that were verified once (SPEC SYNC-8). */
+export interface TokenWatch {
+  /** Why the token that named this principal counts no more; null where it does. */
+  problemOf(principal: Principal): ParleyError | null
+  /** Calls `end` once, with why, as soon as the token counts no more, or a second later. Answers how to stop waiting. */
+  whileWaiting(principal: Principal, end: (why: ParleyError) => void): () => void
+}
 
 /** SPEC AUTH-1: permissions of all matching patterns add up; `admin` implies all, otherwise none implies another. */
 export function can(principal: Principal, permission: Permission, document: DocumentId): boolean {

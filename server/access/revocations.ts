@@ -60,6 +60,16 @@ export class Revocations {
     this.#learn([revocation])
   }
 
+  /**
+   * Resolves when every token that is issued from then on counts, although the clock of its issuer lags by up to 2 s: by
+   * that clock, too, the second of the revocation is over then. Whoever revokes and then asks for a new token has one
+   * that is not dead for its life; and no token from before is spared.
+   */
+  async issuersArePast({ until }: Revocation, environment: Environment): Promise<void> {
+    const pastAtMs = (until + 1 + ISSUERS_LAG_SECONDS) * 1_000
+    await new Promise<void>((resolve) => environment.after(Math.max(0, pastAtMs - environment.now()), resolve))
+  }
+
   /** Calls after each change from now on, so that whoever holds principals looks at them anew. Returns how to stop. */
   onRevoked(listener: () => void): () => void {
     this.#listeners.add(listener)
@@ -82,6 +92,8 @@ export class Revocations {
 
 type RevocationStorage = RevocationReads & RevocationWrites
 
+/** As far as clocks of issuers are looked after at all, they differ by less. */
+const ISSUERS_LAG_SECONDS = 2
 /** With a slow answer of the database, what another node revoked still counts here within 5 s. */
 const FOLLOWING_MS = 2_000
 /** `until` is by the clock of the node that revoked, and may have been committed late: reads overlap by this much. */

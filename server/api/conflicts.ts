@@ -10,7 +10,7 @@ import { ConflictPageShape, ConflictShape, OverlapPageShape, ProposedShape, Reso
 import { CONFLICT_ID_PATTERN, PROPOSAL_ID_PATTERN } from './shapes/values.ts'
 import { BARE_CONTENT } from './documents.ts'
 import { contentMember, sizeFirst } from './contentSize.ts'
-import { askedBy, sendJson } from './historyQuestions.ts'
+import { answerQuestion } from './historyQuestions.ts'
 import { formatEtag } from '../documents/etag.ts'
 import {
   type ConflictId,
@@ -207,7 +207,9 @@ function addRead(app: TypedApp, { storage, shower }: ConflictRouteParts): void {
     const id = conflictInPath(request.params)
     const contents = preferredReturn(request.headers['prefer']) !== 'minimal'
     const record = await findReadable(storage, id, request.principal)
-    return sendJson(reply, await shower.read(record, { contents, linkBase: request.linkBase }, askedBy(request, reply)))
+    return answerQuestion(request, reply, (asking) =>
+      shower.read(record, { contents, linkBase: request.linkBase }, asking),
+    )
   })
 }
 
@@ -235,7 +237,7 @@ function addOverlaps(app: TypedApp, { storage, shower }: ConflictRouteParts): vo
     if (seen !== seenVersion(record)) {
       throw new ParleyError('invalid-cursor', 'The overlaps were looked for anew since: begin again without a cursor.')
     }
-    return sendJson(reply, await shower.overlaps(record, { after: start, limit }, askedBy(request, reply)))
+    return answerQuestion(request, reply, (asking) => shower.overlaps(record, { after: start, limit }, asking))
   })
 }
 

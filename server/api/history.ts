@@ -19,7 +19,7 @@ import type { VersionFacts } from '../storage/history.ts'
 import type { StorageView } from '../storage/view.ts'
 import { CHANGE_HEADERS, readIntent, WRITE_ACCESS, WRITE_REFUSALS } from './conditions.ts'
 import { performWrite, WRITE_ANSWER } from './content.ts'
-import { askedBy, type HistoryQuestions, sendJson } from './historyQuestions.ts'
+import { answerQuestion, type HistoryQuestions } from './historyQuestions.ts'
 import { BaseVersionSchema } from './representDocument.ts'
 import { WriteShape } from './shapes/documents.ts'
 import {
@@ -165,7 +165,7 @@ function addDiff(app: TypedApp, { questions }: HistoryRouteParts): void {
   app.get('/documents/:id/diff', options, async (request, reply) => {
     const [from, to] = [versionAsked(request.query.from, 'from'), versionAsked(request.query.to, 'to')]
     const question = { ask: 'diff', document: request.documentId, isAdmin: isAdmin(request), from, to } as const
-    return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
+    return answerQuestion(request, reply, (asking) => questions.ask(question, asking))
   })
 }
 
@@ -179,7 +179,7 @@ function addBlame(app: TypedApp, { questions }: HistoryRouteParts): void {
   }
   app.get('/documents/:id/blame', { config: { ...FOLLOWED, about } }, async (request, reply) => {
     const question = { ask: 'blame', document: request.documentId, isAdmin: isAdmin(request) } as const
-    return sendJson(reply, await questions.ask(question, askedBy(request, reply)))
+    return answerQuestion(request, reply, (asking) => questions.ask(question, asking))
   })
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SharedWork } from '../foundation/sharedWork.ts'
-import { goneSignal } from '../http/gone.ts'
+import { whileAllowed } from '../http/waiting.ts'
 import { openLog } from '../history/versions.ts'
 import type { StorageView } from '../storage/view.ts'
 import type { Asking, Desk } from '../threads/desk.ts'
@@ -26,11 +26,13 @@ export class HistoryQuestions {
   }
 }
 
-export const askedBy = (request: FastifyRequest, reply: FastifyReply): Asking => ({
-  by: request.principal.sub,
-  gone: goneSignal(reply),
-})
-
-/** JSON as its UTF-8. */
-export const sendJson = (reply: FastifyReply, json: Uint8Array): FastifyReply =>
-  reply.type('application/json; charset=utf-8').send(Buffer.from(json.buffer, json.byteOffset, json.byteLength))
+/** Answers with what a long question comes to: JSON as its UTF-8. */
+export async function answerQuestion(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  ask: (asking: Asking) => Promise<Uint8Array>,
+): Promise<FastifyReply> {
+  const by = request.principal.sub
+  const json = await whileAllowed(request, reply, (gone) => ask({ by, gone }))
+  return reply.type('application/json; charset=utf-8').send(Buffer.from(json.buffer, json.byteOffset, json.byteLength))
+}

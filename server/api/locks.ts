@@ -104,7 +104,8 @@ function addAcquire(app: TypedApp, { locks, lines, idempotency }: LockRouteParts
       return idempotency.answer(request, reply, {
         documents: [request.documentId],
         perform: async (keep) => {
-          const lock = await lines.acquire({ ...asked, keep }, { waitMs: waitSeconds * 1_000, gone })
+          const refusal = () => request.tokens.problemOf(request.principal)
+          const lock = await lines.acquire({ ...asked, keep }, { waitMs: waitSeconds * 1_000, gone, refusal })
           if (!keep) gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
           return lock
         },

@@ -88,10 +88,19 @@ export const authRoutes =
       const until = Math.ceil(environment.now() / 1000)
       const { body } = request
       const subject = 'sub' in body ? { sub: toPrincipalId(body.sub) } : body
+      const revocation = { subject, until }
+      // Nothing is issued under one id twice.
+      const settled = async (): Promise<void> => {
+        if ('sub' in body) await revocations.issuersArePast(revocation, environment)
+      }
       const answer = { status: 201, body: { ...body, revokedUntil: toTimestamp(until * 1000) } }
       return idempotency.answer(request, reply, {
         documents: [],
-        perform: (keep) => revocations.revoke({ subject, until }, keep),
+        perform: async (keep) => {
+          await revocations.revoke(revocation, keep)
+          await settled()
+        },
+        ended: settled,
         answer: () => answer,
       })
     })

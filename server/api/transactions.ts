@@ -32,6 +32,8 @@ export interface TransactionRouteParts extends Omit<RepresentParts, 'linkBase'> 
   readonly limits: ContentLimits
   readonly schemas: SchemaJudge
   readonly idempotency: Idempotency
+  /** Whether the token that named this principal was revoked since. */
+  readonly isRevoked: (principal: Principal) => boolean
 }
 
 const CLOSED = { additionalProperties: false }
@@ -131,7 +133,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
     if (!commit) {
       return idempotency.answer(request, reply, {
         documents: [],
-        perform: async () => transactions.begin(principal.sub, operations),
+        perform: async () => transactions.begin(principal.sub, operations, () => parts.isRevoked(principal)),
         answer: (begun: StagedBody) => ({
           status: 201,
           headers: { location: `${request.linkBase}/transactions/${begun.id}` },
@@ -161,7 +163,7 @@ function addAdd(app: TypedApp, parts: TransactionRouteParts): void {
     await readAll(parts, body.operations, principal)
     return parts.idempotency.answer(request, reply, {
       documents: [],
-      perform: async () => parts.transactions.add(id, principal.sub, body.operations),
+      perform: async () => parts.transactions.add(id, principal.sub, body.operations, () => parts.isRevoked(principal)),
       answer: (transaction: StagedBody) => ({ status: 200, body: outline(transaction) }),
     })
   })

@@ -8,6 +8,7 @@ import {
   type Authenticate,
   type Permission,
   type Principal,
+  type TokenWatch,
 } from '../access/access.ts'
 import { tokenFromRequest, tokenMissing, tokenRefused, type SentToken } from '../access/bearer.ts'
 import { invariant } from '../foundation/assert.ts'
@@ -40,6 +41,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What the access check found; null on public routes. Read `principal` and `documentId` instead. */
     identity: RequestIdentity | null
+    /** What became of tokens since. */
+    readonly tokens: TokenWatch
     /** Who acts. Asking for it on a public route is a bug. */
     readonly principal: Principal
     /** The document in the path. Asking for it where `access` names none is a bug. */
@@ -53,8 +56,10 @@ interface RequestIdentity {
 }
 
 /** Declares `request.principal` and `request.documentId`, which `guard` fills. */
-export function decorateWithIdentity(app: FastifyInstance): void {
+export function decorateWithIdentity(app: FastifyInstance, tokens: TokenWatch): void {
   app.decorateRequest('identity', null)
+  app.decorateRequest('bodyArrived', null)
+  app.decorateRequest('tokens', { getter: () => tokens })
   app.decorateRequest('principal', {
     getter() {
       invariant(this.identity !== null, 'a public route asked who acts')

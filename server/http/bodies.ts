@@ -91,7 +91,7 @@ export function checkMediaType(request: FastifyRequest, accepted: readonly Media
   }
 }
 
-function hasBody({ headers }: FastifyRequest): boolean {
+export function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 

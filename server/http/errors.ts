@@ -73,6 +73,7 @@ export function sendError(
   reply: FastifyReply,
   options: { readonly publicUrl: () => string; readonly maxContentBytes: number },
 ): void {
+  request.bodyArrived?.()
   const problem = toProblem(error, request, options.maxContentBytes)
   const { status } = problemKind(problem.code)
   if (problem.code === 'internal') request.log.error({ reqId: request.id, err: error }, 'request failed unexpectedly')

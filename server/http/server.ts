@@ -6,11 +6,11 @@ import fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from 'fastify'
-import type { Authenticate } from '../access/access.ts'
+import type { Authenticate, TokenWatch } from '../access/access.ts'
 import { linkBase, prefixOf, withoutPrefix } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { decorateWithIdentity, guard } from './access.ts'
-import { addBodyParsers, checkMediaType, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
+import { addBodyParsers, checkMediaType, hasBody, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { addAwaitedBodies } from './awaitedBodies.ts'
 import { addAnswerCompression, addBodyInflation } from './compression.ts'
 import { addCors } from './cors.ts'
@@ -24,10 +24,12 @@ import { chargeOfMethod, type RequestRates } from './rates.ts'
 import { securityHeaders } from './securityHeaders.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
 import { addVersionHeader } from './versionHeader.ts'
+import { watchBody } from './waiting.ts'
 import { checkQueryEncoding, completeSchema, validateStrictly } from './validation.ts'
 
 export interface HttpServerOptions {
   readonly authenticate: Authenticate
+  readonly tokens: TokenWatch
   readonly rates: RequestRates
   /** UTF-8 bytes of one content (SPEC DOC-10); the limits of bodies follow from it. */
   readonly maxContentBytes: number
@@ -100,7 +102,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   addCors(app, options.origins)
   validateStrictly(app)
   addBodyParsers(app, options.maxContentBytes)
-  decorateWithIdentity(app)
+  decorateWithIdentity(app, options.tokens)
   app.decorateRequest('linkBase', {
     getter() {
       return linkBase(this.raw.url ?? '/', options.publicUrl())
@@ -160,11 +162,14 @@ function addRouteRules(
     const beforeBody = step((request, reply) => {
       const checked = checkAccess(request, reply)
       const checkBody = (): void => {
-        if (hasBodies) checkMediaType(request, accepted, consumes === undefined)
+        if (!hasBodies) return
+        checkMediaType(request, accepted, consumes === undefined)
+        if (request.identity !== null && hasBody(request)) watchBody(request, reply)
       }
       return checked ? checked.then(checkBody) : checkBody()
     })
     const afterBody = step((request) => {
+      stillAllowed(request)
       checkQueryEncoding(request.raw.url ?? '')
       if (hasBodies) idempotencyKey(request)
     })
@@ -173,6 +178,15 @@ function addRouteRules(
     if (openQuery !== true) route.preValidation = [...[route.preValidation ?? []].flat(), afterBody]
     route.schema = completeSchema(route, takesBody)
   })
+}
+
+/** A body takes its time, and the right to send it may have ended meanwhile (SPEC SYNC-8). */
+function stillAllowed(request: FastifyRequest): void {
+  if (request.bodyArrived === null) return
+  request.bodyArrived()
+  request.bodyArrived = null
+  const problem = request.tokens.problemOf(request.principal)
+  if (problem) throw problem
 }
 
 const firstStepOf = (path: string): string => /^\/[^/]*/.exec(path)?.[0] ?? '/'

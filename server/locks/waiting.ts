@@ -19,12 +19,15 @@ export interface WaitOptions {
   readonly waitMs: number
   /** Aborted when nobody is there any more to take the lock. */
   readonly gone: AbortSignal
+  /** Why whoever waits may not have the lock any more; null where they may. */
+  readonly refusal?: () => ParleyError | null
 }
 
 interface LockWaiter {
   readonly request: LockRequest
   /** On the monotonic clock. */
   readonly untilMs: number
+  readonly refusal: () => ParleyError | null
   readonly grant: (lock: OwnedLock) => void
   readonly refuse: (problem: unknown) => void
 }
@@ -59,7 +62,7 @@ export class LockLines {
    * Takes the lock once everybody who came before has had it or gone. Rejects with `locked` when the time to wait is
    * over, and with `not-found`, `document-deleted`, `storage-unavailable` or `shutting-down`.
    */
-  async acquire(request: LockRequest, { waitMs, gone }: WaitOptions): Promise<OwnedLock> {
+  async acquire(request: LockRequest, { waitMs, gone, refusal = () => null }: WaitOptions): Promise<OwnedLock> {
     if (this.#isClosed) throw stopping()
     if (gone.aborted) throw left()
     const queue = this.#queueOf(request.document)
@@ -67,7 +70,7 @@ export class LockLines {
       throw new ParleyError('overloaded', `Too many wait for the lock of ${request.document}.`)
     }
     const lock = await new Promise<OwnedLock>((grant, refuse) => {
-      const waiter = { request, untilMs: this.#environment.monotonicMs() + waitMs, grant, refuse }
+      const waiter = { request, untilMs: this.#environment.monotonicMs() + waitMs, refusal, grant, refuse }
       queue.line.join(waiter)
       gone.addEventListener('abort', () => this.#leave(queue, waiter), { once: true })
       void this.#serve(queue)
@@ -131,7 +134,14 @@ export class LockLines {
     const { line } = queue
     for (let first = line.first; first; first = line.first) {
       const waiter = first
-      const attempt = await this.#locks.tryAcquire(waiter.request, () => line.first === waiter)
+      const refusal = waiter.refusal()
+      if (refusal !== null) {
+        line.leave(waiter)
+        waiter.refuse(refusal)
+        continue
+      }
+      const isWanted = (): boolean => line.first === waiter && waiter.refusal() === null
+      const attempt = await this.#locks.tryAcquire(waiter.request, isWanted)
       if (attempt.outcome === 'held') {
         this.#keepWaiting(queue, attempt.lock)
         return
@@ -142,15 +152,15 @@ export class LockLines {
     }
   }
 
-  /** Refuses those whose time is over, and comes back when that of the next or of the lock is. */
+  /** Refuses those whose time is over or who may not any more, and comes back when the next or the lock is due. */
   #keepWaiting(queue: Queue, lock: HeldLock): void {
     const nowMs = this.#environment.monotonicMs()
     let waitMs = Math.min(POLL_MS, lock.remainingMs + 1)
-    const over = queue.line.dismiss(({ untilMs }) => {
+    const over = queue.line.dismiss(({ untilMs, refusal }) => {
       if (untilMs > nowMs) waitMs = Math.min(waitMs, untilMs - nowMs)
-      return untilMs <= nowMs
+      return untilMs <= nowMs || refusal() !== null
     })
-    for (const { waiter, place } of over) waiter.refuse(lockedProblem(queue.document, lock, place))
+    for (const { waiter, place } of over) waiter.refuse(waiter.refusal() ?? lockedProblem(queue.document, lock, place))
     queue.timer?.cancel()
     queue.timer = this.#environment.after(waitMs, () => void this.#serve(queue))
   }

@@ -2,6 +2,7 @@ import type { Authenticate, Principal } from '../access/access.ts'
 import { KeySet } from '../access/keySet.ts'
 import { Revocations } from '../access/revocations.ts'
 import { TokenIssuer } from '../access/tokens.ts'
+import { WatchedTokens } from '../access/tokenWatch.ts'
 import { secretKeys, TokenVerifier } from '../access/verifier.ts'
 import { guestRoutes } from '../api/guest.ts'
 import { authRoutes } from '../api/tokens.ts'
@@ -31,6 +32,7 @@ export async function createAccess(
   const { jwksUrl: url, issuer } = config
   const keySet = url === null ? null : new KeySet({ url, issuer })
   const keys = [secretKeys(secret), ...previous, ...(keySet === null ? [] : [keySet.trusted()])]
+  const tokens = new WatchedTokens(environment, revocations)
   const verifier = new TokenVerifier({
     keys,
     audience,
@@ -46,8 +48,8 @@ export async function createAccess(
     issuer: new TokenIssuer({ secret, audience, environment }),
     authenticate: ((token, first) => verifier.verify(token, first)) satisfies Authenticate,
     /** Whether a token that was verified once still counts: not expired, not revoked. */
-    isValid: (principal: Principal) =>
-      environment.now() < principal.expiresAt * 1_000 && !revocations.isRevoked(principal),
+    isValid: (principal: Principal) => tokens.problemOf(principal) === null,
+    tokens,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Authenticate } from '../access/access.ts'
+import type { Authenticate, TokenWatch } from '../access/access.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { withoutVersion } from '../foundation/links.ts'
@@ -34,11 +34,12 @@ export interface HttpParts {
   readonly config: Config
   readonly environment: Environment
   readonly authenticate: Authenticate
+  readonly tokens: TokenWatch
   readonly logStream: { write(line: string): void } | undefined
 }
 
 /** The HTTP server, with neither routes nor sockets yet; it does not listen. */
-export function createHttp({ config, environment, authenticate, logStream }: HttpParts): Http {
+export function createHttp({ config, environment, authenticate, tokens, logStream }: HttpParts): Http {
   let address: string | null = null
   const localUrl = (): string => address ?? addressOf(app)
   const publicUrl = (): string => config.publicUrl ?? localUrl()
@@ -47,6 +48,7 @@ export function createHttp({ config, environment, authenticate, logStream }: Htt
   const origins = new Origins(config.origins ?? [], config.publicUrl)
   const app: FastifyInstance = createHttpServer({
     authenticate,
+    tokens,
     rates,
     origins,
     maxContentBytes: config.maxContentBytes,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Principal } from '../access/access.ts'
 import { conflictRoutes } from '../api/conflicts.ts'
 import { contentRoutes } from '../api/content.ts'
 import { demoPages } from '../api/demo.ts'
@@ -10,6 +11,7 @@ import { transactionRoutes } from '../api/transactions.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Idempotency } from '../http/idempotency.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { Access } from './access.ts'
 import type { Core } from './core.ts'
 import type { Http } from './http.ts'
 import type { Module } from './module.ts'
@@ -18,13 +20,17 @@ export interface RestParts {
   readonly storage: Storage
   readonly environment: Environment
   readonly core: Core
+  readonly access: Pick<Access, 'revocations'>
   readonly http: Http
   readonly idempotency: Idempotency
 }
 
 /** Documents and all that is done with them, over HTTP. */
-export function restModule({ storage, environment, core, http, idempotency }: RestParts): Module {
-  const parts = { storage, environment, idempotency, publicUrl: http.publicUrl, ...core }
+export function restModule({ storage, environment, core, access, http, idempotency }: RestParts): Module {
+  const { revocations } = access
+  const isRevoked = (principal: Principal): boolean => revocations.isRevoked(principal)
+  revocations.onRevoked(() => core.transactions.revalidate())
+  const parts = { storage, environment, idempotency, isRevoked, publicUrl: http.publicUrl, ...core }
   return {
     name: 'documents',
     routes: [

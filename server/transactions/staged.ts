@@ -39,6 +39,8 @@ interface StagedEntry<Operation> {
   state: TransactionState
   expiresAt: number
   timer: Timer
+  /** Of the tokens that brought operations: one at most for each operation, and that of the beginning. */
+  broughtBy: (() => boolean)[]
 }
 
 /**
@@ -55,8 +57,11 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     this.#idleMs = options.idleMs
   }
 
-  /** Throws `too-many-transactions`, `overloaded`, `content-too-large` or `invalid-request`. */
-  begin(owner: PrincipalId, operations: readonly Operation[]): StagedTransaction<Operation> {
+  /**
+   * `isRevoked` tells of the token that brings this. Throws `too-many-transactions`, `overloaded`, `content-too-large` or
+   * `invalid-request`.
+   */
+  begin(owner: PrincipalId, operations: readonly Operation[], isRevoked = NEVER): StagedTransaction<Operation> {
     const alive = [...this.#entries.values()].filter(isAlive)
     if (alive.filter((entry) => entry.owner === owner).length >= MAX_A_PRINCIPAL) {
       throw new ParleyError('too-many-transactions', `One principal may have ${MAX_A_PRINCIPAL} open transactions.`)
@@ -64,7 +69,17 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     if (alive.length >= MAX_TRANSACTIONS) throw new ParleyError('overloaded', 'Too many transactions are open.')
     const id = `txn_${newUlid(this.#environment)}`
     const timer = { cancel: () => undefined }
-    const entry: StagedEntry<Operation> = { id, owner, operations: [], bytes: 0, state: 'open', expiresAt: 0, timer }
+    const broughtBy = [isRevoked]
+    const entry: StagedEntry<Operation> = {
+      id,
+      owner,
+      operations: [],
+      bytes: 0,
+      state: 'open',
+      expiresAt: 0,
+      timer,
+      broughtBy,
+    }
     this.#extend(entry, operations)
     this.#entries.set(id, entry)
     this.#touch(entry)
@@ -72,10 +87,16 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
   }
 
   /** Throws `not-found`, `transaction-closed`, and as `begin`. */
-  add(id: string, owner: PrincipalId, operations: readonly Operation[]): StagedTransaction<Operation> {
+  add(
+    id: string,
+    owner: PrincipalId,
+    operations: readonly Operation[],
+    isRevoked = NEVER,
+  ): StagedTransaction<Operation> {
     const entry = this.#find(id, owner)
     assertAllowed(entry, 'adds')
     this.#extend(entry, operations)
+    if (operations.length > 0) entry.broughtBy.push(isRevoked)
     return this.#go(entry, 'adds')
   }
 
@@ -114,6 +135,13 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
   /** Throws `not-found`, or `transaction-closed` where it is too late. */
   rollBack(id: string, owner: PrincipalId): void {
     this.#go(this.#find(id, owner), 'rolls-back')
+  }
+
+  /** Rolls back those of which something was brought by a token that was revoked. */
+  revalidate(): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.state === 'open' && entry.broughtBy.some((isRevoked) => isRevoked())) this.#go(entry, 'rolls-back')
+    }
   }
 
   /** Forgets all of them. */
@@ -157,7 +185,7 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
   }
 
   #rememberClosed(entry: StagedEntry<Operation>): void {
-    Object.assign(entry, { operations: [], bytes: 0 })
+    Object.assign(entry, { operations: [], bytes: 0, broughtBy: [] })
     // The map holds closed ones in the order in which they closed.
     this.#entries.delete(entry.id)
     this.#entries.set(entry.id, entry)
@@ -183,6 +211,8 @@ export class StagedTransactions<Operation extends JsonObject & { readonly docume
     else this.#touch(entry)
   }
 }
+
+const NEVER = (): boolean => false
 
 const isAlive = ({ state }: { readonly state: TransactionState }): boolean => state === 'open' || state === 'committing'
 

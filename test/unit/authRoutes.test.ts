@@ -1,8 +1,9 @@
 import { decodeJwt } from 'jose'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { FastifyInstance } from 'fastify'
 import { authRoutes } from '../../server/api/tokens.ts'
 import { guestRoutes } from '../../server/api/guest.ts'
+import { yieldTurn } from '../../server/foundation/turns.ts'
 import { authParts, NOW, NOW_MS, sign } from './authSupport.ts'
 import { bearer, serverWith } from './httpServer.ts'
 
@@ -159,17 +160,38 @@ describe('POST /tokens', () => {
 })
 
 describe('POST /revocations', () => {
+  it('[AUTH-3] is answered when a token counts that is issued by a clock two seconds behind', async () => {
+    const { post, me, environment } = await authServer()
+    let isAnswered = false
+    const revoking = post('/revocations', await admin(), { sub: 'bob' }).then(() => (isAnswered = true))
+    await vi.waitFor(async () => expect((await me(await sign({ sub: 'bob', iat: NOW - 60 }))).statusCode).toBe(401))
+    environment.advance(2_000)
+    await yieldTurn()
+    expect(isAnswered).toBe(false)
+    environment.advance(2_000)
+    await revoking
+    const nowSeconds = Math.floor(environment.now() / 1_000)
+    const bob = { sub: 'bob', exp: nowSeconds + 60 }
+    expect((await me(await sign({ ...bob, iat: nowSeconds - 2 }))).statusCode).toBe(200)
+    // What was issued in the second of the revocation, or before it, never counts again.
+    for (const iat of [NOW, NOW - 1, NOW - 2]) expect((await me(await sign({ ...bob, iat }))).statusCode).toBe(401)
+  })
+
   it('[AUTH-3] ends every token of a sub, and lets new ones be issued in the same moment', async () => {
-    const { post, me } = await authServer()
+    const { post, me, environment } = await authServer()
     const root = await admin()
     const request = { sub: 'bob', access: { '*': ['read'] }, ttlSeconds: 60 }
     const before = (await post('/tokens', root, request)).body['token'] ?? ''
     expect((await me(before)).statusCode).toBe(200)
-    expect(await post('/revocations', root, { sub: 'bob' })).toMatchObject({ status: 201, body: { sub: 'bob' } })
-    expect((await me(before)).json()).toMatchObject({ code: 'unauthenticated', detail: 'The token was revoked.' })
+    const revoking = post('/revocations', root, { sub: 'bob' })
+    await vi.waitFor(async () =>
+      expect((await me(before)).json()).toMatchObject({ code: 'unauthenticated', detail: 'The token was revoked.' }),
+    )
     const after = (await post('/tokens', root, request)).body['token'] ?? ''
     expect((await me(after)).statusCode).toBe(200)
     expect((await me(root)).statusCode).toBe(200)
+    environment.advance(4_000)
+    expect(await revoking).toMatchObject({ status: 201, body: { sub: 'bob' } })
   })
 
   it('[AUTH-3] ends one token by its id', async () => {

@@ -12,14 +12,23 @@ export const SECRET = Buffer.from('a secret of more than thirty-two bytes')
 export const NOW_MS = 1_795_305_600_000
 export const NOW = NOW_MS / 1000
 
-/** A clock that stands still until it is moved, and randomness that only counts. */
-export function testEnvironment(): Environment & { nowMs: number } {
+/** A clock that stands still until it is moved, and randomness that only counts. Timers fire when it is moved by `advance`. */
+export function testEnvironment(): Environment & { nowMs: number; advance(ms: number): void } {
   let drawn = 0
+  const timers = new Set<{ readonly atMs: number; readonly task: () => void }>()
   const environment = {
     nowMs: NOW_MS,
     now: () => environment.nowMs,
     monotonicMs: () => environment.nowMs,
-    after: () => ({ cancel: () => undefined }),
+    after: (delayMs: number, task: () => void) => {
+      const timer = { atMs: environment.nowMs + delayMs, task }
+      timers.add(timer)
+      return { cancel: () => void timers.delete(timer) }
+    },
+    advance: (ms: number) => {
+      environment.nowMs += ms
+      for (const timer of timers) if (timer.atMs <= environment.nowMs && timers.delete(timer)) timer.task()
+    },
     randomBytes: (length: number) => new Uint8Array(length).fill((drawn += 1)),
   }
   return environment

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Principal } from '../../server/access/access.ts'
+import type { Principal, TokenWatch } from '../../server/access/access.ts'
 import { parseAccess } from '../../server/access/access.ts'
 import { tokenRefused } from '../../server/access/bearer.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
@@ -33,10 +33,13 @@ export const bearer = (token: string): { authorization: string } => ({ authoriza
 const OFF = { read: 0, write: 0, resolve: 0, connect: 0, token: 0 }
 const NO_RATES = new RequestRates(new RateLimits(OFF, new LocalBuckets(systemEnvironment)), [])
 
+const NEVER_ENDING: TokenWatch = { problemOf: () => null, whileWaiting: () => () => undefined }
+
 /** The HTTP foundation with these routes mounted, quiet unless `options` say otherwise. */
 export function serverWith(routes: Routes, options: Partial<HttpServerOptions> = {}): FastifyInstance {
   const app = createHttpServer({
     authenticate: principalNamed,
+    tokens: NEVER_ENDING,
     rates: NO_RATES,
     maxContentBytes: 10 * 1024 * 1024,
     publicUrl: () => PUBLIC_URL,

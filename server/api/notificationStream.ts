@@ -111,6 +111,12 @@ export class EventStreams {
   }
 }
 
+/** Most clients take an id from events with data only, although the standard has them take it from any. */
+const cursorEvent = (type: 'bookmark' | 'resync', cursor: string): string =>
+  `id: ${cursor}\nevent: ${type}\ndata: ${JSON.stringify({ type, cursor })}\n\n`
+
+const bookmark = (cursor: string): string => cursorEvent('bookmark', cursor)
+
 interface Frame {
   readonly event: FeedEvent
   readonly bytes: Buffer
@@ -174,9 +180,9 @@ class EventStream implements Sink, OpenReader {
 
   begin(request: SubscriptionRequest): void {
     const { cursor } = this.#reader.subscribe(request)
-    // An id without data moves the client's last event id on, so that it resumes from here before any event came.
+    // With the head, so that a client that was let in can resume from here, whatever comes next.
     // One that holds another cursor keeps it, until it is told to start anew.
-    this.#write(Buffer.from(request.since === 'foreign' ? ': welcome\n\n' : `: welcome\nid: ${cursor}\n\n`))
+    this.#write(Buffer.from(`: welcome\n\n${request.since === 'foreign' ? '' : bookmark(cursor)}`))
   }
 
   revalidate(): void {
@@ -191,7 +197,7 @@ class EventStream implements Sink, OpenReader {
     if (now - this.#heartbeatMs < this.#parts.limits.heartbeatMs) return
     this.#heartbeatMs = now
     const moved = this.#reader.moveOn()
-    this.#write(Buffer.from(moved === null ? ': heartbeat\n\n' : `: heartbeat\nid: ${moved}\n\n`))
+    this.#write(Buffer.from(`: heartbeat\n\n${moved === null ? '' : bookmark(moved)}`))
   }
 
   /** Ends the stream after what was written; a client that resumes gets the rest. Idempotent. */
@@ -209,7 +215,7 @@ class EventStream implements Sink, OpenReader {
   }
 
   resync(_subscription: Subscription, cursor: string): void {
-    this.#write(Buffer.from(`id: ${cursor}\nevent: resync\ndata: ${JSON.stringify({ type: 'resync', cursor })}\n\n`))
+    this.#write(Buffer.from(cursorEvent('resync', cursor)))
   }
 
   caughtUp(): void {

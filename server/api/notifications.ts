@@ -53,6 +53,11 @@ const Query = Type.Object(
         default: 0,
       }),
     ),
+    lastEventId: Type.Optional(
+      textParameter('Of a stream: what the header `Last-Event-ID` says, for clients that cannot set it.', {
+        maxLength: 8_192,
+      }),
+    ),
     token: Type.Optional(
       textParameter('The token of a stream, for a browser cannot set a header there; no poll takes it.', {
         maxLength: 8_192,
@@ -92,7 +97,7 @@ export function notificationRoutes({ epoch, streams, polls }: NotificationRouteP
       addToVary(reply, 'Accept')
       const query = new URLSearchParams(request.query)
       if (!wantsStream(request)) return answerPoll(polls, request, reply, query, epoch)
-      const asked = resumed(readQuery(query, epoch, ['token']), request.headers, epoch)
+      const asked = resumed(readQuery(query, epoch, ['token', 'lastEventId']), request.headers, query, epoch)
       streams.assertRoom()
       reply.hijack()
       const versioned = isVersioned(request.url)
@@ -119,11 +124,17 @@ function readQuery(query: URLSearchParams, epoch: string, others: readonly strin
 }
 
 /**
- * `Last-Event-ID` wins: it is what a client that resumes has read, and its URL is that of its first request. One
- * that is no cursor is like one too old, for any status but 200 would end an EventSource for good.
+ * `Last-Event-ID` wins: it is what a client that resumes has read, and its URL is that of its first request. A client that
+ * cannot set a header adds `lastEventId` to that. What is no cursor is like one too old, for any status but 200 would end an
+ * EventSource for good.
  */
-function resumed(request: SubscriptionRequest, headers: IncomingHttpHeaders, epoch: string): SubscriptionRequest {
-  const id = headers['last-event-id']
+function resumed(
+  request: SubscriptionRequest,
+  headers: IncomingHttpHeaders,
+  query: URLSearchParams,
+  epoch: string,
+): SubscriptionRequest {
+  const id = headers['last-event-id'] || query.get('lastEventId')
   if (typeof id !== 'string' || id === '') return request
   return { ...request, since: (id.length > MAX_CURSOR_LENGTH ? null : parseCursor(id, epoch)) ?? 'foreign' }
 }

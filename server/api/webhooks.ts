@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Principal } from '../access/access.ts'
 import { invariant } from '../foundation/assert.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -7,16 +8,16 @@ import type { About } from '../http/about.ts'
 import type { Routes, TypedApp } from '../http/mount.ts'
 import { PAGE_QUERY, pageAsked, pageOf } from '../http/pagination.ts'
 import { MAX_PATTERNS } from '../notifications/request.ts'
-import type { StoredDelivery, Webhook, WebhookId } from '../model/webhook.ts'
+import type { Delivery, Webhook, WebhookId } from '../model/webhook.ts'
 import type { KnownWebhook, Webhooks } from '../notifications/webhooks.ts'
 import { DeliveryPageShape, NewWebhookShape, WebhookPageShape, WebhookShape } from './shapes/notifications.ts'
 import { WEBHOOK_ID_PATTERN } from './shapes/values.ts'
 
 /** Patterns of full length fit in. */
-const BODY_LIMIT_BYTES = 32 * 1024
+export const BODY_LIMIT_BYTES = 32 * 1024
 const MAX_URL_LENGTH = 2_048
 
-const Body = Type.Object(
+export const Registration = Type.Object(
   {
     url: Type.String({ minLength: 1, maxLength: MAX_URL_LENGTH }),
     documents: Type.Array(Type.String(), { minItems: 1, maxItems: MAX_PATTERNS }),
@@ -57,7 +58,7 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
         refusals: ['too-many-webhooks', 'address-refused'],
       },
     },
-    schema: { body: Body },
+    schema: { body: Registration },
     bodyLimit: BODY_LIMIT_BYTES,
   } as const
   app.post('/conflict-notifications', options, async (request, reply) => {
@@ -68,14 +69,10 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
       answer: (webhook: Webhook) => ({
         status: 201,
         headers: { location: `${request.linkBase}/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
-        body: { ...show({ webhook, disabled: null }), secret: webhook.secret },
-        keptBody: show({ webhook, disabled: null }),
+        body: { ...showWebhook({ webhook, disabled: null }), secret: webhook.secret },
+        keptBody: showWebhook({ webhook, disabled: null }),
       }),
-      reveal: (kept) => {
-        const id: unknown = Reflect.get(kept, 'id')
-        invariant(typeof id === 'string' && isWebhookId(id), 'a kept registration names its webhook')
-        return { ...kept, secret: webhooks.secretAgain(id, principal) }
-      },
+      reveal: (kept) => withSecretAgain(kept, webhooks, principal),
     })
   })
 }
@@ -93,7 +90,7 @@ function addList(app: TypedApp, webhooks: Webhooks): void {
     const { limit, after } = pageAsked(request.query, WebhookCursor)
     const own = webhooks.ownedBy(request.principal.sub).toSorted((a, b) => (a.webhook.id < b.webhook.id ? -1 : 1))
     const found = own.filter(({ webhook }) => after === null || webhook.id > after[0])
-    return pageOf(found, limit, show, ({ webhook }) => [webhook.id])
+    return pageOf(found, limit, showWebhook, ({ webhook }) => [webhook.id])
   })
 }
 
@@ -113,7 +110,7 @@ function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): vo
     refusals: ['not-found'],
   }
   app.get('/conflict-notifications/:webhook', { config: { access: 'authenticated', about: shown } }, async (request) =>
-    show(webhooks.find(webhookInPath(request.params), request.principal)),
+    showWebhook(webhooks.find(webhookInPath(request.params), request.principal)),
   )
   const deleting = { config: { access: 'authenticated', about: removed } } as const
   app.delete('/conflict-notifications/:webhook', deleting, async (request, reply) => {
@@ -146,7 +143,14 @@ function addDeliveries(app: TypedApp, webhooks: Webhooks): void {
   })
 }
 
-function webhookInPath(params: unknown): WebhookId {
+/** A stored answer that shows a webhook, with the secret that is not stored in it. */
+export function withSecretAgain(kept: object, webhooks: Webhooks, principal: Principal): object {
+  const id: unknown = Reflect.get(kept, 'id')
+  invariant(typeof id === 'string' && isWebhookId(id), 'a kept answer names its webhook')
+  return { ...kept, secret: webhooks.secretAgain(id, principal) }
+}
+
+export function webhookInPath(params: unknown): WebhookId {
   const text: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'webhook') : undefined
   if (typeof text === 'string' && isWebhookId(text)) return text
   throw new ParleyError('invalid-request', 'The path does not hold a valid webhook id.')
@@ -155,7 +159,7 @@ function webhookInPath(params: unknown): WebhookId {
 const isWebhookId = (text: string): text is WebhookId => new RegExp(WEBHOOK_ID_PATTERN).test(text)
 
 /** Without its secret, which is shown once. */
-const show = ({ webhook, disabled }: KnownWebhook) => ({
+export const showWebhook = ({ webhook, disabled }: KnownWebhook) => ({
   id: webhook.id,
   url: webhook.url,
   documents: webhook.documents,
@@ -165,9 +169,10 @@ const show = ({ webhook, disabled }: KnownWebhook) => ({
   status: disabled === null ? 'active' : 'disabled',
   disabledAt: disabled && toTimestamp(disabled.at),
   disabledReason: disabled && disabled.reason,
+  previousSecretUntil: webhook.previousSecret ? toTimestamp(webhook.previousSecret.until) : null,
 })
 
-const showDelivery = ({ message, type, document, body, createdAt, attempts, lastAttempt, state }: StoredDelivery) => ({
+export const showDelivery = ({ message, type, document, body, createdAt, attempts, lastAttempt, state }: Delivery) => ({
   id: message,
   type,
   document,

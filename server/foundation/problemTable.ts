@@ -236,6 +236,12 @@ export const PROBLEMS = {
     title: 'There are too many webhooks of this principal',
     help: 'GET /conflict-notifications/webhooks lists them. Delete one that is not needed, or ask for more documents with one.',
   },
+  'webhook-disabled': {
+    status: 409,
+    retryable: false,
+    title: 'The webhook is disabled',
+    help: 'Its receiver answered 410, or the tokens of its owner were revoked. In the first case it works again at another `url` (`PATCH /conflict-notifications/{id}`).',
+  },
   'address-refused': {
     status: 422,
     retryable: false,

@@ -1,6 +1,9 @@
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import type { EventType } from './event.ts'
 
+/** What somebody asked for to see whether it arrives. */
+export const WEBHOOK_TEST = 'parley.webhook.test'
+
 export type WebhookId = `whk_${string}`
 
 /** Why nothing is sent any more: its receiver answered 410, or its owner's tokens were revoked. */
@@ -25,6 +28,8 @@ export interface Webhook {
   readonly events: readonly EventType[]
   /** `whsec_` and the key in base64, as Standard Webhooks has it. */
   readonly secret: string
+  /** The one before it, by which messages are signed as well until then. */
+  readonly previousSecret?: { readonly secret: string; readonly until: number }
   readonly owner: WebhookOwner
   /** Milliseconds since the epoch, as every time below. */
   readonly createdAt: number
@@ -55,8 +60,8 @@ export type DeliveryState =
 export interface Delivery {
   /** `webhook-id`: the same on each try. */
   readonly message: string
-  readonly type: EventType | 'resync'
-  /** Null for a `resync`. */
+  readonly type: EventType | 'resync' | typeof WEBHOOK_TEST
+  /** Null for what is of no document. */
   readonly document: DocumentId | null
   /** What is posted. */
   readonly body: string

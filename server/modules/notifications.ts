@@ -2,6 +2,7 @@ import { Polls } from '../api/notificationPoll.ts'
 import { hubEndpoint } from '../api/notificationSocket.ts'
 import { EventStreams } from '../api/notificationStream.ts'
 import { notificationRoutes } from '../api/notifications.ts'
+import { webhookActRoutes } from '../api/webhookActs.ts'
 import { webhookRoutes } from '../api/webhooks.ts'
 import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -61,7 +62,11 @@ export async function notificationModules(parts: NotificationParts): Promise<{ r
   return {
     readers: {
       name: 'notifications',
-      routes: [notificationRoutes({ epoch: storage.epoch, streams, polls }), webhookRoutes(webhooks, idempotency)],
+      routes: [
+        notificationRoutes({ epoch: storage.epoch, streams, polls }),
+        webhookRoutes(webhooks, idempotency),
+        webhookActRoutes(webhooks, idempotency),
+      ],
       sockets: [hubEndpoint(hub, { authenticate, rates: http.rates, epoch: storage.epoch })],
       checkup: async () => [motion.part('feed', feed.progress)],
       measure: (meter) => measureReaders(meter, { feed, hub, streams, polls }),

@@ -97,6 +97,11 @@ export class Feed {
   }
 
   /** Part of every cursor (SPEC OPS-7). */
+  /** `source` of every event. */
+  get source(): string {
+    return this.#source()
+  }
+
   get epoch(): string {
     return this.#storage.epoch
   }

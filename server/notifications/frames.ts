@@ -52,7 +52,20 @@ export const ServerFrame = Type.Union([
   Type.Object({ type: Type.Literal('event'), subscriptions: Type.Array(Id), event: Passed }, closed),
   Type.Object({ type: Type.Literal('bookmark'), cursor: Cursor }, closed),
   Type.Object({ type: Type.Literal('resync'), id: Id, cursor: Cursor }, closed),
-  Type.Object({ type: Type.Literal('error'), id: Type.Optional(Id), problem: Passed }, closed),
+  Type.Object(
+    {
+      type: Type.Literal('error'),
+      frame: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          description: 'Which frame of this socket it answers, counted from 1; absent where it ends the socket.',
+        }),
+      ),
+      id: Type.Optional(Id),
+      problem: Passed,
+    },
+    closed,
+  ),
   Type.Object({ type: Type.Literal('pong') }, closed),
 ])
 export type ServerFrame = Static<typeof ServerFrame>

@@ -73,6 +73,8 @@ export class HubSession implements Sink {
   readonly #outflow: Outflow
   readonly #reader: FeedReader
   #bookmarkedMs: number
+  /** How many frames came; an error names the one that it answers by this. */
+  #frames = 0
 
   /** `stream` is what the socket writes to. */
   constructor(socket: WebSocket, stream: SocketStream, parts: SessionParts) {
@@ -185,24 +187,25 @@ export class HubSession implements Sink {
 
   #receive(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#state.phase === 'ended') return
+    const frame = (this.#frames += 1)
     if (isBinary) {
       this.fail(new ParleyError('invalid-request', 'Frames are text, not binary.'))
     } else if (bytes.length > this.#limits.frameBytes) {
       this.fail(new ParleyError('message-too-large', `A frame holds at most ${this.#limits.frameBytes} bytes.`))
-    } else if (!this.#inbox.add(bytes.length, () => this.#handle(bytes))) {
+    } else if (!this.#inbox.add(bytes.length, () => this.#handle(bytes, frame))) {
       this.fail(new ParleyError('too-many-requests', 'Too many frames wait for one before them.'))
     }
   }
 
   /** One frame. What is wrong with it is answered, and harms nothing else. */
-  async #handle(bytes: Uint8Array): Promise<void> {
+  async #handle(bytes: Uint8Array, frame: number): Promise<void> {
     if (this.#state.phase === 'ended') return
     let value: JsonValue = null
     try {
       value = this.#parts.parseJson(bytes)
       await this.#obey(parseClientFrame(value))
     } catch (error) {
-      if (error instanceof ParleyError) this.#sendProblem(error, idOf(value))
+      if (error instanceof ParleyError) this.#sendProblem(error, { id: idOf(value), frame })
       else this.#failBy(error)
     }
   }
@@ -280,8 +283,10 @@ export class HubSession implements Sink {
     this.#write(textFrame(JSON.stringify(frame)))
   }
 
-  #sendProblem(error: ParleyError, id: string | null): void {
-    this.#sendFrame({ type: 'error', ...(id === null ? {} : { id }), problem: { ...this.#parts.problemOf(error) } })
+  #sendProblem(error: ParleyError, answered: { readonly id: string | null; readonly frame: number } | null): void {
+    const { id = null, frame } = answered ?? {}
+    const named = { ...(frame === undefined ? {} : { frame }), ...(id === null ? {} : { id }) }
+    this.#sendFrame({ type: 'error', ...named, problem: { ...this.#parts.problemOf(error) } })
   }
 
   /** Writes a whole frame to the network. */

@@ -4,8 +4,7 @@
  * one before it was taken or given up; documents do not wait for each other.
  */
 import { can, type Principal } from '../access/access.ts'
-import { invariant } from '../foundation/assert.ts'
-import { type Environment, randomTag, runAt, type Timer } from '../foundation/environment.ts'
+import type { Environment, Timer } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { WebhookWrites } from '../storage/webhooks.ts'
@@ -15,14 +14,13 @@ import { parseRequest, parseSince } from './request.ts'
 import type { FeedEvent, Sink, Subscription } from './subscription.ts'
 import { DELETED } from '../model/event.ts'
 import type { Delivery, DisabledReason, StoredDelivery, StoredWebhook, Webhook } from '../model/webhook.ts'
-import { afterAttempt, isGone, postOf } from './webhookAttempt.ts'
+import { afterAttempt, isGone, newDelivery, newMessageId, postOf } from './webhookAttempt.ts'
+import { DeliveryLanes } from './webhookLanes.ts'
 import { principalOf } from './webhookOwner.ts'
 import type { Send } from './webhooksSender.ts'
 
 /** Deliveries of one webhook that wait, in memory and in storage: about 1 MB. Past this, events wait in the feed. */
 const MAX_WAITING = 1_000
-/** Posts to one receiver at a time, so that one that never answers is not flooded. Each webhook has its own. */
-const PARALLEL_POSTS = 4
 /** Finished deliveries that are kept to be shown. */
 export const KEPT_DELIVERIES = 200
 /** Storage that refused a write is asked again after this. */
@@ -52,18 +50,8 @@ interface Incoming {
   isPurged: boolean
 }
 
-/** What is to be posted of one document, the first next. */
-interface Lane {
-  readonly document: string
-  waiting: StoredDelivery[]
-  /** Until the first is due. */
-  timer: Timer | null
-  /** The first, while it is being posted. */
-  posting: StoredDelivery | null
-}
-
 export class WebhookLine implements Sink {
-  readonly #webhook: Webhook
+  #webhook: Webhook
   readonly #owner: Principal
   readonly #parts: LineParts
   readonly #stopping = new AbortController()
@@ -74,15 +62,9 @@ export class WebhookLine implements Sink {
   #incoming: Incoming[] = []
   /** Those on their way to storage. */
   #queuing: readonly Incoming[] = []
-  /** By document; `''` for what is of none. */
-  readonly #lanes = new Map<string, Lane>()
-  /** In all of them. */
-  #waiting = 0
+  readonly #lanes: DeliveryLanes
   /** What storage held at the start. */
   readonly #pending: StoredDelivery[]
-  /** Lanes whose first delivery is due, and that no post is under way for. */
-  readonly #due: Lane[] = []
-  #posts = 0
   readonly #roomWaiters: (() => void)[] = []
 
   /** `pending` is what storage holds for it, oldest first. */
@@ -92,11 +74,17 @@ export class WebhookLine implements Sink {
     this.#cursor = cursor
     this.#parts = parts
     this.#pending = [...pending]
+    const { environment } = parts
+    this.#lanes = new DeliveryLanes(
+      environment,
+      (delivery) => this.#attempt(delivery),
+      () => this.#goOn(),
+    )
   }
 
   /** Takes up what is pending, and what comes. */
   start(): void {
-    for (const delivery of this.#pending.splice(0)) this.#enqueue(delivery)
+    for (const delivery of this.#pending.splice(0)) this.#lanes.enqueue(delivery)
     this.#subscribe()
     this.#moveOnLater()
   }
@@ -105,6 +93,7 @@ export class WebhookLine implements Sink {
   stop(): void {
     this.#stopping.abort()
     this.#pause()
+    this.#lanes.stop()
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     this.#releaseWaiters()
@@ -115,19 +104,34 @@ export class WebhookLine implements Sink {
     if (!this.#stopped && this.#parts.isRevoked(this.#owner)) this.#disable('revoked')
   }
 
+  /** Goes on as the webhook was changed: what waits is still told, and of what it asks for now what happens from now on. */
+  adopt(webhook: Webhook): void {
+    const { documents, events } = this.#webhook
+    const asksForTheSame = JSON.stringify([documents, events]) === JSON.stringify([webhook.documents, webhook.events])
+    this.#webhook = webhook
+    if (asksForTheSame || this.#reader === null) return
+    this.#cursor = this.#reader.moveOn() ?? this.#reader.cursor ?? this.#cursor
+    this.#pause()
+    this.#subscribe()
+  }
+
+  /** Sends a message that tells of no event, behind those that wait. Throws `overloaded`. */
+  send(message: Pick<Delivery, 'message' | 'type' | 'body'>): Delivery {
+    if (this.#load >= MAX_WAITING) throw new ParleyError('overloaded', 'Too many deliveries to this webhook wait.')
+    return this.#add({ ...message, document: null })
+  }
+
+  /** Sends one that is finished once more, as storage has it; one that is pending is due at once, where it is the next. */
+  resend(delivery: StoredDelivery): void {
+    if (!this.#lanes.hasten(delivery, this.#parts.environment.now())) this.#lanes.enqueue(delivery)
+  }
+
   /** Tells nothing more of a document that was purged but that it was deleted (SPEC HIST-5). */
   forget(document: DocumentId): void {
     const isTold = (delivery: Delivery): boolean => delivery.document !== document || delivery.type === DELETED
     this.#incoming = this.#incoming.filter(({ delivery }) => isTold(delivery))
     for (const one of this.#queuing) one.isPurged ||= !isTold(one.delivery)
-    const lane = this.#lanes.get(document)
-    if (!lane) return
-    const [first] = lane.waiting
-    this.#waiting -= lane.waiting.length
-    lane.waiting = lane.waiting.filter(isTold)
-    this.#waiting += lane.waiting.length
-    // What is being posted cannot be taken back; no retry follows it.
-    if (lane.posting === null && first !== lane.waiting[0]) this.#schedule(lane)
+    this.#lanes.forget(document, isTold)
     this.#goOn()
   }
 
@@ -172,24 +176,21 @@ export class WebhookLine implements Sink {
     this.#reader.subscribe({ patterns, types, since: parseSince(this.#cursor, feed.epoch) })
   }
 
-  #take(told: Pick<Delivery, 'type' | 'document'> & { readonly json: string }, cursor: string): void {
-    const { environment } = this.#parts
-    const now = environment.now()
-    const delivery: Delivery = {
-      message: `msg_${randomTag(environment, 26)}`,
-      type: told.type,
-      document: told.document,
-      body: told.json,
-      createdAt: now,
-      attempts: 0,
-      firstAttemptAt: null,
-      lastAttempt: null,
-      state: { status: 'pending', nextAttemptAt: now },
-    }
+  #take(
+    { type, document, json }: Pick<Delivery, 'type' | 'document'> & { readonly json: string },
+    cursor: string,
+  ): void {
     this.#cursor = cursor
+    this.#add({ message: newMessageId(this.#parts.environment), type, document, body: json })
+  }
+
+  #add(message: Pick<Delivery, 'message' | 'type' | 'document' | 'body'>): Delivery {
+    const delivery = newDelivery(message, this.#parts.environment.now())
+    const cursor = this.#cursor
     this.#incoming.push({ delivery, cursor, isPurged: false })
     if (this.#load >= MAX_WAITING) this.#pause()
     if (this.#queuing.length === 0) void this.#queue()
+    return delivery
   }
 
   /** What comes from now on waits in the feed. */
@@ -211,7 +212,7 @@ export class WebhookLine implements Sink {
         return queued.filter((_, index) => told[index]?.isPurged === false)
       })
       this.#queuing = []
-      for (const delivery of stored ?? []) this.#enqueue(delivery)
+      for (const delivery of stored ?? []) this.#lanes.enqueue(delivery)
     }
     this.#goOn()
   }
@@ -247,99 +248,21 @@ export class WebhookLine implements Sink {
 
   // From storage to the receiver
 
-  #enqueue(delivery: StoredDelivery): void {
-    this.#waiting++
-    const document = delivery.document ?? ''
-    const known = this.#lanes.get(document)
-    if (known) {
-      known.waiting.push(delivery)
-      return
-    }
-    const lane: Lane = { document, waiting: [delivery], timer: null, posting: null }
-    this.#lanes.set(document, lane)
-    this.#schedule(lane)
-  }
-
-  /** Posts the first of a lane when it is due; a lane that holds nothing more goes. */
-  #schedule(lane: Lane): void {
-    this.#cancel(lane)
-    const [first] = lane.waiting
-    if (first === undefined) {
-      this.#lanes.delete(lane.document)
-      return
-    }
-    const { state } = first
-    invariant(state.status === 'pending', 'only what is pending is posted')
-    const { environment } = this.#parts
-    if (state.nextAttemptAt <= environment.now()) {
-      this.#makeDue(lane)
-      return
-    }
-    const timer = runAt(environment, state.nextAttemptAt, () => {
-      this.#timers.delete(timer)
-      lane.timer = null
-      this.#makeDue(lane)
-    })
-    lane.timer = timer
-    this.#timers.add(timer)
-  }
-
-  #cancel(lane: Lane): void {
-    const at = this.#due.indexOf(lane)
-    if (at !== -1) this.#due.splice(at, 1)
-    if (lane.timer === null) return
-    lane.timer.cancel()
-    this.#timers.delete(lane.timer)
-    lane.timer = null
-  }
-
-  #makeDue(lane: Lane): void {
-    this.#due.push(lane)
-    this.#pump()
-  }
-
-  #pump(): void {
-    while (this.#posts < PARALLEL_POSTS && !this.#stopped) {
-      const lane = this.#due.shift()
-      if (lane === undefined) return
-      this.#posts++
-      void this.#post(lane)
-    }
-  }
-
-  /** Makes one attempt for the first delivery of a lane. */
-  async #post(lane: Lane): Promise<void> {
-    const [delivery] = lane.waiting
-    invariant(delivery !== undefined, 'a lane that is due holds something')
+  /** One attempt; null where nothing more is to be sent. */
+  async #attempt(delivery: StoredDelivery): Promise<StoredDelivery | null> {
     const { environment, send, storage } = this.#parts
     this.revalidate()
-    if (this.#stopped) return
-    lane.posting = delivery
+    if (this.#stopped) return null
     const outcome = await send(postOf(this.#webhook, delivery, environment.now()), this.#stopping.signal)
-    if (this.#stopped) return
+    if (this.#stopped) return null
     const random = (environment.randomBytes(1)[0] ?? 0) / 256
     const tried = afterAttempt(delivery, outcome, environment.now(), random)
     await this.#persist(() => storage.updateDelivery(this.#webhook.id, tried, KEPT_DELIVERIES))
     this.#parts.onTried(tried)
-    if (this.#stopped) return
-    lane.posting = null
-    this.#posts--
-    if (isGone(outcome)) this.#disable('gone')
-    else this.#settle(lane, delivery, tried)
-    this.#pump()
-  }
-
-  /** What was purged while it was posted is in its lane no more. */
-  #settle(lane: Lane, delivery: StoredDelivery, tried: StoredDelivery): void {
-    if (lane.waiting[0] === delivery) {
-      if (tried.state.status === 'pending') lane.waiting[0] = tried
-      else {
-        lane.waiting.shift()
-        this.#waiting--
-      }
-    }
-    this.#schedule(lane)
-    this.#goOn()
+    if (this.#stopped) return null
+    if (!isGone(outcome)) return tried
+    this.#disable('gone')
+    return null
   }
 
   #disable(reason: DisabledReason): void {
@@ -350,7 +273,7 @@ export class WebhookLine implements Sink {
   // How much waits
 
   get #load(): number {
-    return this.#waiting + this.#queuing.length + this.#incoming.length
+    return this.#lanes.size + this.#queuing.length + this.#incoming.length
   }
 
   #hasRoom(): boolean {

@@ -2,18 +2,26 @@
 import { can, canEverywhere, type Principal } from '../access/access.ts'
 import { isPurged } from '../model/document.ts'
 import type { Keep } from '../foundation/answer.ts'
-import { newUlid, type Environment } from '../foundation/environment.ts'
+import { newUlid, toTimestamp, type Environment } from '../foundation/environment.ts'
 import type { Pattern, PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
 import type { CommittedActs } from '../storage/act.ts'
 import type { WebhookReads, WebhookWrites } from '../storage/webhooks.ts'
 import type { Feed } from './feed.ts'
 import { parseRequest, type RawRequest } from './request.ts'
-import type { DisabledReason, StoredDelivery, StoredWebhook, Webhook, WebhookId } from '../model/webhook.ts'
+import {
+  WEBHOOK_TEST,
+  type Delivery,
+  type DisabledReason,
+  type StoredDelivery,
+  type StoredWebhook,
+  type Webhook,
+  type WebhookId,
+} from '../model/webhook.ts'
 import { isPrivateHost } from './webhooksAddress.ts'
-import { SECRET_PREFIX } from './webhookAttempt.ts'
-import { WebhookLine } from './webhookLine.ts'
-import { ownerOf } from './webhookOwner.ts'
+import { dueAgain, newMessageId, SECRET_PREFIX } from './webhookAttempt.ts'
+import { KEPT_DELIVERIES, WebhookLine } from './webhookLine.ts'
+import { ownerOf, principalOf } from './webhookOwner.ts'
 import type { Send } from './webhooksSender.ts'
 
 /** One principal needs a few receivers; each costs connections and a queue. */
@@ -104,19 +112,16 @@ export class Webhooks {
     this.#assertRunning()
     const { environment, storage } = this.#parts
     const feed = this.#parts.feed
-    const url = parseUrl(registration.url)
+    const url = this.#assertPublic(registration.url)
     const { patterns, types } = parseRequest(registration, feed.epoch)
     assertReadable(principal, patterns)
-    if (!this.#parts.allowPrivate && isPrivateHost(url.hostname)) {
-      throw new ParleyError('address-refused', 'A webhook may not be on a private or loopback address.')
-    }
     this.#assertRoom(principal.sub)
     const webhook: Webhook = {
       id: newWebhookId(environment),
-      url: url.href,
+      url,
       documents: registration.documents,
       events: [...types],
-      secret: SECRET_PREFIX + Buffer.from(environment.randomBytes(SECRET_BYTES)).toString('base64'),
+      secret: newSecret(environment),
       owner: ownerOf(principal),
       createdAt: environment.now(),
     }
@@ -155,6 +160,72 @@ export class Webhooks {
     return webhook.secret
   }
 
+  /**
+   * Changes where one is posted to and what it asks for; what waits is still told. One that was disabled because its
+   * receiver was gone works again at another URL. Throws what `register` throws.
+   */
+  async change(
+    id: WebhookId,
+    principal: Principal,
+    wanted: Partial<Registration>,
+    keep: Keep<KnownWebhook> | null = null,
+  ): Promise<KnownWebhook> {
+    const { webhook, disabled } = this.find(id, principal)
+    const url = wanted.url === undefined ? webhook.url : this.#assertPublic(wanted.url)
+    const { documents = webhook.documents, events = webhook.events } = wanted
+    const { patterns, types } = parseRequest({ documents, events }, this.#parts.feed.epoch)
+    // Its rights are those it was registered with, whoever changes it.
+    assertReadable(principalOf(webhook.owner), patterns)
+    const enables = disabled?.reason === 'gone' && url !== webhook.url
+    return this.#replace({ ...webhook, url, documents, events: [...types] }, enables, keep)
+  }
+
+  /** Draws another secret; the one before it signs as well for as long as that. */
+  async rotateSecret(
+    id: WebhookId,
+    principal: Principal,
+    overlapMs: number,
+    keep: Keep<KnownWebhook> | null = null,
+  ): Promise<KnownWebhook> {
+    const { previousSecret: _, ...webhook } = this.find(id, principal).webhook
+    const until = this.#parts.environment.now() + overlapMs
+    const previous = overlapMs === 0 ? {} : { previousSecret: { secret: webhook.secret, until } }
+    return this.#replace({ ...webhook, secret: newSecret(this.#parts.environment), ...previous }, false, keep)
+  }
+
+  /** Sends a message that tells of nothing, to see whether it arrives. Throws `webhook-disabled`, `overloaded`. */
+  test(id: WebhookId, principal: Principal): Delivery {
+    const { webhook } = this.find(id, principal)
+    const { environment, feed } = this.#parts
+    const message = newMessageId(environment)
+    const event = {
+      specversion: '1.0',
+      id: message,
+      source: feed.source,
+      type: WEBHOOK_TEST,
+      time: toTimestamp(environment.now()),
+      datacontenttype: 'application/json',
+      data: { webhook: webhook.id },
+    }
+    return this.#lineOf(id).send({ message, type: WEBHOOK_TEST, body: JSON.stringify(event) })
+  }
+
+  /** Sends a delivery once more, under the same message id. Throws `not-found`, `webhook-disabled`. */
+  async resend(id: WebhookId, principal: Principal, message: string): Promise<StoredDelivery> {
+    this.find(id, principal)
+    const line = this.#lineOf(id)
+    const { storage, environment } = this.#parts
+    const found = await storage.delivery(id, message)
+    if (found === null) throw noDelivery()
+    const again = found.state.status === 'pending' ? found : dueAgain(found, environment.now())
+    if (again !== found) await storage.updateDelivery(id, again, KEPT_DELIVERIES)
+    // It may have been erased with its document, and the webhook disabled, meanwhile.
+    const stored = await storage.delivery(id, message)
+    if (stored === null) throw noDelivery()
+    if (this.#lines.get(id) === line) line.resend(stored)
+    return stored
+  }
+
   async remove(id: WebhookId, principal: Principal, keep: Keep<void> | null = null): Promise<void> {
     this.find(id, principal)
     await this.#parts.storage.deleteWebhook(id, keep === null ? undefined : await keep())
@@ -180,6 +251,43 @@ export class Webhooks {
   #assertRunning(): void {
     if (this.#phase === 'starting') throw new ParleyError('overloaded', 'The server is starting.')
     if (this.#phase === 'stopped') throw new ParleyError('shutting-down', 'The server is stopping.')
+  }
+
+  /** Throws `invalid-request` or `address-refused`. */
+  #assertPublic(text: string): string {
+    const url = parseUrl(text)
+    if (this.#parts.allowPrivate || !isPrivateHost(url.hostname)) return url.href
+    throw new ParleyError('address-refused', 'A webhook may not be on a private or loopback address.')
+  }
+
+  #lineOf(id: WebhookId): WebhookLine {
+    const line = this.#lines.get(id)
+    if (line) return line
+    throw new ParleyError('webhook-disabled', 'Nothing is sent to this webhook any more.')
+  }
+
+  /** Keeps what a webhook is now, and goes on by it. */
+  async #replace(webhook: Webhook, enables: boolean, keep: Keep<KnownWebhook> | null): Promise<KnownWebhook> {
+    const { storage } = this.#parts
+    const before = this.#known.get(webhook.id)
+    const known = { webhook, disabled: enables ? null : (before?.disabled ?? null) }
+    // Known at once, so that what else is asked meanwhile is asked of this.
+    this.#known.set(webhook.id, known)
+    try {
+      await storage.updateWebhook(webhook, enables, keep === null ? undefined : await keep(known))
+    } catch (error) {
+      if (before && this.#known.get(webhook.id) === known) this.#known.set(webhook.id, before)
+      throw error
+    }
+    this.#lines.get(webhook.id)?.adopt(webhook)
+    if (enables) await this.#takeUp(webhook.id)
+    return known
+  }
+
+  /** Goes on where one was left that had been disabled. */
+  async #takeUp(id: WebhookId): Promise<void> {
+    const stored = (await this.#parts.storage.webhooks()).find(({ webhook }) => webhook.id === id)
+    if (stored && this.#isRunning && !this.#lines.has(id)) this.#startLine(stored, [])
   }
 
   #assertRoom(sub: PrincipalId): void {
@@ -216,6 +324,11 @@ export class Webhooks {
 function newWebhookId(environment: Environment): WebhookId {
   return `whk_${newUlid(environment)}`
 }
+
+const newSecret = (environment: Environment): string =>
+  SECRET_PREFIX + Buffer.from(environment.randomBytes(SECRET_BYTES)).toString('base64')
+
+const noDelivery = (): ParleyError => new ParleyError('not-found', 'The webhook has no such delivery.')
 
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null

@@ -12,7 +12,9 @@ export interface Post {
 }
 
 /** What came of it: the status of an answer, or why there was none. */
-export type PostOutcome = { readonly status: number } | { readonly error: string }
+export type PostOutcome =
+  | { readonly status: number; readonly retryAfter?: string | undefined }
+  | { readonly error: string }
 
 /** Posts once; never rejects. When the signal aborts it ends without an answer. */
 export type Send = (post: Post, signal: AbortSignal) => Promise<PostOutcome>
@@ -57,7 +59,7 @@ export function httpSender({ environment, allowPrivate, lookup = publicLookup() 
       const abort = (): void => fail('The server is stopping.')
       signal.addEventListener('abort', abort)
       request.once('response', (response) => {
-        outcome ??= { status: response.statusCode ?? 0 }
+        outcome ??= { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }
         let bytes = 0
         response.on('data', (chunk: Buffer) => {
           bytes += chunk.length

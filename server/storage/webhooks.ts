@@ -13,12 +13,16 @@ export interface WebhookReads {
   /** Deliveries still to be made, oldest first. */
   pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]>
   deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]>
+  /** By its message id. */
+  delivery(id: WebhookId, message: string): Promise<StoredDelivery | null>
 }
 
 /** What is written about webhooks. An `answer` is kept as an act keeps one. */
 export interface WebhookWrites {
   /** Keeps a new webhook, whose deliveries begin after `cursor`. */
   addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void>
+  /** Replaces all but its cursor; `enables`: it works again, if it did not. */
+  updateWebhook(webhook: Webhook, enables: boolean, answer?: StoredAnswer): Promise<void>
   /** Nothing is queued for it from now on, and what is pending is forgotten. */
   disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void>
   /** Forgets it and all its deliveries. */

@@ -123,6 +123,28 @@ describe('authentication', () => {
     expect(waiting.numbers).toEqual([2])
   })
 
+  it('[NOTE-2] an error names the frame that it answers, whatever id that has', async () => {
+    await start()
+    const one = await server.connect()
+    one.send({ type: 'authenticate', token: tokenOf('bob') })
+    await one.next('welcome')
+    for (const id of ['a', 'a', 7, null, '', 'x'.repeat(65), { id: 'a' }]) one.send({ type: 'subscribe', id })
+    one.send({ type: 'subscribe' })
+    one.send({ type: 'subscribe', id: 'b', documents: ['no pattern!'] })
+    await one.roundTrip()
+    const errors = one.frames.filter(({ type }) => type === 'error')
+    expect(errors.map(({ frame, id }) => [frame, id])).toEqual([
+      [3, 'a'],
+      [4, undefined],
+      [5, undefined],
+      [6, undefined],
+      [7, undefined],
+      [8, undefined],
+      [9, undefined],
+      [10, 'b'],
+    ])
+  })
+
   it('[NOTE-2] frames that follow a token wait until it is verified', async () => {
     await start()
     const eager = await server.connect()

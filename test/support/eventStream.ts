@@ -15,6 +15,8 @@ export interface StreamEvent {
 export class EventStreamReader {
   readonly events: StreamEvent[] = []
   readonly comments: string[] = []
+  /** Cursors that came without an event. */
+  readonly bookmarks: string[] = []
   lastEventId = ''
   #rest = ''
   #id = ''
@@ -53,9 +55,11 @@ export class EventStreamReader {
     this.lastEventId = this.#id
     if (this.#data.length > 0) {
       const data: unknown = JSON.parse(this.#data.join('\n'))
-      const faults = this.#type === 'resync' ? [] : cloudEventFaults(data)
+      const isBare = this.#type === 'resync' || this.#type === 'bookmark'
+      const faults = isBare ? [] : cloudEventFaults(data)
       invariant(faults.length === 0, `the server sent ${this.#data.join()}, where ${faults.join()}`)
-      this.events.push({ id: this.#id, type: this.#type, data })
+      if (this.#type === 'bookmark') this.bookmarks.push(this.#id)
+      else this.events.push({ id: this.#id, type: this.#type, data })
     }
     this.#type = ''
     this.#data = []

@@ -117,6 +117,32 @@ export function describeWebhooks(shared: SharedFixture, create: CreateFixture): 
     expect(kept.map(({ message }) => message)).toEqual(['msg_1'])
   })
 
+  it('[NOTE-8] a webhook is changed, but for its cursor, and works again where that is asked for', async () => {
+    const { storage } = shared()
+    const webhook = newWebhook()
+    await storage.addWebhook(webhook, 'begin')
+    await storage.queueDeliveries(webhook.id, 'then', [])
+    const changed = { ...webhook, url: 'https://other.test/', previousSecret: { secret: 'whsec_x', until: NOON } }
+    await storage.updateWebhook(changed, false)
+    expect(await find(webhook.id)).toEqual({ webhook: changed, cursor: 'then', disabled: null })
+    await storage.disableWebhook(webhook.id, NOON, 'gone')
+    await storage.updateWebhook(webhook, false)
+    expect(await find(webhook.id)).toMatchObject({ webhook, disabled: { reason: 'gone' } })
+    await storage.updateWebhook(webhook, true)
+    expect(await find(webhook.id)).toEqual({ webhook, cursor: 'then', disabled: null })
+    expect(await storage.queueDeliveries(webhook.id, 'on', [newDelivery(1)])).toHaveLength(1)
+  })
+
+  it('[NOTE-8] a delivery is found by its message, of its own webhook alone', async () => {
+    const { storage } = shared()
+    const [one, other] = [newWebhook(), newWebhook()]
+    await Promise.all([storage.addWebhook(one, ''), storage.addWebhook(other, '')])
+    const [queued] = await storage.queueDeliveries(one.id, '', [newDelivery(1), newDelivery(2)])
+    expect(await storage.delivery(one.id, 'msg_1')).toEqual(queued)
+    expect(await storage.delivery(one.id, 'msg_3')).toBeNull()
+    expect(await storage.delivery(other.id, 'msg_1')).toBeNull()
+  })
+
   it('a webhook that is deleted takes its deliveries along', async () => {
     const { storage } = shared()
     const [webhook, other] = [newWebhook(), newWebhook()]

@@ -13,6 +13,7 @@ export interface Received {
 export class Receiver {
   readonly received: Received[] = []
   status: number | null = 200
+  answerHeaders: Record<string, string> = {}
   #server: Server | null = null
   #port = 0
   #changed: () => void = () => undefined
@@ -30,7 +31,7 @@ export class Receiver {
         const faults = message.type === 'resync' ? [] : cloudEventFaults(message)
         invariant(faults.length === 0, `the server posted ${body}, where ${faults.join()}`)
         this.received.push({ headers: request.headers, body })
-        if (this.status !== null) response.writeHead(this.status).end()
+        if (this.status !== null) response.writeHead(this.status, this.answerHeaders).end()
         this.#changed()
       })
     })

@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { PATTERN_PATTERN } from '../../foundation/ids.ts'
 import { EVENT_TYPES } from '../../model/event.ts'
+import { WEBHOOK_TEST } from '../../model/webhook.ts'
 import {
   CountShape,
   CursorShape,
@@ -48,7 +49,7 @@ export const StreamShape = Type.String({
   title: 'EventStream',
   maxLength: 2_147_483_647,
   description:
-    'Server-Sent Events: `id` the cursor, `event` the type, `data` the whole event; or `resync` with a fresh cursor.',
+    'Server-Sent Events: `id` the cursor, `event` the type, `data` the whole event; or `resync` with a fresh cursor, or `bookmark` with one to go on from.',
 })
 
 const patterns = listOf(Type.String({ pattern: PATTERN_PATTERN, maxLength: 129 }), { maxItems: 100 })
@@ -62,6 +63,7 @@ const webhook = {
   status: oneOf(['active', 'disabled']),
   disabledAt: orNull(TimeShape),
   disabledReason: orNull(oneOf(['gone', 'revoked'])),
+  previousSecretUntil: orNull(TimeShape),
 }
 export const WebhookShape = Type.Object(webhook, { title: 'Webhook' })
 export const NewWebhookShape = Type.Object(
@@ -69,23 +71,21 @@ export const NewWebhookShape = Type.Object(
   { title: 'NewWebhook', description: 'With its secret, which is shown once.' },
 )
 export const WebhookPageShape = pageShape('WebhookPage', WebhookShape)
-export const DeliveryPageShape = pageShape(
-  'DeliveryPage',
-  Type.Object(
-    {
-      id: Type.String({ maxLength: 64, description: '`webhook-id` of each try.' }),
-      type: oneOf([...EVENT_TYPES, 'resync']),
-      document: orNull(DocumentIdShape),
-      status: oneOf(['pending', 'delivered', 'failed']),
-      createdAt: TimeShape,
-      attempts: CountShape,
-      lastAttemptAt: orNull(TimeShape),
-      lastStatus: orNull(Type.Integer({ minimum: 100, maximum: 599, format: 'int32' })),
-      lastError: orNull(Type.String({ maxLength: 4_096 })),
-      nextAttemptAt: orNull(TimeShape),
-      finishedAt: orNull(TimeShape),
-      body: Type.String({ maxLength: 65_536, description: 'What is posted, to the byte.' }),
-    },
-    { title: 'Delivery' },
-  ),
+export const DeliveryShape = Type.Object(
+  {
+    id: Type.String({ maxLength: 64, description: '`webhook-id` of each try.' }),
+    type: oneOf([...EVENT_TYPES, 'resync', WEBHOOK_TEST]),
+    document: orNull(DocumentIdShape),
+    status: oneOf(['pending', 'delivered', 'failed']),
+    createdAt: TimeShape,
+    attempts: CountShape,
+    lastAttemptAt: orNull(TimeShape),
+    lastStatus: orNull(Type.Integer({ minimum: 100, maximum: 599, format: 'int32' })),
+    lastError: orNull(Type.String({ maxLength: 4_096 })),
+    nextAttemptAt: orNull(TimeShape),
+    finishedAt: orNull(TimeShape),
+    body: Type.String({ maxLength: 65_536, description: 'What is posted, to the byte.' }),
+  },
+  { title: 'Delivery' },
 )
+export const DeliveryPageShape = pageShape('DeliveryPage', DeliveryShape)

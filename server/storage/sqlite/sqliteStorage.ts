@@ -208,6 +208,11 @@ export class SqliteStorage extends SqliteView implements Storage {
     await this.#write({ op: 'webhook-insert', row: encodeWebhook(webhook, cursor), ...withAnswer(answer) })
   }
 
+  async updateWebhook(webhook: Webhook, enables: boolean, answer?: StoredAnswer): Promise<void> {
+    const { id, record } = encodeWebhook(webhook, '')
+    await this.#write({ op: 'webhook-update', id, record, enables, ...withAnswer(answer) })
+  }
+
   async disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void> {
     await this.#write({ op: 'webhook-disable', id, at, reason })
   }

@@ -122,6 +122,7 @@ export class SqliteStatements {
         this.#sql.deleteProbe.run()
         return DONE
       case 'webhook-insert':
+      case 'webhook-update':
       case 'webhook-disable':
       case 'webhook-delete':
       case 'deliveries-queue':

@@ -168,6 +168,10 @@ export abstract class SqliteView implements StorageView {
     return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
   }
 
+  async delivery(id: WebhookId, message: string): Promise<StoredDelivery | null> {
+    return this.ask((reader) => reader.webhooks.delivery(id, message))
+  }
+
   async deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]> {
     return this.ask((reader) => reader.webhooks.deliveries(id, query))
   }

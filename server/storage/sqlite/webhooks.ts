@@ -58,6 +58,7 @@ const decodeDelivery = (row: StoredDeliveryRow): StoredDelivery => ({
 /** What the writer is asked to do about webhooks. */
 export type WebhookOperation =
   | { readonly op: 'webhook-insert'; readonly row: WebhookRow }
+  | { readonly op: 'webhook-update'; readonly id: string; readonly record: string; readonly enables: boolean }
   | { readonly op: 'webhook-disable'; readonly id: string; readonly at: number; readonly reason: string }
   | { readonly op: 'webhook-delete'; readonly id: string }
   | {
@@ -88,6 +89,10 @@ export class SqliteWebhookWriter {
     switch (operation.op) {
       case 'webhook-insert':
         this.#sql.insert.run(operation.row)
+        return 0
+      case 'webhook-update':
+        this.#sql.change.run(operation.record, operation.id)
+        if (operation.enables) this.#sql.enable.run(operation.id)
         return 0
       case 'webhook-disable':
         this.#sql.disable.run(operation.at, operation.reason, operation.id)
@@ -136,6 +141,11 @@ export class SqliteWebhookReader {
     return this.#sql.pending.all(id).map(decodeDelivery)
   }
 
+  delivery(id: WebhookId, message: string): StoredDelivery | null {
+    const row = this.#sql.delivery.get(id, message)
+    return row === undefined ? null : decodeDelivery(row)
+  }
+
   deliveries(id: WebhookId, { before, limit }: DeliveryQuery): StoredDelivery[] {
     return this.#sql.deliveries.all(id, before ?? Number.MAX_SAFE_INTEGER, limit).map(decodeDelivery)
   }
@@ -145,6 +155,10 @@ function prepareWrites(connection: Database.Database) {
   return {
     insert: connection.prepare<[WebhookRow]>(
       'INSERT INTO webhooks (id, record, cursor) VALUES (@id, @record, @cursor)',
+    ),
+    change: connection.prepare<[record: string, id: string]>('UPDATE webhooks SET record = ? WHERE id = ?'),
+    enable: connection.prepare<[id: string]>(
+      'UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL WHERE id = ?',
     ),
     disable: connection.prepare<[at: number, reason: string, id: string]>(
       'UPDATE webhooks SET disabled_at = ?, disabled_reason = ? WHERE id = ? AND disabled_at IS NULL',
@@ -188,6 +202,10 @@ function prepareReads(connection: Database.Database) {
     pending: connection.prepare<[id: string], StoredDeliveryRow>(
       `SELECT position, pending, record FROM webhook_deliveries
        WHERE webhook = ? AND pending = 1 AND ${IS_SHOWN} ORDER BY position`,
+    ),
+    delivery: connection.prepare<[id: string, message: string], StoredDeliveryRow>(
+      `SELECT position, pending, record FROM webhook_deliveries
+       WHERE webhook = ? AND record ->> 'message' = ? AND ${IS_SHOWN}`,
     ),
     deliveries: connection.prepare<[id: string, before: number, limit: number], StoredDeliveryRow>(
       `SELECT position, pending, record FROM webhook_deliveries WHERE webhook = ? AND position < ? AND ${IS_SHOWN}

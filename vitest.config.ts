@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    globalSetup: ['test/support/answersSeen.ts'],
+    setupFiles: ['test/support/recorderSetup.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**', '**/node_modules/**'],
     // Forks: better-sqlite3 is a native module, and a crash in one file must not take the others with it.

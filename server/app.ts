@@ -36,6 +36,8 @@ export interface AppInternals {
   readonly writer?: 'adaptive' | 'inline'
   readonly logStream?: { write(line: string): void }
   readonly wrapStorage?: (storage: Storage) => Storage
+  /** Is shown the HTTP server before it has any route. */
+  readonly watchHttp?: (app: Http['app']) => void
 }
 
 /** Builds every part, wires them and listens. Rejects where storage cannot be opened or the address is taken. */
@@ -50,6 +52,7 @@ export async function startApp(
   const access = await createAccess(config, environment, { storage, names })
   const { authenticate, tokens } = access
   const http = createHttp({ config, environment, authenticate, tokens, logStream: internals.logStream })
+  internals.watchHttp?.(http.app)
   const description = descriptionModule(http)
   const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
   const desk = questionDesk({ storage, file: config.database, threads })

@@ -56,7 +56,7 @@ const ACQUIRE_ABOUT: About = {
   tag: 'locks',
   summary: 'Acquire the lock, or wait in line for it',
   answers: { 201: OWNED },
-  refusals: [...REFUSALS, 'request-timeout'],
+  refusals: REFUSALS,
 }
 const RENEW_ABOUT: About = {
   id: 'renewLock',

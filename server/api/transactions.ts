@@ -45,14 +45,7 @@ const AddBody = Type.Object({ operations: OperationsSchema }, { ...CLOSED, title
 const PATH = '/transactions/:transaction'
 
 /** Whatever is staged is read first, and may be refused for what it is. */
-const READING_REFUSALS = [
-  'not-found',
-  'forbidden',
-  'kind-mismatch',
-  'invalid-schema',
-  'too-many-transactions',
-  'transaction-closed',
-] as const
+const READING_REFUSALS = ['not-found', 'forbidden'] as const
 const COMMIT_REFUSALS = [
   ...READING_REFUSALS,
   'document-deleted',
@@ -61,6 +54,7 @@ const COMMIT_REFUSALS = [
   'lock-lost',
   'precondition-required',
   'transaction-conflict',
+  'kind-mismatch',
   'content-too-complex',
   'schema-violation',
 ] as const
@@ -73,14 +67,14 @@ const BEGIN_ABOUT: About = {
   text: 'With `commit: true` all or none is written at once; without it the operations wait for their commit.',
   headers: ['Prefer'],
   answers: { 200: COMMITTED, 201: { ...STAGED, headers: ['Location'] } },
-  refusals: COMMIT_REFUSALS,
+  refusals: [...COMMIT_REFUSALS, 'invalid-schema', 'too-many-transactions'],
 }
 const ADD_ABOUT: About = {
   id: 'addOperations',
   tag: 'transactions',
   summary: 'Stage more operations',
   answers: { 200: STAGED },
-  refusals: READING_REFUSALS,
+  refusals: [...READING_REFUSALS, 'invalid-schema', 'transaction-closed'],
 }
 const SHOW_ABOUT: About = {
   id: 'previewTransaction',
@@ -97,7 +91,7 @@ const COMMIT_ABOUT: About = {
   summary: 'Commit what was staged',
   headers: ['Prefer'],
   answers: { 200: COMMITTED },
-  refusals: COMMIT_REFUSALS,
+  refusals: [...COMMIT_REFUSALS, 'transaction-closed'],
 }
 const ROLL_BACK_ABOUT: About = {
   id: 'rollBackTransaction',

@@ -55,7 +55,7 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
         answers: {
           201: { text: 'The webhook with its secret.', body: NewWebhookShape, headers: ['Location', 'Cache-Control'] },
         },
-        refusals: ['too-many-webhooks', 'address-refused'],
+        refusals: ['not-found', 'too-many-webhooks', 'address-refused'],
       },
     },
     schema: { body: Registration },

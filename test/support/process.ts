@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { watchOrigin } from './recorded.ts'
 
 /** A loaded machine takes its time to start a process. */
 const READY_MS = 30_000
@@ -33,6 +34,7 @@ export async function startProcess(
       const match = /listening[^\n]*?(https?:\/\/[^\s"]+)/.exec(output)
       if (!match?.[1]) return
       clearTimeout(timer)
+      watchOrigin(match[1])
       resolve(match[1])
     })
   })

@@ -5,6 +5,7 @@ import { startApp, type AppInternals } from '../../server/app.ts'
 import { readConfig } from '../../server/config.ts'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
+import { recordAnswers } from './recorder.ts'
 import { RATES_NEVER_MET } from './rates.ts'
 
 export const TEST_SECRET = 'a secret of the tests, 32 bytes or more'
@@ -58,7 +59,8 @@ export async function startTestServer(
   }
   const read = readConfig(variables)
   if ('problem' in read) throw new Error(read.problem)
-  const start = () => startApp(read.config, environment, { writer: 'inline', ...options.internals })
+  const start = () =>
+    startApp(read.config, environment, { writer: 'inline', watchHttp: recordAnswers, ...options.internals })
   let app = await start()
   const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment })
   const token = async (sub: string, access: Record<string, string[]> = ALL): Promise<string> =>

@@ -33,9 +33,16 @@ export function responsesOf(
 /** One status that stands for an answer and for problems. */
 const joined = (one: JsonMembers, other: JsonMembers): JsonMembers => ({
   description: `${String(one['description'])}\n\n${String(other['description'])}`,
-  headers: { ...membersOf(other['headers']), ...membersOf(one['headers']) },
+  // What only one of them brings is not always there.
+  headers: { ...optional(membersOf(other['headers'])), ...membersOf(one['headers']) },
   content: { ...membersOf(one['content']), ...membersOf(other['content']) },
 })
+
+function optional(headers: JsonMembers): JsonMembers {
+  const isCommon = (name: string): boolean => Object.hasOwn(COMMON_HEADERS, name)
+  const names = Object.keys(headers)
+  return Object.fromEntries<Json>(names.map((name) => [name, isCommon(name) ? (headers[name] ?? {}) : reference(name)]))
+}
 
 /** Answers with the same codes are one. */
 const nameOf = (codes: readonly ProblemCode[], isReplayed: boolean): string =>

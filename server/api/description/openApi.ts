@@ -73,7 +73,8 @@ const BEARER = {
 
 function operation(route: DescribedRoute, components: Components): JsonMembers {
   const { about, access } = route
-  const examples = EXAMPLES.filter((exchange) => exchange.operation === about.id)
+  // What is refused shows with its problem.
+  const examples = EXAMPLES.filter(({ operation: of, answer }) => of === about.id && answer.status < 300)
   const body = requestBody(route, components, examples)
   return {
     operationId: about.id,

@@ -41,6 +41,17 @@ export const EventShape = Type.Object(
   },
   { title: 'Event', description: 'A CloudEvent 1.0. Its `id` is a cursor: any can be given as `since`.' },
 )
+/** What was missed can no longer be told. */
+export const ResyncShape = Type.Object({ type: Type.Literal('resync'), cursor: CursorShape }, { title: 'Resync' })
+/** Of a post to a webhook (https://www.standardwebhooks.com). */
+export const WebhookHeadersShape = Type.Object(
+  {
+    'webhook-id': Type.String({ maxLength: 64, description: 'The same on each try.' }),
+    'webhook-timestamp': Type.String({ pattern: '^[0-9]+$', maxLength: 16 }),
+    'webhook-signature': Type.String({ pattern: '^v1,', maxLength: 128 }),
+  },
+  { title: 'WebhookHeaders' },
+)
 export const PollShape = Type.Object(
   { events: listOf(EventShape, { maxItems: 1_001 }), cursor: CursorShape },
   { title: 'Poll', description: 'What came since; go on from `cursor`.' },

@@ -1,0 +1,10 @@
+import { afterAll, expect } from 'vitest'
+import { leaveSeen, recordFetches, takeBreaches } from './recorded.ts'
+
+recordFetches()
+
+// Runs after all that a file registers, when its servers have stopped.
+afterAll(() => {
+  leaveSeen()
+  expect(takeBreaches(), 'answers that are not as the API description says').toEqual([])
+})

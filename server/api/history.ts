@@ -204,7 +204,7 @@ function addPeople(app: TypedApp, { history }: HistoryRouteParts): void {
       after: after && toPrincipalId(after[0]),
       limit: limit + 1,
     }
-    const found = await history.people(request.documentId, isAdmin(request), query)
+    const found = await history.people(request.documentId, query)
     return pageOf(
       found,
       limit,
@@ -219,7 +219,7 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
     ...WRITING_ABOUT,
     id: 'restoreVersion',
     summary: 'Write the content of an earlier version again',
-    text: 'Of a deleted document: revives it, which needs `admin`.',
+    text: 'Of a deleted document: revives it, which needs `admin`, or to have deleted it.',
     answers: {
       200: WRITE_ANSWER,
       201: { text: 'The document is there again.', body: WriteShape, headers: ['ETag', 'Location'] },
@@ -231,9 +231,9 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
   app.post('/documents/:id/restore', options, async (request, reply) => {
     const { version, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), version }
-    // What was deleted is for `admin` to revive.
+    // What was deleted is for `admin` to revive, and for whoever deleted it.
     const needs = (result: WriteResult) =>
-      result.status === 'done' && result.outcome === 'created' ? 'admin' : 'write'
+      result.status === 'done' && result.outcome === 'created' && asked.isAdmin ? 'admin' : 'write'
     return performWrite(parts, request, reply, (keep) => parts.restorer.restore({ ...asked, keep }), needs)
   })
 }

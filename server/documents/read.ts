@@ -1,9 +1,9 @@
 import type { Content } from '../content/content.ts'
 import { merge } from '../content/merge.ts'
 import type { ContentRef } from '../foundation/shownContent.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, ParleyError } from '../foundation/problems.ts'
 import type { DocumentId, Version } from '../foundation/ids.ts'
-import { type DocumentState, type Head, isPurged } from '../model/document.ts'
+import { deletionOf, type DocumentState, type Head, isPurged } from '../model/document.ts'
 import type { StorageView } from '../storage/view.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
@@ -84,6 +84,6 @@ export class DocumentReader {
 async function headIn(storage: StorageView, id: DocumentId): Promise<Head> {
   const head = await storage.head(id)
   if (!head) throw missing(id, { absent: 'never' })
-  if (head.deletedAt !== null) throw missing(id, { absent: 'deleted', lastVersion: head.version })
+  if (head.deletedAt !== null) throw documentDeleted(id, head.version, deletionOf(head))
   return head
 }

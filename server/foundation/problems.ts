@@ -49,5 +49,10 @@ export const documentNotFound = (document: string): ParleyError =>
   new ParleyError('not-found', `There is no document ${document}.`)
 
 /** What is answered of a document that was deleted, to whoever may know of it. */
-export const documentDeleted = (document: string, lastVersion: number): ParleyError =>
-  new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion } })
+export const documentDeleted = (
+  document: string,
+  lastVersion: number,
+  /** When and by whom, where it is asked for itself. */
+  deletion: { readonly deletedAt?: string; readonly deletedBy?: string; readonly purged?: boolean } = {},
+): ParleyError =>
+  new ParleyError('document-deleted', `${document} was deleted.`, { extras: { lastVersion, ...deletion } })

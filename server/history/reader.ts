@@ -3,10 +3,10 @@ import type { Mark } from '../content/hands.ts'
 import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt, effectsInSteps, emptyContent } from '../documents/past.ts'
 import { type DocumentId, NO_VERSION, previousVersion, toVersion, type Version } from '../foundation/ids.ts'
-import { ParleyError } from '../foundation/problems.ts'
+import { documentDeleted, documentNotFound, ParleyError } from '../foundation/problems.ts'
 import { nobodyWaits, SharedWork } from '../foundation/sharedWork.ts'
 import { Turns } from '../foundation/turns.ts'
-import type { Head } from '../model/document.ts'
+import { deletionOf, type Head, isPurged } from '../model/document.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { EntryEffect } from '../storage/log.ts'
 import type { PeopleQuery, Person } from '../storage/people.ts'
@@ -55,8 +55,10 @@ export class HistoryReader {
   }
 
   /** What those are called who acted on the document (SPEC HIST-8), in the order of their `sub`. */
-  async people(document: DocumentId, isAdmin: boolean, query: PeopleQuery): Promise<readonly Person[]> {
-    await openLog(this.#storage, document, isAdmin)
+  async people(document: DocumentId, query: PeopleQuery): Promise<readonly Person[]> {
+    const head = await this.#storage.head(document)
+    if (!head) throw documentNotFound(document)
+    if (isPurged(head)) throw documentDeleted(document, head.version, deletionOf(head))
     return this.#storage.people(document, query)
   }
 

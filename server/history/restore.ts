@@ -55,11 +55,11 @@ export class Restorer {
 
   /**
    * Writes the content of a version on the base the request names; a deleted document it brings back to life, for
-   * `admin`. Throws `not-found`, `version-compacted`, `document-deleted`, and what a write throws.
+   * `admin` and for whoever deleted it. Throws `not-found`, `version-compacted`, `document-deleted`, and what a write throws.
    */
   async restore(request: RestoreRequest): Promise<WriteResult> {
-    const { document, isAdmin, version } = request
-    const log = await openLog(this.#storage, document, isAdmin)
+    const { document, author, isAdmin, version } = request
+    const log = await openLog(this.#storage, document, isAdmin, author)
     const facts = await keptVersion(this.#storage, log, version)
     const content = await contentAt(this.#storage, document, log.head.kind, facts.version)
     if (log.head.deletedAt !== null) return this.#revive(request, log.head, content)

@@ -1,7 +1,7 @@
 import { nearestTo } from '../documents/past.ts'
-import { type DocumentId, previousVersion, toVersion, type Version } from '../foundation/ids.ts'
+import { type DocumentId, previousVersion, type PrincipalId, toVersion, type Version } from '../foundation/ids.ts'
 import { documentDeleted, documentNotFound, ParleyError } from '../foundation/problems.ts'
-import { type Head, isPurged } from '../model/document.ts'
+import { deletionOf, type Head, isPurged } from '../model/document.ts'
 import type { DocumentReads } from '../storage/documents.ts'
 import type { HistoryReads, VersionFacts } from '../storage/history.ts'
 
@@ -14,17 +14,20 @@ export interface Log {
 
 /**
  * The log of a document: of its present life, or to `admin` of all its lives (SPEC DOC-6). Throws `not-found`, or
- * `document-deleted` where it is deleted and the reader is no `admin`, or nothing is left of it.
+ * `document-deleted` where it is deleted and the reader is no `admin` (nor the `reviver` the one who deleted it), or nothing is
+ * left of it.
  */
 export async function openLog(
   storage: DocumentReads & HistoryReads,
   document: DocumentId,
   isAdmin: boolean,
+  reviver: PrincipalId | null = null,
 ): Promise<Log> {
   const head = await storage.head(document)
   if (!head) throw documentNotFound(document)
-  if (isPurged(head) || (head.deletedAt !== null && !isAdmin)) {
-    throw documentDeleted(document, head.version)
+  const isShut = head.deletedAt !== null && !isAdmin && head.updatedBy !== reviver
+  if (isPurged(head) || isShut) {
+    throw documentDeleted(document, head.version, deletionOf(head))
   }
   return { head, after: isAdmin ? await storage.logStart(document) : previousVersion(head.firstVersion) }
 }

@@ -102,8 +102,12 @@ export function problemAnswer(problem: ParleyError, publicUrl: string, instance:
 /** Headers that a status calls for even where the thrower did not think of them. */
 function defaultHeaders(code: ProblemCode, status: number): Record<string, string> {
   if (code === 'shutting-down') return { 'Retry-After': RETRY_AFTER_SECONDS, Connection: 'close' }
+  if (CACHED_UNASKED.has(status)) return { 'Cache-Control': 'no-store' }
   return status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}
 }
+
+/** RFC 9110 §15.1: whoever is not told otherwise may keep them. Chromium keeps a 410 for good, and what was deleted can come back. */
+const CACHED_UNASKED: ReadonlySet<number> = new Set([404, 405, 410])
 
 /** A restart or a full queue passes in about a second; whoever knows better sets the header. */
 const RETRY_AFTER_SECONDS = '1'

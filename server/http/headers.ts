@@ -75,6 +75,12 @@ export const FREQUENT_HEADERS = {
 /** Headers that come with a problem, wherever it is answered. A question mark: not always there. */
 export const PROBLEM_HEADERS: Partial<Record<ProblemCode, readonly (AnswerHeader | `${AnswerHeader}?`)[]>> = {
   unauthenticated: ['WWW-Authenticate'],
+  'not-found': ['Cache-Control?'],
+  'method-not-allowed': ['Cache-Control?'],
+  'document-deleted': ['Cache-Control?'],
+  'version-compacted': ['Cache-Control?'],
+  'conflict-expired': ['Cache-Control?'],
+  'cursor-expired': ['Cache-Control?'],
   'unsupported-media-type': ['Accept-Patch?', 'Accept?', 'Accept-Encoding?'],
   'shutting-down': ['Retry-After', 'Connection'],
   overloaded: ['Retry-After'],

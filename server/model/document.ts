@@ -1,4 +1,5 @@
 import type { Content, JsonObject, Kind } from '../content/content.ts'
+import { toTimestamp } from '../foundation/environment.ts'
 import { nextVersion, type DocumentId, type Incarnation, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { markOf } from '../foundation/mark.ts'
 
@@ -71,6 +72,13 @@ export const headAfter = (head: Head, { author, at }: { readonly author: Princip
 
 /** Whether nothing is left of a document but its id and its last version. */
 export const isPurged = (head: Head): boolean => head.firstVersion > head.version
+
+/** When and by whom a document was deleted, for those who ask for it. */
+export const deletionOf = (head: Head) => ({
+  deletedAt: toTimestamp(head.deletedAt ?? head.updatedAt),
+  deletedBy: head.updatedBy,
+  purged: isPurged(head),
+})
 
 /** The head of a purged document: no version of it is left, and nobody's name but who purged it. */
 export function purgedHead(head: Head, by: PrincipalId): Head {

@@ -96,7 +96,7 @@ describe('undelete', () => {
     const id = await history({ n: 1 }, [[ann, { n: 2 }]], { conflictPolicy: 'merge', schema })
     const before = await etagOf(ann, id)
     expectStatus(await ann.delete(`/documents/${id}?baseVersion=2`), 204)
-    expect(verdict(await restore(ann, id, { version: 1, baseVersion: 3 }))).toBe('410 document-deleted')
+    expect(verdict(await restore(bob, id, { version: 1, baseVersion: 3 }))).toBe('410 document-deleted')
     expect(verdict(await restore(olga, id, { version: 1 }))).toBe('428 precondition-required')
     const stale = await restore(olga, id, { version: 1, baseVersion: 2 })
     expect([verdict(stale), stale.body.current]).toEqual(['409 version-conflict', { version: 3 }])
@@ -112,6 +112,37 @@ describe('undelete', () => {
       'document.deleted',
       'document.created',
     ])
+  })
+
+  it('[DOC-6] [DOC-2] [API-2] whoever deleted it brings it back with write, from the life that they ended; nobody else does', async () => {
+    const id = await history('first life', [[ann, 'first life!']])
+    expectStatus(await olga.delete(`/documents/${id}?baseVersion=2`), 204)
+    expectStatus(await olga.post('/documents', { id, kind: 'text', content: 'one' }), 201)
+    expectStatus(await ann.put(`/documents/${id}`, { content: 'two', baseVersion: 4 }), 200)
+    expectStatus(await ann.delete(`/documents/${id}?baseVersion=5`), 204)
+    const gone = await bob.get(`/documents/${id}`)
+    expect(verdict(gone)).toBe('410 document-deleted')
+    expect(gone.body).toMatchObject({ lastVersion: 6, deletedBy: 'ann', purged: false })
+    expect(Date.parse(gone.body.deletedAt)).toBeGreaterThan(0)
+    expect(gone.headers.get('cache-control')).toBe('no-store')
+    expect(verdict(await restore(bob, id, { version: 5, baseVersion: 6 }))).toBe('410 document-deleted')
+    const reading = await server.as('ann', { '*': ['read'] })
+    expect(verdict(await restore(reading, id, { version: 5, baseVersion: 6 }))).toBe('403 forbidden')
+    expect(verdict(await restore(ann, id, { version: 2, baseVersion: 6 }))).toBe('404 not-found')
+    expect(verdict(await restore(ann, id, { version: 5, baseVersion: 5 }))).toBe('409 version-conflict')
+    const headers = { 'idempotency-key': `back ${id}` }
+    expect(verdict(await restore(ann, id, { version: 6, baseVersion: 6 }, headers))).toBe('201 created')
+    expect(await read(bob, id)).toEqual({ content: 'two', version: 7 })
+    const again = await restore(ann, id, { version: 6, baseVersion: 6 }, headers)
+    expect([verdict(again), again.headers.get('idempotency-replayed')]).toEqual(['201 created', 'true'])
+  })
+
+  it('[DOC-6] [HIST-5] what was purged comes back to nobody, and says so', async () => {
+    const id = await history('one', [])
+    expectStatus(await olga.delete(`/documents/${id}?purge=true&baseVersion=1`), 204)
+    const gone = await olga.get(`/documents/${id}`)
+    expect(gone.body).toMatchObject({ lastVersion: 2, deletedBy: 'olga', purged: true })
+    expect(verdict(await restore(olga, id, { version: 1, baseVersion: 2 }))).toBe('410 document-deleted')
   })
 
   it('[DOC-6] of two at a time one stands', async () => {

@@ -63,8 +63,9 @@ export class DemoServer {
   }
 
   /** Answers the status. */
-  async send(method: string, path: string, body: object): Promise<number> {
-    return (await this.#ask(path, { method, body: JSON.stringify(body) })).status
+  async send(method: string, path: string, body?: object): Promise<number> {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+    return (await this.#ask(path, { method, ...sent })).status
   }
 
   async contentOf(id: string): Promise<string> {
@@ -86,7 +87,8 @@ export class DemoServer {
 
   async #ask(path: string, request: RequestInit = {}): Promise<Response> {
     const token = this.#secret === undefined ? await this.#guest() : await this.token(PROGRAM)
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const type = request.body == null ? {} : { 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${token}`, ...type }
     return fetch(this.url + path, { ...request, headers })
   }
 

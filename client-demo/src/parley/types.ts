@@ -258,6 +258,9 @@ export interface Problem {
   readonly violations?: readonly Violation[]
   /** Of 410 `document-deleted`. */
   readonly lastVersion?: number
+  readonly deletedAt?: string
+  readonly deletedBy?: string
+  readonly purged?: boolean
   /** Of 423: who holds the lock, and until when. */
   readonly owner?: string
   readonly expiresAt?: string

@@ -1,11 +1,12 @@
 import { explain } from '../present/problem.ts'
 import { NotificationFeed, type FeedState } from '../parley/notifications.ts'
 import { ProblemError, type Rest } from '../parley/rest.ts'
-import { EVENT_TYPES, type Document, type Kind, type ParleyEvent } from '../parley/types.ts'
+import { EVENT_TYPES, type Document, type Kind, type ParleyEvent, type WriteAnswer } from '../parley/types.ts'
 import { coalesce } from './coalesce.ts'
 import { contentText } from './contents.ts'
 import { ConflictList } from './conflictList.ts'
 import { Absence } from './absence.ts'
+import { deletionIn, type Deletion } from './deletion.ts'
 import { DocumentLock } from './documentLock.ts'
 import type { Identity, IdentityKeeper, KeyedTexts } from './identity.ts'
 import * as drafts from './jsonDraft.ts'
@@ -20,6 +21,7 @@ export type Phase =
   | { readonly phase: 'loading' }
   | { readonly phase: 'open'; readonly editor: Editor }
   | { readonly phase: 'absent' }
+  | { readonly phase: 'deleted'; readonly deletion: Deletion }
   | { readonly phase: 'failed'; readonly reason: string }
 
 export type Editor =
@@ -53,7 +55,10 @@ export class DocumentSession {
   readonly version = new Store<number | null>(null)
   readonly saved = new Store(true)
   readonly following = new Store<FeedState>({ phase: 'connecting' })
-  readonly deleted = new Store(false)
+  /** Set where it was deleted while it is open here. */
+  readonly deleted = new Store<Deletion | null>(null)
+  /** It is there again; what is open here is of the life before. */
+  readonly revived = new Store(false)
   readonly conflicts: ConflictList
   readonly lock: DocumentLock
   /** What becomes of edits that could not be shown to others when they were made. */
@@ -65,6 +70,7 @@ export class DocumentSession {
   readonly #readPeople = coalesce(GATHER_MS, () => this.#learnNames())
   #feed: NotificationFeed | null = null
   #saveCheck: SaveCheck | null = null
+  #reopening: Promise<void> | null = null
   #closed = false
   readonly #stopWatching: () => void
   #draftSave: 'none' | 'under-way' | 'wished' = 'none'
@@ -125,12 +131,64 @@ export class DocumentSession {
       if (this.#closed) return
       this.version.set(document.version)
       this.phase.set({ phase: 'open', editor: this.#editorOf(document) })
-      this.deleted.set(false)
+      this.deleted.set(null)
+      this.revived.set(false)
       this.lock.refresh()
       if (this.#feed === null) this.#follow()
     } catch (error) {
-      const isAbsent = error instanceof ProblemError && [404, 410].includes(error.problem.status)
+      const deletion = deletionIn(error)
+      if (deletion !== null) {
+        this.phase.set({ phase: 'deleted', deletion })
+        this.#readPeople.wish()
+        if (this.#feed === null) this.#follow()
+        return
+      }
+      const isAbsent = error instanceof ProblemError && error.problem.status === 404
       this.phase.set(isAbsent ? { phase: 'absent' } : { phase: 'failed', reason: explain(error) })
+    }
+  }
+
+  /** Opens it anew: what stood here was of a life that ended. */
+  reopen(): Promise<void> {
+    this.#reopening ??= this.#openAnew().finally(() => {
+      this.#reopening = null
+    })
+    return this.#reopening
+  }
+
+  async #openAnew(): Promise<void> {
+    const { value } = this.phase
+    if (value.phase === 'open') {
+      this.#saveCheck?.close()
+      if (value.editor.kind === 'text') value.editor.live.close()
+      this.saved.set(true)
+    }
+    await this.open()
+  }
+
+  /** Brings a deleted document back as it was at its end. */
+  async revive({ lastVersion }: Deletion): Promise<void> {
+    await this.#options.rest.restoreVersion(this.id, lastVersion, lastVersion)
+    this.#comesBack()
+  }
+
+  async delete(): Promise<void> {
+    const { version } = await this.readNow()
+    await this.#options.rest.deleteDocument(this.id, version, this.lock.token)
+    await this.#learnOfDeletion()
+  }
+
+  /** Writes what a version held as a new one; a refusal with a conflict is shown in the list. */
+  async restore(version: number): Promise<WriteAnswer> {
+    try {
+      const base = this.version.value ?? 0
+      const answer = await this.#options.rest.restoreVersion(this.id, version, base, this.lock.token)
+      this.#showVersion(answer.version)
+      this.#reread.wish()
+      return answer
+    } catch (error) {
+      this.conflicts.refresh()
+      throw error
     }
   }
 
@@ -314,8 +372,32 @@ export class DocumentSession {
     this.lock.receive(event)
     this.#meetActor(event)
     if (event.type === 'parley.document.changed') this.#changed(event)
-    if (event.type === 'parley.document.deleted') this.deleted.set(true)
-    if (event.type === 'parley.document.created') this.deleted.set(false)
+    if (event.type === 'parley.document.deleted') void this.#learnOfDeletion()
+    if (event.type === 'parley.document.created') this.#comesBack()
+  }
+
+  async #learnOfDeletion(): Promise<void> {
+    const found = await this.readNow().catch((error: unknown) => deletionIn(error))
+    if (found === null || !('isPurged' in found)) return
+    this.deleted.set(found)
+    this.#readPeople.wish()
+  }
+
+  /** Nothing that stands here alone is replaced without being asked for. */
+  #comesBack(): void {
+    const { value } = this.phase
+    const isShut = value.phase === 'deleted' || value.phase === 'absent'
+    if (!isShut && this.deleted.value === null) return
+    void this.#holdsMore().then((holdsMore) => (holdsMore ? this.revived.set(true) : this.reopen()))
+  }
+
+  /** Whether something stands here alone, now that the document is there again; what was just being stored is in it. */
+  async #holdsMore(): Promise<boolean> {
+    const { value } = this.phase
+    if (value.phase !== 'open' || !this.hasUnsavedEdits) return false
+    if (value.editor.kind === 'json') return true
+    const document = await this.readNow().catch(() => null)
+    return document === null || contentText(document.content) !== value.editor.live.text.toString()
   }
 
   /** Events name people by `sub`; what somebody new is called is asked for. */

@@ -17,6 +17,8 @@ interface HeaderProps {
   readonly isOutsideOpen: boolean
   readonly isPanelOpen: boolean
   readonly onOutside: () => void
+  readonly isHistoryOpen: boolean
+  readonly onHistory: () => void
   readonly onPanel: () => void
 }
 
@@ -26,6 +28,7 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
   const version = useStore(session.version)
   const { items } = useStore(session.conflicts.open)
   const rights = useRights(session.id)
+  const isDeleted = useStore(session.deleted) !== null
   const editor = phase.phase === 'open' ? phase.editor : null
   return (
     <header class="document-top">
@@ -53,21 +56,23 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
         </div>
         <Presence editor={editor} self={props.self} />
         <div class="head-status">
-          {editor?.kind === 'text' && <LiveStatus session={session} live={editor.live} />}
-          {editor?.kind === 'json' && <FeedStatus session={session} />}
+          {isDeleted && <span class="status status-refused">Deleted</span>}
+          {!isDeleted && editor?.kind === 'text' && <LiveStatus session={session} live={editor.live} />}
+          {!isDeleted && editor?.kind === 'json' && <FeedStatus session={session} />}
         </div>
         <div class="head-actions">
-          <button
-            class="button"
-            aria-pressed={props.isOutsideOpen}
-            onClick={props.onOutside}
-            disabled={editor === null}
-            data-testid="outside-open"
-          >
-            <Icon name="terminal" />
-            <span class="wide-only">Write from outside</span>
-            <span class="narrow-only">Outside</span>
-          </button>
+          {editor !== null && !isDeleted && rights.has('write') && (
+            <button
+              class="button"
+              aria-pressed={props.isOutsideOpen}
+              onClick={props.onOutside}
+              data-testid="outside-open"
+            >
+              <Icon name="terminal" />
+              <span class="wide-only">Write from outside</span>
+              <span class="narrow-only">Outside</span>
+            </button>
+          )}
           {props.isNarrow && (
             <button class="button" aria-expanded={props.isPanelOpen} onClick={props.onPanel} data-testid="panel-open">
               Conflicts
@@ -76,7 +81,14 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
           )}
         </div>
       </div>
-      {editor !== null && <DocumentTools session={session} editor={editor} />}
+      {editor !== null && !isDeleted && (
+        <DocumentTools
+          session={session}
+          editor={editor}
+          isHistoryOpen={props.isHistoryOpen}
+          onHistory={props.onHistory}
+        />
+      )}
     </header>
   )
 }

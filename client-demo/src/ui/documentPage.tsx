@@ -5,7 +5,8 @@ import type { Identity } from '../state/identity.ts'
 import { DocumentSession, type Phase } from '../state/documentSession.ts'
 import { explain } from '../present/problem.ts'
 import { ConflictPanel } from './conflictPanel.tsx'
-import { conflictView, jsonEditor, outsideDrawer } from './chunks.ts'
+import { conflictView, historyDrawer, jsonEditor, outsideDrawer } from './chunks.ts'
+import { DeletedBanner, DeletedPage } from './deleted.tsx'
 import { DocumentHeader } from './documentHeader.tsx'
 import { useMedia, useStore, useTitle } from './hooks.ts'
 import { NoticeStack } from './noticeStack.tsx'
@@ -26,9 +27,10 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
   const phase = useStore(session.phase)
   const { items } = useStore(session.conflicts.open)
   const isNarrow = useMedia(NARROW)
+  const deletion = useStore(session.deleted)
   const { notices } = useParts()
   const [isPanelOpen, setPanelOpen] = useState(false)
-  const [isOutsideOpen, setOutsideOpen] = useState(false)
+  const [drawer, setDrawer] = useState<'outside' | 'history' | null>(null)
   useTitle(items.length === 0 ? `${id} – Parley` : `(${items.length}) ${id} – Parley`)
   const shownBefore = useRef(conflictId)
   useEffect(() => {
@@ -38,9 +40,10 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
     shownBefore.current = conflictId
   }, [session, conflictId])
 
-  const closeOutside = (): void => {
-    setOutsideOpen(false)
-    focusOn('[data-testid=outside-open]')
+  const toggle = (name: 'outside' | 'history') => (): void => setDrawer((open) => (open === name ? null : name))
+  const closeDrawer = (): void => {
+    setDrawer(null)
+    if (drawer !== null) focusOn(`[data-testid=${drawer}-open]`)
   }
   const togglePanel = (): void => {
     // The list says all that they said, and they would lie upon it.
@@ -61,8 +64,10 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
         session={session}
         self={self}
         isNarrow={isNarrow}
-        isOutsideOpen={isOutsideOpen}
-        onOutside={() => setOutsideOpen((open) => !open)}
+        isOutsideOpen={drawer === 'outside'}
+        onOutside={toggle('outside')}
+        isHistoryOpen={drawer === 'history'}
+        onHistory={toggle('history')}
         onPanel={togglePanel}
         isPanelOpen={isPanelOpen}
       />
@@ -72,8 +77,11 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
             <Work session={session} phase={phase} />
           </div>
           {conflictId !== null && <conflictView.Component key={conflictId} session={session} conflictId={conflictId} />}
-          {isOutsideOpen && phase.phase === 'open' && (
-            <outsideDrawer.Component session={session} self={self} onClose={closeOutside} />
+          {drawer === 'outside' && phase.phase === 'open' && deletion === null && (
+            <outsideDrawer.Component session={session} self={self} onClose={closeDrawer} />
+          )}
+          {drawer === 'history' && phase.phase === 'open' && deletion === null && (
+            <historyDrawer.Component session={session} kind={phase.editor.kind} onClose={closeDrawer} />
           )}
         </main>
         {isPanelShown && phase.phase === 'open' && (
@@ -83,7 +91,7 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
             onClose={isNarrow ? closePanel : null}
             onOutside={() => {
               setPanelOpen(false)
-              setOutsideOpen(true)
+              setDrawer('outside')
             }}
           />
         )}
@@ -131,7 +139,7 @@ function useSession(id: string, self: Identity): DocumentSession {
 }
 
 function Work({ session, phase }: { session: DocumentSession; phase: Phase }): JSX.Element {
-  const isDeleted = useStore(session.deleted)
+  const deletion = useStore(session.deleted)
   const rights = useRights(session.id)
   const mayWrite = rights.has('write')
   if (phase.phase === 'loading') return <div class="work-note" aria-busy="true" />
@@ -147,18 +155,18 @@ function Work({ session, phase }: { session: DocumentSession; phase: Phase }): J
     )
   }
   if (phase.phase === 'absent') return <Absent session={session} />
+  if (phase.phase === 'deleted') return <DeletedPage session={session} deletion={phase.deletion} />
   return (
     <>
-      {isDeleted && (
-        <p class="banner tone-problem" role="alert">
-          This document was deleted. What you see is no longer kept anywhere: copy what you need.{' '}
-          <a href={HOME}>All documents</a>
-        </p>
-      )}
+      {deletion !== null && <DeletedBanner session={session} deletion={deletion} />}
       {phase.editor.kind === 'text' ? (
-        <TextEditor session={session} live={phase.editor.live} isReadOnly={isDeleted || !mayWrite} />
+        <TextEditor session={session} live={phase.editor.live} isReadOnly={deletion !== null || !mayWrite} />
       ) : (
-        <jsonEditor.Component session={session} draftStore={phase.editor.draft} isReadOnly={isDeleted || !mayWrite} />
+        <jsonEditor.Component
+          session={session}
+          draftStore={phase.editor.draft}
+          isReadOnly={deletion !== null || !mayWrite}
+        />
       )}
     </>
   )

@@ -8,13 +8,19 @@ import { useRights, useRun } from './parts.ts'
 interface ToolsProps {
   readonly session: DocumentSession
   readonly editor: Editor
+  readonly isHistoryOpen: boolean
+  readonly onHistory: () => void
 }
 
 /** What can be done with the document as a whole. */
-export function DocumentTools({ session, editor }: ToolsProps): JSX.Element {
+export function DocumentTools({ session, editor, isHistoryOpen, onHistory }: ToolsProps): JSX.Element {
   return (
     <div class="tools" role="toolbar" aria-label="The document">
       <LockTool session={session} />
+      <button class="button quiet" aria-pressed={isHistoryOpen} onClick={onHistory} data-testid="history-open">
+        <Icon name="history" />
+        History
+      </button>
       {editor.kind === 'text' && <OfflineSwitch session={session} />}
     </div>
   )
@@ -23,10 +29,8 @@ export function DocumentTools({ session, editor }: ToolsProps): JSX.Element {
 /** Who holds the lock, and a way to take or release it for those who may write. */
 function LockTool({ session }: { session: DocumentSession }): JSX.Element | null {
   const lock = useStore(session.lock.held)
-  const isDeleted = useStore(session.deleted)
   const mayWrite = useRights(session.id).has('write')
   const run = useRun()
-  if (isDeleted) return null
   if (lock === null) {
     return mayWrite ? (
       <button class="button quiet" onClick={() => run(() => session.lock.acquire())} data-testid="lock-acquire">

@@ -19,7 +19,7 @@ export function WorkBar({ session, live, isReadOnly }: WorkBarProps): JSX.Elemen
   const lock = useStore(session.lock.held)
   const waiting = useStore(session.absence.waiting)
   const returned = useStore(session.absence.returned)
-  const isDeleted = useStore(session.deleted)
+  const isDeleted = useStore(session.deleted) !== null
   if (isDeleted) return null
   if (connection.phase === 'refused') {
     return (

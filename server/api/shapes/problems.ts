@@ -22,7 +22,12 @@ const anyConflict = Type.Union([ConflictShape, OutlinedConflictShape])
 const EXTRAS: Partial<Record<ProblemCode, Readonly<Record<string, TSchema>>>> = {
   'invalid-json': { pointer: optional(PointerShape) },
   'cursor-expired': { cursor: CursorShape },
-  'document-deleted': { lastVersion: VersionShape },
+  'document-deleted': {
+    lastVersion: VersionShape,
+    deletedAt: optional(TimeShape),
+    deletedBy: optional(PersonShape),
+    purged: optional(Type.Boolean({ description: 'Whether nothing else of it is kept.' })),
+  },
   'unknown-base': { current: VersionShape },
   'base-compacted': { current: VersionShape, nearest: VersionShape },
   'version-compacted': { current: VersionShape, nearest: VersionShape },

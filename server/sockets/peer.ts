@@ -8,6 +8,8 @@ import { Budget, type BudgetLimits } from '../limits/budget.ts'
 const MAX_REASON_BYTES = 123
 /** RFC 6455 §7.4.1, for problems without a close code of their own. */
 const INTERNAL_ERROR = 1011
+/** RFC 6455 §7.1.5: what a socket ends with on which no close frame came. */
+const NO_CLOSE_FRAME = 1006
 /** A peer that left this many pings without any sign of life is gone … */
 const UNANSWERED_PINGS = 2
 /** … and one more for each so many bytes that were sent since, for its answer comes behind them: 32 KiB/s (SYNC-9). */
@@ -33,8 +35,8 @@ export interface PeerParts {
   readonly onMessage: (bytes: Uint8Array, isBinary: boolean) => void
   /** The peer goes on sending more than it may, although it was held back. It is to be ended. */
   readonly onFlood: () => void
-  /** The socket is closed, whoever closed it. The peer is gone once this has resolved. */
-  readonly onClosed: () => void | Promise<void>
+  /** The socket is closed, whoever closed it; `brokeOff`: nobody did, its line ended. The peer is gone once this has resolved. */
+  readonly onClosed: (how: { readonly brokeOff: boolean }) => void | Promise<void>
 }
 
 /** The other end of one WebSocket, whatever is spoken with it: whether it is there, and how it is taken leave of. */
@@ -60,12 +62,13 @@ export class Peer {
     this.#budget = new Budget(parts.limits.budget)
     this.#ping = this.#pingLater()
     this.gone = new Promise((resolve) => {
-      socket.once('close', () => {
+      socket.once('close', (code) => {
+        const brokeOff = code === NO_CLOSE_FRAME && !this.#isEnding
         this.#isEnding = true
         this.#ping.cancel()
         this.#cut?.cancel()
         this.#heldBack?.cancel()
-        void Promise.resolve(onClosed()).then(resolve)
+        void Promise.resolve(onClosed({ brokeOff })).then(resolve)
       })
     })
     socket.on('message', (data, isBinary) => {

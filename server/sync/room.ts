@@ -56,8 +56,8 @@ export interface EditsKeeper {
 export interface Seat {
   /** Takes a message of the client. Never throws. */
   receive(message: ClientMessage): void
-  /** The connection is gone, or is being closed by its owner. Idempotent. */
-  leave(): void
+  /** The connection is gone, or is being closed by its owner; `brokeOff`: nobody closed it, its line ended. Idempotent. */
+  leave(brokeOff?: boolean): void
 }
 
 /**
@@ -146,7 +146,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     for (const message of this.#people.others(member)) member.sendAside(message)
     return {
       receive: (message) => this.#guarded(member, () => this.#receive(member, message)),
-      leave: () => this.#leave(member),
+      leave: (brokeOff) => this.#leave(member, brokeOff),
     }
   }
 
@@ -353,9 +353,9 @@ export class Room<R extends LiveReplica = LiveReplica> {
     member.channel.close(code, reason)
   }
 
-  #leave(member: Member): void {
+  #leave(member: Member, brokeOff = false): void {
     if (!this.#members.delete(member)) return
-    this.#told(member, { type: 'ends' })
+    this.#told(member, { type: 'ends', brokeOff })
     this.#people.left(member)
     const owed = this.#incoming.left(member)
     if (owed) this.#refused(member, owed, hasMissing())

@@ -168,7 +168,8 @@ export type SessionEvent =
   /** It uses a Yjs client id, which had come this far in another session; `isSaid`: it says so of itself. */
   | { readonly type: 'uses'; readonly client: number; readonly earlier: Departure | null; readonly isSaid: boolean }
   /** The connection is gone, or is being closed. */
-  | { readonly type: 'ends' }
+  /** `brokeOff`: nobody closed its connection, the line ended. */
+  | { readonly type: 'ends'; readonly brokeOff: boolean }
   /** What happens to the document. `isOwn`: the session wrote that entry. */
   | { readonly type: 'committed'; readonly version: Version; readonly isOwn: boolean }
   | { readonly type: 'lock-changed' }

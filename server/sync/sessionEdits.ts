@@ -349,10 +349,10 @@ export function keptWithout({ held }: Leaving, { knowledge }: Joined, room: Surr
 }
 
 /** The session has ended; what is held of it is taken in without it, or waits on disk without it. */
-export function ends(state: WriterState, room: Surroundings): SessionStep {
+export function ends(state: WriterState, brokeOff: boolean, room: Surroundings): SessionStep {
   const remember = {
     do: 'remember',
-    departure: state.page.isAnnounced ? departureOf(state, room.nowMs, room.limits.windowMs) : null,
+    departure: state.page.isAnnounced ? departureOf(state, room.nowMs, brokeOff ? 0 : room.limits.windowMs) : null,
   } as const
   return andThen(to(state, remember), (next) => endsHolding(next, room))
 }
@@ -379,7 +379,8 @@ const leaving = (merge: HeldEdits): Leaving => ({ name: 'leaving', merge, held: 
 
 /**
  * How far its page has come for certain, if it is in sync: what it was sent last may never have reached it, on a line that
- * was dead before anybody noticed.
+ * was dead before anybody noticed. What was sent for less than `windowMs` it may have had no time to prove; of a line that
+ * broke off nothing is taken for granted.
  */
 export function departureOf({ name, page }: WriterState, nowMs: number, windowMs: number): Departure | null {
   if (name !== 'present') return null

@@ -66,7 +66,8 @@ const isBringing = (state: WriterState, { brought }: Events['brings'], room: Sur
   brings(state, brought, room)
 const goesOn = (state: WriterState, { brought }: Events['goes-on'], room: Surroundings): SessionStep =>
   take(state, brought, room)
-const hasEnded = (state: WriterState, _: unknown, room: Surroundings): SessionStep => ends(state, room)
+const hasEnded = (state: WriterState, { brokeOff }: Events['ends'], room: Surroundings): SessionStep =>
+  ends(state, brokeOff, room)
 const hasWaited = (state: Parameters<typeof finish>[0], _: unknown, room: Surroundings): SessionStep =>
   finish({ ...state, untilMs: null }, room)
 const isDue = (state: Parameters<typeof answerDue>[0], _: unknown, room: Surroundings): SessionStep =>

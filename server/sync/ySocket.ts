@@ -65,10 +65,10 @@ export class YSocket implements Channel {
         this.#end('too-many-requests', 'too many messages, or bytes, for too long')
       },
       // What it sent before counts.
-      onClosed: () =>
+      onClosed: ({ brokeOff }) =>
         new Promise<void>((resolve) => {
           this.#intake.end(() => {
-            this.#settle()
+            this.#settle(brokeOff)
             resolve()
           })
         }),
@@ -170,12 +170,12 @@ export class YSocket implements Channel {
     this.#peer.end(code, reason)
   }
 
-  #settle(): void {
+  #settle(brokeOff = false): void {
     const state = this.#state
     this.#state = { name: 'closing' }
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
-    if (state.name === 'open') state.seat.leave()
+    if (state.name === 'open') state.seat.leave(brokeOff)
   }
 }
 

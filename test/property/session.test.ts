@@ -85,6 +85,8 @@ class Model {
         if (!this.#act) return
         this.#act = null
         return this.#tell({ type: 'failed', code: 'overloaded', reason: 'full' })
+      case 'ends':
+        return this.#tell({ type: 'ends', brokeOff: true })
       default:
         return this.#tell({ type: kind })
     }
@@ -102,7 +104,7 @@ class Model {
   /** Everything that is on its way ends, and the session too. */
   end(): void {
     for (let n = 0; n < 10 && this.#act; n++) this.#endAct()
-    this.#tell({ type: 'ends' })
+    this.#tell({ type: 'ends', brokeOff: false })
     for (let n = 0; n < 10 && this.#act; n++) this.#endAct()
   }
 
@@ -170,7 +172,7 @@ class Model {
         return
       case 'close':
         this.#isTold = true
-        return this.#tell({ type: 'ends' })
+        return this.#tell({ type: 'ends', brokeOff: false })
       default:
     }
   }

@@ -74,6 +74,13 @@ export class SimulatedClient implements Channel {
     seat?.leave()
   }
 
+  /** The line ends, and nobody closed it; what is under way in either direction is lost. */
+  breakOff(): void {
+    const seat = this.#seat
+    this.lose()
+    seat?.leave(true)
+  }
+
   /** Gives the line up without the server noticing; what is under way in either direction is lost. */
   lose(): void {
     this.#toServer = []

@@ -232,6 +232,29 @@ describe('an edit of a connected client', () => {
     },
   )
 
+  it.each([
+    ['broke off', 1],
+    ['was closed', 0],
+  ] as const)('[CONF-6] whose line %s right after it was sent a deletion: %i conflict', async (how, count) => {
+    scene = await LiveScene.start({ two: 'two' })
+    const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+    await scene.pass(WINDOW_MS)
+    bob.doc.getMap('content').delete('two')
+    bob.deliverUp()
+    await scene.settle([bob])
+    if (how === 'broke off') alice.breakOff()
+    else {
+      alice.deliverDown()
+      alice.disconnect()
+    }
+    alice.doc.getMap('content').set('two', 'by alice')
+    await scene.core.environment.advance(60_000)
+    alice.connect(scene.room)
+    await scene.settle()
+    expect(scene.content).toEqual({ two: 'by alice' })
+    expect(await scene.conflicts()).toHaveLength(count)
+  })
+
   it('[CONF-6] whose line was dead for a window when it ended has not seen what was sent to it, a deletion as little', async () => {
     scene = await LiveScene.start({ two: 'two' })
     const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]

@@ -100,7 +100,7 @@ const events = {
   queries: { type: 'queries' },
   lists: { type: 'lists' },
   uses: { type: 'uses', client: 9, earlier: { sinceMs: 0, seen: v(2), sent: v(2) }, isSaid: true },
-  ends: { type: 'ends' },
+  ends: { type: 'ends', brokeOff: false },
   committed: { type: 'committed', version: v(7), isOwn: false },
   'lock-changed': { type: 'lock-changed' },
   'answer-sent': { type: 'answer-sent' },

@@ -39,6 +39,24 @@ describe('README', () => {
     expect(stdout.endsWith('# Notes\nCall Ada on Friday\nBuy coffee and tea')).toBe(true)
   })
 
+  it('[CONF-1] the first 409 is answered as printed, members that are left out aside', async () => {
+    const token = async (): Promise<string> =>
+      ((await (await fetch(`${server.url}/demo/token`, { method: 'POST' })).json()) as { token: string }).token
+    const [robot, ben] = [await token(), await token()]
+    const call = (method: string, path: string, body: unknown, token: string) =>
+      fetch(server.url + path, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    await call('POST', '/documents', { id: 'plan', kind: 'text', content: 'We ship on Tuesday\n' }, robot)
+    await call('PUT', '/documents/plan', { content: 'We ship on Thursday\n', baseVersion: 1 }, ben)
+    const { stdout } = await promisify(execFile)('bash', ['-c', blocks('first', 'sh')], {
+      env: { ...process.env, URL: server.url, TOKEN: robot },
+    })
+    expect(JSON.parse(stdout)).toMatchObject(JSON.parse(blocks('first', 'json')))
+  })
+
   it('[NOTE-2] [SYNC-1] the snippet for stock providers shows text, conflicts and locks', async () => {
     const guest = (await (await fetch(`${server.url}/demo/token`, { method: 'POST' })).json()) as { token: string }
     const call = (method: string, path: string, body: unknown) =>

@@ -59,15 +59,21 @@ export class DemoStage {
       .sign(new TextEncoder().encode(SECRET))
   }
 
-  /** Somebody in a window of their own, signed in as a person does it, with the document open. */
-  async person(role: Role, id: string, options: BrowserContextOptions = {}): Promise<Person> {
+  /** Somebody in a window of their own, signed in as a person does it. */
+  async signIn(role: Role, options: BrowserContextOptions = {}): Promise<Person> {
     const person = await this.browser.person(options)
     const { page } = person
     await page.goto(`${this.url}/demo/`)
     await page.locator('[data-testid=token-input]').fill(await this.token(role))
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.locator('[data-testid=self]').waitFor()
-    await this.open(page, id)
+    return person
+  }
+
+  /** The same, with the document open. */
+  async person(role: Role, id: string, options: BrowserContextOptions = {}): Promise<Person> {
+    const person = await this.signIn(role, options)
+    await this.open(person.page, id)
     return person
   }
 

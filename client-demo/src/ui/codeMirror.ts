@@ -47,7 +47,12 @@ export const readOnly: Extension = [EditorState.readOnly.of(true), EditorView.ed
 
 /** What a screen reader and a test call the text. */
 export const named = (label: string, testId?: string): Extension =>
-  EditorView.contentAttributes.of({ 'aria-label': label, ...(testId === undefined ? {} : { 'data-testid': testId }) })
+  // Also what is only read is reached by keyboard, so that it can be scrolled.
+  EditorView.contentAttributes.of({
+    'aria-label': label,
+    tabindex: '0',
+    ...(testId === undefined ? {} : { 'data-testid': testId }),
+  })
 
 /**
  * Makes the text of an editor another one, as the smallest change, so that the cursor stays where it is. An editor owns

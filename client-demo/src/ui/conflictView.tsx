@@ -55,9 +55,11 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
       if (changed === null || changed === conflictId) run(() => desk.load())
     })
   }, [desk, session, conflictId])
+  const isClosed = ending !== null
+  // Also when it was just closed: the outcome stands at the top.
   useEffect(() => {
     if (isThere) heading.current?.focus()
-  }, [isThere])
+  }, [isThere, isClosed])
 
   return (
     <section

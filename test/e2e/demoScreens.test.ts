@@ -1,0 +1,57 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SCENES } from '../support/demoScenes.ts'
+import { DemoStage } from '../support/demoStage.ts'
+
+/** Git ignores it: the pictures are there to be looked at after a run. */
+const FOLDER = 'screens'
+const LOOKS = [
+  { scheme: 'light', width: 1440, height: 900 },
+  { scheme: 'dark', width: 1440, height: 900 },
+  { scheme: 'light', width: 390, height: 780 },
+  { scheme: 'dark', width: 390, height: 780 },
+] as const
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Each screen of the demo in each of its states: looked at by axe-core, and its pictures kept for people. */
+describe('the screens of the demo', () => {
+  let stage: DemoStage
+  beforeAll(async () => {
+    mkdirSync(FOLDER, { recursive: true })
+    stage = await DemoStage.start()
+  }, 90_000)
+  afterAll(() => stage.stop())
+
+  it.each(SCENES)(
+    '[DEMO-17] $name: no barrier that axe-core finds, and nothing wider than the screen, in light and dark, wide and narrow',
+    async ({ name, arrange }) => {
+      const page = await arrange(stage)
+      for (const { scheme, width, height } of LOOKS) {
+        await page.emulateMedia({ colorScheme: scheme })
+        await page.setViewportSize({ width, height })
+        await page.screenshot({ path: join(FOLDER, `${name}-${scheme}-${width}.png`), animations: 'disabled' })
+        expect(await page.locator('html').evaluate((html) => html.scrollWidth)).toBe(width)
+        expect({ scheme, width, barriers: await barriersOf(page) }).toEqual({ scheme, width, barriers: [] })
+      }
+      await page.context().close()
+    },
+    90_000,
+  )
+})
+
+interface Finding {
+  readonly id: string
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
+}
+
+/** What axe-core finds; its code is evaluated from outside, because the page lets no script in. */
+async function barriersOf(page: Page): Promise<readonly string[]> {
+  await page.evaluate(AXE)
+  const violations: readonly Finding[] = await page.evaluate('axe.run().then((results) => results.violations)')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),
+  )
+}

@@ -22,6 +22,7 @@ export interface MergedReturn {
   readonly author: PrincipalId
   readonly base: { readonly content: Content; readonly ref: SideRef }
   readonly since: Version
+  readonly waited: boolean
   readonly own: readonly Version[]
   readonly current: { readonly content: Content; readonly version: Version }
   readonly incoming: { readonly content: Content; readonly hash: ContentHash }
@@ -47,6 +48,7 @@ export function concurrentEdit(
     since: merge.since,
     own: merge.own.slice(0, MAX_OWN),
     ...granularities,
+    ...(merge.waited && { waited: true }),
   }
   const record: ConflictRecord = {
     id: merge.id,

@@ -57,7 +57,7 @@ export class OfflineMergeJudge {
     const open =
       replica.head.kind === 'text' ? stored : stored.filter(({ incoming }) => incoming.hash === hashes.baseHash)
     const continued = await this.#continuedBy(divided, own, open, sides, expected.granularities)
-    const found = { own, raised, continued, areStill, author: edits.author }
+    const found = { own, raised, continued, areStill, author: edits.author, waited: edits.waited === true }
     const prepared = { sides, ...hashes, since: divided.prefix, ...found }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
@@ -134,6 +134,7 @@ interface Prepared {
   /** `sameness` of what was raised before. */
   readonly raised: Set<string>
   readonly author: PrincipalId
+  readonly waited: boolean
   readonly continued: Continued | null
   /** Whether nobody has changed a conflict of the document since. */
   readonly areStill: () => boolean
@@ -207,7 +208,7 @@ class JudgedMerge implements LiveMerge {
   }
 
   after(head: Head, content: Content, at: number): ReturnType<LiveMerge['after']> {
-    const { sides, since, own, author, raised, incomingHash, baseHash } = this.#prepared
+    const { sides, since, own, author, waited, raised, incomingHash, baseHash } = this.#prepared
     const { current, granularities, expectation } = this.#expected
     invariant(this.#currentVersion !== null, 'a merge is looked at before and after')
     if (this.#continued && head.version > this.#currentVersion) return this.#goOn(this.#continued, head, content)
@@ -222,6 +223,7 @@ class JudgedMerge implements LiveMerge {
           baseHash === null ? { version: sides.baseVersion ?? since, hash: null } : { version: null, hash: baseHash },
       },
       since,
+      waited,
       own,
       current: { version: this.#currentVersion, content: current },
       incoming: { content: sides.incoming, hash: incomingHash },
@@ -252,6 +254,7 @@ class JudgedMerge implements LiveMerge {
       author,
       base: { content: sides.base, ref: record.base },
       since: live.since,
+      waited: live.waited === true,
       own: live.own,
       current: { version: upTo, content: sides.current },
       incoming: { content: now.incoming, hash: incomingHash },

@@ -56,6 +56,7 @@ export interface ShownConflict {
   status: string
   document: { id: string; href: string; kind: Kind }
   detectedAt: string
+  waited?: true
   closedAt: string | null
   closedBy: string | null
   closedComment: string | null
@@ -231,6 +232,7 @@ export async function outlineOf(
     status: state.status,
     document: { id: record.document, href: `${linkBase}/documents/${record.document}`, kind: record.documentKind },
     detectedAt: toTimestamp(record.detectedAt),
+    ...(record.live?.waited && { waited: record.live.waited }),
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
     closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,

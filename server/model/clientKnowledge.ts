@@ -36,4 +36,6 @@ export interface OfflineEdits {
   readonly knowledge: Knowledge
   /** Everything it brings, as one update. */
   readonly update: Uint8Array
+  /** They had to wait here, for a lock or for the disk (LOCK-4). */
+  readonly waited?: boolean
 }

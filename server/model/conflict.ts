@@ -69,6 +69,8 @@ export interface LiveFacts {
   readonly texts: readonly string[]
   /** Where the sides held different things, one having replaced what the other edited: compared as a whole. */
   readonly wholes: readonly string[]
+  /** The edits had to wait here, for a lock or for the disk; else their author was away. */
+  readonly waited?: true
 }
 
 /** How a conflict ended; `open` carries none of this. */

@@ -37,7 +37,7 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     replicas,
     environment,
     jobs,
-    prepare: (replica, left) => judge.prepare(replica, left),
+    prepare: (replica, left) => judge.prepare(replica, { ...left, waited: true }),
     malformed,
     refusal: (replica, left) => rooms.refusal(replica, left),
     onRefused: (facts, err) => http.app.log.warn({ err, ...facts }, 'edits that waited for a lock cannot be taken in'),

@@ -66,7 +66,8 @@ export class OfflineMerges {
     const brought = await joinInSteps(updates)
     const { update, left } = this.#admitted(member, brought)
     const at = this.#options.appliedVersion()
-    const merge = await this.#options.prepare({ author: member.principal, knowledge, update })
+    const waited = 'silence' in member.state && member.state.silence !== null
+    const merge = await this.#options.prepare({ author: member.principal, knowledge, update, waited })
     // Who says only what it has changes nothing, and waits for nobody; what is somebody else's to bring waits for them.
     const counts = merge !== null || left !== null || bringsSomething(this.#options.doc, update)
     const joined = { update: brought, knowledge: withOwn(knowledge, brought, update) }

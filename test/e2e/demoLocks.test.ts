@@ -60,6 +60,27 @@ describe('the demo, with a lock', () => {
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
   }, 60_000)
 
+  it('[LOCK-4] [CONF-6] [DEMO-2] where the owner changed the same place, the page speaks of edits that had to wait, and of no offline ones', async () => {
+    await server.send('POST', '/documents', { id: 'same', kind: 'text', content: 'Monday\n' })
+    const [ada, ben] = [await open('same'), await open('same')]
+    await ben.page.locator('[data-testid=lock-acquire]').click()
+    await ada.page.locator('[data-testid=lock-state]').waitFor()
+    await typeBehind(ada.page, 'Monday', ' at ten')
+    await ada.page.locator('[data-testid=barred][data-waits=true]').waitFor()
+    await typeBehind(ben.page, 'Monday', ' evening')
+    await expect.poll(() => server.contentOf('same'), PATIENCE).toBe('Monday evening\n')
+    await ada.page.waitForTimeout(2 * WINDOW_MS)
+    await ben.page.locator('[data-testid=lock-release]').click()
+    await ada.page.locator('[data-testid=returned][data-met=true]', { hasText: 'The lock has ended.' }).waitFor()
+    for (const { page } of [ada, ben]) {
+      await page.locator('[data-testid=conflict-item]', { hasText: 'had to wait' }).click()
+      await page.getByRole('heading', { name: 'Edits that had to wait met others’ edits here' }).waitFor()
+      await page.locator('.story', { hasText: 'had to wait for a lock' }).waitFor()
+      expect(await page.locator('body').innerText()).not.toMatch(/offline edits|while offline|made offline/)
+    }
+    expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
+  }, 60_000)
+
   it('[LOCK-2] [DEMO-2] a json draft waits for the lock, outlives a reload, and is saved then', async () => {
     await server.send('POST', '/documents', { id: 'menu', kind: 'json', content: { soup: 'leek' } })
     const [ada, ben] = [await open('menu'), await open('menu')]

@@ -112,6 +112,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     const { body } = expectStatus(await olga.get(`/conflicts/${found?.id}`), 200)
     expect(body).toMatchObject({
       kind: 'concurrent-edit',
+      waited: true,
       base: { version: 1, content: 'one\ntwo\n' },
       current: { version: 2, content: 'eins\ntwo\n' },
       incoming: { content: 'uno\ntwo\n', authors: ['bob'] },

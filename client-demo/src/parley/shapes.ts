@@ -133,7 +133,9 @@ const listed = {
   resolution: nullable(resolution),
 }
 
-export const listedConflict: Reader<Types.ListedConflict> = object(listed)
+const sometimes = { waited: boolean }
+
+export const listedConflict: Reader<Types.ListedConflict> = object(listed, sometimes)
 const wholeConflictShape = {
   ...listed,
   base: side,
@@ -144,9 +146,12 @@ const wholeConflictShape = {
   intervening: list(object({ version: number, author: string, at: string })),
   truncated: boolean,
 }
-const wholeConflict = object(wholeConflictShape, { violations: list(violation) })
+const wholeConflict = object(wholeConflictShape, { ...sometimes, violations: list(violation) })
 /** Overlaps that were too large to be sent along stand there as places only: then the conflict is a truncated one. */
-const conflictOfPlaces = object({ ...wholeConflictShape, overlaps: list(place) }, { violations: list(violation) })
+const conflictOfPlaces = object(
+  { ...wholeConflictShape, overlaps: list(place) },
+  { ...sometimes, violations: list(violation) },
+)
 export const conflict: Reader<Types.Conflict> = (source, at) => {
   try {
     return wholeConflict(source, at)

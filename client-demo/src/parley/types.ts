@@ -177,6 +177,8 @@ export interface ListedConflict {
   readonly status: ConflictStatus
   readonly document: { readonly id: string; readonly kind: Kind }
   readonly detectedAt: string
+  /** Of a live merge: the edits had to wait on the server, mostly for a lock. */
+  readonly waited?: boolean
   readonly closedAt: string | null
   readonly closedBy: string | null
   readonly closedComment: string | null

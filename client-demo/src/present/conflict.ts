@@ -34,7 +34,9 @@ export function headline(conflict: ListedConflict, names: Names): string {
     case 'stale-write':
       return `${who} wrote on version ${conflict.base.version ?? '?'}`
     case 'concurrent-edit':
-      return `${who} came back with offline edits`
+      return conflict.waited === true
+        ? `Edits of ${peopleOf(conflict.incoming.authors, names)} had to wait`
+        : `${who} came back with offline edits`
     case 'invalid-merge':
       return `${who} broke the schema`
     default:
@@ -68,7 +70,9 @@ function beginning(conflict: Conflict, names: Names): string {
     case 'stale-write':
       return `${who} wrote on version ${base.version ?? '?'}. By then ${others} had moved the document to version ${current.version ?? '?'}, so the write was refused.`
     case 'concurrent-edit':
-      return `${who} made edits while offline. Meanwhile ${others} changed the same place; neither knew of the other’s edits.`
+      return conflict.waited === true
+        ? `Edits of ${peopleOf(incoming.authors, names)} had to wait for a lock. Meanwhile ${others} changed the same place; neither knew of the other’s edits.`
+        : `${who} made edits while offline. Meanwhile ${others} changed the same place; neither knew of the other’s edits.`
     case 'invalid-merge':
       return `Since an edit by ${peopleOf(incoming.authors, names)} the document is not what its schema allows.`
     default:

@@ -34,6 +34,9 @@ const TITLES = {
   'invalid-merge': 'Content that breaks the schema',
 } as const
 
+const titleOf = ({ kind, waited }: Conflict): string =>
+  waited === true ? 'Edits that had to wait met others’ edits here' : TITLES[kind]
+
 /** One conflict: what happened, the three sides, the choices, and what the document would become. */
 export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
   const { rest, drafts } = useParts()
@@ -75,7 +78,7 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
           <Icon name="back" /> Back to the document
         </a>
         <h2 id="conflict-title" ref={heading} tabIndex={-1}>
-          {state.conflict === null ? 'Conflict' : TITLES[state.conflict.kind]}
+          {state.conflict === null ? 'Conflict' : titleOf(state.conflict)}
         </h2>
         {state.failure !== null && <p role="alert">{state.failure}</p>}
         {state.conflict !== null && (
@@ -223,9 +226,10 @@ function Sides({ conflict }: { conflict: Conflict }): JSX.Element {
       <div class="side side-incoming">
         <dt>Incoming</dt>
         <dd>
-          {conflict.kind === 'concurrent-edit' ? 'edits made offline' : sentence(peopleOf(incoming.authors, names))}
+          {conflict.kind === 'concurrent-edit' ? editsOf(conflict) : sentence(peopleOf(incoming.authors, names))}
           <span class="muted">
-            {conflict.kind === 'concurrent-edit' && `by ${peopleOf(incoming.authors, names)}, back `}
+            {conflict.kind === 'concurrent-edit' &&
+              `by ${peopleOf(incoming.authors, names)}, ${conflict.waited === true ? 'in' : 'back'} `}
             <time dateTime={conflict.detectedAt}>{ago(conflict.detectedAt, now)}</time>
           </span>
         </dd>
@@ -233,6 +237,8 @@ function Sides({ conflict }: { conflict: Conflict }): JSX.Element {
     </dl>
   )
 }
+
+const editsOf = ({ waited }: Conflict): string => (waited === true ? 'edits that had to wait' : 'edits made offline')
 
 function Truncated({ conflict }: { conflict: Conflict }): JSX.Element {
   return (

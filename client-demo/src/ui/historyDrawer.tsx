@@ -24,7 +24,7 @@ interface DrawerProps {
 interface Comparison {
   readonly version: number
   readonly now: string
-  readonly then: string
+  readonly past: string
 }
 
 /** The versions of the document, newest first, each of which can stand again. */
@@ -62,8 +62,8 @@ export function HistoryDrawer({ session, kind, onClose }: DrawerProps): JSX.Elem
   const compare = (wanted: number): void =>
     run(async () => {
       if (compared?.version === wanted) return setCompared(null)
-      const [now, then] = await Promise.all([session.readNow(), rest.getVersion(session.id, wanted)])
-      setCompared({ version: wanted, now: contentText(now.content), then: contentText(then.content) })
+      const [now, past] = await Promise.all([session.readNow(), rest.getVersion(session.id, wanted)])
+      setCompared({ version: wanted, now: contentText(now.content), past: contentText(past.content) })
     })
 
   return (
@@ -155,13 +155,13 @@ function Facts({ item, isNewest }: { item: ListedVersion; isNewest: boolean }): 
 
 /** What restoring it would do. */
 function Changes({ comparison, kind }: { comparison: Comparison; kind: Kind }): JSX.Element {
-  const { version, now, then } = comparison
-  if (now === then) return <p class="muted version-changes">It says what the document says now.</p>
+  const { version, now, past } = comparison
+  if (now === past) return <p class="muted version-changes">It says what the document says now.</p>
   return (
     <div class="version-changes">
       <UnifiedDiff
         original={now}
-        value={then}
+        value={past}
         label={`The document, if version ${version} stood again`}
         testId="version-changes"
         {...(kind === 'json' ? { look: jsonLook } : {})}

@@ -130,6 +130,11 @@ const head = {
   status: oneOf(CONFLICT_STATUSES),
   document: Type.Object({ id: DocumentIdShape, href: PathShape, kind: oneOf(['text', 'json']) }),
   detectedAt: TimeShape,
+  waited: Type.Optional(
+    Type.Literal(true, {
+      description: 'Of a `concurrent-edit`: the edits had to wait here, mostly for a lock.',
+    }),
+  ),
   closedAt: orNull(TimeShape),
   closedBy: orNull(PersonShape),
   closedComment: CommentShape,

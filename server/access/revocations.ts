@@ -43,9 +43,9 @@ export class Revocations {
 
   isRevoked(principal: Pick<Principal, 'sub' | 'tokenId' | 'issuedAt'>): boolean {
     if (this.#until.size === 0) return false
-    const bySub = this.#until.get(`sub:${principal.sub}`) ?? -1
-    const byId = principal.tokenId === null ? -1 : (this.#until.get(`jti:${principal.tokenId}`) ?? -1)
-    return principal.issuedAt <= Math.max(bySub, byId)
+    if (principal.issuedAt <= (this.#until.get(`sub:${principal.sub}`) ?? -1)) return true
+    // Nothing is issued under one id twice, whatever time its issuer's clock tells.
+    return principal.tokenId !== null && this.#until.has(`jti:${principal.tokenId}`)
   }
 
   /** The first time of issue, in milliseconds, that no revocation of this `sub` covers; 0 where there is none. */
@@ -61,12 +61,20 @@ export class Revocations {
   }
 
   /**
+   * Up to when tokens must have been issued to be void, where they are revoked now: whole seconds, rounded up, because of
+   * those that were issued earlier in this very second; and some more, for issuers whose clocks are ahead.
+   */
+  untilOf(nowMs: number): number {
+    return Math.ceil(nowMs / 1_000) + ISSUERS_DIFFER_SECONDS
+  }
+
+  /**
    * Resolves when every token that is issued from then on counts, although the clock of its issuer lags by up to 2 s: by
    * that clock, too, the second of the revocation is over then. Whoever revokes and then asks for a new token has one
    * that is not dead for its life; and no token from before is spared.
    */
   async issuersArePast({ until }: Revocation, environment: Environment): Promise<void> {
-    const pastAtMs = (until + 1 + ISSUERS_LAG_SECONDS) * 1_000
+    const pastAtMs = (until + 1 + ISSUERS_DIFFER_SECONDS) * 1_000
     await new Promise<void>((resolve) => environment.after(Math.max(0, pastAtMs - environment.now()), resolve))
   }
 
@@ -92,8 +100,8 @@ export class Revocations {
 
 type RevocationStorage = RevocationReads & RevocationWrites
 
-/** As far as clocks of issuers are looked after at all, they differ by less. */
-const ISSUERS_LAG_SECONDS = 2
+/** Clocks of issuers that are looked after at all differ from ours by less, one way or the other. */
+const ISSUERS_DIFFER_SECONDS = 2
 /** With a slow answer of the database, what another node revoked still counts here within 5 s. */
 const FOLLOWING_MS = 2_000
 /** `until` is by the clock of the node that revoked, and may have been committed late: reads overlap by this much. */

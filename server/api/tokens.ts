@@ -84,8 +84,7 @@ export const authRoutes =
       bodyLimit: BODY_LIMIT_BYTES,
     } as const
     app.post('/revocations', revoking, async (request, reply) => {
-      // Rounded up: what was issued earlier in this very second is revoked too.
-      const until = Math.ceil(environment.now() / 1000)
+      const until = revocations.untilOf(environment.now())
       const { body } = request
       const subject = 'sub' in body ? { sub: toPrincipalId(body.sub) } : body
       const revocation = { subject, until }

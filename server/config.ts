@@ -79,6 +79,7 @@ function settings(read: Reader) {
       parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
     }),
     ...rates(read),
+    ...timeouts(read),
     ...limits(read),
   }
 }
@@ -111,6 +112,30 @@ function rates(read: Reader) {
       LIVE_BYTES_PER_MINUTE,
       [0, Number.MAX_SAFE_INTEGER],
       'Bytes a minute from one connection of live editing; 0 is no limit',
+    ),
+  }
+}
+
+/** SPEC OPS-9. */
+function timeouts(read: Reader) {
+  return {
+    headersTimeoutMs: read.integer(
+      'PARLEY_HEADERS_TIMEOUT_MS',
+      20_000,
+      [100, MAX_TIMER_MS],
+      'For the headers of a request to arrive, in milliseconds',
+    ),
+    requestTimeoutMs: read.integer(
+      'PARLEY_REQUEST_TIMEOUT_MS',
+      300_000,
+      [100, MAX_TIMER_MS],
+      'For a whole request to arrive, in milliseconds: the largest body still comes on 2 Mbit/s',
+    ),
+    idleTimeoutMs: read.integer(
+      'PARLEY_IDLE_TIMEOUT_MS',
+      120_000,
+      [65_000, MAX_TIMER_MS],
+      'For anything to move on a connection of HTTP, in milliseconds; an answer may be waited for, silently, for 60 s',
     ),
   }
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Answer } from '../foundation/answer.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -138,15 +139,20 @@ export function answerClientError(
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  endWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** The last answer on a connection that HTTP has let go of: its client has some time to read it, and then it is closed. */
+export function endWith(socket: Duplex, answer: string): void {
+  socket.end(answer)
   // Closing with unread bytes would reset the connection and take the answer with it.
   socket.resume()
-  const timer = setTimeout(() => socket.destroy(), CLIENT_ERROR_LINGER_MS)
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 
-/** Time for a client that sent garbage to read why, before its socket is destroyed. */
-const CLIENT_ERROR_LINGER_MS = 2_000
+/** Time for a client to read why it was refused, before its socket is destroyed. */
+export const LINGER_MS = 2_000
 
 function clientProblem(code: string | null): ParleyError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')

@@ -44,6 +44,10 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number
   /** For its headers to arrive. */
   readonly headersTimeoutMs?: number
+  /** For anything to move on a connection, longer than any answer is waited for. */
+  readonly idleTimeoutMs?: number
+  /** How often it is looked for those that are late. */
+  readonly checkTimeoutsMs?: number
 }
 
 declare module 'fastify' {
@@ -59,9 +63,14 @@ declare module 'fastify' {
 
 /** Ids and keys may be percent-encoded; longer paths than this never get past Node's header limit of 16 KiB. */
 const MAX_PATH_PARAMETER_LENGTH = 16_384
-/** A content of 10 MiB, escaped to 60, still arrives on 2 Mbit/s. */
+/** SPEC OPS-9, where nothing else is set. A content of 10 MiB, escaped to 60, still arrives on 2 Mbit/s. */
 const REQUEST_TIMEOUT_MS = 300_000
 const HEADERS_TIMEOUT_MS = 20_000
+/** A long poll and the line of a lock are silent for 60 s. A reader that takes nothing of its answer for so long is gone. */
+const IDLE_TIMEOUT_MS = 120_000
+/** Clients and proxies use a connection again for about a minute. */
+const KEEP_ALIVE_MS = 72_000
+const CHECK_TIMEOUTS_MS = 5_000
 
 /**
  * The HTTP foundation: strict bodies and queries, access checks, and every error as a problem document
@@ -84,8 +93,14 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     bodyLimit: jsonBodyLimit(options.maxContentBytes),
     // Node would refuse a request without Host by itself, and not with a problem document.
-    http: { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, requireHostHeader: false },
+    http: {
+      headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: options.checkTimeoutsMs ?? CHECK_TIMEOUTS_MS,
+      requireHostHeader: false,
+    },
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    connectionTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    keepAliveTimeout: Math.min(options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, KEEP_ALIVE_MS),
     return503OnClosing: false,
     rewriteUrl: ({ url = '/' }) => withoutPrefix(url, prefixOf(options.publicUrl())),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, options),

@@ -6,6 +6,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
 import { answerOrdinarily, isWebSocketUpgrade } from './ordinary.ts'
 import type { Origins } from './origins.ts'
+import { endWith } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 import type { RequestRates } from './rates.ts'
 import { securityHeaders } from './securityHeaders.ts'
@@ -107,7 +108,7 @@ export class Upgrades {
       'Content-Length': Buffer.byteLength(body),
       Connection: 'close',
     }
-    socket.end([`HTTP/1.1 ${status} ${title}`, ...linesOf(headers), '', body].join('\r\n'))
+    endWith(socket, [`HTTP/1.1 ${status} ${title}`, ...linesOf(headers), '', body].join('\r\n'))
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ParleyError } from '../foundation/problems.ts'
+import { LINGER_MS } from './errors.ts'
 import { goneSignal } from './gone.ts'
 
 declare module 'fastify' {
@@ -8,9 +9,6 @@ declare module 'fastify' {
     bodyArrived: (() => void) | null
   }
 }
-
-/** For a client to read the refusal, before its connection is cut; what it still sends is thrown away. */
-const LINGER_MS = 2_000
 
 /** Refuses the request as soon as its token counts no more, although its body is still on its way (SPEC SYNC-8). */
 export function watchBody(request: FastifyRequest, reply: FastifyReply): void {
@@ -23,6 +21,7 @@ function refuse({ raw }: FastifyRequest, reply: FastifyReply, why: ParleyError):
   raw.on('error', () => undefined)
   raw.resume()
   void reply.send(why)
+  // What it still sends is thrown away.
   const cut = setTimeout(() => raw.destroy(), LINGER_MS)
   raw.once('close', () => clearTimeout(cut))
 }

@@ -6,6 +6,8 @@ import type { Module } from './module.ts'
 
 /** Prometheus asks every few seconds on one connection; more askers than these are not monitoring. */
 const MAX_CONNECTIONS = 20
+/** So that a slow or silent one gives its place back soon. */
+const TIMEOUTS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 
 /**
  * `GET /metrics` on a port of its own (SPEC OPS-1), which is for the inside of a network: what asks needs no token, so
@@ -33,7 +35,7 @@ export function metricsModule({ host, metricsPort }: Config, modules: readonly M
 }
 
 function metricsServer(meter: Meter): Server {
-  const server = createServer((request, response) => {
+  const server = createServer(TIMEOUTS, (request, response) => {
     if (request.url !== '/metrics' || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404).end()
       return

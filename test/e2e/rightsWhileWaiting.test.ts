@@ -175,3 +175,28 @@ describe.each(ENDINGS)('[SYNC-8] who waits while their token $how', ({ how, ttlS
     }
   })
 })
+
+describe('[OPS-9] a token of sixty days', () => {
+  it('[OPS-9] [SYNC-8] ends nothing before its time, wherever its bearer waits', async () => {
+    const who = await withToken(name('patient'), 60 * 24 * 3600)
+    const id = await document()
+    const socketUrl = server.url.replace(/^http/, 'ws')
+    const hub = new HubClient(`${socketUrl}/conflict-notifications?documents=${id}&token=${who.token}`)
+    const live = new RawClient(`${socketUrl}/sync/${id}?token=${who.token}`)
+    onTestFinished(() => {
+      hub.socket.terminate()
+      live.socket.terminate()
+    })
+    await hub.next('subscribed')
+    await live.frame('sync-step-1')
+    const { cursor } = (await who.get(`/conflict-notifications?documents=${id}`)).body
+    const poll = who.get(`/conflict-notifications?documents=${id}&since=${cursor}&waitSeconds=60`)
+    const held = await root.post(`/documents/${id}/lock`, { ttlSeconds: 60 })
+    expect((await poll).body.events).toHaveLength(1)
+    const waiting = who.post(`/documents/${id}/lock`, { ttlSeconds: 60, waitSeconds: 60 })
+    await hub.roundTrip()
+    await root.delete(`/documents/${id}/lock`, { 'lock-token': held.body.token })
+    expect((await waiting).status).toBe(201)
+    expect([hub.closed, live.isClosed]).toEqual([null, false])
+  })
+})

@@ -36,6 +36,9 @@ describe('configuration', () => {
       issuer: null,
       trustedProxies: null,
       ratesPerMinute: { read: 6_000, write: 3_000, resolve: 600, connect: 1_200, token: 600 },
+      headersTimeoutMs: 20_000,
+      requestTimeoutMs: 300_000,
+      idleTimeoutMs: 120_000,
       liveMessagesPerMinute: 60_000,
       liveBytesPerMinute: 120 * 1024 * 1024,
       replicaIdleMs: 30_000,
@@ -95,6 +98,8 @@ describe('configuration', () => {
     ['PARLEY_MAX_CONTENT_BYTES', ['0', '10MiB', '99999999999999999999']],
     ['PARLEY_MAX_CONTENT_DEPTH', ['0', '1000000']],
     ['PARLEY_REPLICA_IDLE_MS', ['-1', '2147483648']],
+    ['PARLEY_HEADERS_TIMEOUT_MS', ['', '0', '20s', '2147483648']],
+    ['PARLEY_IDLE_TIMEOUT_MS', ['60000']],
     ['PARLEY_RATE_WRITE', ['', '-1', '0.5', '1000000001', 'off']],
     ['PARLEY_TRUSTED_PROXIES', ['', 'proxy.example', '10.0.0.0/33', '10.0.0.1,', '10.0.0.1;10.0.0.2', '*']],
   ])('[OPS-5] a malformed %s stops the start with one line that names it', (name, values) => {

@@ -31,7 +31,9 @@ export async function principalNamed(token: string): Promise<Principal> {
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
 
 const OFF = { read: 0, write: 0, resolve: 0, connect: 0, token: 0 }
-const NO_RATES = new RequestRates(new RateLimits(OFF, new LocalBuckets(systemEnvironment)), [])
+export const NO_RATES = new RequestRates(new RateLimits(OFF, new LocalBuckets(systemEnvironment)), [])
+
+export const ORIGINS = new Origins(['https://app.example'], PUBLIC_URL)
 
 const NEVER_ENDING: TokenWatch = { problemOf: () => null, whileWaiting: () => () => undefined }
 
@@ -43,7 +45,7 @@ export function serverWith(routes: Routes, options: Partial<HttpServerOptions> =
     rates: NO_RATES,
     maxContentBytes: 10 * 1024 * 1024,
     publicUrl: () => PUBLIC_URL,
-    origins: new Origins(['https://app.example'], PUBLIC_URL),
+    origins: ORIGINS,
     randomBytes: (length) => new Uint8Array(length),
     logLevel: 'silent',
     ...options,

@@ -135,7 +135,7 @@ describe.each(ENDINGS)('[SYNC-8] who waits while their token $how', ({ how, ttlS
     const ending = end(who)
     expect((await hub.ended()).code).toBe(4401)
     expect((await live.closed).code).toBe(4401)
-    expect(await stream.text()).not.toContain('event:')
+    expect(await stream.text()).not.toContain('event: parley.')
     await ending
   })
 

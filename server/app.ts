@@ -19,7 +19,7 @@ import { notificationModules } from './modules/notifications.ts'
 import { mergeDesk } from './modules/merges.ts'
 import { schemaDesk } from './modules/schemas.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
-import { demoModule, restModule } from './modules/rest.ts'
+import { demoModule, hasDemo, restModule } from './modules/rest.ts'
 import { storageModule } from './modules/storage.ts'
 import { upkeepModule, watchModule } from './modules/upkeep.ts'
 import { openSqlite } from './storage/sqlite/open.ts'
@@ -53,7 +53,7 @@ export async function startApp(
   const { authenticate, tokens } = access
   const http = createHttp({ config, environment, authenticate, tokens, logStream: internals.logStream })
   internals.watchHttp?.(http.app)
-  const description = descriptionModule(http)
+  const description = descriptionModule(http, hasDemo() ? '/demo/' : '/docs')
   const threads = internals.writer === 'inline' ? null : { onUnexpected: http.report('a thread has ended') }
   const desk = questionDesk({ storage, file: config.database, threads })
   const schemas = schemaDesk(threads)

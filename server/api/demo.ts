@@ -39,7 +39,7 @@ const FOREVER = { maxAge: '365d', immutable: true } as const
 /** Anything else is asked for anew each time, and mostly answered by 304. */
 const ANEW = { maxAge: 0, immutable: false } as const
 
-/** The demo editor under `/demo/`, built into `folder`; `/` leads there. */
+/** The demo editor under `/demo/`, built into `folder`. */
 export function demoPages(folder: string): FastifyPluginAsync {
   return async (app) => {
     const options = { config: { access: 'public', openQuery: true, secret: true, about: null } } as const
@@ -61,7 +61,6 @@ export function demoPages(folder: string): FastifyPluginAsync {
         .header('Cache-Control', 'no-store')
         .send(page.replace(NONCE_PLACE, style))
     })
-    for (const path of ['/', '/demo'])
-      app.get(path, options, (request, reply) => reply.redirect(`${request.linkBase}/demo/`))
+    app.get('/demo', options, (request, reply) => reply.redirect(`${request.linkBase}/demo/`))
   }
 }

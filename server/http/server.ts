@@ -17,9 +17,7 @@ import { addCors } from './cors.ts'
 import { answerClientError, pathOf, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
 import type { LogLevel } from './logLevel.ts'
-import { mount } from './mount.ts'
 import type { Origins } from './origins.ts'
-import { problemPages } from './problemPages.ts'
 import { chargeOfMethod, type RequestRates } from './rates.ts'
 import { securityHeaders } from './securityHeaders.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
@@ -130,7 +128,6 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   addAwaitedBodies(app, options.maxContentBytes)
   addBodyInflation(app)
   addRouteRules(app, options)
-  mount(app, problemPages(options.publicUrl))
   return app
 }
 

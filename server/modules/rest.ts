@@ -47,7 +47,9 @@ export function restModule({ storage, environment, core, access, http, idempoten
 
 /** The demo editor, where it was built. */
 export function demoModule({ app }: Http): Module {
-  const folder = fileURLToPath(new URL('../../demo', import.meta.url))
-  if (existsSync(folder)) void app.register(demoPages(folder))
+  if (hasDemo()) void app.register(demoPages(DEMO_FOLDER))
   return { name: 'demo' }
 }
+
+const DEMO_FOLDER = fileURLToPath(new URL('../../demo', import.meta.url))
+export const hasDemo = (): boolean => existsSync(DEMO_FOLDER)

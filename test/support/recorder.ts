@@ -101,7 +101,7 @@ class Description implements Judge {
   }
 
   judge(answer: SeenAnswer): Judged {
-    const path = (answer.url.split('?', 1)[0] ?? '').replace(/^\/v1(?=\/)/, '')
+    const path = (answer.url.split('?', 1)[0] ?? '').replace(/^\/v1(?=\/|$)/, '') || '/'
     const method = answer.method === 'HEAD' ? 'GET' : answer.method
     const [route] = this.#routes
       .filter((one) => one.method === method && one.path.test(path))

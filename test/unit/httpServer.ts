@@ -5,6 +5,7 @@ import { tokenRefused } from '../../server/access/bearer.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { Origins } from '../../server/http/origins.ts'
+import { problemPages } from '../../server/api/problemPages.ts'
 import { mount, type Routes } from '../../server/http/mount.ts'
 import { RequestRates } from '../../server/http/rates.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/server.ts'
@@ -50,6 +51,10 @@ export function serverWith(routes: Routes, options: Partial<HttpServerOptions> =
     logLevel: 'silent',
     ...options,
   })
+  mount(
+    app,
+    problemPages(() => PUBLIC_URL),
+  )
   mount(app, routes)
   return app
 }

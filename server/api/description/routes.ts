@@ -23,7 +23,7 @@ export interface DescribedRoute {
 export function collectRoutes(app: FastifyInstance): readonly DescribedRoute[] {
   const routes: DescribedRoute[] = []
   app.addHook('onRoute', (route) => {
-    const isOfVersion = route.url.startsWith('/v1/') && route.method !== 'HEAD'
+    const isOfVersion = /^\/v1(\/|$)/.test(route.url) && route.method !== 'HEAD'
     if (isOfVersion && route.config?.about !== null) routes.push(describedRoute(route))
   })
   return routes
@@ -37,7 +37,7 @@ function describedRoute({ method, url, config, schema }: RouteOptions): Describe
   )
   return {
     method,
-    url: url.slice('/v1'.length),
+    url: url.slice('/v1'.length) || '/',
     access,
     about,
     body: method === 'DELETE' ? null : schemaOf(schema?.body),

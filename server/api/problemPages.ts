@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ParleyError } from '../foundation/problems.ts'
 import { PROBLEMS, problemKind, type ProblemCode } from '../foundation/problemTable.ts'
-import { negotiate } from './accept.ts'
-import type { About } from './about.ts'
-import type { Routes } from './mount.ts'
-import { addToVary } from './vary.ts'
+import { negotiate } from '../http/accept.ts'
+import type { About } from '../http/about.ts'
+import type { Routes } from '../http/mount.ts'
+import { addToVary } from '../http/vary.ts'
+import { escapeHtml, page, prose, sendPage } from './page.ts'
 
 /**
  * `GET /problems` and `GET /problems/{code}`: what `type` of a problem document leads to (SPEC API-2). A page for
@@ -89,7 +89,7 @@ function answer(request: FastifyRequest, reply: FastifyReply, json: object, html
   addToVary(reply, 'Accept')
   void reply.header('Cache-Control', 'public, max-age=3600')
   if (wanted === 'application/json') return reply.send(json)
-  return reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY).type('text/html; charset=utf-8').send(html())
+  return sendPage(reply, html())
 }
 
 function problemPage(code: ProblemCode): string {
@@ -120,44 +120,3 @@ function indexPage(codes: readonly ProblemCode[]): string {
     <table><thead><tr><th>Status</th><th>Code</th><th>Meaning</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`,
   )
 }
-
-/** Text of the problem table, in which backquotes mark code. */
-const prose = (text: string): string => escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>')
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
-
-const STYLE = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: 4rem auto; padding: 0 1.5rem; }
-h1 { font-size: 1.75rem; line-height: 1.25; margin: .5rem 0 1rem; }
-code { font: .9em ui-monospace, monospace; background: var(--soft); padding: .1em .35em; border-radius: .3em; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1.5rem; margin-top: 2rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
-dt { opacity: .7; } dd { margin: 0; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .45rem .75rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-a { color: inherit; } .up { font-size: .9rem; opacity: .8; }
-`
-
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
-/** Nothing but this page's own style; it has no script and loads nothing. */
-const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
-
-const page = (title: string, body: string): string => `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>${escapeHtml(title)} · Parley</title>
-    <style>${STYLE}</style>
-  </head>
-  <body>
-    ${body}
-  </body>
-</html>
-`

@@ -1,6 +1,7 @@
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
 import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
+import { merge, mergeWith } from '../content/merge.ts'
 import type { OfflineEdits } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import { divide, type Divide, mayMatter, withEvidence } from '../documents/knowledge.ts'
@@ -14,7 +15,7 @@ import type { PrincipalId, Version } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { conflictDetected } from '../model/events.ts'
 import type { StorageView } from '../storage/view.ts'
-import { concurrentEdit } from './concurrentEdit.ts'
+import { concurrentEdit, type MergedReturn } from './concurrentEdit.ts'
 import type { ConflictRecord, ContentHash, LiveFacts, Sides } from '../model/conflict.ts'
 import { sidesOf } from './show.ts'
 import { type Granularities, granularityOf, granularitiesOf } from './granularity.ts'
@@ -52,13 +53,9 @@ export class OfflineMergeJudge {
     const areStill = (): boolean => this.#committer.conflictMark(replica.id) === mark
     const { raised, stored } = await this.#raisedOn(replica, edits.author)
     const expected = await expect(replica, sides)
-    const hashes = hashesOf(sides)
-    // Of a json content the log keeps no value that lost. Where the sides lack one, the open conflict goes on holding it.
-    const open =
-      replica.head.kind === 'text' ? stored : stored.filter(({ incoming }) => incoming.hash === hashes.baseHash)
-    const continued = await this.#continuedBy(divided, own, open, sides, expected.granularities)
+    const continued = await this.#continuedBy(divided, own, stored, sides, expected.granularities)
     const found = { own, raised, continued, areStill, author: edits.author, waited: edits.waited === true }
-    const prepared = { sides, ...hashes, since: divided.prefix, ...found }
+    const prepared = { sides, ...hashesOf(sides), since: divided.prefix, ...found }
     await yieldTurn()
     return new JudgedMerge(prepared, expected, this.#environment)
   }
@@ -89,7 +86,7 @@ export class OfflineMergeJudge {
     { later }: Divide,
     own: readonly Version[],
     stored: readonly ConflictRecord[],
-    { incoming }: OfflineSides,
+    now: OfflineSides,
     granularities: Granularities,
   ): Promise<Continued | null> {
     const record = stored.find(({ state, live }) => state.status === 'open' && live && own.includes(live.merged))
@@ -98,6 +95,8 @@ export class OfflineMergeJudge {
     if (!record || !live || upTo === null) return null
     if (later.some(({ known, version }) => known !== 'all' && version > upTo)) return null
     const sides = await this.#storage.read((view) => sidesOf(view, record))
+    await yieldTurn()
+    const incoming = withWhatLost(sides.incoming, now)
     await yieldTurn()
     const both: Granularities = {
       texts: union(live.texts, granularities.texts),
@@ -108,6 +107,7 @@ export class OfflineMergeJudge {
       live,
       upTo,
       sides,
+      incoming: { content: incoming, hash: contentHash(incoming) },
       granularities: both,
       expectation: expectLive({ ...sides, incoming }, granularityOf(both)),
     }
@@ -158,6 +158,19 @@ interface Continued extends Pick<Expected, 'granularities' | 'expectation'> {
   /** The version of its current side. */
   readonly upTo: Version
   readonly sides: Sides
+  /** What its author has with all of it. */
+  readonly incoming: MergedReturn['incoming']
+}
+
+/**
+ * What its author has after edits that go on with a conflict. Of a json content the log keeps no value that lost, so the sides
+ * of those edits may lack one; the conflict has it, and the author's own changes since are put on top.
+ */
+function withWhatLost(before: Content, { base, incoming }: OfflineSides): Content {
+  if (typeof before === 'string') return incoming
+  const { content, overlaps } = merge(base, before, incoming)
+  if (overlaps.length === 0) return content
+  return mergeWith(base, before, incoming, new Map(overlaps.map(({ id }) => [id, 'incoming']))).content
 }
 
 const union = (one: readonly string[], other: readonly string[]): string[] => [...new Set([...one, ...other])]
@@ -242,11 +255,11 @@ class JudgedMerge implements LiveMerge {
 
   /** The same conflict holds all of it. */
   #goOn(
-    { record, live, upTo, sides, granularities, expectation }: Continued,
+    { record, live, upTo, sides, incoming, granularities, expectation }: Continued,
     head: Head,
     content: Content,
   ): ReturnType<LiveMerge['after']> {
-    const { sides: now, author, raised, incomingHash } = this.#prepared
+    const { author, raised } = this.#prepared
     const kept = concurrentEdit({
       id: record.id,
       at: record.detectedAt,
@@ -257,7 +270,7 @@ class JudgedMerge implements LiveMerge {
       waited: live.waited === true,
       own: live.own,
       current: { version: upTo, content: sides.current },
-      incoming: { content: now.incoming, hash: incomingHash },
+      incoming,
       merged: content,
       granularities,
       expectation,

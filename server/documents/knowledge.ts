@@ -37,7 +37,7 @@ export interface Divide {
 
 /**
  * A session keeps so much of what it brought until its page has our answer, and so does what it leaves waiting on disk. Of
- * more the sides of what it writes meanwhile lack the values that lost, and it has a conflict of its own.
+ * more the sides of what it writes meanwhile lack the values that lost, which the conflict of its return has.
  */
 const MAX_BROUGHT_BYTES = 1024 * 1024
 /** Entries read at a time, some 2 ms of work: keystrokes are small, full rewrites are few. */

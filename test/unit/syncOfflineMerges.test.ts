@@ -567,7 +567,7 @@ describe('an edit of a connected client', () => {
     ['lower', 3],
     ['higher', 7],
   ])(
-    '[CONF-6] with the %s id that is cut before it has our answer, and sets another key, keeps the value that lost',
+    '[CONF-6] with the %s id that is cut before it has our answer, and sets another key, keeps the value that lost, in one conflict',
     async (_, aliceId) => {
       scene = await LiveScene.start({ two: 'two', four: 'four' })
       const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
@@ -591,6 +591,7 @@ describe('an edit of a connected client', () => {
         { two: 'two', four: 'four' },
         expect.objectContaining({ two: 'by alice' }),
       ])
+      expect(found.map(({ incoming }) => incoming.content)).toEqual([{ two: 'by alice', four: 'again' }])
     },
   )
 

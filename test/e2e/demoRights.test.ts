@@ -95,6 +95,26 @@ describe('the demo, by tokens', () => {
     expect(troubles.errors).toEqual([])
   }, 60_000)
 
+  it('[DEMO-1] [DEMO-5] what was not sent when a token was taken back is sent by whoever signs in then', async () => {
+    await server.send('POST', '/documents', { id: 'left', kind: 'text', content: 'Monday\n' })
+    const { page, troubles } = await browser.person()
+    await server.signIn({ page }, '/demo/#/documents/left', await server.token({ sub: 'fay', name: 'Fay' }))
+    await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    await page.locator('[data-testid=offline-switch]').check()
+    await page.locator('[data-testid=editor-content] .cm-line').first().click()
+    await page.keyboard.press('End')
+    await page.keyboard.type(' evening')
+    expect(await server.send('POST', '/revocations', { sub: 'fay' })).toBe(201)
+    await page.locator('[data-testid=offline-switch]').uncheck()
+    await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
+    await page.locator('[data-testid=token-input]').fill(await server.token({ sub: 'gus', name: 'Gus' }))
+    await page.keyboard.press('Enter')
+    await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    await expect.poll(() => server.contentOf('left'), PATIENCE).toBe('Monday evening\n')
+    await expect.poll(() => page.locator('[data-testid=editor-content]').innerText(), PATIENCE).toContain('evening')
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
   it('[HIST-8] [DEMO-6] people have the names of their tokens, in the list, at a lock and at a conflict, in both windows', async () => {
     const [ada, ben] = [await browser.person(), await browser.person()]
     await server.send('POST', '/documents', { id: 'named', kind: 'text', content: 'Monday\n' })

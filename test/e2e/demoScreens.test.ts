@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SCENES } from '../support/demoScenes.ts'
+import { SCENES_OF_STATE } from '../support/demoScenesOfState.ts'
 import { DemoStage } from '../support/demoStage.ts'
 
 /** Git ignores it: the pictures are there to be looked at after a run. */
@@ -25,7 +26,7 @@ describe('the screens of the demo', () => {
   }, 90_000)
   afterAll(() => stage.stop())
 
-  it.each(SCENES)(
+  it.each([...SCENES, ...SCENES_OF_STATE])(
     '[DEMO-17] $name: no barrier that axe-core finds, and nothing wider than the screen, in light and dark, wide and narrow',
     async ({ name, arrange }) => {
       const page = await arrange(stage)

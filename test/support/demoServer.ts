@@ -55,7 +55,7 @@ export class DemoServer {
   }
 
   /** Opens a page as somebody, by the way a person goes: their token is pasted, then Enter. */
-  async signIn({ page }: Person, path: string, token: string): Promise<void> {
+  async signIn({ page }: Pick<Person, 'page'>, path: string, token: string): Promise<void> {
     await page.goto(this.url + path)
     await page.locator('[data-testid=token-input]').fill(token)
     await page.keyboard.press('Enter')

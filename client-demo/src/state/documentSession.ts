@@ -160,7 +160,9 @@ export class DocumentSession {
     const { value } = this.phase
     if (value.phase === 'open') {
       this.#saveCheck?.close()
-      if (value.editor.kind === 'text') value.editor.live.close()
+      const { editor } = value
+      if (editor.kind === 'text') editor.live.close()
+      else if (this.hasUnsavedEdits) this.#options.shelf.putDraft(this.id, editor.draft.value)
       this.saved.set(true)
     }
     await this.open()
@@ -253,7 +255,6 @@ export class DocumentSession {
   close(): void {
     this.#closed = true
     this.#options.notices.leave()
-    this.#stopWatching()
     globalThis.removeEventListener('online', this.#wakeFeed)
     this.lock.close()
     this.#feed?.close()
@@ -270,6 +271,7 @@ export class DocumentSession {
   }
 
   #end(editor: Editor | null): void {
+    this.#stopWatching()
     this.#saveCheck?.close()
     if (editor?.kind === 'text') editor.live.close()
     this.#options.shelf.remove(this)
@@ -338,7 +340,7 @@ export class DocumentSession {
     const { presence } = this.#options.keeper
     if (presence.value.phase !== 'in') return
     const { value } = this.phase
-    if (value.phase === 'failed') void this.open()
+    if (value.phase === 'failed' && !this.#closed) void this.open()
     if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.signedIn()
     this.#wakeFeed()
   }

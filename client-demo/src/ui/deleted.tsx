@@ -15,7 +15,7 @@ interface DeletedProps {
 
 /** Over the text that was open when it was deleted. */
 export function DeletedBanner({ session, deletion }: DeletedProps): JSX.Element {
-  const isSaved = useStore(session.saved)
+  const isSaved = useStore(session.saved) && !session.hasUnsavedEdits
   const isRevived = useStore(session.revived)
   return (
     <div class="banner tone-problem" role="alert" data-testid="deleted">

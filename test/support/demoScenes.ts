@@ -367,6 +367,42 @@ export const SCENES: readonly DemoScene[] = [
     },
   },
   {
+    name: 'history',
+    async arrange(stage) {
+      await createText(stage, 'history')
+      await stage.does(BEN, 'PUT', '/documents/history', {
+        content: PLAN.replace('Tuesday', 'Thursday'),
+        baseVersion: 1,
+      })
+      const { page } = await stage.person(ADA, 'history')
+      await page.locator('[data-testid=history-open]').click()
+      await page.locator('[data-testid=version-row][data-version="1"] [data-testid=version-compare]').click()
+      await page.locator('[data-testid=version-changes]').first().waitFor()
+      return page
+    },
+  },
+  {
+    name: 'deleted',
+    async arrange(stage) {
+      await createText(stage, 'gone')
+      const { page } = await stage.person(ADA, 'gone')
+      await stage.does(ADA, 'DELETE', '/documents/gone?baseVersion=1')
+      await page.locator('[data-testid=deleted]').first().waitFor()
+      return page
+    },
+  },
+  {
+    name: 'closed-conflicts',
+    async arrange(stage) {
+      const page = await resolved(stage, 'closed')
+      await page.setViewportSize({ width: 390, height: 780 })
+      await page.locator('[data-testid=panel-open]').click()
+      await page.locator('[data-testid=closed] summary').click()
+      await page.locator('[data-testid=closed-item]').waitFor()
+      return page
+    },
+  },
+  {
     name: 'conflict-dismissed',
     async arrange(stage) {
       const page = await showConflict(stage, ADA, 'dismissed', await refusedWrite(stage, 'dismissed'))

@@ -96,7 +96,7 @@ export class DemoStage {
     const answer = await this.send(role, method, path, body)
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 300)}`)
-    return JSON.parse(text) as unknown
+    return text === '' ? null : (JSON.parse(text) as unknown)
   }
 
   /** A write that is refused; the id of its conflict. */

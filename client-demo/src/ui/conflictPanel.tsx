@@ -8,7 +8,7 @@ import type { DocumentSession } from '../state/documentSession.ts'
 import { conflictView } from './chunks.ts'
 import { useNow, useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
-import { useNames } from './parts.ts'
+import { useNames, useRights } from './parts.ts'
 
 interface PanelProps {
   readonly session: DocumentSession
@@ -51,7 +51,7 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
           </li>
         ))}
       </ul>
-      {isLoaded && items.length === 0 && <NoConflicts onOutside={props.onOutside} />}
+      {isLoaded && items.length === 0 && <NoConflicts session={session} onOutside={props.onOutside} />}
       <Closed session={session} selected={selected} now={now} />
       {problem !== null && (
         <p class="panel-note" role="alert">
@@ -151,16 +151,20 @@ function Item({ conflict, now, isSelected, id }: ItemProps): JSX.Element {
   )
 }
 
-function NoConflicts({ onOutside }: { onOutside: () => void }): JSX.Element {
+function NoConflicts({ session, onOutside }: Pick<PanelProps, 'session' | 'onOutside'>): JSX.Element {
+  const mayWrite = useRights(session.id).has('write')
+  const isDeleted = useStore(session.deleted)
   return (
     <div class="panel-empty" data-testid="no-conflicts">
       <p>
         None. When a program writes on a version that is no longer current, or someone returns with offline edits in the
         same place, it shows up here.
       </p>
-      <button class="button" onClick={onOutside}>
-        Make one
-      </button>
+      {mayWrite && !isDeleted && (
+        <button class="button" onClick={onOutside}>
+          Make one
+        </button>
+      )}
     </div>
   )
 }

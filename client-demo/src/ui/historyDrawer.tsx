@@ -13,6 +13,8 @@ import { useNow, useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { jsonLook } from './jsonLook.ts'
 import { useNames, useParts, useRights, useRun } from './parts.ts'
+import './outside.css'
+import './history.css'
 
 interface DrawerProps {
   readonly session: DocumentSession

@@ -9,6 +9,7 @@ import { CommandBlock } from './commandBlock.tsx'
 import { useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { useParts, useRun } from './parts.ts'
+import './outside.css'
 
 interface DrawerProps {
   readonly session: DocumentSession

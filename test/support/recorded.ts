@@ -34,6 +34,7 @@ export interface Judge {
 
 const seen = new Set<string>()
 const described = new Set<string>()
+const known = new WeakSet<Judge>()
 /** By what is wrong: where that was seen first. */
 const breaches = new Map<string, string>()
 
@@ -41,7 +42,8 @@ const breaches = new Map<string, string>()
 export function record(description: Judge, answer: SeenAnswer): void {
   const { name, code, wrong } = description.judge(answer)
   if (name !== null) seen.add(`${name} ${answer.status}${code === null ? '' : ` ${code}`}`)
-  for (const one of description.all) described.add(one)
+  if (!known.has(description)) for (const one of description.all) described.add(one)
+  known.add(description)
   for (const why of wrong) {
     const what = `${name ?? ''} ${answer.status}: ${why}`
     if (!breaches.has(what)) breaches.set(what, `${answer.method} ${answer.url.replace(/token=[^&]*/, 'token=…')}`)
@@ -76,12 +78,12 @@ export function recordFetches(): void {
   globalThis.fetch = async (input, init) => {
     const answer = await original(input, init)
     const url = new URL(typeof input === 'string' || input instanceof URL ? input : input.url)
-    const known = origins.get(url.origin)
-    if (known === undefined || /event-stream/.test(answer.headers.get('content-type') ?? '')) return answer
+    const origin = origins.get(url.origin)
+    if (origin === undefined || /event-stream/.test(answer.headers.get('content-type') ?? '')) return answer
     const method = (init?.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
     const copy = answer.clone()
-    known.description ??= descriptionAt(original, url.origin)
-    const description = await known.description
+    origin.description ??= descriptionAt(original, url.origin)
+    const description = await origin.description
     const body = method === 'HEAD' || answer.status === 304 ? null : await copy.text().catch(() => null)
     const headers = Object.fromEntries(answer.headers)
     if (description)

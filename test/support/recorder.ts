@@ -3,7 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import { openApi } from '../../server/api/description/openApi.ts'
-import { collectRoutes } from '../../server/api/description/routes.ts'
+import { collectRoutes, type DescribedRoute } from '../../server/api/description/routes.ts'
 import { record, type Judge, type Judged, type SeenAnswer } from './recorded.ts'
 
 /** Records the answers of a server in this process; to be called before its routes are added. */
@@ -18,7 +18,9 @@ export function recordAnswers(app: FastifyInstance): void {
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    description ??= descriptionOf(openApi(routes, { version: '0', publicUrl: 'http://localhost' }))
+    // What is measured and logged of the request waits for none of this.
+    done()
+    description ??= descriptionOfRoutes(routes)
     const { method, url = '/' } = request.raw
     const isHead = method === 'HEAD' || reply.statusCode === 304
     // A line that broke before the head was written has no answer.
@@ -31,8 +33,18 @@ export function recordAnswers(app: FastifyInstance): void {
         body: isHead ? null : (bodies.get(request) ?? null),
       })
     }
-    done()
   })
+}
+
+/** Made once for all servers with the same routes. */
+const ofRoutes = new Map<string, Description>()
+function descriptionOfRoutes(routes: readonly DescribedRoute[]): Description {
+  const key = routes.map(({ about }) => about.id).join(' ')
+  let found = ofRoutes.get(key)
+  if (!found) {
+    ofRoutes.set(key, (found = descriptionOf(openApi(routes, { version: '0', publicUrl: 'http://localhost' }))))
+  }
+  return found
 }
 
 /** Members of an object that is not typed any further. */
@@ -74,6 +86,7 @@ class Description implements Judge {
   }[]
   readonly #ajv: Ajv2020
   readonly #checks = new Map<string, ValidateFunction>()
+  readonly #headers = new Map<string, { readonly names: ReadonlySet<string>; readonly required: readonly string[] }>()
 
   constructor(document: unknown) {
     this.#document = of(closed(document))
@@ -134,17 +147,24 @@ class Description implements Judge {
   }
 
   #judgeHeaders(response: string, headers: SeenAnswer['headers']): string[] {
-    const all = Object.keys(of(this.#at(response)['headers']))
-    const names = new Set(all.map((header) => header.toLowerCase()))
+    const { names, required } = this.#headersOf(response)
     const strange = Object.keys(headers).filter((header) => !names.has(header) && !TRANSPORT.has(header))
-    const missing = all.filter((header) => {
-      const pointer = this.#resolve(`${response}/headers/${header}`)
-      return this.#at(pointer)['required'] === true && headers[header.toLowerCase()] === undefined
-    })
+    const missing = required.filter((header) => headers[header.toLowerCase()] === undefined)
     return [
       ...strange.map((header) => `the header ${header} is not described`),
       ...missing.map((header) => `the header ${header} is missing`),
     ]
+  }
+
+  #headersOf(response: string): { readonly names: ReadonlySet<string>; readonly required: readonly string[] } {
+    const known = this.#headers.get(response)
+    if (known) return known
+    const all = Object.keys(of(this.#at(response)['headers']))
+    const isRequired = (header: string): boolean =>
+      this.#at(this.#resolve(`${response}/headers/${header}`))['required'] === true
+    const found = { names: new Set(all.map((header) => header.toLowerCase())), required: all.filter(isRequired) }
+    this.#headers.set(response, found)
+    return found
   }
 
   #judgeBody(

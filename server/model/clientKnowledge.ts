@@ -36,6 +36,6 @@ export interface OfflineEdits {
   readonly knowledge: Knowledge
   /** Everything it brings, as one update. */
   readonly update: Uint8Array
-  /** They had to wait here, for a lock or for the disk (LOCK-4). */
+  /** They had to wait here, for a lock, for the disk or for what they build on (LOCK-4). */
   readonly waited?: boolean
 }

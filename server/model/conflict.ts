@@ -69,7 +69,7 @@ export interface LiveFacts {
   readonly texts: readonly string[]
   /** Where the sides held different things, one having replaced what the other edited: compared as a whole. */
   readonly wholes: readonly string[]
-  /** The edits had to wait here, for a lock or for the disk; else their author was away. */
+  /** The edits had to wait here, for a lock, for the disk or for what they build on; else their author was away. */
   readonly waited?: true
 }
 

@@ -17,7 +17,7 @@ export function withoutPrefix(target: string, prefix: string): string {
 const VERSIONED = /^\/v1(?=\/)/
 
 /** Whether a target without prefix names the version it is for; then links in its answer do as well. */
-export const isVersioned = (target: string): boolean => VERSIONED.test(target)
+export const isVersioned = (target: string): boolean => /^\/v1(?:[/?]|$)/.test(target)
 
 /** The path of a target as routes are known by, whichever of its two names it has (SPEC API-1). */
 export const withoutVersion = (target: string): string => target.replace(VERSIONED, '')

@@ -1,6 +1,7 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { invariant } from '../foundation/assert.ts'
 import { EXPOSED_HEADERS, type Origins } from './origins.ts'
 
 /** Chromium keeps a preflight no longer than this; what the real request is refused for, it is told then. */
@@ -19,17 +20,43 @@ const PREFLIGHT: FastifyCorsOptions = { ...ALLOWED, preflight: true }
 
 /**
  * Lets pages of the allowed origins read every answer, and answers their preflights before anyone is asked for a token
- * (SPEC AUTH-4). Called first and directly, not registered: its hook must stand before those that refuse, and its route
- * for all of OPTIONS before those that complete routes.
+ * (SPEC AUTH-4). To be added before the hooks that refuse.
  */
 export function addCors(app: FastifyInstance, origins: Origins): void {
-  const delegator = (request: FastifyRequest, decide: (error: null, options: FastifyCorsOptions) => void): void => {
-    const { origin, host = '' } = request.headers
-    if (origin !== undefined) senders.set(request.raw.socket, [origin, host])
-    if (origin === undefined || !origins.allows(origin, host)) decide(null, REFUSED)
+  const answerPage = hookOfCors(app, (request, decide) => {
+    const { origin = '', host = '' } = request.headers
+    if (!origins.allows(origin, host)) decide(null, REFUSED)
     else decide(null, isPreflight(request) ? PREFLIGHT : ALLOWED)
+  })
+  app.addHook('onRequest', function (request, reply, done) {
+    const { origin, host = '' } = request.headers
+    if (origin === undefined) {
+      void reply.header('Vary', 'Origin')
+      done()
+      return
+    }
+    senders.set(request.raw.socket, [origin, host])
+    answerPage.call(this, request, reply, done)
+  })
+}
+
+type Delegator = (request: FastifyRequest, decide: (error: null, options: FastifyCorsOptions) => void) => void
+
+/**
+ * What the plugin does to a request of a page. Registered, it would work out its options for every program too, which costs
+ * a small write a fiftieth, and take `OPTIONS` of every path for a route of its own.
+ */
+function hookOfCors(app: FastifyInstance, delegator: Delegator): onRequestHookHandler {
+  const hooks: onRequestHookHandler[] = []
+  const recorded: Readonly<Record<string | symbol, unknown>> = {
+    decorateRequest: () => undefined,
+    addHook: (_name: string, hook: onRequestHookHandler) => hooks.push(hook),
+    options: () => undefined,
   }
-  cors(app, { delegator }, () => undefined)
+  cors(new Proxy(app, { get: (_app, name) => recorded[name] }), { delegator }, () => undefined)
+  const [hook] = hooks
+  invariant(hook !== undefined, '@fastify/cors adds a hook')
+  return hook
 }
 
 type Sender = readonly [origin: string | undefined, host: string]

@@ -142,7 +142,7 @@ function addRequestHooks(app: FastifyInstance, { rates, publicUrl }: HttpServerO
     void reply.headers((security ??= securityHeaders(publicUrl())))
     if (closing) done(new ParleyError('shutting-down', 'The server is stopping.'))
     else if (lacksHost(request)) done(new ParleyError('invalid-request', 'The Host header is missing.'))
-    else if (request.is404 || request.method === 'OPTIONS') {
+    else if (request.is404) {
       const shown = rates.show(reply, request.raw, chargeOfMethod(request.method))
       const answer = (): void => answerUnknownRoute(app, request, reply, done)
       if (shown) shown.then(answer, done)

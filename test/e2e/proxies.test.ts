@@ -129,7 +129,16 @@ describe.each([
     await once(socket, 'message')
     socket.close()
     expect((await alice.get('/problems/not-found')).status).toBe(200)
-    expect((await alice.get('')).status).toBe(404)
+    for (const [path, base] of [
+      ['', '/parley/'],
+      ['/v1', '/parley/v1/'],
+    ] as const) {
+      const { status, headers, body } = await alice.get(path)
+      expect(status).toBe(200)
+      const links = linksOf(headers, body)
+      expect(links.filter((link) => !link.startsWith(base))).toEqual([])
+      expect(links.length).toBeGreaterThan(0)
+    }
   })
 })
 

@@ -4,6 +4,7 @@
  */
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createGzip } from 'node:zlib'
 
 export interface Proxy {
@@ -58,6 +59,9 @@ export const apacheLike = (options: ProxyOptions): Promise<Proxy> =>
 export const tagDropping = (options: ProxyOptions): Promise<Proxy> =>
   startProxy({ ...options, up: (headers) => void delete headers['accept-encoding'], renames: () => null })
 
+/** One that passes everything on, `Host` as well. */
+export const passing = (options: ProxyOptions): Promise<Proxy> => startProxy(options)
+
 const OF_CONNECTIONS = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'http2-settings']
 
 async function startProxy(options: ProxyOptions): Promise<Proxy> {
@@ -84,6 +88,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     sent.on('error', () => answer.destroy())
     request.pipe(sent)
   })
+  const upgraded = new Set<Duplex>()
   proxy.on('upgrade', (request, socket, head) => {
     const { hostname, port } = new URL(upstream)
     const line = connect(Number(port), hostname)
@@ -94,7 +99,11 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     line.write(`GET ${pathUp(request.url ?? '/', options)} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
     line.write(head)
     line.pipe(socket).pipe(line)
-    for (const end of [line, socket]) end.on('error', () => end.destroy())
+    for (const end of [line, socket]) {
+      end.on('error', () => end.destroy())
+      upgraded.add(end)
+      end.once('close', () => upgraded.delete(end))
+    }
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   return {
@@ -103,6 +112,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
       new Promise((resolve) => {
         proxy.close(() => resolve())
         proxy.closeAllConnections()
+        for (const end of upgraded) end.destroy()
       }),
   }
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
 import { isTakenCoding } from './compression.ts'
+import { assertModest } from './bodyScale.ts'
 import { bodyDigest } from './idempotencyKey.ts'
 import { parseStrictJson } from './strictJson.ts'
 
@@ -16,6 +17,8 @@ export type MediaType = typeof JSON_BODY | typeof TEXT_BODY | typeof MERGE_PATCH
 
 /** A control character is one byte of content and six of JSON (`\u0001`). */
 const JSON_ESCAPE_FACTOR = 6
+/** A document of the most nodes comes with room for what stands around it, or two of them at once. */
+const VALUES_A_NODE = 2
 /** Room for what stands around the content in a JSON body: other members, white space, patch operations. */
 const JSON_ENVELOPE_BYTES = 1024 * 1024
 
@@ -30,14 +33,17 @@ export function bodyLimitOf(request: FastifyRequest, maxContentBytes: number): n
 }
 
 /** Replaces fastify's body parsers by strict ones. `maxContentBytes` counts UTF-8; a bare text may be just that long. */
-export function addBodyParsers(app: FastifyInstance, maxContentBytes: number): void {
+export function addBodyParsers(
+  app: FastifyInstance,
+  { maxContentBytes, maxContentNodes }: { readonly maxContentBytes: number; readonly maxContentNodes: number },
+): void {
   app.decorateRequest('bodyDigest', null)
   app.removeAllContentTypeParsers()
   for (const type of [JSON_BODY, MERGE_PATCH, JSON_PATCH, TEXT_DELTA]) {
     app.addContentTypeParser(
       type,
       { parseAs: 'buffer', bodyLimit: jsonBodyLimit(maxContentBytes) },
-      parser(parseJsonBody),
+      parser((bytes) => parseJsonBody(bytes, maxContentNodes * VALUES_A_NODE)),
     )
   }
   app.addContentTypeParser(TEXT_BODY, { parseAs: 'buffer', bodyLimit: maxContentBytes }, parser(parseTextBody))
@@ -64,7 +70,11 @@ function parser(parse: (bytes: Uint8Array) => unknown): Parser {
 }
 
 /** Clients that always send a JSON content type send no body where none is needed; a schema then misses it where one is. */
-const parseJsonBody = (bytes: Uint8Array): unknown => (bytes.length === 0 ? undefined : parseStrictJson(bytes))
+function parseJsonBody(bytes: Uint8Array, maxValues: number): unknown {
+  if (bytes.length === 0) return undefined
+  assertModest(bytes, maxValues)
+  return parseStrictJson(bytes)
+}
 
 /** Text is kept to the byte, a byte order mark and every `\r` included. */
 function parseTextBody(bytes: Uint8Array): string {

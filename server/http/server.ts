@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   readonly rates: RequestRates
   /** UTF-8 bytes of one content (SPEC DOC-10); the limits of bodies follow from it. */
   readonly maxContentBytes: number
+  /** Nodes of one json content (SPEC DOC-10); how many values a body may hold follows from it. */
+  readonly maxContentNodes: number
   /** Before every link, without a final slash. A function, for a port may be drawn at the start. */
   readonly publicUrl: () => string
   readonly origins: Origins
@@ -114,7 +116,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   })
   addCors(app, options.origins)
   validateStrictly(app)
-  addBodyParsers(app, options.maxContentBytes)
+  addBodyParsers(app, options)
   decorateWithIdentity(app, options.tokens)
   app.decorateRequest('linkBase', {
     getter() {

@@ -52,6 +52,7 @@ export function createHttp({ config, environment, authenticate, tokens, logStrea
     rates,
     origins,
     maxContentBytes: config.maxContentBytes,
+    maxContentNodes: config.maxContentNodes,
     headersTimeoutMs: config.headersTimeoutMs,
     requestTimeoutMs: config.requestTimeoutMs,
     idleTimeoutMs: config.idleTimeoutMs,

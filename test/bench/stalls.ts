@@ -4,6 +4,7 @@ import type { Running } from '../support/process.ts'
 import { caller } from '../support/server.ts'
 import { startParley, withFolder } from './processes.ts'
 import type { StallingAct } from './stallingAct.ts'
+import { HOSTILE_ACTS } from './stallsHostile.ts'
 import { LIVE_ACTS } from './stallsLive.ts'
 import { REST_ACTS } from './stallsRest.ts'
 import { benchToken } from './token.ts'
@@ -17,7 +18,7 @@ const LIMIT_MS = 60_000
 const PATIENCE_MS = 300_000
 
 /** One list for each part of the server. */
-const ACTS: readonly StallingAct[] = [...LIVE_ACTS, ...REST_ACTS]
+const ACTS: readonly StallingAct[] = [...LIVE_ACTS, ...REST_ACTS, ...HOSTILE_ACTS]
 
 /** `STALLS='paste|blame'` in the environment: only the acts whose names hold one of these. */
 const wanted = new RegExp(process.env['STALLS'] ?? '')

@@ -10,6 +10,7 @@ const IN_ONE_PLACE = [
   'request-in-progress',
   'idempotency-key-reused',
   'content-too-large',
+  'content-too-complex',
   'base-compacted',
 ]
 

@@ -45,6 +45,7 @@ export function serverWith(routes: Routes, options: Partial<HttpServerOptions> =
     tokens: NEVER_ENDING,
     rates: NO_RATES,
     maxContentBytes: 10 * 1024 * 1024,
+    maxContentNodes: 100_000,
     publicUrl: () => PUBLIC_URL,
     origins: ORIGINS,
     randomBytes: (length) => new Uint8Array(length),

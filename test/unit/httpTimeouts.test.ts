@@ -9,7 +9,11 @@ import { NO_RATES, ORIGINS, PUBLIC_URL, serverWith } from './httpServer.ts'
 const SHORT = { headersTimeoutMs: 300, requestTimeoutMs: 700, idleTimeoutMs: 1_500, checkTimeoutsMs: 50 }
 
 let app: FastifyInstance
-afterEach(() => app.close())
+let upgrades: Upgrades
+afterEach(() => {
+  upgrades.close()
+  return app.close()
+})
 
 async function start(): Promise<void> {
   app = serverWith(async (instance) => {
@@ -23,7 +27,7 @@ async function start(): Promise<void> {
       return { waited: true }
     })
   }, SHORT)
-  new Upgrades(app.server, { publicUrl: () => PUBLIC_URL, rates: NO_RATES, origins: ORIGINS })
+  upgrades = new Upgrades(app.server, { publicUrl: () => PUBLIC_URL, rates: NO_RATES, origins: ORIGINS })
   await app.listen({ port: 0, host: '127.0.0.1' })
 }
 

@@ -16,7 +16,7 @@ const KINDS: readonly { readonly isOf: (route: DescribedRoute) => boolean; reado
     },
     {
       isOf: ({ method }) => changes(method),
-      codes: ['invalid-json', 'unsupported-media-type', 'content-too-large'],
+      codes: ['invalid-json', 'unsupported-media-type', 'content-too-large', 'content-too-complex'],
     },
     { isOf: isKeyed, codes: ['idempotency-key-reused', 'request-in-progress'] },
   ]

@@ -6,7 +6,11 @@ import { negotiate } from '../http/accept.ts'
 import type { About } from '../http/about.ts'
 import type { Routes } from '../http/mount.ts'
 import { addToVary } from '../http/vary.ts'
+import { problemDocument } from '../http/problem.ts'
+import { membersOf, type Json } from './description/components.ts'
+import { EXAMPLES } from './description/examples.ts'
 import { escapeHtml, page, prose, sendPage } from './page.ts'
+import { WHAT_HAPPENED } from './problemStories.ts'
 
 /**
  * `GET /problems` and `GET /problems/{code}`: what `type` of a problem document leads to (SPEC API-2). A page for
@@ -28,7 +32,7 @@ export const problemPages =
       (request, reply) => {
         const { code } = request.params
         if (!isProblemCode(code)) throw new ParleyError('not-found', 'There is no problem of this name.')
-        return answer(request, reply, summary(code, publicUrl()), () => problemPage(code))
+        return answer(request, reply, summary(code, publicUrl()), () => problemPage(code, publicUrl()))
       },
     )
   }
@@ -92,13 +96,17 @@ function answer(request: FastifyRequest, reply: FastifyReply, json: object, html
   return sendPage(reply, html())
 }
 
-function problemPage(code: ProblemCode): string {
+function problemPage(code: ProblemCode, publicUrl: string): string {
   const { status, close, retryable, title, help } = problemKind(code)
   return page(
     title,
     `<p class="up"><a href="../problems">All problems</a></p>
     <h1>${prose(title)}</h1>
+    <h2>What happened</h2>
+    <p>${prose(WHAT_HAPPENED[code])}</p>
+    <h2>What to do</h2>
     <p>${prose(help)}</p>
+    ${example(code, publicUrl)}
     <dl>
       <dt>Code</dt><dd><code>${escapeHtml(code)}</code></dd>
       <dt>HTTP status</dt><dd>${status}</dd>
@@ -107,6 +115,28 @@ function problemPage(code: ProblemCode): string {
     </dl>`,
   )
 }
+
+/** A request that really was refused so, or else what the answer looks like. */
+function example(code: ProblemCode, publicUrl: string): string {
+  const exchange = EXAMPLES.find(({ answer }) => membersOf(answer.body)['code'] === code)
+  if (!exchange) {
+    const problem = problemDocument(new ParleyError(code, problemKind(code).title), publicUrl)
+    return `<h2>What the answer looks like</h2>${block(JSON.stringify(problem, null, 2))}`
+  }
+  const { request, answer } = exchange
+  return `<h2>An example</h2>
+    ${block([`${request.method} ${request.path}`, ...lines(request.headers), ...bodyOf(request.body)].join('\n'))}
+    <p>The answer:</p>
+    ${block([String(answer.status), ...lines(answer.headers), ...bodyOf(answer.body)].join('\n'))}`
+}
+
+const lines = (headers: Readonly<Record<string, string>>): string[] =>
+  Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+
+const bodyOf = (body: Json | undefined): string[] =>
+  body === undefined ? [] : ['', typeof body === 'string' ? body : JSON.stringify(body, null, 2)]
+
+const block = (text: string): string => `<pre>${escapeHtml(text)}</pre>`
 
 function indexPage(codes: readonly ProblemCode[]): string {
   const rows = codes.map((code) => {

@@ -9,7 +9,7 @@ import type { NameBook } from '../state/names.ts'
 import type { Notices } from '../state/notices.ts'
 import type { ResolutionDrafts } from '../state/resolutionDrafts.ts'
 import type { Shelf } from '../state/shelf.ts'
-import { useStore } from './hooks.ts'
+import { useLatest, useStore } from './hooks.ts'
 
 /** What every screen may use. */
 export interface Parts {
@@ -39,10 +39,10 @@ export function useNames(): Names {
   return useStore(useParts().nameBook.store)
 }
 
-/** What whoever acts in this tab may do with a document; nothing while nobody does. */
+/** What whoever acts in this tab may do with a document; while they sign in anew, what they might before. */
 export function useRights(documentId: string): ReadonlySet<Permission> {
   const presence = useStore(useParts().keeper.presence)
-  const token = presence.phase === 'in' ? presence.self.token : ''
+  const token = useLatest(presence.phase === 'in' ? presence.self.token : null) ?? ''
   return useMemo(() => permissionsOn(token, documentId), [token, documentId])
 }
 

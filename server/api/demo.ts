@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import helmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
+import { addToVary } from '../http/vary.ts'
 
 /**
  * Everything the page runs and shows comes from this server. The style elements that CodeMirror makes carry a nonce, drawn
@@ -53,7 +54,10 @@ export function demoPages(folder: string): FastifyPluginAsync {
     await app.register(fastifyStatic, { root: folder, serve: false, preCompressed: true })
     app.get('/demo/*', options, (request, reply) => {
       const path = new URL(request.url, 'http://localhost').pathname.slice('/demo/'.length)
-      if (path.startsWith('assets/')) return reply.header('Vary', 'Accept-Encoding').sendFile(path, FOREVER)
+      if (path.startsWith('assets/')) {
+        addToVary(reply, 'Accept-Encoding')
+        return reply.sendFile(path, FOREVER)
+      }
       if (path !== '' && path !== 'index.html') return reply.sendFile(path, ANEW)
       const { style } = reply.cspNonce
       return reply

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SCENES } from '../support/demoScenes.ts'
@@ -15,7 +15,6 @@ const LOOKS = [
   { scheme: 'light', width: 390, height: 780 },
   { scheme: 'dark', width: 390, height: 780 },
 ] as const
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Each screen of the demo in each of its states: looked at by axe-core, and its pictures kept for people. */
 describe('the screens of the demo', () => {
@@ -50,7 +49,7 @@ interface Finding {
 
 /** What axe-core finds; its code is evaluated from outside, because the page lets no script in. */
 async function barriersOf(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE)
+  await page.evaluate(axe.source)
   const violations: readonly Finding[] = await page.evaluate('axe.run().then((results) => results.violations)')
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),

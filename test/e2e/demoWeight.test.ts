@@ -53,6 +53,7 @@ describe('the weight of the demo', () => {
       expect(answer.status).toBe(200)
       expect(answer.headers.get('content-encoding')).toBe(encoding)
       expect(answer.headers.get('vary')).toMatch(/accept-encoding/i)
+      expect(answer.headers.get('vary')).toMatch(/origin/i)
       expect(answer.headers.get('cache-control')).toBe(IMMUTABLE)
       expect(answer.headers.get('content-type')).toMatch(/javascript/)
       expect(await answer.text()).toContain('parley.identity')

@@ -193,6 +193,26 @@ describe.each([APP, EVIL, 'null'])('[AUTH-4] pages of %s', (origin) => {
   })
 })
 
+it('[AUTH-4] [RATE-1] preflights are outside the limits, and a refusal by them can be read', async () => {
+  const limited = await startTestServer({
+    variables: { PARLEY_ORIGINS: APP, PARLEY_RATE_READ: '1', PARLEY_RATE_WRITE: '1' },
+  })
+  const token = await limited.token('alice')
+  const preflight = { origin: APP, 'access-control-request-method': 'GET' }
+  for (let n = 0; n < 5; n++) {
+    const answer = await fetch(`${limited.url}/documents/page`, { method: 'OPTIONS', headers: preflight })
+    expect([answer.status, answer.headers.get('ratelimit')]).toEqual([204, null])
+  }
+  const ask = () =>
+    fetch(`${limited.url}/documents/page`, { headers: { origin: APP, authorization: `Bearer ${token}` } })
+  await ask()
+  const refused = await ask()
+  expect(refused.status).toBe(429)
+  expect(refused.headers.get('retry-after')).toMatch(/^[0-9]+$/)
+  expectReadable(refused.headers, APP)
+  await limited.stop()
+})
+
 it('[AUTH-4] answers to programs say that they depend on the origin', async () => {
   const { headers } = await alice.get('/documents/page')
   expect(headers.get('vary')).toBe('Origin')

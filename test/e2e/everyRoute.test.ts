@@ -20,6 +20,7 @@ const VALUES: Readonly<Record<string, string>> = {
   proposal: 'prp_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   webhook: 'whk_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   transaction: 'txn_01ARZ3NDEKTSV4RRFFQ69G5FAV',
+  delivery: 'msg_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   code: 'not-found',
 }
 

@@ -1,6 +1,7 @@
 /** Judges answers of servers by the API description, those of servers in this process as they go out (SPEC API-3). */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { openApi } from '../../server/api/description/openApi.ts'
 import { collectRoutes, type DescribedRoute } from '../../server/api/description/routes.ts'
@@ -11,9 +12,9 @@ export function recordAnswers(app: FastifyInstance): void {
   const routes = collectRoutes(app)
   const bodies = new WeakMap<object, string>()
   let description: Description | null = null
-  app.addHook('onSend', (request, _reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     if (typeof payload === 'string') bodies.set(request, payload)
-    else if (Buffer.isBuffer(payload)) bodies.set(request, payload.toString('utf8'))
+    else if (Buffer.isBuffer(payload)) bodies.set(request, unpacked(payload, reply.getHeader('content-encoding')))
     else if (payload === null || payload === undefined) bodies.set(request, '')
     done()
   })
@@ -34,6 +35,12 @@ export function recordAnswers(app: FastifyInstance): void {
       })
     }
   })
+}
+
+/** A body as it was before it was compressed on its way out. */
+function unpacked(bytes: Buffer, coding: unknown): string {
+  const plain = coding === 'br' ? brotliDecompressSync(bytes) : coding === 'gzip' ? gunzipSync(bytes) : bytes
+  return plain.toString('utf8')
 }
 
 /** Made once for all servers with the same routes. */

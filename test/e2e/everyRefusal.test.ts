@@ -48,6 +48,14 @@ describe('every refusal', () => {
     expect((await ann.call(method, path, body, { ...type, ...headers })).body.code).toBe(code)
   })
 
+  it('[API-3] a webhook that moves to a private address, and one that is none', async () => {
+    const { body } = await ann.post('/conflict-notifications', { url: 'https://hooks.example/', documents: ['a'] })
+    const moved = await ann.patch(`/conflict-notifications/${body.id}`, { url: 'http://127.0.0.1/' })
+    expect(moved.body.code).toBe('address-refused')
+    const none = '/conflict-notifications/whk_01ARZ3NDEKTSV4RRFFQ69G5FAV/secret'
+    expect((await ann.post(none, {})).body.code).toBe('not-found')
+  })
+
   it('[API-3] revoking takes `admin` on everything', async () => {
     expect((await ben.post('/revocations', { sub: 'ann' })).body.code).toBe('forbidden')
   })

@@ -12,6 +12,7 @@ const IN_ONE_PLACE = [
   'content-too-large',
   'content-too-complex',
   'base-compacted',
+  'webhook-disabled',
 ]
 
 /** What is described and met by no test, with the reason. */

@@ -367,21 +367,6 @@ export const SCENES: readonly DemoScene[] = [
     },
   },
   {
-    name: 'history',
-    async arrange(stage) {
-      await createText(stage, 'history')
-      await stage.does(BEN, 'PUT', '/documents/history', {
-        content: PLAN.replace('Tuesday', 'Thursday'),
-        baseVersion: 1,
-      })
-      const { page } = await stage.person(ADA, 'history')
-      await page.locator('[data-testid=history-open]').click()
-      await page.locator('[data-testid=version-row][data-version="1"] [data-testid=version-compare]').click()
-      await page.locator('[data-testid=version-changes]').first().waitFor()
-      return page
-    },
-  },
-  {
     name: 'deleted',
     async arrange(stage) {
       await createText(stage, 'gone')

@@ -50,7 +50,7 @@ describe('GET /', () => {
   })
   afterAll(() => server.stop())
 
-  it('[API-7] tells a program what this is, and where to go on', async () => {
+  it('[API-11] tells a program what this is, and where to go on', async () => {
     const answer = await fetch(server.url)
     const { name, version, links } = JSON.parse(await answer.text())
     expect(name).toBe('Parley')
@@ -63,7 +63,7 @@ describe('GET /', () => {
     }
   })
 
-  it('[API-7] leads a browser to a page', async () => {
+  it('[API-11] leads a browser to a page', async () => {
     const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
     const answer = await fetch(server.url, { headers, redirect: 'manual' })
     expect(answer.status).toBe(302)

@@ -1,7 +1,7 @@
 import { ParleyError } from '../foundation/problems.ts'
 
 /** A document has some dozens of levels at the most; what is deeper than this is refused before it is looked at. */
-const MAX_LEVELS = 10_000
+const MAX_LEVELS = 25_000
 
 /**
  * Throws `content-too-complex` where JSON, as it came, holds more values or is deeper than any that is taken (SPEC OPS-8):

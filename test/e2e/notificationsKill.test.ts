@@ -63,8 +63,11 @@ async function createDocument(): Promise<void> {
 }
 
 /** A write that is refused, whether or not its answer comes: the server may be dead by then. */
+/** Uncompressed, so that the bytes at which the server dies are in the answer. */
 const refuseAWrite = (): Promise<unknown> =>
-  alice.put('/documents/notes', { content: 'three\n', baseVersion: 1 }).catch((error: unknown) => error)
+  alice
+    .put('/documents/notes', { content: 'three\n', baseVersion: 1 }, { 'accept-encoding': 'identity' })
+    .catch((error: unknown) => error)
 
 /** What the dead server left on disk. */
 async function onDisk(): Promise<{ readonly id: string; readonly pending: readonly StoredDelivery[] }> {

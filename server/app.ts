@@ -6,6 +6,7 @@ import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
 import { Jobs } from './foundation/jobs.ts'
 import { Idempotency, type AnswerStore } from './http/idempotency.ts'
+import type { LogOutput } from './http/logOutput.ts'
 import { mount } from './http/mount.ts'
 import { accessModule, createAccess } from './modules/access.ts'
 import { createCore } from './modules/core.ts'
@@ -34,7 +35,7 @@ export interface RunningApp {
 /** What tests choose; a server that is started has none of it. */
 export interface AppInternals {
   readonly writer?: 'adaptive' | 'inline'
-  readonly logStream?: { write(line: string): void }
+  readonly logStream?: LogOutput
   readonly wrapStorage?: (storage: Storage) => Storage
   /** Is shown the HTTP server before it has any route. */
   readonly watchHttp?: (app: Http['app']) => void
@@ -68,7 +69,7 @@ export async function startApp(
     environment,
     publicUrl: http.publicUrl,
   })
-  const jobs = new Jobs(environment, (job, error) => http.report(`the job ${job} failed and is tried again`)(error))
+  const jobs = new Jobs(environment, (job, err) => http.app.log.error({ err, job }, 'a job failed and is tried again'))
   const parts = { config, environment, storage, jobs, access, core, http, idempotency }
   const { door, requests } = httpModules(config, http)
   const { readers, webhooks } = await notificationModules(parts)

@@ -1,6 +1,6 @@
 import { isLoopbackHost } from './access/loopback.ts'
 import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
-import { LOG_LEVELS } from './http/logLevel.ts'
+import { LOG_FORMATS, LOG_LEVELS } from './http/logLevel.ts'
 import { parseOrigins } from './http/origins.ts'
 import { LIVE_BYTES_PER_MINUTE, LIVE_MESSAGES_PER_MINUTE } from './limits/budget.ts'
 import { parseNetworks } from './limits/addresses.ts'
@@ -68,19 +68,31 @@ function settings(read: Reader) {
       expects: '* or origins separated by commas, each a scheme, a host and maybe a port, such as https://app.example',
       parse: parseOrigins,
     }),
-    logLevel: read.value('PARLEY_LOG_LEVEL', 'info', {
-      help: `How much is logged: ${LOG_LEVELS.join(', ')}`,
-      expects: `one of ${LOG_LEVELS.join(', ')}`,
-      parse: (text) => LOG_LEVELS.find((level) => level === text),
-    }),
     webhookPrivate: read.value('PARLEY_WEBHOOK_PRIVATE', false, {
       help: 'Whether webhooks may be on private and loopback addresses',
       expects: 'true or false',
       parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
     }),
+    ...logs(read),
     ...rates(read),
     ...timeouts(read),
     ...limits(read),
+  }
+}
+
+/** SPEC OPS-10. */
+function logs(read: Reader) {
+  return {
+    logLevel: read.value('PARLEY_LOG_LEVEL', 'info', {
+      help: `How much is logged: ${LOG_LEVELS.join(', ')}`,
+      expects: `one of ${LOG_LEVELS.join(', ')}`,
+      parse: (text) => LOG_LEVELS.find((level) => level === text),
+    }),
+    logFormat: read.value('PARLEY_LOG_FORMAT', null, {
+      help: `How a line of the log looks: ${LOG_FORMATS.join(' or ')}; not set: pretty at a terminal, else json`,
+      expects: LOG_FORMATS.join(' or '),
+      parse: (text) => LOG_FORMATS.find((format) => format === text),
+    }),
   }
 }
 

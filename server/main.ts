@@ -4,6 +4,8 @@ import { parseAccess, type Permission } from './access/access.ts'
 import { MAX_TTL_SECONDS, MIN_SECRET_BYTES, SECRET_EXPECTED, SUBJECT_PATTERN, TokenIssuer } from './access/tokens.ts'
 import { readConfig, settingRows } from './config.ts'
 import { systemEnvironment } from './foundation/environment.ts'
+import type { LogFormat } from './http/logLevel.ts'
+import { formatFor, inFormat, standardOutput } from './http/logOutput.ts'
 import { VERSION } from './http/version.ts'
 import { stopOnSignals } from './operations/drain.ts'
 import { assertFree, startedLine, welcome, whyNotStarted } from './operations/start.ts'
@@ -43,10 +45,16 @@ async function serve(variables: Readonly<Record<string, string | undefined>>): P
     // Loaded only now: the other commands need neither storage nor sockets.
     const { startApp } = await import('./app.ts')
     const app = await startApp(config, systemEnvironment)
-    stopOnSignals(process, systemEnvironment, () => app.stop(), say)
+    const format = formatFor(config.logFormat)
+    stopOnSignals(
+      process,
+      systemEnvironment,
+      () => app.stop(),
+      (line) => say(format, line),
+    )
     const { url } = app
     const started = { version: VERSION, url, database: config.database, letsGuestsIn: config.development }
-    process.stdout.write(process.stdout.isTTY ? welcome(started) : startedLine(started, Date.now(), process.pid))
+    standardOutput.write(format === 'pretty' ? welcome(started) : startedLine(started, Date.now(), process.pid))
   } catch (error) {
     fail(whyNotStarted(error, config))
   }
@@ -98,10 +106,10 @@ function parseTtl(text: string): number {
   return seconds
 }
 
-/** For people where they look on, in the form of the other log lines where a program does. */
-function say(line: string): void {
+/** In the form of the other log lines, and among them. */
+function say(format: LogFormat, line: string): void {
   const entry = { level: 30, time: Date.now(), pid: process.pid, msg: line }
-  process.stdout.write(process.stdout.isTTY ? `parley: ${line}\n` : `${JSON.stringify(entry)}\n`)
+  inFormat(format, standardOutput).write(`${JSON.stringify(entry)}\n`)
 }
 
 function fail(problem: string): never {

@@ -4,9 +4,10 @@ import type { Authenticate, Principal } from '../access/access.ts'
 import { tokenFromRequest, tokenMissing } from '../access/bearer.ts'
 import type { Kind } from '../content/content.ts'
 import type { Environment } from '../foundation/environment.ts'
-import { parseDocumentId, type DocumentId } from '../foundation/ids.ts'
+import { parseDocumentId, type DocumentId, type PrincipalId } from '../foundation/ids.ts'
 import { withoutVersion } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { SocketEndpoint } from '../http/upgrade.ts'
 import { DEFAULT_SYNC_LIMITS, frameLimitBytes, type SyncLimits } from '../sync/limits.ts'
 import { assertDecodersStopAtTheEnd } from '../sync/yProtocol.ts'
@@ -27,9 +28,22 @@ export interface YWebsocketOptions {
   readonly limits?: SyncLimits
   /** Told of connections that are closed because they send more than they may. */
   readonly onFlood: () => void
+  /** Told what becomes of each session, for the log. */
+  readonly onSession?: (fact: SessionFact) => void
   /** Told of errors that are bugs. */
   readonly onUnexpected: (error: unknown) => void
 }
+
+/** `close` is the close code. */
+export type SessionFact =
+  | { readonly is: 'opened'; readonly document: DocumentId; readonly principal: PrincipalId }
+  | {
+      readonly is: 'ended'
+      readonly document: DocumentId
+      readonly principal: PrincipalId
+      readonly close: number | null
+    }
+  | { readonly is: 'refused'; readonly document: DocumentId | null; readonly problem: ProblemCode }
 
 /** What the upgrade request of a live client says. */
 export interface SyncRequest {
@@ -85,10 +99,11 @@ export class YWebsocketEndpoint {
       const lockToken = request.query.get('lockToken')
       const seat = await rooms.join({ id, kind, principal, lockToken, channel: socket })
       socket.open(seat, principal)
+      this.#tell(socket, id, principal)
       // It may have been revoked while the document was loaded.
       this.#revalidate(socket)
     } catch (error) {
-      this.#refuse(socket, error)
+      this.#refuse(socket, error, request)
     }
   }
 
@@ -97,10 +112,19 @@ export class YWebsocketEndpoint {
     socket.close('unauthenticated', 'the token was revoked')
   }
 
-  #refuse(socket: YSocket, error: unknown): void {
+  #tell(socket: YSocket, document: DocumentId, { sub }: Principal): void {
+    const { onSession } = this.#options
+    if (!onSession || socket.principal === null) return
+    onSession({ is: 'opened', document, principal: sub })
+    void socket.gone.then(() => onSession({ is: 'ended', document, principal: sub, close: socket.closedWith }))
+  }
+
+  #refuse(socket: YSocket, error: unknown, { path }: SyncRequest): void {
     const isExpected = error instanceof ParleyError
     if (!isExpected) this.#options.onUnexpected(error)
     const problem = isExpected ? error : new ParleyError('internal', 'Something went wrong in the server.')
+    const document = parseDocumentId(decodeOnce(path))
+    this.#options.onSession?.({ is: 'refused', document, problem: problem.code })
     const refused = [...this.#sockets].filter((one) => one.isRefused).length
     if (refused >= this.#limits.refusedConnections) socket.close(problem.code, problem.detail)
     else socket.refuse(problem)

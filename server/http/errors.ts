@@ -11,6 +11,7 @@ import { bodyLimitOf } from './bodies.ts'
 import { senderOf } from './cors.ts'
 import type { Origins } from './origins.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
+import { loggedProblem } from './requestLog.ts'
 import { securityHeaders } from './securityHeaders.ts'
 
 /** What fastify itself refuses, in our words. Whatever is missing here is judged by its status. */
@@ -77,6 +78,7 @@ export function sendError(
   request.bodyArrived?.()
   const problem = toProblem(error, request, options.maxContentBytes)
   const { status } = problemKind(problem.code)
+  request.refusedWith = loggedProblem(problem)
   if (problem.code === 'internal') request.log.error({ reqId: request.id, err: error }, 'request failed unexpectedly')
   else if (status >= 500) {
     request.log.warn({ reqId: request.id, code: problem.code, err: problem.cause ?? problem }, problem.detail)

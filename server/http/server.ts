@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import fastify, {
-  LogController,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifyServerOptions,
   type onRequestHookHandler,
 } from 'fastify'
 import type { Authenticate, TokenWatch } from '../access/access.ts'
@@ -14,11 +14,13 @@ import { addBodyParsers, checkMediaType, hasBody, JSON_BODY, jsonBodyLimit, type
 import { addAwaitedBodies } from './awaitedBodies.ts'
 import { addAnswerCompression, addBodyInflation } from './compression.ts'
 import { addCors } from './cors.ts'
-import { answerClientError, pathOf, sendError } from './errors.ts'
+import { answerClientError, sendError } from './errors.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
+import { loggedError } from './loggedError.ts'
 import type { LogLevel } from './logLevel.ts'
 import type { Origins } from './origins.ts'
 import { chargeOfMethod, type RequestRates } from './rates.ts'
+import { loggedPath, RequestLog, UNSAID } from './requestLog.ts'
 import { securityHeaders } from './securityHeaders.ts'
 import { answerUnknownRoute } from './unknownRoute.ts'
 import { addVersionHeader } from './versionHeader.ts'
@@ -118,6 +120,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   validateStrictly(app)
   addBodyParsers(app, options)
   decorateWithIdentity(app, options.tokens)
+  app.decorateRequest('refusedWith', null)
   app.decorateRequest('linkBase', {
     getter() {
       return linkBase(this.raw.url ?? '/', options.publicUrl())
@@ -234,33 +237,20 @@ function requestIds(randomBytes: (length: number) => Uint8Array): () => string {
   return () => `${start}-${(count += 1).toString(36)}`
 }
 
-/** Requests are logged when they end and at debug; never their headers or query, where tokens travel. */
-class RequestLog extends LogController {
-  readonly #isWanted: boolean
+type LoggerOptions = Exclude<FastifyServerOptions['logger'], boolean | undefined>
 
-  constructor(level: LogLevel) {
-    super()
-    this.#isWanted = level === 'debug' || level === 'trace'
-  }
-
-  override incomingRequest(): void {}
-
-  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    if (!this.#isWanted) return
-    const line = { method: request.method, path: pathOf(request.raw.url ?? ''), status: reply.statusCode }
-    request.log.debug(
-      { reqId: request.id, ...line, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) },
-      'request',
-    )
-  }
-}
-
-function loggerOptions({ logLevel, logStream }: HttpServerOptions) {
+function loggerOptions({ logLevel, logStream }: HttpServerOptions): LoggerOptions {
   return {
     level: logLevel,
     ...(logStream ? { stream: logStream } : {}),
     serializers: {
-      req: (request: FastifyRequest) => ({ method: request.method, path: pathOf(request.raw.url ?? '') }),
+      req: (request: FastifyRequest) => ({ method: request.method, path: loggedPath(request.raw.url ?? '') }),
+      err: (error: unknown) => loggedError(error),
+    },
+    hooks: {
+      logMethod(line, write): void {
+        if (line[0] !== UNSAID) write.apply(this, line)
+      },
     },
   }
 }

@@ -3,12 +3,13 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { prefixOf, withoutPrefix, withoutVersion } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { problemKind } from '../foundation/problemTable.ts'
+import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { answerOrdinarily, isWebSocketUpgrade } from './ordinary.ts'
 import type { Origins } from './origins.ts'
 import { endWith } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, problemDocument } from './problem.ts'
 import type { RequestRates } from './rates.ts'
+import { loggedPath } from './requestLog.ts'
 import { securityHeaders } from './securityHeaders.ts'
 
 /** One kind of WebSocket the server speaks. */
@@ -28,6 +29,8 @@ export interface UpgradeOptions {
   readonly rates: Pick<RequestRates, 'headersOfUpgrade'>
   /** Whose pages may connect (SPEC AUTH-4). */
   readonly origins: Origins
+  /** Told of each upgrade that is refused, for the log. */
+  readonly onRefused?: (request: { method: string; path: string; status: number; problem: ProblemCode }) => void
 }
 
 /** Routes WebSocket upgrades of an HTTP server to endpoints; every refusal is a problem document. */
@@ -97,6 +100,8 @@ export class Upgrades {
     const problem =
       error instanceof ParleyError ? error : new ParleyError('internal', 'The upgrade failed.', { cause: error })
     const { status, title } = problemKind(problem.code)
+    const path = loggedPath(request.url ?? '')
+    this.#options.onRefused?.({ method: 'GET', path, status, problem: problem.code })
     const publicUrl = this.#options.publicUrl()
     const body = JSON.stringify(problemDocument(problem, publicUrl))
     const headers = {

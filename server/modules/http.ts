@@ -5,7 +5,9 @@ import type { Config } from '../config.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { withoutVersion } from '../foundation/links.ts'
 import { Origins } from '../http/origins.ts'
+import { formatFor, inFormat, standardOutput, type LogOutput } from '../http/logOutput.ts'
 import { RequestRates } from '../http/rates.ts'
+import { UNSAID } from '../http/requestLog.ts'
 import { createHttpServer } from '../http/server.ts'
 import { Upgrades } from '../http/upgrade.ts'
 import { LocalBuckets } from '../limits/localBuckets.ts'
@@ -35,7 +37,8 @@ export interface HttpParts {
   readonly environment: Environment
   readonly authenticate: Authenticate
   readonly tokens: TokenWatch
-  readonly logStream: { write(line: string): void } | undefined
+  /** Standard output where it is undefined. */
+  readonly logStream: LogOutput | undefined
 }
 
 /** The HTTP server, with neither routes nor sockets yet; it does not listen. */
@@ -59,13 +62,14 @@ export function createHttp({ config, environment, authenticate, tokens, logStrea
     publicUrl,
     randomBytes: (length) => environment.randomBytes(length),
     logLevel: config.logLevel,
-    ...(logStream ? { logStream } : {}),
+    logStream: inFormat(formatFor(config.logFormat), logStream ?? standardOutput),
   })
   // Looked up once: every answer names it.
   app.addHook('onListen', async () => {
     address = addressOf(app)
   })
-  const upgrades = new Upgrades(app.server, { publicUrl, rates, origins })
+  const onRefused = (request: object): void => app.log.info(request, 'request')
+  const upgrades = new Upgrades(app.server, { publicUrl, rates, origins, onRefused })
   if (config.origins === '*')
     app.log.warn('PARLEY_ORIGINS is *: pages of any origin may call, with whatever token they have')
   const report = (what: string) => (error: unknown) => app.log.error({ err: error }, what)
@@ -101,7 +105,7 @@ export function httpModules(
     door: {
       name: 'door',
       start: async () => {
-        await app.listen({ host, port, listenTextResolver: (address) => `bound to ${address}` })
+        await app.listen({ host, port, listenTextResolver: () => UNSAID })
       },
       stop: {
         deadlineMs: 100,

@@ -1,4 +1,4 @@
-import { syncEndpoint, YWebsocketEndpoint } from '../api/yWebsocket.ts'
+import { syncEndpoint, YWebsocketEndpoint, type SessionFact } from '../api/yWebsocket.ts'
 import type { Config } from '../config.ts'
 import { WaitingEditsKeeper } from '../documents/waitingEdits.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -54,7 +54,17 @@ export function liveModule({ config, environment, storage, jobs, core, access, h
     onUnexpected,
   })
   const onFlood = (): void => http.limits.count('live', 'connection')
-  const sync = new YWebsocketEndpoint({ rooms, authenticate, isValid, environment, limits, onFlood, onUnexpected })
+  const onSession = ({ is, ...facts }: SessionFact): void => http.app.log.info(facts, `a live session is ${is}`)
+  const sync = new YWebsocketEndpoint({
+    rooms,
+    authenticate,
+    isValid,
+    environment,
+    limits,
+    onFlood,
+    onSession,
+    onUnexpected,
+  })
   revocations.onRevoked(() => sync.revalidate())
   return {
     name: 'live sessions',

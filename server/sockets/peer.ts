@@ -50,6 +50,7 @@ export class Peer {
   #ping: Timer
   #cut: Timer | null = null
   #isEnding = false
+  #closedWith: number | null = null
   readonly #budget: Budget
   /** Reading goes on when what is owed is paid back; null while nothing is. */
   #heldBack: Timer | null = null
@@ -65,6 +66,7 @@ export class Peer {
       socket.once('close', (code) => {
         const brokeOff = code === NO_CLOSE_FRAME && !this.#isEnding
         this.#isEnding = true
+        this.#closedWith ??= code
         this.#ping.cancel()
         this.#cut?.cancel()
         this.#heldBack?.cancel()
@@ -90,6 +92,11 @@ export class Peer {
   /** Bytes that were written and are not yet taken by the network. */
   get pendingBytes(): number {
     return this.#parts.socket.bufferedAmount
+  }
+
+  /** The close code, that of whoever closed first; null while it is open. */
+  get closedWith(): number | null {
+    return this.#closedWith
   }
 
   /** Writes a whole frame; `taken` is called when the network has it, or when nobody would read it any more. */
@@ -125,13 +132,14 @@ export class Peer {
     if (this.#isEnding) return
     const { socket, environment, limits } = this.#parts
     this.#isEnding = true
+    this.#closedWith = closeCodeOf(code)
     this.#ping.cancel()
     this.#heldBack?.cancel()
     this.#heldBack = null
     // The answer to our close frame must be read, and a peer that sends none must not stay.
     socket.resume()
     this.#cut = environment.after(limits.closeGraceMs, () => socket.terminate())
-    socket.close(closeCodeOf(code), cut(reason))
+    socket.close(this.#closedWith, cut(reason))
   }
 
   /** Back-pressure first: what is not read waits in the network, and the peer's own line fills up. */

@@ -81,6 +81,11 @@ export class YSocket implements Channel {
     return this.#peer.gone
   }
 
+  /** The close code, that of whoever closed first; null while it is open. */
+  get closedWith(): number | null {
+    return this.#peer.closedWith
+  }
+
   /** Whether the connection was refused and is kept silent. */
   get isRefused(): boolean {
     return this.#state.name === 'refused'

@@ -49,7 +49,7 @@ const NEVER: readonly { readonly from: RegExp; readonly to: RegExp; readonly why
   },
   {
     from: /^(config|main)\.ts$/,
-    to: /^(?!app|config|foundation\/|access\/|http\/(logLevel|origins|version)|limits\/|operations\/)/,
+    to: /^(?!app|config|foundation\/|access\/|http\/(logLevel|logOutput|origins|version)|limits\/|operations\/)/,
     why: 'only app.ts knows every part',
   },
   { from: /^config\.ts$/, to: /^app\.ts$/, why: 'the configuration is read before anything is built' },

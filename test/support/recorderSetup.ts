@@ -1,4 +1,5 @@
 import { afterAll, expect } from 'vitest'
+import { takeLeaks } from './watchedLog.ts'
 import { leaveSeen, recordFetches, takeBreaches } from './recorded.ts'
 
 recordFetches()
@@ -7,4 +8,5 @@ recordFetches()
 afterAll(() => {
   leaveSeen()
   expect(takeBreaches(), 'answers that are not as the API description says').toEqual([])
+  expect(takeLeaks(), 'lines of the log that hold a token or a secret (OPS-10)').toEqual([])
 })

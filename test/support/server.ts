@@ -7,6 +7,7 @@ import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { recordAnswers } from './recorder.ts'
 import { RATES_NEVER_MET } from './rates.ts'
+import { noteLockToken, watchedLog } from './watchedLog.ts'
 
 export const TEST_SECRET = 'a secret of the tests, 32 bytes or more'
 
@@ -53,14 +54,20 @@ export async function startTestServer(
     PARLEY_PORT: '0',
     PARLEY_DATABASE: file,
     PARLEY_SECRET: TEST_SECRET,
-    PARLEY_LOG_LEVEL: 'warn',
+    PARLEY_LOG_LEVEL: 'debug',
+    PARLEY_LOG_FORMAT: 'json',
     ...RATES_NEVER_MET,
     ...options.variables,
   }
   const read = readConfig(variables)
   if ('problem' in read) throw new Error(read.problem)
   const start = () =>
-    startApp(read.config, environment, { writer: 'inline', watchHttp: recordAnswers, ...options.internals })
+    startApp(read.config, environment, {
+      writer: 'inline',
+      watchHttp: recordAnswers,
+      logStream: watchedLog,
+      ...options.internals,
+    })
   let app = await start()
   const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment })
   const token = async (sub: string, access: Record<string, string[]> = ALL): Promise<string> =>
@@ -100,7 +107,9 @@ export function caller(url: () => string, token: string): Caller {
     })
     const text = await answer.text()
     const isJson = /[/+]json/.test(answer.headers.get('content-type') ?? '')
-    return { status: answer.status, headers: answer.headers, body: isJson && text !== '' ? JSON.parse(text) : text }
+    const parsed = isJson && text !== '' ? JSON.parse(text) : text
+    if (path.endsWith('/lock') && typeof parsed.token === 'string') noteLockToken(parsed.token)
+    return { status: answer.status, headers: answer.headers, body: parsed }
   }
   return {
     token,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { Storage } from '../../server/storage/storage.ts'
+import { DemoServer } from '../support/demoServer.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 
 const WEAK = { 'if-match': 'W/"a-1"' }
@@ -54,6 +55,23 @@ describe('every refusal', () => {
     expect(moved.body.code).toBe('address-refused')
     const none = '/conflict-notifications/whk_01ARZ3NDEKTSV4RRFFQ69G5FAV/secret'
     expect((await ann.post(none, {})).body.code).toBe('not-found')
+  })
+
+  it('[API-3] [AUTH-5] a guest who asks wrongly, or from a page of somewhere else', async () => {
+    const guests = await DemoServer.start(2_000)
+    try {
+      const ask = async (headers: Record<string, string>, body: string): Promise<unknown> => {
+        const answer = await fetch(`${guests.url}/demo/token`, { method: 'POST', headers, body })
+        return JSON.parse(await answer.text()).code
+      }
+      const json = { 'content-type': 'application/json' }
+      expect(await ask(json, '{')).toBe('invalid-json')
+      expect(await ask(json, '{"sub":"root"}')).toBe('invalid-request')
+      expect(await ask({ 'content-type': 'text/plain' }, 'x')).toBe('unsupported-media-type')
+      expect(await ask({ ...json, origin: 'https://elsewhere.example' }, '{}')).toBe('forbidden')
+    } finally {
+      await guests.stop()
+    }
   })
 
   it('[API-3] revoking takes `admin` on everything', async () => {

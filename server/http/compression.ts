@@ -2,9 +2,10 @@
  * Compression of answers and of bodies that come (SPEC API-8), in zlib's own threads. Not by `@fastify/compress`: it takes
  * plain texts whose first letters could begin a deflate stream ("Hj", "(S") for compressed ones, and sends them broken.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, createGunzip, gzip, type Gunzip } from 'node:zlib'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
 import { addToVary } from './vary.ts'
 
@@ -21,6 +22,8 @@ const MIN_BYTES = 1024
 const MAX_COMPRESSING = 32
 /** Each may hold a body of the longest kind. */
 const MAX_INFLATING = 64
+/** As many as one may send at a time without standing in everybody's way. */
+const MAX_INFLATING_OF_ONE = 16
 
 type Coding = 'br' | 'gzip'
 /** Level 4 takes as long as gzip does, and is a sixth smaller. */
@@ -125,32 +128,79 @@ const isGzip = (coding: string): boolean => /^(?:x-)?gzip$/i.test(coding.trim())
 export const isTakenCoding = (coding: string | undefined): boolean =>
   coding === undefined || /^\s*(?:identity)?\s*$/i.test(coding) || isGzip(coding)
 
+/** How many compressed bodies are on their way, of each principal and of all. */
+class InflatingSlots {
+  readonly #taken = new Map<string, number>()
+  #total = 0
+
+  /** Takes one; null where there is none. What comes back gives it up again, and is to be called once. */
+  take(sub: string): (() => void) | null {
+    const own = this.#taken.get(sub) ?? 0
+    if (this.#total >= MAX_INFLATING || own >= MAX_INFLATING_OF_ONE) return null
+    this.#total++
+    this.#taken.set(sub, own + 1)
+    return () => {
+      this.#total--
+      const left = (this.#taken.get(sub) ?? 1) - 1
+      if (left === 0) this.#taken.delete(sub)
+      else this.#taken.set(sub, left)
+    }
+  }
+}
+
 /**
  * Inflates bodies as they come. Fastify counts what comes out and refuses what is past the limit of the route; then no
  * more of it is inflated than was under way.
  */
 export function addBodyInflation(app: FastifyInstance): void {
-  let inflating = 0
+  const slots = new InflatingSlots()
   app.addHook('preParsing', (request, reply, payload, done) => {
     const coding = request.headers['content-encoding']
     if (coding === undefined || !isGzip(coding)) {
       done(null, payload)
       return
     }
-    if (inflating >= MAX_INFLATING) {
+    const release = slots.take(request.identity?.principal.sub ?? '')
+    if (release === null) {
       done(new ParleyError('overloaded', 'Too many compressed bodies are on their way.'))
       return
     }
-    inflating++
-    const inflated: Gunzip & { receivedEncodedLength?: number } = createGunzip()
-    inflated.receivedEncodedLength = 0
-    payload.on(
-      'data',
-      (chunk: Buffer) => (inflated.receivedEncodedLength = (inflated.receivedEncodedLength ?? 0) + chunk.length),
-    )
-    inflated.once('close', () => inflating--)
-    reply.raw.once('close', () => inflated.destroy())
-    payload.pipe(inflated)
+    const inflated = inflate(payload, release)
+    endWith(inflated, request.raw, reply.raw)
     done(null, inflated)
   })
+}
+
+type Inflated = Gunzip & { receivedEncodedLength?: number }
+
+/** The body as it was before it was compressed; `onEnded` is called once, however it ends. */
+function inflate(payload: RequestPayload, onEnded: () => void): Inflated {
+  const inflated: Inflated = createGunzip()
+  inflated.receivedEncodedLength = 0
+  payload.on(
+    'data',
+    (chunk: Buffer) => (inflated.receivedEncodedLength = (inflated.receivedEncodedLength ?? 0) + chunk.length),
+  )
+  // Fastify stops listening once it refused the body; what comes then that is not gzip would end the process.
+  inflated.on('error', () => undefined)
+  inflated.once('close', () => {
+    onEnded()
+    payload.unpipe(inflated)
+    // The rest is read and thrown away: the connection serves others.
+    payload.resume()
+  })
+  payload.pipe(inflated)
+  return inflated
+}
+
+/** Whoever reads the body is told where it broke off, and nothing is inflated that nobody reads any more. */
+function endWith(inflated: Inflated, request: IncomingMessage, reply: ServerResponse): void {
+  const breakOff = (): void => void inflated.destroy(new Error('The body broke off.'))
+  inflated.on('removeListener', (event) => {
+    if (event === 'data') inflated.destroy()
+  })
+  request.once('close', () => {
+    if (!request.complete) breakOff()
+  })
+  reply.once('close', breakOff)
 }

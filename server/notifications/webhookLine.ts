@@ -45,7 +45,6 @@ export interface LineParts {
 
 interface Incoming {
   readonly delivery: Delivery
-  readonly cursor: string
   /** Its document was purged meanwhile. */
   isPurged: boolean
 }
@@ -110,6 +109,8 @@ export class WebhookLine implements Sink {
     const asksForTheSame = JSON.stringify([documents, events]) === JSON.stringify([webhook.documents, webhook.events])
     this.#webhook = webhook
     if (asksForTheSame || this.#reader === null) return
+    // On disk too: after a restart it would be told what came before, by what it asks for now.
+    this.#moveOn()
     this.#cursor = this.#reader.moveOn() ?? this.#reader.cursor ?? this.#cursor
     this.#pause()
     this.#subscribe()
@@ -123,6 +124,9 @@ export class WebhookLine implements Sink {
 
   /** Sends one that is finished once more, as storage has it; one that is pending is due at once, where it is the next. */
   resend(delivery: StoredDelivery): void {
+    const isThis = (one: Incoming): boolean => one.delivery.message === delivery.message
+    // It is on its way to its lane.
+    if (this.#queuing.some(isThis) || this.#incoming.some(isThis)) return
     if (!this.#lanes.hasten(delivery, this.#parts.environment.now())) this.#lanes.enqueue(delivery)
   }
 
@@ -186,8 +190,7 @@ export class WebhookLine implements Sink {
 
   #add(message: Pick<Delivery, 'message' | 'type' | 'document' | 'body'>): Delivery {
     const delivery = newDelivery(message, this.#parts.environment.now())
-    const cursor = this.#cursor
-    this.#incoming.push({ delivery, cursor, isPurged: false })
+    this.#incoming.push({ delivery, isPurged: false })
     if (this.#load >= MAX_WAITING) this.#pause()
     if (this.#queuing.length === 0) void this.#queue()
     return delivery
@@ -204,7 +207,8 @@ export class WebhookLine implements Sink {
       const batch = this.#incoming
       this.#incoming = []
       this.#queuing = batch
-      const cursor = batch.at(-1)?.cursor ?? this.#cursor
+      // All that came before it is queued by now, or in this batch.
+      const cursor = this.#cursor
       const stored = await this.#persist(async () => {
         const told = batch.filter(({ isPurged }) => !isPurged)
         const deliveries = told.map(({ delivery }) => delivery)

@@ -222,7 +222,8 @@ export class Webhooks {
     // It may have been erased with its document, and the webhook disabled, meanwhile.
     const stored = await storage.delivery(id, message)
     if (stored === null) throw noDelivery()
-    if (this.#lines.get(id) === line) line.resend(stored)
+    // It may have been taken meanwhile, too.
+    if (stored.state.status === 'pending' && this.#lines.get(id) === line) line.resend(stored)
     return stored
   }
 
@@ -280,14 +281,18 @@ export class Webhooks {
       throw error
     }
     this.#lines.get(webhook.id)?.adopt(webhook)
-    if (enables) await this.#takeUp(webhook.id)
+    if (known.disabled === null && !this.#lines.has(webhook.id)) await this.#takeUp(webhook.id)
     return known
   }
 
-  /** Goes on where one was left that had been disabled. */
+  /** Goes on where one was left that had been disabled. Where this fails, its next change tries again. */
   async #takeUp(id: WebhookId): Promise<void> {
-    const stored = (await this.#parts.storage.webhooks()).find(({ webhook }) => webhook.id === id)
-    if (stored && this.#isRunning && !this.#lines.has(id)) this.#startLine(stored, [])
+    const { storage } = this.#parts
+    const stored = (await storage.webhooks()).find(({ webhook }) => webhook.id === id)
+    if (!stored) return
+    const pending = await storage.pendingDeliveries(id)
+    const isWanted = this.#known.get(id)?.disabled === null && !this.#lines.has(id)
+    if (this.#isRunning && isWanted) this.#startLine(stored, pending)
   }
 
   #assertRoom(sub: PrincipalId): void {

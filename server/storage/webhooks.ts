@@ -23,7 +23,7 @@ export interface WebhookWrites {
   addWebhook(webhook: Webhook, cursor: string, answer?: StoredAnswer): Promise<void>
   /** Replaces all but its cursor; `enables`: it works again, if it did not. */
   updateWebhook(webhook: Webhook, enables: boolean, answer?: StoredAnswer): Promise<void>
-  /** Nothing is queued for it from now on, and what is pending is forgotten. */
+  /** Nothing is queued for it from now on. What is pending stays for one that is `gone`, else it is forgotten. */
   disableWebhook(id: WebhookId, at: number, reason: DisabledReason): Promise<void>
   /** Forgets it and all its deliveries. */
   deleteWebhook(id: WebhookId, answer?: StoredAnswer): Promise<void>

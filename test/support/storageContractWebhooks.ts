@@ -121,7 +121,7 @@ export function describeWebhooks(shared: SharedFixture, create: CreateFixture): 
     const { storage } = shared()
     const webhook = newWebhook()
     await storage.addWebhook(webhook, 'begin')
-    await storage.queueDeliveries(webhook.id, 'then', [])
+    await storage.queueDeliveries(webhook.id, 'then', [newDelivery(9)])
     const changed = { ...webhook, url: 'https://other.test/', previousSecret: { secret: 'whsec_x', until: NOON } }
     await storage.updateWebhook(changed, false)
     expect(await find(webhook.id)).toEqual({ webhook: changed, cursor: 'then', disabled: null })
@@ -130,6 +130,7 @@ export function describeWebhooks(shared: SharedFixture, create: CreateFixture): 
     expect(await find(webhook.id)).toMatchObject({ webhook, disabled: { reason: 'gone' } })
     await storage.updateWebhook(webhook, true)
     expect(await find(webhook.id)).toEqual({ webhook, cursor: 'then', disabled: null })
+    expect((await storage.pendingDeliveries(webhook.id)).map(({ message }) => message)).toEqual(['msg_9'])
     expect(await storage.queueDeliveries(webhook.id, 'on', [newDelivery(1)])).toHaveLength(1)
   })
 

@@ -22,6 +22,9 @@ const SECOND_MS = 1_000
 const HOUR_MS = 3_600 * SECOND_MS
 const DAY_MS = 24 * HOUR_MS
 
+/** The type of what the test commits. */
+const NOTED = anEvent('a').type
+
 const alice = readerOf()
 
 interface Posted {
@@ -209,7 +212,7 @@ describe('deliveries of a webhook', () => {
     await pass(HOUR_MS)
     expect(notes()).toEqual(['1'])
     expect(webhooks.find(id, alice).disabled?.reason).toBe('gone')
-    expect((await logOf(id)).map(({ state }) => state.status)).toEqual(['failed'])
+    expect((await logOf(id)).map(({ state }) => state.status)).toEqual(['pending', 'failed'])
   })
 
   it('[NOTE-5] a redirect is a failure like any other', async () => {
@@ -431,6 +434,86 @@ describe('deliveries of a webhook', () => {
     const log = await logOf(id)
     expect(log).toHaveLength(200)
     expect(new Set(log.map(({ state }) => state.status))).toEqual(new Set(['delivered']))
+  })
+})
+
+describe('[NOTE-8] what is asked of a webhook while it is at work', () => {
+  it('one that is taken while it is asked to be sent again is not sent again', async () => {
+    const { id } = await register()
+    answer = () => ({ status: 500 })
+    await commit(['a', '1'])
+    await until(() => posts.length === 1)
+    const [{ message } = { message: '' }] = await logOf(id)
+    await pass(SECOND_MS)
+    const { delivery } = storage
+    let asked = 0
+    storage.delivery = async (...parameters) => {
+      const found = await delivery.apply(storage, parameters)
+      asked += 1
+      if (asked > 1) return found
+      answer = () => ({ status: 200 })
+      await pass(HOUR_MS)
+      return found
+    }
+    const told = await webhooks.resend(id, alice, message)
+    expect(told.state.status).toBe('delivered')
+    const before = posts.length
+    await pass(HOUR_MS)
+    expect(posts.length).toBe(before)
+    expect(unexpected).toEqual([])
+  })
+
+  it('one that is on its way to its place is not put there twice', async () => {
+    const { id } = await register()
+    const { queueDeliveries } = storage
+    let asking: Promise<unknown> = Promise.resolve()
+    storage.queueDeliveries = async (webhook, cursor, deliveries) => {
+      const queued = await queueDeliveries.call(storage, webhook, cursor, deliveries)
+      const [first] = queued
+      if (first) {
+        asking = webhooks.resend(id, alice, first.message)
+        await asking
+      }
+      return queued
+    }
+    await commit(['a', '1'])
+    await until(() => posts.length === 1)
+    await asking
+    await pass(HOUR_MS)
+    expect(notes()).toEqual(['1'])
+    expect(unexpected).toEqual([])
+  })
+
+  it('what it asks for now is asked of what comes, over a crash too', async () => {
+    const { id } = await register({ events: [DELETED] })
+    await commit(['a', '1'])
+    await pass(SECOND_MS)
+    await webhooks.change(id, alice, { events: [NOTED] })
+    await settled()
+    await restart()
+    await commit(['a', '2'])
+    await until(() => posts.length > 0)
+    await pass(HOUR_MS)
+    expect(notes()).toEqual(['2'])
+  })
+
+  it('one that works again, and could not be taken up at once, is taken up by its next change, with all that waited', async () => {
+    const { id } = await register()
+    answer = ({ note }, signal) => (note === '1' ? { status: 410 } : hanging(signal))
+    await commit(['b', '0'], ['a', '1'])
+    await until(() => webhooks.find(id, alice).disabled !== null)
+    answer = () => ({ status: 200 })
+    const { pendingDeliveries } = storage
+    storage.pendingDeliveries = () => Promise.reject(new ParleyError('storage-unavailable', 'Not now, says the test.'))
+    const change = webhooks.change(id, alice, { url: 'https://other.test/hook' })
+    await expect(change).rejects.toMatchObject({ code: 'storage-unavailable' })
+    storage.pendingDeliveries = pendingDeliveries
+    posts = []
+    await webhooks.change(id, alice, { url: 'https://third.test/hook' })
+    await commit(['a', '2'])
+    await until(() => notes().includes('2'))
+    await pass(HOUR_MS)
+    expect(notes().toSorted()).toEqual(['0', '2'])
   })
 })
 

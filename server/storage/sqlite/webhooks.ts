@@ -96,7 +96,8 @@ export class SqliteWebhookWriter {
         return 0
       case 'webhook-disable':
         this.#sql.disable.run(operation.at, operation.reason, operation.id)
-        this.#sql.deletePending.run(operation.id)
+        // One whose receiver is gone goes on with what waits, where it gets another one.
+        if (operation.reason !== 'gone') this.#sql.deletePending.run(operation.id)
         return 0
       case 'webhook-delete':
         this.#sql.deleteDeliveries.run(operation.id)

@@ -182,6 +182,11 @@ export class Awareness {
     return this.#said.get(member) ?? null
   }
 
+  /** What is said under the id; null where nobody does. */
+  stateOf(client: number): string | null {
+    return this.#present.get(client)?.state ?? null
+  }
+
   /** Takes what the connection may say; answers what the others are to be told, which may be nothing. */
   announce(member: AwarenessMember, entries: readonly AwarenessEntry[], nowMs: number): readonly AwarenessEntry[] {
     const [first] = entries

@@ -10,6 +10,8 @@ interface Said {
   readonly isList: boolean
   /** The Yjs client ids that are its own. */
   readonly own: readonly number[]
+  /** It says something else of itself than before. */
+  readonly isNews: boolean
 }
 
 /** Who is in a room, told to everyone in it (SYNC-5). */
@@ -35,10 +37,12 @@ export class People {
     const entries = decodeAwareness(body)
     if (!entries) return null
     const isList = this.awareness.isList(member, entries)
+    const before = new Map(entries.map(({ client }) => [client, this.awareness.stateOf(client)]))
     const told = this.awareness.announce(member, entries, this.#nowMs())
     this.#dropOutdatedLater()
     this.#spread(told, member)
-    return { isList, own: told.map(({ client }) => client) }
+    const isNews = told.some(({ client, state }) => before.get(client) !== state)
+    return { isList, own: told.map(({ client }) => client), isNews }
   }
 
   /** Everybody but the session itself. */

@@ -73,7 +73,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #answers: Answers
   readonly #incoming: IncomingEdits
   readonly #merges: OfflineMerges
-  readonly #questions: Questions
+  readonly #questions: Questions<Member>
   readonly #broadcast = new Broadcast((shown) => this.#show(shown))
   readonly #stopListening: () => void
   #isClosed = false
@@ -84,11 +84,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#options = options
     this.replica = replica
     const tell = (member: Member, event: SessionEvent): void => this.#told(member, event)
-    this.#people = new People(
-      environment,
-      () => this.#members.keys(),
-      (client) => replica.ownerOf(client),
-    )
+    const members = (): Iterable<Member> => this.#members.keys()
+    this.#people = new People(environment, members, (client) => replica.ownerOf(client))
     this.#answers = new Answers(replica)
     this.#incoming = new IncomingEdits({
       replica,
@@ -111,8 +108,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
       onUnexpected: options.onUnexpected,
       onIdle: () => this.#shutWhenEmpty(),
     })
-    const proofWanted = (member: Member): void => tell(member, { type: 'proof-wanted' })
-    this.#questions = new Questions(environment, limits.windowMs, () => this.#members.keys(), proofWanted)
+    const ask = (member: Member): void => tell(member, { type: 'proof-wanted' })
+    this.#questions = new Questions(environment, limits.windowMs, members, ask)
     const stops = [
       replica.onCommitted((entry) => this.#broadcast.add(entry)),
       replica.onEnded(() => this.#end()),
@@ -135,7 +132,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
     return this.#members.size
   }
 
-  /** Opens a session: our SyncStep1 goes out first (WIRE), then who is here. */
+  /** Opens a session: our SyncStep1 goes out first, then who is here. */
   join(channel: Channel, principal: PrincipalId, access: 'read' | 'write', tokenHash: LockHash | null = null): Seat {
     const { limits, environment } = this.#options
     const onStalled = (stalled: Member): void => this.#close(stalled, 'too-slow', 'takes nothing any more')
@@ -178,6 +175,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
         return this.#tell(member, { type: 'asks', stateVector: message.stateVector })
       case 'sync-step-2':
       case 'update':
+        if (message.type === 'update') this.#questions.enliven(member)
         return this.#incoming.receive(member, message.update, message.type)
       case 'awareness':
         if (this.#advance(member, { type: 'announces' }).length > 0) this.#announce(member, message.body)
@@ -283,6 +281,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   #announce(member: Member, body: Uint8Array): void {
     const said = this.#people.announce(member, body)
     if (!said) return this.#close(member, 'invalid-request', 'malformed awareness')
+    if (said.isNews) this.#questions.enliven(member)
     if (said.isList) this.#tell(member, { type: 'lists' })
     // A reader writes nothing, so it keeps nobody from writing.
     if (member.mayWrite) for (const client of said.own) this.#incoming.claim(member, client, true)

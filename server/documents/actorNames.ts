@@ -6,9 +6,9 @@ import type { Actor } from '../storage/people.ts'
 
 /** As many people as act at the same time, and more: of one who is forgotten no name is kept until their token is read anew. */
 const MAX_NAMES = 50_000
-/** Documents of which it is known whose name is stored; of one that is forgotten it is stored again. */
-const MAX_DOCUMENTS = 10_000
-/** The same of the people of one document. */
+/** People of all documents whose name is known to be stored, about 10 MB; of one that is forgotten it is stored again. */
+const MAX_STORED = 100_000
+/** The same of one document, so that a crowd forgets no other. */
 const MAX_OF_DOCUMENT = 1_000
 
 /**
@@ -17,7 +17,10 @@ const MAX_OF_DOCUMENT = 1_000
  */
 export class ActorNames {
   readonly #names = new LRUCache<PrincipalId, string>({ max: MAX_NAMES })
-  readonly #stored = new LRUCache<DocumentId, Map<PrincipalId, string>>({ max: MAX_DOCUMENTS })
+  readonly #stored = new LRUCache<DocumentId, Map<PrincipalId, string>>({
+    maxSize: MAX_STORED,
+    sizeCalculation: (people) => people.size,
+  })
 
   /** A token of theirs was read. */
   meet(sub: PrincipalId, name: string | null): void {
@@ -45,6 +48,8 @@ export class ActorNames {
       const known = this.#stored.get(document) ?? new Map<PrincipalId, string>()
       if (known.size >= MAX_OF_DOCUMENT) known.clear()
       known.set(sub, name)
+      // A value is weighed when it comes in.
+      this.#stored.delete(document)
       this.#stored.set(document, known)
     }
   }

@@ -120,7 +120,9 @@ export class Committer {
       const result = this.#storage.commit(people === null ? act : { ...act, people })
       for (const one of staged) this.#storeSnapshot(one)
       settled = await result
-      if (people !== null && settled.status === 'committed') this.#names.remember(people)
+      // Of what other nodes erase with a document nothing is heard here in time.
+      const isKept = settled.status === 'committed' && !this.#storage.shared
+      if (people !== null && isKept) this.#names.remember(people)
     } catch (cause) {
       const problem =
         cause instanceof ParleyError ? cause : new ParleyError('internal', 'The write failed in storage.', { cause })

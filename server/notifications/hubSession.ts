@@ -94,7 +94,10 @@ export class HubSession implements Sink {
         parts.onFlood()
         this.fail(new ParleyError('too-many-requests', 'Too many frames came in too short a time.'))
       },
-      onClosed: () => this.#settle(),
+      onClosed: () => {
+        if (this.waits) parts.onNoToken()
+        this.#settle()
+      },
     })
     this.#peer = peer
     const line = {

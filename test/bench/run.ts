@@ -11,6 +11,7 @@ register('../support/builtServer.mjs', import.meta.url)
 
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   puts: async () => (await import('./puts.ts')).puts(),
+  tolls: async () => (await import('./tolls.ts')).tolls(),
   hot: async () => (await import('./hot.ts')).hot(),
   unlike: async () => (await import('./unlike.ts')).unlike(),
   transactions: async () => (await import('./transactions.ts')).transactions(),

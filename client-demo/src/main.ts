@@ -6,6 +6,7 @@ import { NameBook } from './state/names.ts'
 import { Notices } from './state/notices.ts'
 import { ResolutionDrafts } from './state/resolutionDrafts.ts'
 import { Shelf } from './state/shelf.ts'
+import { TabTexts } from './state/tabTexts.ts'
 import { routeOf } from './present/route.ts'
 import { App } from './ui/app.tsx'
 import { documentScreen } from './ui/chunks.ts'
@@ -17,8 +18,9 @@ const PREFETCH_AFTER_MS = 2_000
 /** Where the API is, without a final slash: the page stands in the folder `demo` of it. */
 const base = new URL('..', location.href).href.replace(/\/$/, '')
 
+const storage = new TabTexts(sessionStorage)
 const keeper = new IdentityKeeper({
-  storage: sessionStorage,
+  storage,
   fetchGuest: (guest) =>
     fetch(`${base}/demo/token`, {
       method: 'POST',
@@ -28,7 +30,7 @@ const keeper = new IdentityKeeper({
   now: () => Date.now(),
 })
 
-const shelf = new Shelf(sessionStorage)
+const shelf = new Shelf(storage)
 const drafts = new ResolutionDrafts(sessionStorage)
 shelf.add(drafts)
 
@@ -41,7 +43,7 @@ const parts: Parts = {
   nameBook: new NameBook(),
   shelf,
   drafts,
-  storage: sessionStorage,
+  storage,
 }
 
 // Leaving the page with edits that are nowhere but here is asked about.

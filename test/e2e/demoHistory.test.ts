@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { deferred } from '../support/deferred.ts'
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 2_000
@@ -82,5 +83,90 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=deleted]', { hasText: 'for good: nothing of it is kept' }).waitFor()
     expect(await ada.page.locator('[data-testid=revive]').count()).toBe(0)
     expect(ada.troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[HIST-3] [DEMO-7] the undo of a restore takes back the restore alone: where somebody wrote since, a conflict opens', async () => {
+    await server.send('POST', '/documents', { id: 'since', kind: 'text', content: 'Monday\n' })
+    await server.send('PUT', '/documents/since', { content: 'Tuesday\n', baseVersion: 1 })
+    const ada = await come('since', 'ada', 'Ada')
+    await live(ada.page)
+    await ada.page.locator('[data-testid=history-open]').click()
+    await ada.page.locator('[data-testid=version-row][data-version="1"] [data-testid=version-restore]').click()
+    const undo = ada.page.locator('[data-testid=notice]', { hasText: 'is version 3 now' }).getByText('Undo')
+    await undo.waitFor()
+    expect(await server.send('PUT', '/documents/since', { content: 'Monday at ten\n', baseVersion: 3 })).toBe(200)
+    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('Monday at ten')
+    await ada.page.locator('[data-testid=version][data-version="4"]').waitFor()
+    await undo.click()
+    await ada.page.locator('[data-testid=conflict-item]').waitFor()
+    expect(await server.contentOf('since')).toBe('Monday at ten\n')
+    expect(ada.troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[DOC-6] [DEMO-8] what somebody wrote unseen is not deleted with what was seen', async () => {
+    await server.send('POST', '/documents', { id: 'unseen', kind: 'json', content: { a: 1 } })
+    const ada = await come('unseen', 'ada', 'Ada')
+    await live(ada.page)
+    await ada.page.locator('[data-testid=history-open]').click()
+    await ada.page.locator('[data-testid=delete-document]').waitFor()
+    // The news of it do not come in time.
+    await ada.page.route('**/documents/unseen?baseVersion=1', async (route) => {
+      await server.send('PUT', '/documents/unseen', { content: { a: 2 }, baseVersion: 1 })
+      await route.continue()
+    })
+    await ada.page.locator('[data-testid=delete-document]').click()
+    await ada.page.locator('[data-testid=notice][data-tone=problem]').waitFor()
+    expect(JSON.parse(await server.contentOf('unseen'))).toEqual({ a: 2 })
+  }, 60_000)
+
+  it('[DEMO-1] [DEMO-8] what was not saved goes into no other life of its document: it is there to be copied, and the list says so', async () => {
+    await server.send('POST', '/documents', { id: 'again', kind: 'text', content: 'old\n' })
+    const ada = await come('again', 'ada', 'Ada')
+    ada.page.on('dialog', (dialog) => void dialog.accept())
+    await live(ada.page)
+    await ada.page.locator('[data-testid=offline-switch]').check()
+    await ada.page.locator('[data-testid=editor-content] .cm-line').first().click()
+    await ada.page.keyboard.press('End')
+    await ada.page.keyboard.type(' and dear')
+    expect(await server.send('DELETE', '/documents/again?purge=true&baseVersion=1')).toBe(204)
+    await server.send('POST', '/documents', { id: 'again', kind: 'text', content: 'new\n' })
+    await ada.page.reload()
+    await live(ada.page)
+    await ada.page.locator('[data-testid=left-text-content]', { hasText: 'old and dear' }).waitFor()
+    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('new')
+    expect(await textOf(ada.page)).not.toContain('dear')
+
+    await ada.page.getByRole('link', { name: 'All documents' }).click()
+    await ada.page.locator('[data-testid=document-row][data-id=again] [data-testid=held]').waitFor()
+    await ada.page.locator('[data-testid=document-row][data-id=again]').click()
+    await ada.page.locator('[data-testid=left-text-discard]').click()
+    await ada.page.getByRole('link', { name: 'All documents' }).click()
+    await ada.page.locator('[data-testid=document-row][data-id=again]').waitFor()
+    expect(await ada.page.locator('[data-testid=held]').count()).toBe(0)
+    expect(await server.contentOf('again')).toBe('new\n')
+    expect(ada.troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[DEMO-8] a document that was left before it was read is not followed', async () => {
+    await server.send('POST', '/documents', { id: 'brief', kind: 'text', content: 'x\n' })
+    expect(await server.send('DELETE', '/documents/brief?baseVersion=1')).toBe(204)
+    const ada = await come('plan', 'ada', 'Ada')
+    await live(ada.page)
+    const gate = deferred()
+    await ada.page.route('**/documents/brief', async (route) => {
+      await gate.promise
+      await route.continue()
+    })
+    await ada.page.goto(`${server.url}/demo/#/documents/brief`)
+    await ada.page.locator('.work-note[aria-busy=true]').waitFor()
+    await ada.page.goto(`${server.url}/demo/#/`)
+    await ada.page.locator('[data-testid=document-row]').first().waitFor()
+    let sockets = 0
+    ada.page.on('websocket', () => (sockets += 1))
+    const answered = ada.page.waitForResponse('**/documents/brief')
+    gate.resolve()
+    expect((await answered).status()).toBe(410)
+    await ada.page.waitForTimeout(500)
+    expect(sockets).toBe(0)
   }, 60_000)
 })

@@ -42,6 +42,7 @@ async function desk(conflict: Conflict, answer: ResolutionAnswer | Error = { out
       etag: '',
       root: 'content',
       content: server.documentContent,
+      createdAt: '',
       updatedAt: '',
       updatedBy: '',
     }),

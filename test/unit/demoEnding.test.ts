@@ -6,6 +6,7 @@ import { chosenIn } from '../../client-demo/src/state/chosenIn.ts'
 import { openedAgain } from '../../client-demo/src/state/openedAgain.ts'
 import { ResolutionDrafts, type ResolutionDraft } from '../../client-demo/src/state/resolutionDrafts.ts'
 import { conflictJson } from '../support/demoConflict.ts'
+import { textsIn } from '../support/tabTexts.ts'
 
 const conflictOf = (...args: Parameters<typeof conflictJson>): Conflict => shapes.conflict(conflictJson(...args), '')
 const TEXT = { base: 'a\nb\nc\nd\ne\nf', current: 'a\nB\nc\nD\ne\nF', incoming: 'a\nbb\nc\ndd\ne\nff' }
@@ -73,25 +74,16 @@ describe('drafts of resolutions', () => {
     own: { text: 'y', version: 3, content: 'z' },
     comment: 'why',
   }
-  const roomFor = (items: Map<string, string>, characters: number) => ({
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, text: string) => {
-      if (text.length > characters) throw new Error('QuotaExceededError')
-      items.set(key, text)
-    },
-    removeItem: (key: string) => void items.delete(key),
-  })
-
   it('[DEMO-13] are read again after a reload, by the one who wrote them', () => {
     const items = new Map<string, string>()
-    new ResolutionDrafts(roomFor(items, 10_000)).of('ada', 'cfl_1').put(DRAFT)
-    const again = new ResolutionDrafts(roomFor(items, 10_000))
+    new ResolutionDrafts(textsIn(items, 10_000)).of('ada', 'cfl_1').put(DRAFT)
+    const again = new ResolutionDrafts(textsIn(items, 10_000))
     expect(again.of('ada', 'cfl_1').get()).toEqual(DRAFT)
     expect(again.of('ben', 'cfl_1').get()).toBeNull()
   })
 
   it('[DEMO-13] stay in the page where the browser has no room, and leaving it is asked about', () => {
-    const drafts = new ResolutionDrafts(roomFor(new Map(), 10))
+    const drafts = new ResolutionDrafts(textsIn(new Map(), 10))
     const keeper = drafts.of('ada', 'cfl_1')
     keeper.put(DRAFT)
     expect(keeper.get()).toEqual(DRAFT)
@@ -103,6 +95,6 @@ describe('drafts of resolutions', () => {
 
   it('[DEMO-13] that another page version wrote are left out', () => {
     const items = new Map([['parley.resolution.ada.cfl_1', '{"way":"by magic"}']])
-    expect(new ResolutionDrafts(roomFor(items, 10_000)).of('ada', 'cfl_1').get()).toBeNull()
+    expect(new ResolutionDrafts(textsIn(items, 10_000)).of('ada', 'cfl_1').get()).toBeNull()
   })
 })

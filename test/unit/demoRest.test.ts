@@ -17,6 +17,7 @@ const DOCUMENT = {
   etag: 'abc-3',
   root: 'content',
   content: 'x',
+  createdAt: '2026-11-01T09:00:00Z',
   updatedAt: '2026-11-01T10:00:00Z',
   updatedBy: 'ada',
 }

@@ -2,8 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { maySomewhere, permissionsOn, readToken } from '../../client-demo/src/parley/token.ts'
 import { returnWords, waitingWords } from '../../client-demo/src/present/absence.ts'
 import { countdown } from '../../client-demo/src/present/countdown.ts'
-import type { KeyedTexts } from '../../client-demo/src/state/identity.ts'
-import { Shelf } from '../../client-demo/src/state/shelf.ts'
 
 const tokenFor = (claims: object): string => `h.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.s`
 
@@ -65,38 +63,3 @@ describe('[DEMO-3] an absence in words', () => {
     expect([before(272_000), before(5_001), before(-9)]).toEqual(['4:32', '0:06', '0:00'])
   })
 })
-
-describe('[DEMO-1] what is unsaved when the page goes', () => {
-  const tab = (): KeyedTexts => {
-    const kept = new Map<string, string>()
-    return { getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => void kept.set(key, text) }
-  }
-  const ground = { version: 1, etag: 'e-1', text: '{}' }
-  const draft = { text: '{"a": 1}', from: ground, latest: ground, status: 'edited', conflictId: null } as const
-
-  it('is there for the page that comes in its place, once', () => {
-    const storage = tab()
-    const shelf = new Shelf(storage)
-    shelf.putDraft('menu', draft)
-    shelf.add({ hasUnsavedEdits: true, unsaved: () => ({ id: 'trip', state: new Uint8Array([0, 200, 7]) }) })
-    shelf.keep()
-    const next = new Shelf(storage)
-    expect(next.takeDraft('menu')).toEqual(draft)
-    expect(next.takeDraft('menu')).toBeNull()
-    expect(next.takeState('trip')).toEqual(new Uint8Array([0, 200, 7]))
-    expect(new Shelf(storage).takeState('trip')).toBeNull()
-  })
-
-  it('is left where it cannot be read or has no room', () => {
-    const storage = tab()
-    storage.setItem('parley.unsaved', '{"drafts": 7}')
-    expect(new Shelf(storage).takeDraft('menu')).toBeNull()
-    const full = new Shelf({ getItem: () => null, setItem: () => fail() })
-    full.putDraft('menu', draft)
-    expect(() => full.keep()).not.toThrow()
-  })
-})
-
-function fail(): never {
-  throw new DOMException('full', 'QuotaExceededError')
-}

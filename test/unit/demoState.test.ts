@@ -3,15 +3,18 @@ import type { Conflict, Document } from '../../client-demo/src/parley/types.ts'
 import * as shapes from '../../client-demo/src/parley/shapes.ts'
 import { carriedOn, carryOver, chosen, preview } from '../../client-demo/src/state/choices.ts'
 import { coalesce } from '../../client-demo/src/state/coalesce.ts'
-import { IdentityKeeper, NoGuestsError } from '../../client-demo/src/state/identity.ts'
+import { IdentityKeeper, NoGuestsError, SignedOutError } from '../../client-demo/src/state/identity.ts'
 import * as drafts from '../../client-demo/src/state/jsonDraft.ts'
 import { NameBook } from '../../client-demo/src/state/names.ts'
 import { coloursOf, peopleIn } from '../../client-demo/src/state/people.ts'
 import { SaveCheck } from '../../client-demo/src/state/saveCheck.ts'
+import { TabTexts } from '../../client-demo/src/state/tabTexts.ts'
 import { personOf } from '../../client-demo/src/present/names.ts'
 import type { Content } from '../../server/content/content.ts'
 import { liveOverlaps, rewriteOverlaps } from '../../server/content/liveMerge.ts'
 import { conflictJson } from '../support/demoConflict.ts'
+import { deferred } from '../support/deferred.ts'
+import { textsIn } from '../support/tabTexts.ts'
 
 const conflictOf = (...args: Parameters<typeof conflictJson>): Conflict => shapes.conflict(conflictJson(...args), '')
 const settle = async (): Promise<void> => {
@@ -178,6 +181,7 @@ describe('a json draft', () => {
     etag: `abc-${version}`,
     root: 'content',
     content,
+    createdAt: '',
     updatedAt: '',
     updatedBy: 'ada',
   })
@@ -213,6 +217,11 @@ describe('a json draft', () => {
     const refused = drafts.refused(drafts.moved(drafts.edit(start, '{"a":9}'), document(2, { a: 2 })), 'cfl_1')
     expect(refused).toMatchObject({ status: 'refused', text: '{"a":9}', from: { version: 1 }, conflictId: 'cfl_1' })
     expect(drafts.discard(refused)).toMatchObject({ status: 'clean', text: '{\n  "a": 2\n}', conflictId: null })
+  })
+
+  it('[DEMO-1] holds nothing unsaved once the document says the same, whoever stored it', () => {
+    const draft = drafts.moved(drafts.edit(start, '{"a":9}'), document(2, { a: 9 }))
+    expect(draft).toMatchObject({ text: '{"a":9}', status: 'clean', from: { version: 2 } })
   })
 
   it('never goes back to an older version', () => {
@@ -337,19 +346,19 @@ describe('the identity of a tab', () => {
   const lasting = tokenFor({ sub: 'guest-aaaaaaaaaa', exp: NOW / 1000 + 3600 })
   const guest = (token: string): object => ({ token, name: 'Quiet Otter', sub: 'guest-aaaaaaaaaa' })
 
-  function keeper(answers: Response[], stored: object | null = null) {
+  function keeper(answers: (Response | Promise<Response>)[], stored: object | null = null) {
     const kept = new Map<string, string>()
     if (stored !== null) kept.set('parley.identity', JSON.stringify(stored))
     const asked: object[] = []
     const identity = new IdentityKeeper({
-      storage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) },
+      storage: textsIn(kept),
       fetchGuest: async (who) => {
         asked.push(who)
         return answers.shift() ?? new Response(null, { status: 500 })
       },
       now: () => NOW,
     })
-    return { identity, asked, kept }
+    return { identity, asked, kept, answers }
   }
   const given = (token: string): Response => Response.json(guest(token), { status: 201 })
 
@@ -378,6 +387,57 @@ describe('the identity of a tab', () => {
     expect(await identity.renew(lasting)).toBe('h.new.s')
     expect(await identity.renew(lasting)).toBe('h.new.s')
     expect(asked).toHaveLength(1)
+  })
+
+  it.each(['a guest who left', 'who signed in meanwhile'])(
+    '[DEMO-5] is not made anew for %s by an answer that comes late',
+    async (who) => {
+      const late = deferred<Response>()
+      const { identity, answers } = keeper([])
+      answers.push(late.promise)
+      const asking = identity.identity().catch((error: unknown) => error)
+      if (who === 'a guest who left') identity.leave()
+      else identity.adopt(tokenFor({ sub: 'ada' }))
+      late.resolve(given(lasting))
+      const sub = who === 'a guest who left' ? undefined : 'ada'
+      expect(await asking).toMatchObject(sub === undefined ? { name: 'SignedOutError' } : { sub })
+      const { value } = identity.presence
+      expect(value.phase === 'in' ? value.self.sub : undefined).toBe(sub)
+    },
+  )
+
+  it('[DEMO-5] stays out when a token was refused, whatever asks for it then, until somebody signs in', async () => {
+    const token = tokenFor({ sub: 'ada' })
+    const { identity } = keeper([], { token, name: 'Ada', sub: 'ada' })
+    await identity.enter()
+    await expect(identity.renew(token)).rejects.toBeInstanceOf(SignedOutError)
+    await expect(identity.current()).rejects.toBeInstanceOf(SignedOutError)
+    expect(identity.presence.value).toEqual({ phase: 'out', why: 'refused' })
+    identity.adopt(tokenFor({ sub: 'ben' }))
+    expect((await identity.identity()).sub).toBe('ben')
+  })
+
+  it('[DEMO-5] is shown also where the browser has no room to keep it', async () => {
+    const asked: object[] = []
+    const identity = new IdentityKeeper({
+      storage: new TabTexts(textsIn(new Map(), 0)),
+      fetchGuest: async (who) => {
+        asked.push(who)
+        return given(lasting)
+      },
+      now: () => NOW,
+    })
+    expect([await identity.current(), await identity.current()]).toEqual([lasting, lasting])
+    expect(identity.presence.value.phase).toBe('in')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('[DEMO-5] can be a guest where the server says so, which is asked once', async () => {
+    const open = keeper([given(lasting)])
+    expect([await open.identity.takesGuests(), await open.identity.takesGuests()]).toEqual([true, true])
+    expect(open.asked).toHaveLength(1)
+    const shut = keeper([Response.json({}, { status: 404 })])
+    expect(await shut.identity.takesGuests()).toBe(false)
   })
 
   it('does not read what is no identity from the storage', async () => {

@@ -22,7 +22,7 @@ const kind = oneOf(['text', 'json'])
 
 const facts = { id: string, kind, version: number, etag: string, root: string, updatedAt: string, updatedBy: string }
 
-export const document: Reader<Types.Document> = object({ ...facts, content })
+export const document: Reader<Types.Document> = object({ ...facts, content, createdAt: string })
 export const person: Reader<Types.Person> = object({ sub: string, name: string })
 
 const lockFacts = { owner: string, expiresAt: string, fence: number }

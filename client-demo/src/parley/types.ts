@@ -19,6 +19,8 @@ export interface DocumentFacts {
 
 export interface Document extends DocumentFacts {
   readonly content: Content
+  /** When its present life began: an id that is deleted and created again begins another. */
+  readonly createdAt: string
 }
 
 /** A version of the past (HIST-2). */

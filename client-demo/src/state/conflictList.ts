@@ -6,6 +6,7 @@ import type { Conflict, ListedConflict, ParleyEvent } from '../parley/types.ts'
 import { coalesce } from './coalesce.ts'
 import type { NameBook } from './names.ts'
 import type { Notice, Notices } from './notices.ts'
+import { PagedList } from './pagedList.ts'
 import { Store } from './store.ts'
 
 export interface OpenConflicts {
@@ -13,15 +14,6 @@ export interface OpenConflicts {
   readonly hasMore: boolean
   readonly isLoaded: boolean
   /** Why the list could not be read the last time; what is shown may be old. */
-  readonly problem: string | null
-}
-
-/** Newest first; read once somebody asks for them. */
-export interface ClosedConflicts {
-  readonly items: readonly ListedConflict[]
-  /** Null where there are no more. */
-  readonly nextCursor: string | null
-  readonly isLoaded: boolean
   readonly problem: string | null
 }
 
@@ -46,7 +38,8 @@ const CLOSINGS: readonly string[] = [
 /** The conflicts of a document, kept up by notifications, and the news about them. */
 export class ConflictList {
   readonly open = new Store<OpenConflicts>({ items: [], hasMore: false, isLoaded: false, problem: null })
-  readonly closed = new Store<ClosedConflicts>({ items: [], nextCursor: null, isLoaded: false, problem: null })
+  /** Newest first, those that are open among them; read once somebody asks for the closed ones. */
+  readonly all: PagedList<ListedConflict>
   readonly #options: ConflictListOptions
   #isClosedWanted = false
   #looking: string | null = null
@@ -55,6 +48,12 @@ export class ConflictList {
 
   constructor(options: ConflictListOptions) {
     this.#options = options
+    const { rest, document } = options
+    this.all = new PagedList({
+      read: (cursor) => rest.listConflicts({ document, ...(cursor === undefined ? {} : { cursor }) }),
+      // An id tells when the conflict was detected.
+      isAtOrBehind: (conflict, last) => conflict.id <= last.id,
+    })
   }
 
   refresh(): void {
@@ -65,13 +64,7 @@ export class ConflictList {
   wantClosed(): void {
     if (this.#isClosedWanted) return
     this.#isClosedWanted = true
-    void this.#loadClosed(null)
-  }
-
-  /** Reads the next page of the closed ones. */
-  moreClosed(): void {
-    const { nextCursor } = this.closed.value
-    if (nextCursor !== null) void this.#loadClosed(nextCursor)
+    void this.all.refresh()
   }
 
   /** Calls `watcher` when something happened to a conflict; null where it is not known to which. */
@@ -101,28 +94,12 @@ export class ConflictList {
 
   async #load(): Promise<void> {
     const { rest, document } = this.#options
-    if (this.#isClosedWanted) void this.#loadClosed(null)
+    if (this.#isClosedWanted) void this.all.refresh()
     try {
       const page = await rest.listConflicts({ document, status: 'open' })
       this.open.set({ items: page.items, hasMore: page.nextCursor !== undefined, isLoaded: true, problem: null })
     } catch (error) {
       this.open.update((known) => ({ ...known, problem: explain(error) }))
-    }
-  }
-
-  async #loadClosed(cursor: string | null): Promise<void> {
-    const { rest, document } = this.#options
-    try {
-      const page = await rest.listConflicts({ document, ...(cursor === null ? {} : { cursor }) })
-      const items = page.items.filter(({ status }) => status !== 'open')
-      this.closed.update((known) => ({
-        items: cursor === null ? items : [...known.items, ...items],
-        nextCursor: page.nextCursor ?? null,
-        isLoaded: true,
-        problem: null,
-      }))
-    } catch (error) {
-      this.closed.update((known) => ({ ...known, problem: explain(error) }))
     }
   }
 

@@ -64,7 +64,13 @@ export class DocumentLock {
 
   async renew(): Promise<void> {
     const { rest, document } = this.#options
-    if (this.token !== null) this.#hold(await rest.renewLock(document, this.token))
+    if (this.token === null) return
+    try {
+      this.#hold(await rest.renewLock(document, this.token))
+    } catch (error) {
+      this.refresh()
+      throw error
+    }
   }
 
   async release(): Promise<void> {
@@ -73,6 +79,7 @@ export class DocumentLock {
     if (token === null) return
     try {
       await rest.releaseLock(document, token)
+      this.#options.storage.removeItem(this.#key)
       this.#show(null)
     } catch (error) {
       this.refresh()
@@ -95,8 +102,9 @@ export class DocumentLock {
   }
 
   #hold({ token, ...lock }: OwnLock): void {
-    this.#options.storage.setItem(this.#key, JSON.stringify({ fence: String(lock.fence), token }))
+    // Shown first: a lock that is held and not shown would bar others without a word.
     this.#show({ ...lock, isOwn: true, token })
+    this.#options.storage.setItem(this.#key, JSON.stringify({ fence: String(lock.fence), token }))
   }
 
   #show(view: LockView | null): void {

@@ -6,27 +6,20 @@ import { coalesce } from './coalesce.ts'
 import { contentText } from './contents.ts'
 import { ConflictList } from './conflictList.ts'
 import { Absence } from './absence.ts'
+import { Actors } from './actors.ts'
 import { deletionIn, type Deletion } from './deletion.ts'
 import { DocumentLock } from './documentLock.ts'
+import { DraftSaver } from './draftSaver.ts'
+import type { Editor, Phase } from './editor.ts'
 import type { Identity, IdentityKeeper, KeyedTexts } from './identity.ts'
 import * as drafts from './jsonDraft.ts'
-import { LiveText } from './liveText.ts'
+import { takeKept } from './keptEdits.ts'
+import type { LiveText } from './liveText.ts'
 import type { NameBook } from './names.ts'
 import type { Notices } from './notices.ts'
-import { SaveCheck } from './saveCheck.ts'
-import type { Shelf, Unsaved } from './shelf.ts'
+import { isSameLife, type Life, type Shelf, type Unsaved } from './shelf.ts'
 import { Store } from './store.ts'
-
-export type Phase =
-  | { readonly phase: 'loading' }
-  | { readonly phase: 'open'; readonly editor: Editor }
-  | { readonly phase: 'absent' }
-  | { readonly phase: 'deleted'; readonly deletion: Deletion }
-  | { readonly phase: 'failed'; readonly reason: string }
-
-export type Editor =
-  | { readonly kind: 'text'; readonly live: LiveText }
-  | { readonly kind: 'json'; readonly draft: Store<drafts.JsonDraft> }
+import { TextEditing } from './textEditing.ts'
 
 export interface SessionOptions {
   readonly id: string
@@ -43,8 +36,6 @@ export interface SessionOptions {
   readonly show: (conflictId: string) => void
 }
 
-/** What is in such a draft is nowhere else. */
-const HOLDING: readonly drafts.JsonDraft['status'][] = ['edited', 'saving']
 /** The news of one second are read with one request. */
 const GATHER_MS = 100
 
@@ -67,18 +58,19 @@ export class DocumentSession {
   readonly offline = new Store(false)
   readonly #options: SessionOptions
   readonly #reread = coalesce(GATHER_MS, () => this.#read())
-  readonly #readPeople = coalesce(GATHER_MS, () => this.#learnNames())
+  readonly #actors: Actors
   #feed: NotificationFeed | null = null
-  #saveCheck: SaveCheck | null = null
   #reopening: Promise<void> | null = null
+  /** Which reading of the document counts; one that is overtaken, or comes after the end, opens nothing. */
+  #opening = 0
   #closed = false
   readonly #stopWatching: () => void
-  #draftSave: 'none' | 'under-way' | 'wished' = 'none'
 
   constructor(options: SessionOptions) {
     this.id = options.id
     this.#options = options
     const { rest, notices, nameBook, show, storage, self, keeper } = options
+    this.#actors = new Actors(options)
     this.conflicts = new ConflictList({ rest, notices, nameBook, show, document: options.id })
     this.lock = new DocumentLock({ document: options.id, rest, storage, self: () => self.sub })
     this.absence = new Absence({
@@ -100,52 +92,61 @@ export class DocumentSession {
 
   /** Whether closing the page now would lose something that is nowhere else. */
   get hasUnsavedEdits(): boolean {
-    const { value } = this.phase
-    if (value.phase !== 'open') return false
-    return value.editor.kind === 'text' ? !this.saved.value : HOLDING.includes(value.editor.draft.value.status)
+    const editor = this.#editor
+    if (editor === null) return false
+    return editor.kind === 'text' ? !this.saved.value : editor.saver.hasUnsavedEdits
   }
 
-  /** What a reload has to go on from; nothing of a text of which the server wants no more. */
+  /** What a reload has to go on from; a text of which the server wants no more is only there to be copied. */
   unsaved(): Unsaved | null {
-    const { value } = this.phase
-    if (value.phase !== 'open' || !this.hasUnsavedEdits) return null
-    const { editor } = value
-    if (editor.kind === 'json') return { id: this.id, draft: editor.draft.value }
-    return editor.live.connection.value.phase === 'refused' ? null : { id: this.id, state: editor.live.state() }
+    const { id } = this
+    const editor = this.#editor
+    if (editor === null || !this.hasUnsavedEdits) return null
+    const { life } = editor
+    if (editor.kind === 'json') return { id, kept: { life, draft: editor.draft.value } }
+    const { live } = editor
+    return isRefused(live) ? { id, text: live.text.toString() } : { id, kept: { life, state: live.state() } }
   }
 
   /** Hangs up, or takes the connection up again; what is written meanwhile waits here. */
   stayOffline(isOffline: boolean): void {
     this.offline.set(isOffline)
-    const { value } = this.phase
-    if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.stayOffline(isOffline)
+    if (this.#editor?.kind === 'text') this.#editor.live.stayOffline(isOffline)
     if (isOffline) this.#feed?.pause()
     else this.#feed?.wake()
   }
 
   /** Reads the document and starts its editor; also after it was found absent or could not be read. */
   async open(): Promise<void> {
+    this.#opening += 1
+    const opening = this.#opening
     this.phase.set({ phase: 'loading' })
-    try {
-      const document = await this.#options.rest.getDocument(this.id)
-      if (this.#closed) return
-      this.version.set(document.version)
-      this.phase.set({ phase: 'open', editor: this.#editorOf(document) })
-      this.deleted.set(null)
-      this.revived.set(false)
-      this.lock.refresh()
-      if (this.#feed === null) this.#follow()
-    } catch (error) {
-      const deletion = deletionIn(error)
-      if (deletion !== null) {
-        this.phase.set({ phase: 'deleted', deletion })
-        this.#readPeople.wish()
-        if (this.#feed === null) this.#follow()
-        return
-      }
+    const found = await this.readNow().catch((error: unknown) => ({ error }))
+    if (this.#closed || opening !== this.#opening) return
+    if ('error' in found) this.#openNothing(found.error)
+    else this.#show(found)
+  }
+
+  #show(document: Document): void {
+    this.version.set(document.version)
+    this.phase.set({ phase: 'open', editor: this.#editorOf(document) })
+    this.deleted.set(null)
+    this.revived.set(false)
+    this.lock.refresh()
+    if (this.#feed === null) this.#follow()
+  }
+
+  #openNothing(error: unknown): void {
+    const deletion = deletionIn(error)
+    if (deletion === null) {
       const isAbsent = error instanceof ProblemError && error.problem.status === 404
       this.phase.set(isAbsent ? { phase: 'absent' } : { phase: 'failed', reason: explain(error) })
+      return
     }
+    this.phase.set({ phase: 'deleted', deletion })
+    takeKept(this.#options.shelf, this.id, null)
+    this.#actors.refresh()
+    if (this.#feed === null) this.#follow()
   }
 
   /** Opens it anew: what stood here was of a life that ended. */
@@ -157,14 +158,10 @@ export class DocumentSession {
   }
 
   async #openAnew(): Promise<void> {
-    const { value } = this.phase
-    if (value.phase === 'open') {
-      this.#saveCheck?.close()
-      const { editor } = value
-      if (editor.kind === 'text') editor.live.close()
-      else if (this.hasUnsavedEdits) this.#options.shelf.putDraft(this.id, editor.draft.value)
-      this.saved.set(true)
-    }
+    this.#shelve()
+    const editor = this.#editor
+    if (editor?.kind === 'text') editor.editing.close()
+    this.saved.set(true)
     await this.open()
   }
 
@@ -174,16 +171,33 @@ export class DocumentSession {
     this.#comesBack()
   }
 
+  /** Deletes it as it is seen here: what came about unseen is not deleted with it. */
   async delete(): Promise<void> {
-    const { version } = await this.readNow()
-    await this.#options.rest.deleteDocument(this.id, version, this.lock.token)
+    await this.#options.rest.deleteDocument(this.id, await this.#seenVersion(), this.lock.token)
     await this.#learnOfDeletion()
   }
 
-  /** Writes what a version held as a new one; a refusal with a conflict is shown in the list. */
-  async restore(version: number): Promise<WriteAnswer> {
+  /** A text is seen before the news of its version come. */
+  async #seenVersion(): Promise<number> {
+    const editor = this.#editor
+    if (editor?.kind === 'text') await this.#isStored(editor.live.text)
+    return this.version.value ?? 0
+  }
+
+  /** Whether the server holds this text; the version that holds it is one that was seen. */
+  async #isStored(text: LiveText['text']): Promise<boolean> {
+    const document = await this.readNow()
+    const isStored = contentText(document.content) === text.toString()
+    if (isStored) this.#showVersion(document.version)
+    return isStored
+  }
+
+  /**
+   * Writes what a version held as a new one, in the place of `base`, the version that is seen here; a refusal with a
+   * conflict is shown in the list.
+   */
+  async restore(version: number, base = this.version.value ?? 0): Promise<WriteAnswer> {
     try {
-      const base = this.version.value ?? 0
       const answer = await this.#options.rest.restoreVersion(this.id, version, base, this.lock.token)
       this.#showVersion(answer.version)
       this.#reread.wish()
@@ -204,51 +218,9 @@ export class DocumentSession {
     return this.#options.rest.getDocument(this.id)
   }
 
-  /** Saves the json draft; a wish while it is being saved is done when its base is known: the version that save makes. */
-  async saveDraft(draft: Store<drafts.JsonDraft>): Promise<void> {
-    if (this.#draftSave !== 'none') {
-      this.#draftSave = 'wished'
-      return
-    }
-    try {
-      do {
-        this.#draftSave = 'under-way'
-        await this.#putDraft(draft)
-      } while (this.#isWished() && draft.value.status === 'edited' && drafts.syntaxProblem(draft.value.text) === null)
-    } finally {
-      this.#draftSave = 'none'
-    }
-  }
-
-  #isWished(): boolean {
-    return this.#draftSave === 'wished'
-  }
-
-  /** Saves the json draft on the version it started from; a refusal with a conflict becomes its state. */
-  async #putDraft(draft: Store<drafts.JsonDraft>): Promise<void> {
-    const { text, from } = draft.value
-    draft.update(drafts.saving)
-    try {
-      const answer = await this.#options.rest.putContent(this.id, 'json', text, {
-        etag: from.etag,
-        lockToken: this.lock.token,
-      })
-      draft.update((value) => drafts.saved(value, { version: answer.version, etag: answer.etag, text }))
-      this.#showVersion(answer.version)
-      this.#reread.wish()
-    } catch (error) {
-      const violations = error instanceof ProblemError ? error.problem.violations : undefined
-      if (violations !== undefined) {
-        draft.update((value) => drafts.invalid(value, violations))
-        return
-      }
-      const isConflict = error instanceof ProblemError && error.problem.code === 'version-conflict'
-      const conflictId = isConflict ? (error.problem.conflict?.id ?? null) : null
-      draft.update((value) => (isConflict ? drafts.refused(value, conflictId) : drafts.unsaved(value)))
-      this.#reread.wish()
-      this.conflicts.refresh()
-      if (!isConflict) throw error
-    }
+  /** Saves the json draft that is open. */
+  async saveDraft(): Promise<void> {
+    if (this.#editor?.kind === 'json') await this.#editor.saver.save()
   }
 
   /** Ends everything but what still holds edits: those are shelved, or sent when the connection is back. */
@@ -259,77 +231,85 @@ export class DocumentSession {
     this.lock.close()
     this.#feed?.close()
     this.#reread.close()
-    this.#readPeople.close()
+    this.#actors.close()
     this.conflicts.close()
-    const { value } = this.phase
-    const editor = value.phase === 'open' ? value.editor : null
-    if (editor?.kind === 'json' && this.hasUnsavedEdits) this.#options.shelf.putDraft(this.id, editor.draft.value)
-    if (editor?.kind === 'text' && this.hasUnsavedEdits && editor.live.connection.value.phase !== 'refused') {
+    const editor = this.#editor
+    if (editor?.kind === 'text' && this.hasUnsavedEdits && !isRefused(editor.live)) {
       editor.live.leave()
       this.saved.watch(() => this.#end(editor))
-    } else this.#end(editor)
+      this.#options.shelf.look()
+      return
+    }
+    this.#shelve()
+    this.#end(editor)
   }
 
   #end(editor: Editor | null): void {
     this.#stopWatching()
-    this.#saveCheck?.close()
-    if (editor?.kind === 'text') editor.live.close()
+    if (editor?.kind === 'text') editor.editing.close()
     this.#options.shelf.remove(this)
   }
 
-  #draftOf(document: Document): drafts.JsonDraft {
-    const kept = this.#options.shelf.takeDraft(this.id)
-    return kept === null ? drafts.startDraft(document) : drafts.moved(drafts.unsaved(kept), document)
+  /** Leaves what is unsaved on the shelf. */
+  #shelve(): void {
+    const { shelf } = this.#options
+    const unsaved = this.unsaved()
+    if (unsaved === null) return
+    if ('text' in unsaved) {
+      shelf.leave(this.id, unsaved.text)
+      return
+    }
+    if (this.#editor?.kind === 'json') this.#editor.saver.leaveOn(shelf, unsaved.kept.life)
+    else shelf.put(this.id, unsaved.kept)
   }
 
   #editorOf(document: Document): Editor {
-    if (document.kind === 'json') return { kind: 'json', draft: new Store(this.#draftOf(document)) }
-    const { socketBase, self, keeper, nameBook, shelf } = this.#options
-    const kept = shelf.takeState(this.id)
-    const live = new LiveText({
+    const life: Life = { root: document.root, createdAt: document.createdAt }
+    const kept = takeKept(this.#options.shelf, this.id, life)
+    return document.kind === 'json'
+      ? this.#jsonEditor(document, life, kept !== null && 'draft' in kept ? kept.draft : null)
+      : this.#textEditor(life, kept !== null && 'state' in kept ? kept.state : null)
+  }
+
+  #jsonEditor(document: Document, life: Life, kept: drafts.JsonDraft | null): Editor {
+    const saver = new DraftSaver({
+      id: this.id,
+      rest: this.#options.rest,
+      draft: kept === null ? drafts.startDraft(document) : drafts.moved(drafts.unsaved(kept), document),
+      lockToken: () => this.lock.token,
+      onWritten: (version) => {
+        this.#showVersion(version)
+        this.#reread.wish()
+      },
+      onRefused: () => {
+        this.#reread.wish()
+        this.conflicts.refresh()
+      },
+    })
+    return { kind: 'json', life, draft: saver.draft, saver }
+  }
+
+  #textEditor(life: Life, kept: Uint8Array | null): Editor {
+    const { socketBase, self, keeper, nameBook } = this.#options
+    const editing = new TextEditing({
       url: `${socketBase}/sync`,
       id: this.id,
-      root: document.root,
+      root: life.root,
       self,
       token: keeper,
       kept,
-      onEdit: () => this.#saveCheck?.edited(),
+      lock: this.lock,
+      absence: this.absence,
+      nameBook,
+      saved: this.saved,
+      isStored: (text) => this.#isStored(text),
     })
-    live.people.watch(() => {
-      for (const { sub, name } of live.people.value) if (sub !== null) nameBook.meet(sub, name)
-    })
-    live.connection.watch(() => {
-      if (live.connection.value.phase === 'live') this.#saveCheck?.hint()
-      this.#watchAbsence(live)
-    })
-    this.lock.held.watch(() => {
-      this.#saveCheck?.hint()
-      this.#watchAbsence(live)
-    })
-    live.text.observe((event, transaction) => {
-      if (transaction.local) this.absence.wrote(event.delta)
-    })
-    this.#saveCheck = new SaveCheck({
-      isStored: () => this.#isStored(live),
-      onChange: (saved) => {
-        this.saved.set(saved)
-        this.#watchAbsence(live)
-      },
-    })
-    if (kept !== null) {
-      this.absence.goOn()
-      this.#saveCheck.edited()
-    }
-    return { kind: 'text', live }
+    return { kind: 'text', life, live: editing.live, editing }
   }
 
-  #watchAbsence(live: LiveText): void {
-    const connection = live.connection.value
-    const lock = this.lock.held.value
-    if (connection.phase === 'offline') this.absence.begin(connection.because)
-    else if (connection.phase === 'reconnecting') this.absence.begin('line')
-    else if (connection.phase === 'live' && lock !== null && !lock.isOwn) this.absence.begin('lock')
-    else if (connection.phase === 'live' && this.saved.value) void this.absence.end()
+  get #editor(): Editor | null {
+    const { value } = this.phase
+    return value.phase === 'open' ? value.editor : null
   }
 
   readonly #wakeFeed = (): void => {
@@ -339,17 +319,9 @@ export class DocumentSession {
   #followPresence(): void {
     const { presence } = this.#options.keeper
     if (presence.value.phase !== 'in') return
-    const { value } = this.phase
-    if (value.phase === 'failed' && !this.#closed) void this.open()
-    if (value.phase === 'open' && value.editor.kind === 'text') value.editor.live.signedIn()
+    if (this.phase.value.phase === 'failed' && !this.#closed) void this.open()
+    if (this.#editor?.kind === 'text') this.#editor.live.signedIn()
     this.#wakeFeed()
-  }
-
-  async #isStored(live: LiveText): Promise<boolean> {
-    if (live.connection.value.phase !== 'live') return false
-    const document = await this.readNow()
-    this.#showVersion(document.version)
-    return contentText(document.content) === live.text.toString()
   }
 
   #follow(): void {
@@ -362,7 +334,7 @@ export class DocumentSession {
       onGap: () => {
         this.conflicts.refresh()
         this.lock.refresh()
-        this.#readPeople.wish()
+        this.#actors.refresh()
         this.#reread.wish()
       },
       onState: (state) => this.following.set(state),
@@ -372,7 +344,7 @@ export class DocumentSession {
   #receive(event: ParleyEvent): void {
     this.conflicts.receive(event)
     this.lock.receive(event)
-    this.#meetActor(event)
+    this.#actors.receive(event)
     if (event.type === 'parley.document.changed') this.#changed(event)
     if (event.type === 'parley.document.deleted') void this.#learnOfDeletion()
     if (event.type === 'parley.document.created') this.#comesBack()
@@ -382,7 +354,7 @@ export class DocumentSession {
     const found = await this.readNow().catch((error: unknown) => deletionIn(error))
     if (found === null || !('isPurged' in found)) return
     this.deleted.set(found)
-    this.#readPeople.wish()
+    this.#actors.refresh()
   }
 
   /** Nothing that stands here alone is replaced without being asked for. */
@@ -395,38 +367,28 @@ export class DocumentSession {
 
   /** Whether something stands here alone, now that the document is there again; what was just being stored is in it. */
   async #holdsMore(): Promise<boolean> {
-    const { value } = this.phase
-    if (value.phase !== 'open' || !this.hasUnsavedEdits) return false
-    if (value.editor.kind === 'json') return true
-    const document = await this.readNow().catch(() => null)
-    return document === null || contentText(document.content) !== value.editor.live.text.toString()
-  }
-
-  /** Events name people by `sub`; what somebody new is called is asked for. */
-  #meetActor({ data }: ParleyEvent): void {
-    const sub = data['by'] ?? data['author']
-    if (typeof sub === 'string' && !this.#options.nameBook.isKnown(sub)) this.#readPeople.wish()
-  }
-
-  async #learnNames(): Promise<void> {
-    const people = await this.#options.rest.listPeople(this.id).catch(() => null)
-    if (people !== null) this.#options.nameBook.learn(people.items)
+    const editor = this.#editor
+    if (editor === null || !this.hasUnsavedEdits) return false
+    if (editor.kind === 'json') return true
+    return !(await this.#isStored(editor.live.text).catch(() => false))
   }
 
   #changed(event: ParleyEvent): void {
     const version = event.data['version']
     if (typeof version === 'number') this.#showVersion(version)
-    this.#saveCheck?.hint()
-    const { value } = this.phase
-    if (value.phase === 'open' && value.editor.kind === 'json') this.#reread.wish()
+    const editor = this.#editor
+    if (editor?.kind === 'text') editor.editing.hint()
+    if (editor?.kind === 'json') this.#reread.wish()
   }
 
   async #read(): Promise<void> {
     const document = await this.readNow().catch(() => null)
-    const { value } = this.phase
-    if (document === null || value.phase !== 'open') return
+    const editor = this.#editor
+    if (document === null || editor === null) return
+    // Its end was never noticed here, so that no news of its return count.
+    if (this.deleted.value === null && !isSameLife(editor.life, document)) return this.reopen()
     this.#showVersion(document.version)
-    if (value.editor.kind === 'json') value.editor.draft.update((draft) => drafts.moved(draft, document))
+    if (editor.kind === 'json') editor.draft.update((draft) => drafts.moved(draft, document))
   }
 
   /** Answers and events overtake each other; a version never goes back. */
@@ -434,3 +396,5 @@ export class DocumentSession {
     this.version.update((known) => Math.max(known ?? 0, version))
   }
 }
+
+const isRefused = (live: LiveText): boolean => live.connection.value.phase === 'refused'

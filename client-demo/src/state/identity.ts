@@ -31,6 +31,7 @@ export type Presence =
 export interface KeyedTexts {
   getItem(key: string): string | null
   setItem(key: string, text: string): void
+  removeItem(key: string): void
 }
 
 export interface IdentityOptions {
@@ -60,6 +61,9 @@ export class IdentityKeeper implements TokenSource {
   readonly presence = new Store<Presence>({ phase: 'asking' })
   readonly #options: IdentityOptions
   #pending: Promise<Identity> | null = null
+  /** Whose turn it is: what was asked for in an earlier one makes nobody somebody any more. */
+  #turn = 0
+  #takesGuests: boolean | null = null
 
   constructor(options: IdentityOptions) {
     this.#options = options
@@ -75,8 +79,7 @@ export class IdentityKeeper implements TokenSource {
 
   /** The identity of this tab; rejects with NoGuestsError or SignedOutError where there is none. */
   async identity(): Promise<Identity> {
-    const { value } = this.presence
-    if (value.phase === 'out' && value.why === 'left') return this.#signOut('left')
+    this.#assertNotOut()
     const kept = this.#kept()
     if (kept !== null && !this.#isEnding(kept)) return this.#show(kept)
     if (kept !== null && !isGuest(kept)) return this.#signOut('expired')
@@ -89,6 +92,7 @@ export class IdentityKeeper implements TokenSource {
   }
 
   async renew(refused: string): Promise<string> {
+    this.#assertNotOut()
     const kept = this.#kept()
     if (kept !== null && kept.token !== refused) return kept.token
     if (kept !== null && !isGuest(kept)) return this.#signOut('refused')
@@ -99,6 +103,7 @@ export class IdentityKeeper implements TokenSource {
   adopt(token: string): boolean {
     const claims = readToken(token)
     if (claims === null) return false
+    this.#nextTurn()
     this.#keep({ token, name: claims.name ?? claims.sub, sub: claims.sub })
     return true
   }
@@ -108,12 +113,20 @@ export class IdentityKeeper implements TokenSource {
     const kept = this.#kept()
     // A guest is remembered, so that going on as one is going on as the same one.
     if (kept === null || !isGuest(kept)) this.#options.storage.setItem(STORAGE_KEY, LEFT)
+    this.#nextTurn()
     this.presence.set({ phase: 'out', why: 'left' })
   }
 
   /** This tab becomes a guest, where the server takes any. */
   async becomeGuest(): Promise<void> {
+    this.#nextTurn()
     await this.#fetchGuest()
+  }
+
+  /** Whether the server takes guests; it is asked where that is not known yet. False also where it cannot be asked. */
+  async takesGuests(): Promise<boolean> {
+    if (this.#takesGuests === null) await this.#ask({}).catch(() => null)
+    return this.#takesGuests ?? false
   }
 
   /** Who writes from outside: a second guest, not kept; where the server takes none, whoever sits here. */
@@ -124,26 +137,39 @@ export class IdentityKeeper implements TokenSource {
     })
   }
 
+  #nextTurn(): void {
+    this.#turn += 1
+    this.#pending = null
+  }
+
   #fetchGuest(): Promise<Identity> {
-    const kept = this.#kept()
-    this.#pending ??= this.#ask(kept !== null && isGuest(kept) ? { sub: kept.sub } : {})
-      .then((identity) => this.#keep(identity))
-      .catch((error: unknown) => {
-        if (error instanceof NoGuestsError) this.presence.set({ phase: 'out', why: 'no-guests' })
-        throw error
-      })
-      .finally(() => {
-        this.#pending = null
-      })
+    this.#pending ??= this.#askInTurn(this.#turn)
     return this.#pending
+  }
+
+  async #askInTurn(turn: number): Promise<Identity> {
+    const kept = this.#kept()
+    try {
+      const identity = await this.#ask(kept !== null && isGuest(kept) ? { sub: kept.sub } : {})
+      // They signed out, or in as somebody else, while the server was asked.
+      if (turn !== this.#turn) return await this.identity()
+      return this.#keep(identity)
+    } catch (error) {
+      if (error instanceof NoGuestsError && turn === this.#turn) this.presence.set({ phase: 'out', why: 'no-guests' })
+      throw error
+    } finally {
+      if (turn === this.#turn) this.#pending = null
+    }
   }
 
   async #ask(guest: { readonly sub?: string }): Promise<Identity> {
     const response = await this.#options.fetchGuest(guest)
     if (response.status === 401 || response.status === 403 || response.status === 404) {
+      this.#takesGuests = false
       throw new NoGuestsError('This server hands out no guest tokens. Sign in with a token of your own.')
     }
     if (!response.ok) throw new Error(`The server answered ${response.status} instead of a guest token.`)
+    this.#takesGuests = true
     return identityShape(await response.json(), 'guest')
   }
 
@@ -158,7 +184,13 @@ export class IdentityKeeper implements TokenSource {
     return self
   }
 
-  #signOut(why: 'expired' | 'refused' | 'left'): never {
+  /** Who is out stays so until they sign in: no request that is still under way brings them back. */
+  #assertNotOut(): void {
+    const { value } = this.presence
+    if (value.phase === 'out') this.#signOut(value.why)
+  }
+
+  #signOut(why: 'no-guests' | 'expired' | 'refused' | 'left'): never {
     if (this.presence.value.phase !== 'out') this.presence.set({ phase: 'out', why })
     throw new SignedOutError('Nobody is signed in: the token counts no more.')
   }

@@ -49,11 +49,11 @@ export function edit(draft: JsonDraft, text: string): JsonDraft {
 export function moved(draft: JsonDraft, document: Document): JsonDraft {
   const latest = ground(document)
   if (latest.version < draft.latest.version) return draft
-  if (draft.status !== 'clean') return { ...draft, latest }
   // What the person laid out by hand stays laid out where only the layout differs.
-  return sameJson(draft.text, latest.text)
-    ? { ...draft, from: { ...latest, text: draft.text }, latest }
-    : loadLatest(latest)
+  const isSame = (draft.status === 'clean' || draft.status === 'edited') && sameJson(draft.text, latest.text)
+  // Edits that the document holds by now were stored: by a save whose answer went elsewhere, or by others.
+  if (isSame) return { ...draft, from: { ...latest, text: draft.text }, latest, status: 'clean', conflictId: null }
+  return draft.status === 'clean' ? loadLatest(latest) : { ...draft, latest }
 }
 
 export const saving = (draft: JsonDraft): JsonDraft => ({ ...draft, status: 'saving', violations: [] })

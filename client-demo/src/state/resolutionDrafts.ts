@@ -4,6 +4,7 @@ import { bareContent } from '../parley/shapes.ts'
 import { SIDES, type Content } from '../parley/types.ts'
 import { WAYS, type Way } from '../present/ways.ts'
 import type { OverlapPick } from './choices.ts'
+import type { KeyedTexts } from './identity.ts'
 
 /** What somebody prepared to resolve a conflict and did not send yet. */
 export interface ResolutionDraft {
@@ -14,13 +15,6 @@ export interface ResolutionDraft {
   /** The result made by hand, and the content it was made from. */
   readonly own: { readonly text: string; readonly version: number; readonly content: Content } | null
   readonly comment: string
-}
-
-/** The part of session storage that is used. */
-export interface KeyedStorage {
-  getItem(key: string): string | null
-  setItem(key: string, text: string): void
-  removeItem(key: string): void
 }
 
 const pickShape: Reader<OverlapPick> = either(
@@ -40,12 +34,12 @@ const draftShape: Reader<ResolutionDraft> = object({
  * it, it is kept for as long as the page lives, and leaving that is asked about.
  */
 export class ResolutionDrafts {
-  readonly #storage: KeyedStorage
+  readonly #storage: KeyedTexts
   /** As many as conflicts somebody worked on by hand. */
   readonly #kept = new Map<string, ResolutionDraft>()
   readonly #homeless = new Set<string>()
 
-  constructor(storage: KeyedStorage) {
+  constructor(storage: KeyedTexts) {
     this.#storage = storage
   }
 

@@ -1,14 +1,7 @@
 import type { Rest } from '../parley/rest.ts'
 import type { ListedVersion } from '../parley/types.ts'
 import { coalesce } from './coalesce.ts'
-import { Store } from './store.ts'
-
-export interface Versions {
-  readonly items: readonly ListedVersion[]
-  readonly hasMore: boolean
-  /** Why they could not be read the last time. */
-  readonly problem: unknown
-}
+import { PagedList } from './pagedList.ts'
 
 export interface VersionListOptions {
   readonly rest: Pick<Rest, 'listVersions'>
@@ -20,13 +13,19 @@ const GATHER_MS = 300
 
 /** The versions of a document, newest first, as far as they were asked for. */
 export class VersionList {
-  readonly store = new Store<Versions>({ items: [], hasMore: false, problem: null })
-  readonly #options: VersionListOptions
-  readonly #reread = coalesce(GATHER_MS, () => this.#read())
-  #nextCursor: string | undefined = undefined
+  readonly #pages: PagedList<ListedVersion>
+  readonly #reread = coalesce(GATHER_MS, () => this.#pages.refresh())
 
-  constructor(options: VersionListOptions) {
-    this.#options = options
+  constructor({ rest, document }: VersionListOptions) {
+    this.#pages = new PagedList({
+      read: (cursor) => rest.listVersions(document, cursor === undefined ? {} : { cursor }),
+      // One row may stand for several that were joined.
+      isAtOrBehind: (row, last) => (row.firstVersion ?? row.version) <= last.version,
+    })
+  }
+
+  get store(): PagedList<ListedVersion>['store'] {
+    return this.#pages.store
   }
 
   /** There are newer ones. */
@@ -35,37 +34,10 @@ export class VersionList {
   }
 
   more(): void {
-    if (this.#nextCursor !== undefined) void this.#readOlder(this.#nextCursor)
+    void this.#pages.more()
   }
 
   close(): void {
     this.#reread.close()
-  }
-
-  /** Older ones that were shown stay shown. */
-  async #read(): Promise<void> {
-    try {
-      const { items, nextCursor } = await this.#options.rest.listVersions(this.#options.document)
-      const oldest = items.at(-1)?.version ?? 0
-      const older = nextCursor === undefined ? [] : this.store.value.items.filter(({ version }) => version < oldest)
-      if (older.length === 0) this.#nextCursor = nextCursor
-      this.#show([...items, ...older])
-    } catch (problem) {
-      this.store.update((known) => ({ ...known, problem }))
-    }
-  }
-
-  async #readOlder(cursor: string): Promise<void> {
-    try {
-      const { items, nextCursor } = await this.#options.rest.listVersions(this.#options.document, { cursor })
-      this.#nextCursor = nextCursor
-      this.#show([...this.store.value.items, ...items])
-    } catch (problem) {
-      this.store.update((known) => ({ ...known, problem }))
-    }
-  }
-
-  #show(items: readonly ListedVersion[]): void {
-    this.store.set({ items, hasMore: this.#nextCursor !== undefined, problem: null })
   }
 }

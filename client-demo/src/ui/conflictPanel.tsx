@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { conflictHref } from '../present/route.ts'
 import { headline, outcome, places } from '../present/conflict.ts'
+import { explain } from '../present/problem.ts'
 import { ago } from '../present/time.ts'
 import type { ListedConflict } from '../parley/types.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
@@ -69,25 +70,26 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
 
 /** How earlier ones ended; nothing is gone because it is settled. */
 function Closed({ session, selected, now }: Pick<PanelProps, 'session' | 'selected'> & { now: number }): JSX.Element {
-  const { items, nextCursor, isLoaded, problem } = useStore(session.conflicts.closed)
+  const { items, hasMore, isLoaded, problem } = useStore(session.conflicts.all.store)
+  const closed = items.filter(({ status }) => status !== 'open')
   return (
     <details class="closed" data-testid="closed" onToggle={() => session.conflicts.wantClosed()}>
       <summary class="section-title">Closed conflicts</summary>
       <ul class="conflict-list">
-        {items.map((conflict) => (
+        {closed.map((conflict) => (
           <li key={conflict.id}>
             <ClosedItem conflict={conflict} now={now} isSelected={conflict.id === selected} id={session.id} />
           </li>
         ))}
       </ul>
-      {isLoaded && items.length === 0 && <p class="panel-note muted">None so far.</p>}
+      {isLoaded && closed.length === 0 && !hasMore && <p class="panel-note muted">None so far.</p>}
       {problem !== null && (
         <p class="panel-note" role="alert">
-          {problem}
+          {explain(problem)}
         </p>
       )}
-      {nextCursor !== null && (
-        <button class="button quiet" onClick={() => session.conflicts.moreClosed()}>
+      {hasMore && (
+        <button class="button quiet" onClick={() => void session.conflicts.all.more()}>
           Show more
         </button>
       )}

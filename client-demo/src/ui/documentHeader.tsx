@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { HOME } from '../present/route.ts'
-import type { DocumentSession, Editor } from '../state/documentSession.ts'
+import type { DocumentSession } from '../state/documentSession.ts'
+import type { Editor } from '../state/editor.ts'
 import type { Identity } from '../state/identity.ts'
 import type { Connection, LiveText } from '../state/liveText.ts'
 import type { FeedState } from '../parley/notifications.ts'

@@ -2,13 +2,15 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { conflictHref, HOME } from '../present/route.ts'
 import type { Identity } from '../state/identity.ts'
-import { DocumentSession, type Phase } from '../state/documentSession.ts'
+import { DocumentSession } from '../state/documentSession.ts'
+import type { Phase } from '../state/editor.ts'
 import { explain } from '../present/problem.ts'
 import { ConflictPanel } from './conflictPanel.tsx'
 import { conflictView, historyDrawer, jsonEditor, outsideDrawer } from './chunks.ts'
 import { DeletedBanner, DeletedPage } from './deleted.tsx'
 import { DocumentHeader } from './documentHeader.tsx'
 import { useMedia, useStore, useTitle } from './hooks.ts'
+import { LeftText } from './leftText.tsx'
 import { NoticeStack } from './noticeStack.tsx'
 import { useParts, useRights } from './parts.ts'
 import { TextEditor } from './textEditor.tsx'
@@ -74,6 +76,7 @@ export function DocumentPage(props: DocumentPageProps): JSX.Element {
       <div class="document-body">
         <main id="work" class="work" tabIndex={-1}>
           <div class="work-sheet" hidden={conflictId !== null}>
+            <LeftText id={id} />
             <Work session={session} phase={phase} />
           </div>
           {conflictId !== null && <conflictView.Component key={conflictId} session={session} conflictId={conflictId} />}

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
-import type { DocumentSession, Editor } from '../state/documentSession.ts'
+import type { DocumentSession } from '../state/documentSession.ts'
+import type { Editor } from '../state/editor.ts'
 import { useStore } from './hooks.ts'
 import { Icon } from './icon.tsx'
 import { Countdown, LockedWords } from './lockedWords.tsx'

@@ -46,15 +46,16 @@ export function HistoryDrawer({ session, kind, onClose }: DrawerProps): JSX.Elem
   useEffect(() => list.refresh(), [list, version])
   useEffect(() => () => list.close(), [list])
 
-  const restore = (wanted: number): void =>
+  const restore = (wanted: number, base?: number): void =>
     run(async () => {
-      const answer = await session.restore(wanted)
+      const answer = await session.restore(wanted, base)
       setCompared(null)
       if (answer.outcome === 'unchanged') {
         notices.tell({ tone: 'info', text: `Version ${wanted} says what the document says now.` })
         return
       }
-      const undo = { label: 'Undo', run: () => restore(answer.version - 1) }
+      // What others wrote after it is not taken back with it.
+      const undo = { label: 'Undo', run: () => restore(answer.version - 1, answer.version) }
       notices.tell({
         tone: 'success',
         text: `What version ${wanted} held is version ${answer.version} now.`,

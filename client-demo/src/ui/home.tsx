@@ -7,20 +7,13 @@ import { personOf } from '../present/names.ts'
 import { explain } from '../present/problem.ts'
 import { NotificationFeed } from '../parley/notifications.ts'
 import { maySomewhere } from '../parley/token.ts'
-import { EVENT_TYPES, type Kind, type ListedDocument } from '../parley/types.ts'
+import { EVENT_TYPES, type Kind, type ListedDocument, type Page } from '../parley/types.ts'
 import { coalesce } from '../state/coalesce.ts'
 import { isGuest, type Identity } from '../state/identity.ts'
-import { Store } from '../state/store.ts'
+import { PagedList } from '../state/pagedList.ts'
 import { CommandBlock } from './commandBlock.tsx'
 import { useNow, useStore, useTitle } from './hooks.ts'
 import { useNames, useParts, type Parts } from './parts.ts'
-
-interface Listing {
-  readonly items: readonly ListedDocument[]
-  readonly nextCursor: string | null
-  readonly isLoaded: boolean
-  readonly problem: string | null
-}
 
 /** However many documents change, the list is read once a second at most. */
 const REREAD_MS = 1_000
@@ -50,47 +43,31 @@ export function Home({ self }: { self: Identity }): JSX.Element {
       {maySomewhere(self.token, 'write') && <CreateForm />}
       {problem !== null && (
         <p class="banner tone-problem" role="alert">
-          {problem}{' '}
-          <button class="button quiet" onClick={listing.again}>
+          {explain(problem)}{' '}
+          <button class="button quiet" onClick={() => void listing.refresh()}>
             Try again
           </button>
         </p>
       )}
+      {isLoaded && <HeldElsewhere listed={items} />}
       {isLoaded && items.length === 0 && <EmptyState origin={parts.origin} token={self.token} />}
-      {items.length > 0 && <Documents listing={listing.store} more={listing.more} />}
+      {items.length > 0 && <Documents listing={listing} />}
     </main>
   )
 }
 
-function useListing({ rest, keeper, nameBook, socketBase }: Parts): {
-  store: Store<Listing>
-  again: () => void
-  more: () => void
-} {
+function useListing({ rest, keeper, nameBook, socketBase }: Parts): PagedList<ListedDocument> {
   const listing = useMemo(() => {
-    const store = new Store<Listing>({ items: [], nextCursor: null, isLoaded: false, problem: null })
-    const fail = (error: unknown): void => store.update((known) => ({ ...known, problem: explain(error) }))
-    const learn = (items: readonly ListedDocument[]): void =>
-      nameBook.learn(items.map(({ updatedBy, updatedByName }) => ({ sub: updatedBy, name: updatedByName })))
-    const read = (): Promise<void> =>
-      rest.listDocuments().then(({ items, nextCursor }) => {
-        learn(items)
-        store.set({ items, nextCursor: nextCursor ?? null, isLoaded: true, problem: null })
-      }, fail)
-    const more = (): void => {
-      const { nextCursor } = store.value
-      if (nextCursor === null) return
-      void rest.listDocuments({ cursor: nextCursor }).then((page) => {
-        learn(page.items)
-        const items = [...store.value.items, ...page.items]
-        store.set({ items, nextCursor: page.nextCursor ?? null, isLoaded: true, problem: null })
-      }, fail)
+    const read = async (cursor?: string): Promise<Page<ListedDocument>> => {
+      const page = await rest.listDocuments(cursor === undefined ? {} : { cursor })
+      nameBook.learn(page.items.map(({ updatedBy, updatedByName }) => ({ sub: updatedBy, name: updatedByName })))
+      return page
     }
-    return { store, more, again: () => void read(), read }
+    return new PagedList({ read, isAtOrBehind: (document, last) => document.id >= last.id })
   }, [rest, nameBook])
   useEffect(() => {
-    const reread = coalesce(REREAD_MS, listing.read)
-    listing.again()
+    const reread = coalesce(REREAD_MS, () => listing.refresh())
+    void listing.refresh()
     const feed = new NotificationFeed({
       url: `${socketBase}/conflict-notifications`,
       token: keeper,
@@ -107,9 +84,10 @@ function useListing({ rest, keeper, nameBook, socketBase }: Parts): {
   return listing
 }
 
-function Documents(props: { listing: Store<Listing>; more: () => void }): JSX.Element {
+function Documents({ listing }: { listing: PagedList<ListedDocument> }): JSX.Element {
   const names = useNames()
-  const { items, nextCursor } = useStore(props.listing)
+  const { items, hasMore } = useStore(listing.store)
+  const held = useStore(useParts().shelf.held)
   const now = useNow()
   return (
     <section aria-labelledby="documents-title">
@@ -125,6 +103,11 @@ function Documents(props: { listing: Store<Listing>; more: () => void }): JSX.El
                 <span class="tag">{item.kind}</span>
               </span>
               <span class="document-conflicts">
+                {held.has(item.id) && (
+                  <span class="tag tag-attention" data-testid="held">
+                    unsaved text
+                  </span>
+                )}
                 {item.openConflicts > 0 && (
                   <span class="tag tag-attention" data-testid="open-conflicts">
                     {item.openConflicts} conflict{item.openConflicts === 1 ? '' : 's'}
@@ -143,12 +126,29 @@ function Documents(props: { listing: Store<Listing>; more: () => void }): JSX.El
           </li>
         ))}
       </ul>
-      {nextCursor !== null && (
-        <button class="button" onClick={props.more}>
+      {hasMore && (
+        <button class="button" onClick={() => void listing.more()}>
           Show more
         </button>
       )}
     </section>
+  )
+}
+
+/** Where text waits of which the list shows no document: it was deleted, or stands further down. */
+function HeldElsewhere({ listed }: { listed: readonly ListedDocument[] }): JSX.Element | null {
+  const held = useStore(useParts().shelf.held)
+  const ids = [...held].filter((id) => listed.every((item) => item.id !== id))
+  if (ids.length === 0) return null
+  return (
+    <p class="banner tone-attention" data-testid="held-elsewhere">
+      Unsaved text waits in this window:{' '}
+      {ids.map((id) => (
+        <a key={id} class="mono" href={documentHref(id)}>
+          {id}{' '}
+        </a>
+      ))}
+    </p>
   )
 }
 

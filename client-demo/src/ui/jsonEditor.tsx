@@ -41,7 +41,7 @@ export function JsonEditor(props: {
     problem === null && (draft.status === 'edited' || draft.status === 'refused') && !isReadOnly && !isBarred
   const save = useRef((): void => {})
   save.current = () => {
-    if (canSave) run(() => session.saveDraft(draftStore))
+    if (canSave) run(() => session.saveDraft())
   }
 
   useEffect(() => {

@@ -23,7 +23,11 @@ export function SignIn({ why, isOver }: { why: Why; isOver: boolean }): JSX.Elem
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
   const field = useRef<HTMLTextAreaElement>(null)
+  const [takesGuests, setTakesGuests] = useState(false)
   useEffect(() => field.current?.focus(), [])
+  useEffect(() => {
+    if (why !== 'no-guests') void keeper.takesGuests().then(setTakesGuests)
+  }, [keeper, why])
 
   async function attempt(task: () => Promise<void>): Promise<void> {
     setBusy(true)
@@ -77,7 +81,7 @@ export function SignIn({ why, isOver }: { why: Why; isOver: boolean }): JSX.Elem
           <button class="button primary" type="submit" disabled={isBusy} data-testid="sign-in-submit">
             Sign in
           </button>
-          {why !== 'no-guests' && (
+          {takesGuests && why !== 'no-guests' && (
             <button
               class="button quiet"
               type="button"

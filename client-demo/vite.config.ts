@@ -6,6 +6,8 @@ import { defineConfig, type Plugin } from 'vite'
 const SERVER = 'http://127.0.0.1:4090'
 const API_PATHS = ['/documents', '/conflicts', '/resolve-conflict', '/conflict-notifications', '/sync', '/demo/token']
 const OUT_DIR = '../dist/demo'
+/** What stands in place of parts of packages that nothing here uses. */
+const LEAN = join(import.meta.dirname, 'src/lean')
 /** Below this a compressed file saves no packet. */
 const LEAST_COMPRESSED_BYTES = 1_024
 
@@ -25,6 +27,18 @@ function precompress(): Plugin {
     },
   }
 }
+
+/** What both editors share, in one file: each file more has headers of its own. */
+const EDITOR = new RegExp(
+  [
+    'node_modules/(@codemirror/(view|state|commands)|style-mod|@marijn|w3c-keyname|crelt)/',
+    'src/ui/(codeMirror|keys|marks|conflictMarks|keepCursorInView|lockedWords)\\.',
+    'src/state/(contents|jsonDraft)\\.',
+    'src/present/countdown\\.',
+    'server/content/(commonEnds|content)\\.',
+    'lib0/(function|object|trait/equality)\\.',
+  ].join('|'),
+)
 
 /** The code of the screen that most people come for; its address names it only once the first script has run. */
 const WANTED_NEXT = 'documentScreen'
@@ -58,6 +72,12 @@ export default defineConfig({
   // The page may stand under a prefix that the build does not know.
   base: './',
   plugins: [precompress(), preloadNext()],
+  resolve: {
+    alias: [
+      { find: 'lib0/logging', replacement: join(LEAN, 'logging.ts') },
+      { find: './y-remote-selections.js', replacement: join(LEAN, 'remoteSelections.ts') },
+    ],
+  },
   build: {
     outDir: OUT_DIR,
     emptyOutDir: true,
@@ -71,7 +91,10 @@ export default defineConfig({
         // What reads JSON is for json documents alone; without this it would go where most of CodeMirror is.
         codeSplitting: {
           includeDependenciesRecursively: false,
-          groups: [{ name: 'syntax', test: /node_modules\/(@lezer|@codemirror\/(language|lang-json))\// }],
+          groups: [
+            { name: 'syntax', test: /node_modules\/(@lezer|@codemirror\/(language|lang-json))\// },
+            { name: 'editor', test: EDITOR },
+          ],
         },
       },
     },

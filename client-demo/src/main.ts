@@ -1,6 +1,7 @@
 import { h, render } from 'preact'
 import './styles.css'
 import { Rest } from './parley/rest.ts'
+import { HeadStart } from './state/headStart.ts'
 import { IdentityKeeper } from './state/identity.ts'
 import { NameBook } from './state/names.ts'
 import { Notices } from './state/notices.ts'
@@ -34,11 +35,15 @@ const shelf = new Shelf(storage)
 const drafts = new ResolutionDrafts(sessionStorage)
 shelf.add(drafts)
 
+const rest = new Rest({ baseUrl: base, token: keeper })
+const headStart = new HeadStart(rest)
+
 const parts: Parts = {
   origin: base,
   socketBase: base.replace(/^http/, 'ws'),
   keeper,
-  rest: new Rest({ baseUrl: base, token: keeper }),
+  rest,
+  headStart,
   notices: new Notices(),
   nameBook: new NameBook(),
   shelf,
@@ -54,8 +59,11 @@ addEventListener('beforeunload', (event) => {
 addEventListener('pagehide', () => shelf.keep())
 
 // Most who see the list open a document next; who asked for one does not wait for a token before its code comes.
-if (routeOf(location.hash).page === 'document') documentScreen.prefetch()
-else setTimeout(documentScreen.prefetch, PREFETCH_AFTER_MS)
+const route = routeOf(location.hash)
+if (route.page === 'document') {
+  documentScreen.prefetch()
+  headStart.begin(route.id)
+} else setTimeout(documentScreen.prefetch, PREFETCH_AFTER_MS)
 
 const root = document.querySelector('#app')
 if (root !== null) render(h(App, { parts }), root)

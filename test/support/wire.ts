@@ -61,9 +61,26 @@ export class Wire {
 
 /** Milliseconds since the page was asked for until it is live and shows what is typed. */
 export async function timeToFirstEdit(page: Page): Promise<number> {
-  await page.locator('[data-testid=connection][data-phase=live]').waitFor({ timeout: 60_000 })
+  await shown(page, '[data-testid=connection][data-phase=live]')
   await page.locator('[data-testid=editor-content]').focus()
   await page.keyboard.press('x')
-  await page.locator('[data-testid=editor-content]', { hasText: 'x' }).waitFor()
+  await shown(page, '[data-testid=editor-content]', 'x')
   return page.evaluate(() => performance.now())
+}
+
+/** What is used of a page within it. */
+interface PageGlobals {
+  readonly document: { querySelector(selector: string): { readonly textContent: string } | null }
+}
+
+/** Looks at each frame: a locator looks twice a second after a while, which would be measured along. */
+async function shown(page: Page, selector: string, text = ''): Promise<void> {
+  await page.waitForFunction(
+    ([wanted, part]) => {
+      const { document } = globalThis as unknown as PageGlobals
+      return document.querySelector(wanted)?.textContent.includes(part) === true
+    },
+    [selector, text] as const,
+    { polling: 'raf', timeout: 60_000 },
+  )
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { ProblemError, Rest } from '../../client-demo/src/parley/rest.ts'
-import type { OwnLock, WriteAnswer } from '../../client-demo/src/parley/types.ts'
+import type { Document, OwnLock, WriteAnswer } from '../../client-demo/src/parley/types.ts'
 import { DocumentLock } from '../../client-demo/src/state/documentLock.ts'
 import { DraftSaver } from '../../client-demo/src/state/draftSaver.ts'
+import { HeadStart } from '../../client-demo/src/state/headStart.ts'
 import * as drafts from '../../client-demo/src/state/jsonDraft.ts'
 import { takeKept } from '../../client-demo/src/state/keptEdits.ts'
 import { Shelf } from '../../client-demo/src/state/shelf.ts'
@@ -190,5 +191,26 @@ describe('[DEMO-2] the lock of a document', () => {
     await expect.poll(() => getLock.mock.calls.length).toBe(1)
     await expect.poll(() => one.held.value).toBeNull()
     one.close()
+  })
+})
+
+describe('[DEMO-16] a document that is asked for while the code of its editor comes', () => {
+  const document = (version: number) => ({ version }) as Document
+
+  it('is handed out once; later it is read as it is then', async () => {
+    let version = 0
+    const start = new HeadStart({ getDocument: async () => document(++version) })
+    start.begin('trip')
+    expect((await start.read('trip')).version).toBe(1)
+    expect((await start.read('trip')).version).toBe(2)
+    start.begin('trip')
+    expect((await start.read('menu')).version).toBe(4)
+  })
+
+  it('is read again where that failed: nobody was signed in yet', async () => {
+    const answers = [Promise.reject(new Error('signed out')), Promise.resolve(document(1))]
+    const start = new HeadStart({ getDocument: () => answers.shift() ?? Promise.reject(new Error('nothing more')) })
+    start.begin('trip')
+    expect((await start.read('trip')).version).toBe(1)
   })
 })

@@ -11,6 +11,7 @@ import { deletionIn, type Deletion } from './deletion.ts'
 import { DocumentLock } from './documentLock.ts'
 import { DraftSaver } from './draftSaver.ts'
 import type { Editor, Phase } from './editor.ts'
+import type { HeadStart } from './headStart.ts'
 import type { Identity, IdentityKeeper, KeyedTexts } from './identity.ts'
 import * as drafts from './jsonDraft.ts'
 import { takeKept } from './keptEdits.ts'
@@ -25,6 +26,7 @@ export interface SessionOptions {
   readonly id: string
   readonly self: Identity
   readonly rest: Rest
+  readonly headStart: HeadStart
   readonly keeper: IdentityKeeper
   readonly notices: Notices
   readonly nameBook: NameBook
@@ -121,7 +123,7 @@ export class DocumentSession {
     this.#opening += 1
     const opening = this.#opening
     this.phase.set({ phase: 'loading' })
-    const found = await this.readNow().catch((error: unknown) => ({ error }))
+    const found = await this.#options.headStart.read(this.id).catch((error: unknown) => ({ error }))
     if (this.#closed || opening !== this.#opening) return
     if ('error' in found) this.#openNothing(found.error)
     else this.#show(found)
@@ -351,7 +353,7 @@ export class DocumentSession {
   }
 
   async #learnOfDeletion(): Promise<void> {
-    const found = await this.readNow().catch((error: unknown) => deletionIn(error))
+    const found = await this.#options.headStart.read(this.id).catch((error: unknown) => deletionIn(error))
     if (found === null || !('isPurged' in found)) return
     this.deleted.set(found)
     this.#actors.refresh()
@@ -359,9 +361,8 @@ export class DocumentSession {
 
   /** Nothing that stands here alone is replaced without being asked for. */
   #comesBack(): void {
-    const { value } = this.phase
-    const isShut = value.phase === 'deleted' || value.phase === 'absent'
-    if (!isShut && this.deleted.value === null) return
+    const { phase } = this.phase.value
+    if (phase !== 'deleted' && phase !== 'absent' && this.deleted.value === null) return
     void this.#holdsMore().then((holdsMore) => (holdsMore ? this.revived.set(true) : this.reopen()))
   }
 
@@ -373,8 +374,7 @@ export class DocumentSession {
     return !(await this.#isStored(editor.live.text).catch(() => false))
   }
 
-  #changed(event: ParleyEvent): void {
-    const version = event.data['version']
+  #changed({ data: { version } }: ParleyEvent): void {
     if (typeof version === 'number') this.#showVersion(version)
     const editor = this.#editor
     if (editor?.kind === 'text') editor.editing.hint()

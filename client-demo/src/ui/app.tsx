@@ -2,12 +2,11 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { explain } from '../present/problem.ts'
 import type { Identity } from '../state/identity.ts'
-import { documentScreen } from './chunks.ts'
+import { documentScreen, signIn } from './chunks.ts'
 import { Home } from './home.tsx'
 import { useLatest, useStore } from './hooks.ts'
 import { PartsContext, type Parts } from './parts.ts'
 import { useRoute } from './route.ts'
-import { SignIn } from './signIn.tsx'
 
 export function App({ parts }: { parts: Parts }): JSX.Element {
   const { keeper, nameBook } = parts
@@ -29,7 +28,7 @@ export function App({ parts }: { parts: Parts }): JSX.Element {
       )}
       {self === null && presence.phase === 'asking' && <main class="page" aria-busy="true" />}
       {self === null && presence.phase === 'failed' && <Unreachable error={presence.error} />}
-      {isOut && <SignIn why={presence.why} isOver={self !== null} />}
+      {isOut && <signIn.Component why={presence.why} isOver={self !== null} />}
     </PartsContext.Provider>
   )
 }

@@ -4,7 +4,7 @@ import type { Rest } from '../parley/rest.ts'
 import { headline } from '../present/conflict.ts'
 import { conflictHref } from '../present/route.ts'
 import { coalesce } from '../state/coalesce.ts'
-import { ConflictPlaces, type ConflictPlace } from '../state/conflictPlaces.ts'
+import type { ConflictPlaces, ConflictPlace } from '../state/conflictPlaces.ts'
 import type { DocumentSession } from '../state/documentSession.ts'
 import type { NameBook } from '../state/names.ts'
 import type { Spot } from './jsonPlaces.ts'
@@ -32,7 +32,8 @@ export function conflictMarks(options: ConflictMarksOptions): Extension {
 class ConflictMarks {
   readonly #view: EditorView
   readonly #options: ConflictMarksOptions
-  readonly #places: ConflictPlaces
+  /** Finding them comes when there are some: most texts are opened without. */
+  #places: ConflictPlaces | null = null
   readonly #search = coalesce(GATHER_MS, () => this.#mark())
   readonly #stops: readonly (() => void)[]
   #isGone = false
@@ -40,7 +41,6 @@ class ConflictMarks {
   constructor(view: EditorView, options: ConflictMarksOptions) {
     this.#view = view
     this.#options = options
-    this.#places = new ConflictPlaces(options.rest, options.session.id)
     const wish = (): void => this.#search.wish()
     this.#stops = [options.session.conflicts.open.watch(wish), options.watchText?.(wish) ?? ((): void => {})]
     wish()
@@ -53,14 +53,23 @@ class ConflictMarks {
   }
 
   async #mark(): Promise<void> {
-    const { session, spotOf } = this.#options
+    const places = await this.#find()
+    if (this.#isGone || places === null) return
+    CONFLICTS.set(
+      this.#view,
+      places.map((place) => this.#markAt(place)).filter((mark) => mark !== null),
+    )
+  }
+
+  /** Null where what finds them could not be fetched. */
+  async #find(): Promise<readonly ConflictPlace[] | null> {
+    const { session, rest, spotOf } = this.#options
+    const { items } = session.conflicts.open.value
+    if (items.length === 0) return []
+    const code = this.#places === null ? await import('../state/conflictPlaces.ts').catch(() => null) : null
+    if (code !== null) this.#places ??= new code.ConflictPlaces(rest, session.id)
     const textNow = spotOf === null ? (): string => this.#view.state.doc.toString() : null
-    const places = await this.#places.find(session.conflicts.open.value.items, textNow)
-    if (!this.#isGone)
-      CONFLICTS.set(
-        this.#view,
-        places.map((place) => this.#markAt(place)).filter((mark) => mark !== null),
-      )
+    return this.#places === null ? null : this.#places.find(items, textNow)
   }
 
   #markAt(place: ConflictPlace): Mark | null {

@@ -116,7 +116,7 @@ function focusOn(selector: string): void {
 }
 
 function useSession(id: string, self: Identity): DocumentSession {
-  const { rest, keeper, notices, nameBook, shelf, storage, socketBase } = useParts()
+  const { rest, headStart, keeper, notices, nameBook, shelf, storage, socketBase } = useParts()
   const created = useRef<DocumentSession | null>(null)
   const session = useMemo(() => {
     created.current?.close()
@@ -124,6 +124,7 @@ function useSession(id: string, self: Identity): DocumentSession {
       id,
       self,
       rest,
+      headStart,
       keeper,
       notices,
       nameBook,
@@ -136,7 +137,7 @@ function useSession(id: string, self: Identity): DocumentSession {
     })
     return created.current
     // A renewed token is no other person.
-  }, [id, self.sub, rest, keeper, notices, nameBook, shelf, storage, socketBase])
+  }, [id, self.sub, rest, headStart, keeper, notices, nameBook, shelf, storage, socketBase])
   useEffect(() => () => session.close(), [session])
   return session
 }

@@ -4,6 +4,7 @@ import type { Names } from '../present/names.ts'
 import { explain } from '../present/problem.ts'
 import { permissionsOn, type Permission } from '../parley/token.ts'
 import type { Rest } from '../parley/rest.ts'
+import type { HeadStart } from '../state/headStart.ts'
 import type { IdentityKeeper, KeyedTexts } from '../state/identity.ts'
 import type { NameBook } from '../state/names.ts'
 import type { Notices } from '../state/notices.ts'
@@ -19,6 +20,7 @@ export interface Parts {
   readonly socketBase: string
   readonly keeper: IdentityKeeper
   readonly rest: Rest
+  readonly headStart: HeadStart
   readonly notices: Notices
   readonly nameBook: NameBook
   readonly shelf: Shelf

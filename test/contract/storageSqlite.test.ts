@@ -2,4 +2,3 @@ import { describeStorageContract } from '../support/storageContract.ts'
 import { createSqliteFixture } from '../support/storageSqlite.ts'
 
 describeStorageContract('SQLite, writing inline', () => createSqliteFixture('inline'))
-describeStorageContract('SQLite, writing here and there in turns', () => createSqliteFixture('turns'))

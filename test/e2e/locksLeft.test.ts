@@ -1,31 +1,28 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi, type TestContext } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import type { Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { Victim } from '../support/victim.ts'
 
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
-})
+type Finish = TestContext['onTestFinished']
 
 /** A document that olga has locked, and an editor of bob's with edits that wait for her. */
-async function setUp(content: string, ttlSeconds = 300) {
+async function setUp(onTestFinished: Finish, content: string, ttlSeconds = 300) {
   // Every return is judged exactly: no edit counts as made at the same time.
   const server = new Victim({ PARLEY_CONCURRENT_EDIT_WINDOW_MS: '0' })
-  cleanUps.push(() => server.dispose())
+  onTestFinished(() => server.dispose())
   await server.start()
   const olga = await server.as('olga')
   expectStatus(await olga.post('/documents', { id: 'doc', kind: 'text', content }), 201)
-  const bob = await edit(server, 'bob')
+  const bob = await edit(onTestFinished, server, 'bob')
   const { token } = expectStatus(await olga.post('/documents/doc/lock', { ttlSeconds }), 201).body
   return { server, olga, bob, held: { 'lock-token': String(token) } }
 }
 
-async function edit(server: Victim, sub: string): Promise<StockClient> {
+async function edit(onTestFinished: Finish, server: Victim, sub: string): Promise<StockClient> {
   const url = `${server.url.replace(/^http/, 'ws')}/sync`
   const client = new StockClient(url, 'doc', { token: await server.token(sub) })
-  cleanUps.push(() => client.destroy())
+  onTestFinished(() => client.destroy())
   return client.synced()
 }
 
@@ -46,12 +43,13 @@ const conflictsOf = async (olga: Caller): Promise<readonly { id: string }[]> =>
 const versionsOf = async (olga: Caller): Promise<readonly { authors: string[] }[]> =>
   expectStatus(await olga.get('/documents/doc/versions'), 200).body.items
 
-describe('[LOCK-4] what a closed tab left waiting outlives the server', () => {
-  it.each(['kill -9', 'SIGTERM'])(
+// Side by side, because each waits for what must not happen.
+describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server', () => {
+  it.for(['kill -9', 'SIGTERM'])(
     '[LOCK-4] [CONF-6] %s: it is taken in when the lock is released, once, with the conflict it causes',
     { timeout: 90_000 },
-    async (how) => {
-      const { server, olga, bob, held } = await setUp('one\ntwo\n')
+    async (how, { onTestFinished }) => {
+      const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
       bob.text.delete(0, 3)
       bob.text.insert(0, 'uno')
       await aWhile()
@@ -89,8 +87,8 @@ describe('[LOCK-4] what a closed tab left waiting outlives the server', () => {
   it(
     '[LOCK-4] a lock that expires while the server is down bars nothing at the next start',
     { timeout: 90_000 },
-    async () => {
-      const { server, olga, bob } = await setUp('a', 2)
+    async ({ onTestFinished }) => {
+      const { server, olga, bob } = await setUp(onTestFinished, 'a', 2)
       bob.text.insert(1, ' by bob')
       await aWhile()
       bob.destroy()
@@ -106,8 +104,8 @@ describe('[LOCK-4] what a closed tab left waiting outlives the server', () => {
   it(
     '[LOCK-4] an editor that is still open when the server stops comes back with its edits: nothing is doubled',
     { timeout: 90_000 },
-    async () => {
-      const { server, olga, bob, held } = await setUp('one\ntwo\n')
+    async ({ onTestFinished }) => {
+      const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
       bob.text.delete(0, 3)
       bob.text.insert(0, 'uno')
       await aWhile()
@@ -130,8 +128,8 @@ describe('[LOCK-4] what a closed tab left waiting outlives the server', () => {
   it(
     '[LOCK-4] an editor that was offline when its edits were taken in brings them again: nothing is doubled',
     { timeout: 90_000 },
-    async () => {
-      const { olga, bob, held } = await setUp('one\ntwo\n')
+    async ({ onTestFinished }) => {
+      const { olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
       bob.text.delete(0, 3)
       bob.text.insert(0, 'uno')
       await aWhile()

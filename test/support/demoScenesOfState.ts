@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import type { DemoScene } from './demoScenes.ts'
+import type { DemoScene } from './demoSceneActs.ts'
 import type { DemoStage, Role } from './demoStage.ts'
 
 const ADA: Role = { name: 'Ada' }

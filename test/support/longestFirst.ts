@@ -2,13 +2,19 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take long whatever the machine, because they wait: begun last, one would keep the others' workers idle. */
 const LONG = [
-  'demoScreens',
   'lines',
+  'linearizability',
+  'historyCompaction',
+  'paper',
+  'demoScreens',
+  'demoScreensOfConflict',
   'demoKeys',
-  'rightsWhileWaiting',
-  'linesBetween',
-  'notificationsKill',
-  'longLived',
+  'demoKeysConflict',
+  'silentRestart',
+  'locksKill',
+  'linesBetweenKill',
+  'storageSqliteTurns',
+  'writesDurable',
 ]
 
 /** The order of files where no earlier run tells how long each takes. */

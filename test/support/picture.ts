@@ -4,7 +4,7 @@
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { SCENES } from './demoScenes.ts'
+import { SCENES_OF_CONFLICT } from './demoScenesOfConflict.ts'
 import { DemoStage } from './demoStage.ts'
 
 const FOLDER = 'docs/pictures'
@@ -14,7 +14,7 @@ const VIEWPORT = { width: 1120, height: 940 }
 mkdirSync(FOLDER, { recursive: true })
 const stage = await DemoStage.start()
 try {
-  const page = await SCENES.find(({ name }) => name === SCENE)?.arrange(stage)
+  const page = await SCENES_OF_CONFLICT.find(({ name }) => name === SCENE)?.arrange(stage)
   if (page === undefined) throw new Error(`There is no scene ${SCENE}.`)
   await page.setViewportSize(VIEWPORT)
   await page.locator('[data-testid=pick-current]').last().check()

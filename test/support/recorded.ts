@@ -57,13 +57,14 @@ export function takeBreaches(): string[] {
   return found
 }
 
-/** Leaves what this worker saw where the end of the run looks for it. */
+/** Leaves what this worker saw since it was last told to where the end of the run looks for it. */
 export function leaveSeen(): void {
   const folder = process.env[SEEN_FOLDER_VARIABLE]
   if (folder === undefined || seen.size === 0) return
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${process.pid}-${Math.random().toString(36).slice(2)}.json`)
   writeFileSync(file, JSON.stringify({ seen: [...seen], described: [...described] }))
+  seen.clear()
 }
 
 /** Servers in processes of their own, with what they say of themselves. */
@@ -72,8 +73,12 @@ const origins = new Map<string, { description?: Promise<Judge | null> }>()
 /** What is fetched from this server is recorded from now on. */
 export const watchOrigin = (url: string): void => void origins.set(new URL(url).origin, {})
 
-/** Records what this process fetches from servers in processes of their own. */
+let isRecording = false
+
+/** Records what this process fetches from servers in processes of their own; files that share a process ask again. */
 export function recordFetches(): void {
+  if (isRecording) return
+  isRecording = true
   const original = globalThis.fetch
   globalThis.fetch = async (input, init) => {
     const answer = await original(input, init)
@@ -84,6 +89,8 @@ export function recordFetches(): void {
     const copy = answer.clone()
     origin.description ??= descriptionAt(original, url.origin)
     const description = await origin.description
+    // It did not come: the server was about to end, or is busy. The next answer asks for it again.
+    if (!description) delete origin.description
     const body = method === 'HEAD' || answer.status === 304 ? null : await copy.text().catch(() => null)
     const headers = Object.fromEntries(answer.headers)
     if (description)

@@ -1,4 +1,6 @@
 import type { CommittedUpdate } from '../documents/replica.ts'
+import type { Environment } from '../foundation/environment.ts'
+import type { Version } from '../foundation/ids.ts'
 import { joinUpdates } from '../documents/joinUpdates.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { ServerMessage } from './messages.ts'
@@ -17,35 +19,57 @@ export interface ShownEntries {
   readonly messages: readonly EntryMessage[]
 }
 
+/** Of the time of the process, a room takes at most one part of so many for showing what is committed … */
+const SHARE = 4
+/** … as long as nobody waits for more than this, which a person does not see. */
+const MAX_GATHERING_MS = 30
+
 /**
- * What is committed in one turn of the event loop goes out together: encoded once, and written once to each socket, which is
- * what costs in a crowd. An entry that is alone does not wait for others.
+ * What is committed goes out together: encoded once, and written once to each socket, which is what costs in a crowd. An
+ * entry that is alone does not wait for others; where there are many readers, the next ones are gathered for three times as
+ * long as it took to show the last ones.
  */
 export class Broadcast {
+  readonly #environment: Environment
   readonly #show: (shown: ShownEntries) => void
   #entries: CommittedUpdate[] = []
+  /** When the next ones may go out, by the monotonic clock. */
+  #nextMs = Number.NEGATIVE_INFINITY
 
-  constructor(show: (shown: ShownEntries) => void) {
+  constructor(environment: Environment, show: (shown: ShownEntries) => void) {
+    this.#environment = environment
     this.#show = show
   }
 
   add(entry: CommittedUpdate): void {
     this.#entries.push(entry)
-    if (this.#entries.length === 1) void yieldTurn().then(() => this.now())
+    if (this.#entries.length > 1) return
+    const waitMs = this.#nextMs - this.#environment.monotonicMs()
+    if (waitMs >= 1) this.#environment.after(waitMs, () => this.now())
+    else void yieldTurn().then(() => this.now())
   }
 
   /** Shows at once what has come. */
   now(): void {
     const entries = this.#entries
     this.#entries = []
+    const startMs = this.#environment.monotonicMs()
     for (const group of groups(entries)) this.#show(showing(group))
+    const endMs = this.#environment.monotonicMs()
+    this.#nextMs = endMs + Math.min((SHARE - 1) * (endMs - startMs), MAX_GATHERING_MS)
   }
 }
 
 /** These entries, as one. */
-export function showing(entries: readonly CommittedUpdate[]): ShownEntries {
+function showing(entries: readonly CommittedUpdate[]): ShownEntries {
   const update = joinUpdates(entries.map((entry) => entry.update))
   return { entries, messages: [...slices(update)].map((slice) => ({ type: 'update', update: slice })) }
+}
+
+/** Those of the versions: a lock keeps some from a session, and the answer to its question holds others. */
+export function partOf(shown: ShownEntries, versions: readonly Version[]): ShownEntries {
+  if (versions.length === shown.entries.length) return shown
+  return showing(shown.entries.filter(({ version }) => versions.includes(version)))
 }
 
 function groups(entries: readonly CommittedUpdate[]): CommittedUpdate[][] {

@@ -4,11 +4,11 @@ import { askingForTails } from '../documents/admission/sameHistory.ts'
 import type { LeftEdits } from '../documents/waitingEdits.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
-import type { DocumentId, LockHash, PrincipalId } from '../foundation/ids.ts'
+import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import { Answers } from './answers.ts'
-import { Broadcast, showing, type ShownEntries } from './broadcast.ts'
+import { Broadcast, partOf, type ShownEntries } from './broadcast.ts'
 import { Brought } from './brought.ts'
 import type { Departure, Departures } from './departures.ts'
 import { hasMissing, IncomingEdits } from './incomingEdits.ts'
@@ -21,6 +21,7 @@ import { People } from './people.ts'
 import { QUERY_AWARENESS_MESSAGE, type ClientMessage } from './messages.ts'
 import type { StateVector } from '../model/clockSet.ts'
 import { Questions } from './questions.ts'
+import { NO_VERSIONS } from './seenVersions.ts'
 import type { HeldEdits, SessionAction, SessionEvent } from './session.ts'
 import { mayPass } from './sessionStep.ts'
 import { step } from './sessionTable.ts'
@@ -74,7 +75,7 @@ export class Room<R extends LiveReplica = LiveReplica> {
   readonly #incoming: IncomingEdits
   readonly #merges: OfflineMerges
   readonly #questions: Questions<Member>
-  readonly #broadcast = new Broadcast((shown) => this.#show(shown))
+  readonly #broadcast: Broadcast
   readonly #stopListening: () => void
   #isClosed = false
 
@@ -108,8 +109,8 @@ export class Room<R extends LiveReplica = LiveReplica> {
       onUnexpected: options.onUnexpected,
       onIdle: () => this.#shutWhenEmpty(),
     })
-    const ask = (member: Member): void => tell(member, { type: 'proof-wanted' })
-    this.#questions = new Questions(environment, limits.windowMs, members, ask)
+    this.#broadcast = new Broadcast(environment, (shown) => this.#show(shown))
+    this.#questions = new Questions(environment, limits.windowMs, members, (one) => tell(one, { type: 'proof-wanted' }))
     const stops = [
       replica.onCommitted((entry) => this.#broadcast.add(entry)),
       replica.onEnded(() => this.#end()),
@@ -288,24 +289,24 @@ export class Room<R extends LiveReplica = LiveReplica> {
   }
 
   #show(shown: ShownEntries): void {
+    const versions = shown.entries.map(({ version }) => version)
     // Authors last: to them this may be only the confirmation, and each write to a socket keeps the others waiting.
-    const isAuthor = ({ writing }: Member): boolean => shown.entries.some(({ version }) => writing.has(version))
-    const members = [...this.#members.keys()]
-    const authors = new Set(members.filter(isAuthor))
-    for (const member of [...members.filter((one) => !authors.has(one)), ...authors]) this.#showTo(member, shown)
+    const authors: Member[] = []
+    for (const member of [...this.#members.keys()]) {
+      const isAuthor = member.writing.size > 0 && versions.some((version) => member.writing.has(version))
+      if (isAuthor) authors.push(member)
+      else this.#showTo(member, shown, versions, NO_VERSIONS)
+    }
+    for (const author of authors)
+      this.#showTo(author, shown, versions, new Set(versions.filter((version) => author.writing.delete(version))))
     this.#incoming.moved()
   }
 
-  #showTo(member: Member, { entries, messages }: ShownEntries): void {
-    const due = entries.filter(({ version }) => {
-      const event = { type: 'committed', version, isOwn: member.writing.delete(version) } as const
-      const actions = this.#advance(member, event)
-      for (const action of actions) this.#perform(member, action)
-      return actions.some((action) => action.do === 'show')
-    })
-    // What a lock keeps from it, or its answer holds, is not shown.
-    const shown = due.length === entries.length ? messages : due.flatMap((entry) => showing([entry]).messages)
-    for (const message of shown) member.show(message)
+  #showTo(member: Member, shown: ShownEntries, versions: readonly Version[], own: ReadonlySet<Version>): void {
+    for (const action of this.#advance(member, { type: 'committed', versions, own })) {
+      if (action.do !== 'show') this.#perform(member, action)
+      else for (const message of partOf(shown, action.versions).messages) member.show(message)
+    }
   }
 
   /** The replica is gone. A session whose update may have been the reason hears of it once it is known what became of that. */

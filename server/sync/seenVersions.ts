@@ -6,6 +6,8 @@ const MAX_OWN = 1_000
 /** Questions on their way at one time; the oldest is dropped, whose answer then tells nothing. */
 const MAX_QUESTIONS = 64
 
+export const NO_VERSIONS: ReadonlySet<Version> = new Set()
+
 /** What the page has not proved to have, from the oldest entry of another on. */
 interface Unseen {
   /** The newest version that was sent before it. */
@@ -87,9 +89,18 @@ export class SeenVersions {
 
   /** An entry is sent to the page; `isOwn`: it came from there. */
   sent(version: Version, isOwn: boolean, nowMs: number): SeenVersions {
-    const { sent, unseen, own } = this.#facts
-    if (!isOwn) return this.#with({ sent: version, unseen: unseen ?? { after: sent, sinceMs: nowMs } })
-    return this.#with({ sent: version, own: own.length < MAX_OWN ? [...own, version] : own })
+    return this.allSent([version], isOwn ? new Set([version]) : NO_VERSIONS, nowMs)
+  }
+
+  /** Entries are sent to the page, oldest first; `ownOnes` came from there. */
+  allSent(versions: readonly Version[], ownOnes: ReadonlySet<Version>, nowMs: number): SeenVersions {
+    let { sent, unseen, own } = this.#facts
+    for (const version of versions) {
+      if (!ownOnes.has(version)) unseen ??= { after: sent, sinceMs: nowMs }
+      else if (own.length < MAX_OWN) own = [...own, version]
+      sent = version
+    }
+    return this.#with({ sent, unseen, own })
   }
 
   /** The next question is sent now. */

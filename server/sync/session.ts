@@ -170,8 +170,8 @@ export type SessionEvent =
   /** The connection is gone, or is being closed. */
   /** `brokeOff`: nobody closed its connection, the line ended. */
   | { readonly type: 'ends'; readonly brokeOff: boolean }
-  /** What happens to the document. `isOwn`: the session wrote that entry. */
-  | { readonly type: 'committed'; readonly version: Version; readonly isOwn: boolean }
+  /** What happens to the document: entries, oldest first. `own`: those of them that the session wrote. */
+  | { readonly type: 'committed'; readonly versions: readonly Version[]; readonly own: ReadonlySet<Version> }
   | { readonly type: 'lock-changed' }
   /** What comes of our own doing: all of an answer was given to the line; what it brought is applied, so it is answered now. */
   | { readonly type: 'answer-sent' }
@@ -204,8 +204,8 @@ export type SessionAction =
   | { readonly do: 'catch-up'; readonly stateVector: StateVector }
   /** Go on with `answer-due`, once what comes before is done. */
   | { readonly do: 'turn-to-answer' }
-  /** Show the committed entry, behind an answer that is on its way. */
-  | { readonly do: 'show' }
+  /** Show these of the committed entries, behind an answer that is on its way. */
+  | { readonly do: 'show'; readonly versions: readonly Version[] }
   | { readonly do: 'ask-for-all' }
   | { readonly do: 'ask-who-is-there' }
   /** Have the page asked for proof, soon but not too often. */

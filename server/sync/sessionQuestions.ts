@@ -2,6 +2,7 @@ import type { Version } from '../foundation/ids.ts'
 import type { StateVector } from '../model/clockSet.ts'
 import type { Away, Barred, Open, PageFacts, Present, SessionState, Surroundings, Writer } from './session.ts'
 import { andThen, close, to, withPage, type StepTo } from './sessionStep.ts'
+import type { SeenVersions } from './seenVersions.ts'
 import { shownOnAnswerSent, shownOnQuestion, type Shown } from './shown.ts'
 
 /** Of our SyncStep1s; a page that leaves so many unanswered, at most one a second, does not answer at all. */
@@ -26,14 +27,19 @@ function showing<S extends Open & SessionState>(
   return next.answer ? to(shown, { do: 'answer', stateVector: next.answer }) : to(shown)
 }
 
-/** An entry, or all up to a version, goes out to it. */
-export function sent<S extends Writer & SessionState>(
+/** All up to a version goes out to it. */
+export const sentUpTo = <S extends Writer & SessionState>(state: S, version: Version, nowMs: number): StepTo<S> =>
+  wantingProof(state, state.page.seen.sent(version, false, nowMs))
+
+/** Entries go out to it. */
+export const sent = <S extends Writer & SessionState>(
   state: S,
-  version: Version,
-  isOwn: boolean,
+  versions: readonly Version[],
+  own: ReadonlySet<Version>,
   nowMs: number,
-): StepTo<S> {
-  const seen = state.page.seen.sent(version, isOwn, nowMs)
+): StepTo<S> => wantingProof(state, state.page.seen.allSent(versions, own, nowMs))
+
+function wantingProof<S extends Writer & SessionState>(state: S, seen: SeenVersions): StepTo<S> {
   const next = withPage(state, { seen })
   return seen.hasUnasked ? to(next, { do: 'want-proof' }) : to(next)
 }
@@ -72,14 +78,14 @@ export function answerDue<S extends Present | Away | Barred>(state: S, room: Sur
   const { stateVector } = due
   const next = { ...state, due: null }
   if (due.after === 'question') return andThen(begin(next, room), (begun) => answer(begun, stateVector, version))
-  return andThen(sent(next, version, false, nowMs), (caughtUp) => to(caughtUp, { do: 'catch-up', stateVector }))
+  return andThen(sentUpTo(next, version, nowMs), (caughtUp) => to(caughtUp, { do: 'catch-up', stateVector }))
 }
 
 /** It has, or is being sent, everything. One that is not away had everything up to a version, and has to prove the rest. */
 function begin<S extends Present | Away | Barred>(state: S, { version, nowMs }: Surroundings): StepTo<S> {
   const had = state.name === 'away' ? null : newest(state.page, 'seen')
   const begun = withPage(state, { seen: state.page.seen.begins(had ?? version) })
-  return had !== null && had < version ? sent(begun, version, false, nowMs) : to(begun)
+  return had !== null && had < version ? sentUpTo(begun, version, nowMs) : to(begun)
 }
 
 /** The newest version that the page had in other sessions, or may have had; null where that is not known. */

@@ -1,4 +1,4 @@
-import { isShown } from './shown.ts'
+import { shownOf } from './shown.ts'
 import type {
   Away,
   Barred,
@@ -87,18 +87,14 @@ function isUsing(state: WriterState, { client, earlier, isSaid }: Events['uses']
   return to(withPage(state, { isAnnounced, ...(isNews && { earlier: new Map(page.earlier).set(client, earlier) }) }))
 }
 
-/** An entry is on disk: it is shown to whoever has asked, but nothing new to who waits for a lock. */
-function isCommitted(
-  state: WriterState,
-  { version, isOwn }: Events['committed'],
-  { nowMs }: Surroundings,
-): SessionStep {
-  if (!isShown(state.shown, version) || isSilent(state, version)) return to(state)
-  return andThen(to(state, { do: 'show' }), (next) => sent(next, version, isOwn, nowMs))
+/** Entries are on disk: they are shown to whoever has asked, but nothing new to who waits for a lock. */
+function isCommitted(state: WriterState, { versions, own }: Events['committed'], { nowMs }: Surroundings): SessionStep {
+  const due = shownOf(state.shown, versions, silenceOf(state)?.after)
+  if (due.length === 0) return to(state)
+  return andThen(to(state, { do: 'show', versions: due }), (next) => sent(next, due, own, nowMs))
 }
 
 const silenceOf = (state: WriterState): TakingIn['silence'] => ('silence' in state ? state.silence : null)
-const isSilent = (state: WriterState, version: number): boolean => version > (silenceOf(state)?.after ?? version)
 
 /** It asks once more before it was answered: the newest question counts. Who is silent is sent what it lacks afterwards. */
 function asksAgain(state: Away | Barred | TakingIn, event: Events['asks'], room: Surroundings): SessionStep {
@@ -148,7 +144,10 @@ const TABLE: Table = {
     lists: nothing,
     uses: nothing,
     ends: () => to(CLOSED),
-    committed: (state, { version }) => (isShown(state.shown, version) ? to(state, { do: 'show' }) : to(state)),
+    committed: (state, { versions }) => {
+      const due = shownOf(state.shown, versions)
+      return due.length === 0 ? to(state) : to(state, { do: 'show', versions: due })
+    },
     'lock-changed': nothing,
     'answer-sent': isAnswered,
     'answer-due': nothing,

@@ -35,8 +35,16 @@ export function shownOnAnswerSent(shown: Shown, version: Version): ShownNext {
   return shown.again ? begin(shown.again, version) : { shown: { name: 'entries', since: shown.since }, answer: null }
 }
 
-/** Whether an entry is shown: those up to `since` are in the answer, and before it nothing is, because it will hold them. */
-export const isShown = (shown: Shown, version: Version): boolean => shown.name !== 'nothing' && version > shown.since
+/**
+ * The entries that are shown, of some in their order: those up to `since` are in the answer, before it nothing is, because it
+ * will hold them, and none is that comes after `silentAfter`.
+ */
+export function shownOf(shown: Shown, versions: readonly Version[], silentAfter?: Version): readonly Version[] {
+  if (shown.name === 'nothing') return []
+  const isDue = (version: Version): boolean =>
+    version > shown.since && (silentAfter === undefined || version <= silentAfter)
+  return versions.every(isDue) ? versions : versions.filter(isDue)
+}
 
 const begin = (stateVector: StateVector, since: Version): ShownNext => ({
   shown: { name: 'answer', since, again: null },

@@ -65,7 +65,7 @@ class Model {
         return
       case 'committed':
         this.#room.version = toVersion(this.#room.version + 1)
-        return this.#tell({ type: 'committed', version: this.#room.version, isOwn: false })
+        return this.#tell({ type: 'committed', versions: [this.#room.version], own: new Set() })
       case 'brings':
         return this.#bring('update')
       case 'answers us':

@@ -56,7 +56,8 @@ export class ManualEnvironment implements Environment {
       for (const one of next) if (this.#timers.delete(one)) one.task()
       await settled()
     }
-    this.#nowMs = until
+    // What ran may have taken longer.
+    this.#nowMs = Math.max(this.#nowMs, until)
   }
 
   /** Moves the clock as a host does that was suspended: no timer runs. */

@@ -3,10 +3,10 @@ import { UpdatePile } from '../../server/documents/joinUpdates.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
 import type { Knowledge } from '../../server/model/clientKnowledge.ts'
 import { Brought } from '../../server/sync/brought.ts'
-import { SeenVersions } from '../../server/sync/seenVersions.ts'
+import { NO_VERSIONS, SeenVersions } from '../../server/sync/seenVersions.ts'
 import { openSession, type PageFacts, type SessionEvent, type SessionState } from '../../server/sync/session.ts'
 import { step } from '../../server/sync/sessionTable.ts'
-import { isShown, shownOnAnswerSent, shownOnQuestion, type Shown } from '../../server/sync/shown.ts'
+import { shownOf, shownOnAnswerSent, shownOnQuestion, type Shown } from '../../server/sync/shown.ts'
 import { around, typedBy } from '../support/sessionScene.ts'
 
 const v = toVersion
@@ -49,7 +49,7 @@ describe('what a session is shown', () => {
   ] as const)(
     '[SYNC-2] %s: an entry of its answer is not shown, a later one is where it has asked',
     (state, of, later) => {
-      expect([isShown(states[state], v(5)), isShown(states[state], v(6))]).toEqual([of, later])
+      expect([v(5), v(6)].map((version) => shownOf(states[state], [version]).length === 1)).toEqual([of, later])
     },
   )
 
@@ -101,7 +101,7 @@ const events = {
   lists: { type: 'lists' },
   uses: { type: 'uses', client: 9, earlier: { sinceMs: 0, seen: v(2), sent: v(2) }, isSaid: true },
   ends: { type: 'ends', brokeOff: false },
-  committed: { type: 'committed', version: v(7), isOwn: false },
+  committed: { type: 'committed', versions: [v(7)], own: NO_VERSIONS },
   'lock-changed': { type: 'lock-changed' },
   'answer-sent': { type: 'answer-sent' },
   'answer-due': { type: 'answer-due' },

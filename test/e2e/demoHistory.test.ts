@@ -105,15 +105,13 @@ describe('the demo, looking back', () => {
 
   it('[DOC-6] [DEMO-8] what somebody wrote unseen is not deleted with what was seen', async () => {
     await server.send('POST', '/documents', { id: 'unseen', kind: 'json', content: { a: 1 } })
-    const ada = await come('unseen', 'ada', 'Ada')
-    await live(ada.page)
+    const ada = await browser.person()
+    // No news come through.
+    await ada.page.routeWebSocket(/conflict-notifications/, () => {})
+    await server.signIn(ada, '/demo/#/documents/unseen', await server.token({ sub: 'ada', name: 'Ada' }))
     await ada.page.locator('[data-testid=history-open]').click()
     await ada.page.locator('[data-testid=delete-document]').waitFor()
-    // The news of it do not come in time.
-    await ada.page.route('**/documents/unseen?baseVersion=1', async (route) => {
-      await server.send('PUT', '/documents/unseen', { content: { a: 2 }, baseVersion: 1 })
-      await route.continue()
-    })
+    expect(await server.send('PUT', '/documents/unseen', { content: { a: 2 }, baseVersion: 1 })).toBe(200)
     await ada.page.locator('[data-testid=delete-document]').click()
     await ada.page.locator('[data-testid=notice][data-tone=problem]').waitFor()
     expect(JSON.parse(await server.contentOf('unseen'))).toEqual({ a: 2 })
@@ -150,7 +148,8 @@ describe('the demo, looking back', () => {
   it('[DEMO-8] a document that was left before it was read is not followed', async () => {
     await server.send('POST', '/documents', { id: 'brief', kind: 'text', content: 'x\n' })
     expect(await server.send('DELETE', '/documents/brief?baseVersion=1')).toBe(204)
-    const ada = await come('plan', 'ada', 'Ada')
+    await server.send('POST', '/documents', { id: 'first', kind: 'text', content: 'x\n' })
+    const ada = await come('first', 'ada', 'Ada')
     await live(ada.page)
     const gate = deferred()
     await ada.page.route('**/documents/brief', async (route) => {

@@ -68,6 +68,8 @@ describe('the demo, with content that breaks its schema', () => {
     await page.locator('[data-testid=apply]').click()
     await page.locator('[data-testid=outcome][data-status=resolved]', { hasText: 'took it back' }).waitFor()
     expect(await content()).toEqual({ seats: 4, since: true })
+    await page.locator('[data-testid=no-undo]', { hasText: 'what stood before breaks the schema' }).waitFor()
+    expect(await page.locator('[data-testid=undo-look]').count()).toBe(0)
 
     await page.locator('[data-testid=back]').click()
     await page.locator('[data-testid=no-conflicts]').waitFor()

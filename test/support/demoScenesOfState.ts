@@ -60,6 +60,36 @@ export const SCENES_OF_STATE: readonly DemoScene[] = [
     },
   },
   {
+    name: 'left-text',
+    arrange: async (stage) => {
+      await written(stage, 'left-text')
+      const page = await open(stage, ADA, 'left-text')
+      page.on('dialog', (dialog) => void dialog.accept())
+      await page.locator('[data-testid=offline-switch]').check()
+      await page.locator('[data-testid=editor-content] .cm-line').first().click()
+      await page.keyboard.type('more ')
+      const root: Role = { name: 'Root', access: { '*': ['admin'] } }
+      await stage.does(root, 'DELETE', '/documents/left-text?purge=true&baseVersion=3')
+      await stage.does(ADA, 'POST', '/documents', { id: 'left-text', kind: 'text', content: 'anew\n' })
+      await page.reload()
+      await page.locator('[data-testid=left-text]').waitFor()
+      return page
+    },
+  },
+  {
+    name: 'held',
+    arrange: async (stage) => {
+      await written(stage, 'held')
+      const page = await open(stage, BEN, 'held')
+      await page.locator('[data-testid=offline-switch]').check()
+      await page.locator('[data-testid=editor-content] .cm-line').first().click()
+      await page.keyboard.type('more ')
+      await page.getByRole('link', { name: 'All documents' }).click()
+      await page.locator('[data-testid=held], [data-testid=held-elsewhere]').first().waitFor()
+      return page
+    },
+  },
+  {
     name: 'signed-out',
     arrange: async (stage) => {
       await written(stage, 'signed-out')

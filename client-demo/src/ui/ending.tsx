@@ -92,7 +92,15 @@ function WayBack({ conflict, work, ending, allowed }: WayBackProps): JSX.Element
   const run = useRun()
   if (ending.done?.outcome === 'written' || ending.done?.outcome === 'conflict') return null
   if (ending.undo !== null) return <UndoPreview conflict={conflict} work={work} ending={ending} allowed={allowed} />
-  if (ending.before !== null && conflict.kind !== 'invalid-merge') {
+  if (ending.before !== null && conflict.kind === 'invalid-merge') {
+    return (
+      <p class="muted" data-testid="no-undo">
+        There is no undo: what stood before breaks the schema, and the server takes nothing that does. It can still be
+        read in the history, as version {(conflict.resolution?.version ?? 1) - 1}.
+      </p>
+    )
+  }
+  if (ending.before !== null) {
     return (
       <p class="row">
         <button

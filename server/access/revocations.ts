@@ -1,4 +1,4 @@
-import type { Keep } from '../foundation/answer.ts'
+import { answerUnder, type Terms } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { JobOptions } from '../foundation/jobs.ts'
 import type { Revocation, RevocationReads, RevocationWrites } from '../storage/revocations.ts'
@@ -55,8 +55,8 @@ export class Revocations {
   }
 
   /** Resolves once it is on disk; from then on the tokens are refused, and sessions have been told. */
-  async revoke(revocation: Revocation, keep: Keep<void> | null = null): Promise<void> {
-    await this.#storage.revoke(revocation, keep === null ? undefined : await keep())
+  async revoke(revocation: Revocation, terms: Terms<void> | null = null): Promise<void> {
+    await this.#storage.revoke(revocation, await answerUnder(terms, undefined))
     this.#learn([revocation])
   }
 

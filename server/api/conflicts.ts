@@ -265,7 +265,7 @@ function addResolve(app: TypedApp, parts: ConflictRouteParts): void {
     const ask = { by: principal.sub, request: allowed, shown, lockToken: lockTokenOf(request.headers) }
     return idempotency.answer(request, reply, {
       documents: [record.document],
-      perform: (keep) => resolver.perform(record.id, { ...ask, keep }),
+      perform: (terms) => resolver.perform(record.id, { ...ask, terms }),
       answer: (outcome: Outcome) => answerTo(parts, outcome, shown),
       // Who may only write proposes with the same request, and has not resolved.
       needs: () => (allowed.ask === 'resolve' ? 'resolve' : 'read'),

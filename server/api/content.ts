@@ -4,7 +4,7 @@ import type { StorageView } from '../storage/view.ts'
 import { refusalOf } from './representRefusal.ts'
 import { type Content, isObject, type Kind, kindOf } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
-import type { Keep, NeededPermission } from '../foundation/answer.ts'
+import type { Terms, NeededPermission } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { JSON_BODY, JSON_PATCH, MERGE_PATCH, TEXT_BODY, TEXT_DELTA } from '../http/bodies.ts'
@@ -203,7 +203,7 @@ async function perform(
     origin: 'write',
     lockToken: lockTokenOf(request.headers),
   }
-  return performWrite(parts, request, reply, (keep) => parts.writer.write(write, keep))
+  return performWrite(parts, request, reply, (terms) => parts.writer.write(write, terms))
 }
 
 /** Performs a write on the document in the path, and answers it. */
@@ -211,7 +211,7 @@ export function performWrite(
   parts: Pick<ContentRouteParts, 'storage' | 'shower' | 'idempotency'>,
   request: FastifyRequest,
   reply: FastifyReply,
-  perform: (keep: Keep<WriteResult> | null) => Promise<WriteResult>,
+  perform: (terms: Terms<WriteResult>) => Promise<WriteResult>,
   needs: (result: WriteResult) => NeededPermission = () => 'write',
 ): Promise<FastifyReply> {
   const prefer = preferredReturn(request.headers['prefer'])

@@ -4,7 +4,7 @@ import { can, canEverywhere, patternsWithin, type Principal } from '../access/ac
 import type { Content } from '../content/content.ts'
 import type { ContentLimits } from '../content/limits.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { Keep } from '../foundation/answer.ts'
+import { termsOf, type Terms } from '../foundation/answer.ts'
 import { newUlid, type Environment } from '../foundation/environment.ts'
 import {
   DOCUMENT_ID_PATTERN,
@@ -158,7 +158,7 @@ function addCreate(app: TypedApp, parts: DocumentRouteParts): void {
     const content: Content = sent ?? (kind === 'text' ? '' : {})
     return idempotency.answer(request, reply, {
       documents: [id],
-      perform: (keep) => writer.create(wanted, content, { author: principal.sub, origin: 'create' }, keep),
+      perform: (terms) => writer.create(wanted, content, { author: principal.sub, origin: 'create' }, terms),
       answer: (created: WriteResult) => {
         invariant(created.status === 'done', 'a creation is never refused as a conflict')
         return {
@@ -319,7 +319,7 @@ function addSettings(app: TypedApp, { storage, lifecycle, idempotency, schemas }
     }
     return idempotency.answer(request, reply, {
       documents: [change.document],
-      perform: (keep) => lifecycle.changeSettings(change, settings, keep),
+      perform: (terms) => lifecycle.changeSettings(change, settings, terms),
       answer: (head: Head) => ({
         status: 200,
         headers: { etag: etagOf(head, storage) },
@@ -353,9 +353,13 @@ function addDelete(app: TypedApp, { lifecycle, purger, idempotency }: DocumentRo
     return idempotency.answer(request, reply, {
       // That it was purged outlives the purge.
       documents: isPurge ? [] : [change.document],
-      perform: async (keep: Keep<void> | null) => {
-        if (isPurge) await purger.purge(change, keep)
-        else await lifecycle.remove(change, keep && (() => keep()))
+      perform: async (terms: Terms<void>) => {
+        if (isPurge) await purger.purge(change, terms)
+        else
+          await lifecycle.remove(
+            change,
+            termsOf(terms, () => undefined),
+          )
       },
       answer: () => ({ status: 204 }),
       ended: () => (isPurge ? purger.ended(change.document) : Promise.resolve()),

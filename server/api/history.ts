@@ -146,7 +146,7 @@ function addLabel(app: TypedApp, { labels, idempotency }: HistoryRouteParts): vo
     const version = versionInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [documentId],
-      perform: (keep) => labels.label(documentId, version, body.label, keep),
+      perform: (terms) => labels.label(documentId, version, body.label, terms),
       answer: (facts: VersionFacts) => ({ status: 200, body: showFacts(facts) }),
     })
   })
@@ -234,7 +234,7 @@ function addRestore(app: TypedApp, parts: HistoryRouteParts): void {
     // What was deleted is for `admin` to revive, and for whoever deleted it.
     const needs = (result: WriteResult) =>
       result.status === 'done' && result.outcome === 'created' && asked.isAdmin ? 'admin' : 'write'
-    return performWrite(parts, request, reply, (keep) => parts.restorer.restore({ ...asked, keep }), needs)
+    return performWrite(parts, request, reply, (terms) => parts.restorer.restore({ ...asked, terms }), needs)
   })
 }
 
@@ -252,7 +252,7 @@ function addRevert(app: TypedApp, parts: HistoryRouteParts): void {
   app.post('/documents/:id/revert', options, async (request, reply) => {
     const { author, since, baseVersion } = request.body
     const asked = { ...requestOf(request, baseVersion), of: toPrincipalId(author), since }
-    return performWrite(parts, request, reply, (keep) => parts.restorer.revert({ ...asked, keep }))
+    return performWrite(parts, request, reply, (terms) => parts.restorer.revert({ ...asked, terms }))
   })
 }
 

@@ -103,10 +103,10 @@ function addAcquire(app: TypedApp, { locks, lines, idempotency }: LockRouteParts
       const gone = goneSignal(reply)
       return idempotency.answer(request, reply, {
         documents: [request.documentId],
-        perform: async (keep) => {
+        perform: async (terms) => {
           const refusal = () => request.tokens.problemOf(request.principal)
-          const lock = await lines.acquire({ ...asked, keep }, { waitMs: waitSeconds * 1_000, gone, refusal })
-          if (!keep) gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
+          const lock = await lines.acquire({ ...asked, terms }, { waitMs: waitSeconds * 1_000, gone, refusal })
+          if (!terms.keep) gone.addEventListener('abort', () => void lines.giveBack(asked, lock), { once: true })
           return lock
         },
         answer: (lock: OwnedLock) => ({ status: 201, ...answerTo(lock) }),
@@ -129,7 +129,7 @@ function addRenew(app: TypedApp, { locks, lines, idempotency }: LockRouteParts):
       const ttlMs = ttlSeconds === undefined ? null : ttlSeconds * 1_000
       return idempotency.answer(request, reply, {
         documents: [documentId],
-        perform: async (keep) => locks.renew(documentId, await requireToken(request, { locks, lines }), ttlMs, keep),
+        perform: async (terms) => locks.renew(documentId, await requireToken(request, { locks, lines }), ttlMs, terms),
         answer: (lock: OwnedLock) => ({ status: 200, ...answerTo(lock) }),
         // A repeat shows the same token.
         reveal: (kept) => ({ ...kept, token: lockTokenOf(request.headers) }),
@@ -148,10 +148,10 @@ function addRelease(app: TypedApp, { locks, lines, idempotency }: LockRouteParts
     if (isBreak) requirePermission(principal, 'admin', documentId)
     return idempotency.answer(request, reply, {
       documents: [documentId],
-      perform: async (keep) =>
+      perform: async (terms) =>
         isBreak
-          ? locks.break(documentId, principal.sub, keep)
-          : locks.release(documentId, await requireToken(request, { locks, lines }), principal.sub, keep),
+          ? locks.break(documentId, principal.sub, terms)
+          : locks.release(documentId, await requireToken(request, { locks, lines }), principal.sub, terms),
       answer: () => ({ status: 204 }),
     })
   })

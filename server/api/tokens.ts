@@ -95,8 +95,8 @@ export const authRoutes =
       const answer = { status: 201, body: { ...body, revokedUntil: toTimestamp(until * 1000) } }
       return idempotency.answer(request, reply, {
         documents: [],
-        perform: async (keep) => {
-          await revocations.revoke(revocation, keep)
+        perform: async (terms) => {
+          await revocations.revoke(revocation, terms)
           await settled()
         },
         ended: settled,

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Principal } from '../access/access.ts'
 import type { ContentLimits } from '../content/limits.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { trustedDocumentId, type DocumentId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -139,7 +139,7 @@ function addBegin(app: TypedApp, parts: TransactionRouteParts): void {
     const contents = wantsContents(request)
     return idempotency.answer(request, reply, {
       documents,
-      perform: (keep) => transactor.perform(read, principal.sub, keep),
+      perform: (terms) => transactor.perform(read, principal.sub, terms),
       answer: (outcome: OperationOutcome) => answerTo({ ...parts, linkBase: request.linkBase }, outcome, contents),
     })
   })
@@ -187,9 +187,9 @@ function addCommit(app: TypedApp, parts: TransactionRouteParts): void {
     const contents = wantsContents(request)
     return idempotency.answer(request, reply, {
       documents: documentsOf(transactions.peek(id, principal.sub)),
-      perform: async (keep: Keep<OperationOutcome> | null) => {
+      perform: async (terms: Terms<OperationOutcome>) => {
         const { outcome } = await transactions.commit(id, principal.sub, async (operations) => {
-          const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, keep)
+          const performed = await transactor.perform(await readAll(parts, operations, principal), principal.sub, terms)
           return { outcome: performed, ends: endOf(performed) }
         })
         return outcome

@@ -60,7 +60,7 @@ function addChange(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency):
     const id = webhookInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [],
-      perform: (keep) => webhooks.change(id, request.principal, request.body, keep),
+      perform: (terms) => webhooks.change(id, request.principal, request.body, terms),
       answer: (known: KnownWebhook) => ({ status: 200, body: showWebhook(known) }),
     })
   })
@@ -83,7 +83,7 @@ function addRotation(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
       const { overlapSeconds = DEFAULT_OVERLAP_SECONDS } = request.body ?? {}
       return idempotency.answer(request, reply, {
         documents: [],
-        perform: (keep) => webhooks.rotateSecret(id, request.principal, overlapSeconds * 1_000, keep),
+        perform: (terms) => webhooks.rotateSecret(id, request.principal, overlapSeconds * 1_000, terms),
         answer: (known: KnownWebhook) => ({
           status: 200,
           headers: { 'cache-control': 'no-store' },

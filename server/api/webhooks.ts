@@ -65,7 +65,7 @@ function addRegister(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency
     const { principal, body } = request
     return idempotency.answer(request, reply, {
       documents: [],
-      perform: (keep) => webhooks.register(principal, body, keep),
+      perform: (terms) => webhooks.register(principal, body, terms),
       answer: (webhook: Webhook) => ({
         status: 201,
         headers: { location: `${request.linkBase}/conflict-notifications/${webhook.id}`, 'cache-control': 'no-store' },
@@ -117,7 +117,7 @@ function addOne(app: TypedApp, webhooks: Webhooks, idempotency: Idempotency): vo
     const id = webhookInPath(request.params)
     return idempotency.answer(request, reply, {
       documents: [],
-      perform: (keep) => webhooks.remove(id, request.principal, keep),
+      perform: (terms) => webhooks.remove(id, request.principal, terms),
       answer: () => ({ status: 204 }),
     })
   })

@@ -11,7 +11,7 @@ import { type Found, nothing, onOne, type Plan, type Step } from '../documents/a
 import type { View } from '../documents/acts/view.ts'
 import { assertAdmissible, type PlannerParts } from '../documents/planWrite.ts'
 import { assertNever } from '../foundation/assert.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import type { ConflictId, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { LockPass } from '../model/lock.ts'
@@ -63,7 +63,7 @@ export interface Asked {
   readonly request: Request
   readonly shown: ShownSides
   readonly lockToken?: string | null
-  readonly keep?: Keep<Outcome> | null
+  readonly terms?: Terms<Outcome> | null
 }
 
 /** How much of the conflict goes with a refusal. */
@@ -103,7 +103,7 @@ export class ConflictResolver {
     const record = await this.#parts.storage.conflict(id)
     if (!record) throw notFound(id)
     const plan = onOne((found: Found, at) => this.#plan(record, asked, found, at))
-    return this.#acts.perform([record.document], plan, asked.keep ?? null)
+    return this.#acts.perform([record.document], plan, asked.terms ?? null)
   }
 
   async #plan(known: ConflictRecord, asked: Asked, found: Found, at: number): Promise<Step<Outcome>> {

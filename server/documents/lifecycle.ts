@@ -1,5 +1,5 @@
 import { contentEquals } from '../content/equal.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
@@ -172,20 +172,20 @@ export class DocumentLifecycle {
   }
 
   /** Changes settings; answers the head after it. The caller has seen to it that a schema is usable. */
-  changeSettings(change: LifecycleChange, wanted: Partial<Settings>, keep: Keep<Head> | null = null): Promise<Head> {
+  changeSettings(change: LifecycleChange, wanted: Partial<Settings>, terms: Terms<Head> | null = null): Promise<Head> {
     const plan = onOne((found, at) => this.#planner.settings(change, wanted, found, at))
-    return this.#acts.perform([change.document], plan, keep)
+    return this.#acts.perform([change.document], plan, terms)
   }
 
   /** Deletes the document; answers the last head. */
-  remove(change: LifecycleChange, keep: Keep<Head> | null = null): Promise<Head> {
+  remove(change: LifecycleChange, terms: Terms<Head> | null = null): Promise<Head> {
     const plan = onOne((found, at) => this.#planner.removal(change, found, at))
-    return this.#acts.perform([change.document], plan, keep)
+    return this.#acts.perform([change.document], plan, terms)
   }
 
   /** Deletes the document, and begins to erase it. */
-  purge(change: LifecycleChange, keep: Keep<void> | null = null): Promise<void> {
+  purge(change: LifecycleChange, terms: Terms<void> | null = null): Promise<void> {
     const plan = onOne((found, at) => this.#planner.purge(change, found, at))
-    return this.#acts.perform([change.document], plan, keep)
+    return this.#acts.perform([change.document], plan, terms)
   }
 }

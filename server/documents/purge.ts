@@ -1,4 +1,4 @@
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -43,11 +43,11 @@ export class DocumentPurger {
    * Purges a document under the preconditions of a deletion, living or deleted. Resolves when no file holds any of it;
    * where the disk refuses that, rejects with `storage-unavailable`, and the erasing ends by itself.
    */
-  async purge(change: LifecycleChange, keep: Keep<void> | null = null): Promise<void> {
+  async purge(change: LifecycleChange, terms: Terms<void> | null = null): Promise<void> {
     const head = await this.#parts.storage.head(change.document)
     if (!head) throw missing(change.document, { absent: 'never' })
-    if (head.deletedAt === null) await this.#lifecycle.purge(change, keep)
-    else await this.#parts.acts.performUnloaded(change.document, () => this.#planOfDeleted(change), keep)
+    if (head.deletedAt === null) await this.#lifecycle.purge(change, terms)
+    else await this.#parts.acts.performUnloaded(change.document, () => this.#planOfDeleted(change), terms)
     await this.ended(change.document)
   }
 

@@ -1,5 +1,5 @@
 import type { Content } from '../content/content.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import type { Acts } from './acts/acts.ts'
 import { onOne } from './acts/plan.ts'
@@ -7,7 +7,7 @@ import { WritePlanner, type PlannerParts, type WriteRequest, type WriteResult } 
 import type { NewDocument } from './replicas.ts'
 
 /** How a write is answered, where its answer is to be stored with it. */
-type KeepWrite = Keep<WriteResult> | null
+type WriteTerms = Terms<WriteResult> | null
 
 /** Writes of content, each as an act of its own. */
 export class DocumentWriter {
@@ -24,10 +24,10 @@ export class DocumentWriter {
     wanted: NewDocument,
     content: Content,
     { author, origin }: { readonly author: PrincipalId; readonly origin: 'create' | 'restore' },
-    keep: KeepWrite = null,
+    terms: WriteTerms = null,
   ): Promise<WriteResult> {
     const plan = onOne((found, at) => this.#planner.creation(wanted, content, { author, at, origin }, found))
-    return this.#acts.perform([wanted.id], plan, keep)
+    return this.#acts.perform([wanted.id], plan, terms)
   }
 
   /** Creates an empty document for a live client (SPEC SYNC-3). Rejects with `already-exists`. */
@@ -39,8 +39,8 @@ export class DocumentWriter {
    * Writes content on the base the request names. Answers what became of it; throws what API-4 puts before or after a
    * version conflict, as `WritePlanner.write`.
    */
-  write(request: WriteRequest, keep: KeepWrite = null): Promise<WriteResult> {
+  write(request: WriteRequest, terms: WriteTerms = null): Promise<WriteResult> {
     const plan = onOne((found, at) => this.#planner.write(request, found, at))
-    return this.#acts.perform([request.document], plan, keep)
+    return this.#acts.perform([request.document], plan, terms)
   }
 }

@@ -30,9 +30,36 @@ export interface StoredAnswer extends Answer {
   readonly expiresAt: number
 }
 
-/**
- * Renders the answer to an act before the act is done, so that both are stored as one (SPEC WRITE-8). The outcome is
- * what will be returned or thrown once the act is on disk. Called only for an act that stores something; where the act
- * then does not come about, what was rendered is forgotten.
- */
-export type Keep<Outcome> = (outcome: Outcome | ParleyError) => Promise<StoredAnswer>
+/** What an act is done under, besides what it does. `null` in its place: the server does it of itself. */
+export interface Terms<Outcome> {
+  /**
+   * Throws where whoever asked for the act may not have it any more (SPEC SYNC-8). It is called right before the act is
+   * done, however long that waited for its turn.
+   */
+  readonly assertAllowed: () => void
+  /**
+   * Renders the answer to an act before the act is done, so that both are stored as one (SPEC WRITE-8); null where none is
+   * stored. The outcome is what will be returned or thrown once the act is on disk. Called only for an act that stores
+   * something; where the act then does not come about, what was rendered is forgotten.
+   */
+  readonly keep: ((outcome: Outcome | ParleyError) => Promise<StoredAnswer>) | null
+}
+
+/** The answer that is stored with an act that is about to be done, if one is. Throws where it may not be done any more. */
+export async function answerUnder<Outcome>(
+  terms: Terms<Outcome> | null,
+  outcome: Outcome,
+): Promise<StoredAnswer | undefined> {
+  terms?.assertAllowed()
+  return terms?.keep?.(outcome)
+}
+
+/** The same terms for an act whose outcome is told in other words. */
+export function termsOf<Told, Outcome>(
+  terms: Terms<Told> | null,
+  tell: (outcome: Outcome | ParleyError) => Told | ParleyError,
+): Terms<Outcome> | null {
+  if (terms === null) return null
+  const { assertAllowed, keep } = terms
+  return { assertAllowed, keep: keep && ((outcome) => keep(tell(outcome))) }
+}

@@ -1,4 +1,4 @@
-import type { Keep } from '../foundation/answer.ts'
+import { answerUnder, type Terms } from '../foundation/answer.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import type { DocumentReads } from '../storage/documents.ts'
 import type { HistoryReads, HistoryWrites, VersionFacts } from '../storage/history.ts'
@@ -17,12 +17,12 @@ export class VersionLabels {
     document: DocumentId,
     version: number,
     label: string | null,
-    keep: Keep<VersionFacts> | null = null,
+    terms: Terms<VersionFacts> | null = null,
   ): Promise<VersionFacts> {
     const log = await openLog(this.#storage, document, false)
     const facts = await keptVersion(this.#storage, log, version)
     const labelled: VersionFacts = { ...facts, label }
-    const answer = keep === null ? undefined : await keep(labelled)
+    const answer = await answerUnder(terms, labelled)
     const isSet = await this.#storage.setLabel(document, facts.version, label, answer)
     return isSet ? labelled : keptVersion(this.#storage, log, version)
   }

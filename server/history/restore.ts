@@ -6,7 +6,7 @@ import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
 import type { DocumentWriter } from '../documents/write.ts'
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import { type DocumentId, NO_VERSION, previousVersion, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
@@ -28,7 +28,7 @@ interface RestoringRequest {
   /** As `WriteRequest` has it. */
   readonly lockToken: string | null
   /** Renders the answer that is stored with the write (SPEC WRITE-8). */
-  readonly keep: Keep<WriteResult> | null
+  readonly terms: Terms<WriteResult> | null
 }
 export interface RestoreRequest extends RestoringRequest {
   /** Whose content shall stand again. */
@@ -63,7 +63,7 @@ export class Restorer {
     const facts = await keptVersion(this.#storage, log, version)
     const content = await contentAt(this.#storage, document, log.head.kind, facts.version)
     if (log.head.deletedAt !== null) return this.#revive(request, log.head, content)
-    return this.#writer.write(writeOf(request, 'restore', content), request.keep)
+    return this.#writer.write(writeOf(request, 'restore', content), request.terms)
   }
 
   /**
@@ -85,14 +85,14 @@ export class Restorer {
       if (!merged.clean) {
         const intent: Intent = { type: 'version', version: stretch.upTo }
         const write: WriteRequest = { ...writeOf({ ...request, intent }, 'revert', before), onConflict: 'manual' }
-        return this.#writer.write(write, request.keep)
+        return this.#writer.write(write, request.terms)
       }
       content = merged.content
       await yieldTurn()
     }
     // What was worked out belongs to this version, also where the request would write on any.
     const intent: Intent = request.intent.type === 'unconditional' ? { type: 'version', version: base } : request.intent
-    return this.#writer.write(writeOf({ ...request, intent }, 'revert', content), request.keep)
+    return this.#writer.write(writeOf({ ...request, intent }, 'revert', content), request.terms)
   }
 
   async #nothing(log: Log): Promise<WriteResult> {
@@ -102,7 +102,7 @@ export class Restorer {
 
   /** A new life of a deleted document, with its settings. */
   async #revive(
-    { document, author, intent, keep }: RestoreRequest,
+    { document, author, intent, terms }: RestoreRequest,
     head: Head,
     content: Content,
   ): Promise<WriteResult> {
@@ -113,7 +113,7 @@ export class Restorer {
     const kind = kindOf(content)
     const settings = settingsOf(kind === 'json' ? head : { ...head, schema: null })
     const wanted = { id: document, kind, root: head.root, settings }
-    return this.#writer.create(wanted, content, { author, origin: 'restore' }, keep)
+    return this.#writer.create(wanted, content, { author, origin: 'restore' }, terms)
   }
 
   async #baseOf({ intent }: RevertRequest, { head }: Log): Promise<Version> {

@@ -170,6 +170,12 @@ function sentBy(request: IncomingMessage, query: boolean): SentToken {
   return sent
 }
 
+/** Throws where the token of the request counts no more: it has waited for something since it was let in (SPEC SYNC-8). */
+export function assertStillAllowed(request: FastifyRequest): void {
+  const problem = request.tokens.problemOf(request.principal)
+  if (problem) throw problem
+}
+
 /** SPEC API-4, AUTH-2: 404 for a document one may not read, existing or not; 403 for one may read but not do this to. */
 export function requirePermission(principal: Principal, permission: Permission, document: DocumentId): void {
   if (!can(principal, 'read', document)) throw documentNotFound(document)

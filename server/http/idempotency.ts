@@ -4,7 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Content } from '../content/content.ts'
-import type { Answer, Keep, NeededPermission, StoredAnswer } from '../foundation/answer.ts'
+import type { Answer, NeededPermission, StoredAnswer, Terms } from '../foundation/answer.ts'
 import type { ShownContent, ShownIn } from '../foundation/shownContent.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -13,7 +13,7 @@ import { toJson } from '../foundation/renderedJson.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import { problemKind } from '../foundation/problemTable.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import { requirePermission } from './access.ts'
+import { assertStillAllowed, requirePermission } from './access.ts'
 import { pathOf, problemAnswer } from './errors.ts'
 import { fingerprintOf, idempotencyKey } from './idempotencyKey.ts'
 
@@ -46,8 +46,8 @@ export interface Reply {
 export interface Performance<Outcome> {
   /** What the answer may speak of (SPEC HIST-5). */
   readonly documents: readonly DocumentId[]
-  /** Does it. `keep` goes with whatever is stored; it is null where the request has no key. */
-  readonly perform: (keep: Keep<Outcome> | null) => Promise<Outcome>
+  /** Does it, under terms that go with whatever is stored. */
+  readonly perform: (terms: Terms<Outcome>) => Promise<Outcome>
   /** A problem is answered like one that `perform` throws. The same outcome gives the same answer. */
   readonly answer: (outcome: Outcome) => Reply | ParleyError | Promise<Reply | ParleyError>
   /** What was needed on `documents` for what was done, so for being told of it again; `read` where it is absent. */
@@ -86,11 +86,12 @@ export class Idempotency {
     performance: Performance<Outcome>,
   ): Promise<FastifyReply> {
     const key = idempotencyKey(request)
+    const allowed = (): void => assertStillAllowed(request)
     // What arrived in one turn of the event loop is performed in the next, one right after the other: a processor that goes
     // from parsing to planning and back with each takes half as long again, for it forgets the one over the other.
     await yieldTurn()
     if (key === null) {
-      const made = await performance.answer(await performance.perform(null))
+      const made = await performance.answer(await performance.perform({ assertAllowed: allowed, keep: null }))
       if (made instanceof ParleyError) throw made
       const { status, headers, body } = jsonAnswer(made)
       return reply
@@ -98,7 +99,7 @@ export class Idempotency {
         .headers(headers)
         .send(body ?? undefined)
     }
-    const { answer, isRepeat } = await this.#once(request, key, performance)
+    const { answer, isRepeat } = await this.#once(request, key, performance, allowed)
     if (isRepeat) void reply.header('Idempotency-Replayed', 'true')
     return reply
       .code(answer.status)
@@ -110,6 +111,7 @@ export class Idempotency {
     request: FastifyRequest,
     key: string,
     performance: Performance<Outcome>,
+    assertAllowed: () => void,
   ): Promise<{ answer: Answer; isRepeat: boolean }> {
     const { sub } = request.principal
     const fingerprint = fingerprintOf(request)
@@ -128,7 +130,12 @@ export class Idempotency {
         return { answer: revealed(await filled(known, this.#parts.contentOf), performance.reveal), isRepeat: true }
       }
       const path = pathOf(request.raw.url ?? '/')
-      const answer = await performOnce({ principal: sub, key, fingerprint }, path, performance, this.#parts)
+      const answer = await performOnce(
+        { principal: sub, key, fingerprint, assertAllowed },
+        path,
+        performance,
+        this.#parts,
+      )
       return { answer, isRepeat: false }
     } finally {
       this.#running.delete(slot)
@@ -140,11 +147,12 @@ interface KeyedRequest {
   readonly principal: PrincipalId
   readonly key: string
   readonly fingerprint: string
+  readonly assertAllowed: () => void
 }
 
 /** Performs one request that has a key, and sees to it that its answer is stored. */
 async function performOnce<Outcome>(
-  identity: KeyedRequest,
+  { assertAllowed, ...identity }: KeyedRequest,
   path: string,
   performance: Performance<Outcome>,
   { store, environment, publicUrl }: IdempotencyParts,
@@ -165,12 +173,12 @@ async function performOnce<Outcome>(
     const { documents } = performance
     return { ...answer, ...identity, documents, ...(needs && { needs }), at, expiresAt: at + KEPT_MS }
   }
-  const keep: Keep<Outcome> = async (outcome) => {
+  const keep: Terms<Outcome>['keep'] = async (outcome) => {
     const { sent, kept } = await render(outcome)
     rendered.set(outcome, sent)
     return stored(outcome, kept)
   }
-  const outcome = await performance.perform(keep).catch((error: unknown) => {
+  const outcome = await performance.perform({ assertAllowed, keep }).catch((error: unknown) => {
     if (error instanceof ParleyError && isKept(error)) return error
     throw error
   })

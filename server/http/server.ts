@@ -9,7 +9,7 @@ import fastify, {
 import type { Authenticate, TokenWatch } from '../access/access.ts'
 import { linkBase, prefixOf, withoutPrefix } from '../foundation/links.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { decorateWithIdentity, guard } from './access.ts'
+import { assertStillAllowed, decorateWithIdentity, guard } from './access.ts'
 import { addBodyParsers, checkMediaType, hasBody, JSON_BODY, jsonBodyLimit, type MediaType } from './bodies.ts'
 import { addAwaitedBodies } from './awaitedBodies.ts'
 import { addAnswerCompression, addBodyInflation } from './compression.ts'
@@ -202,8 +202,7 @@ function stillAllowed(request: FastifyRequest): void {
   if (request.bodyArrived === null) return
   request.bodyArrived()
   request.bodyArrived = null
-  const problem = request.tokens.problemOf(request.principal)
-  if (problem) throw problem
+  assertStillAllowed(request)
 }
 
 const firstStepOf = (path: string): string => /^\/[^/]*/.exec(path)?.[0] ?? '/'

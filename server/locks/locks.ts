@@ -5,7 +5,7 @@ import type { DocumentReader } from '../documents/read.ts'
 import type { Absent, Replicas } from '../documents/replicas.ts'
 import { missing } from '../documents/planWrite.ts'
 import { invariant } from '../foundation/assert.ts'
-import type { Keep } from '../foundation/answer.ts'
+import { termsOf, type Terms } from '../foundation/answer.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -29,7 +29,7 @@ export interface LockRequest {
   readonly owner: PrincipalId
   readonly ttlMs: number
   /** Renders the answer that is stored with the lock (SPEC WRITE-8). */
-  readonly keep?: Keep<OwnedLock> | null
+  readonly terms?: Terms<OwnedLock> | null
   /** Of the request, where a repeat of it is to get the same token. */
   readonly idempotencyKey?: string | null
 }
@@ -72,7 +72,7 @@ export class DocumentLocks {
    * or `storage-unavailable`.
    */
   tryAcquire(request: LockRequest, isWanted: () => boolean): Promise<LockAttempt> {
-    const { document, keep = null } = request
+    const { document, terms = null } = request
     // Held in memory, it hears of the lock before anything else can be applied to it.
     return this.#parts.acts.perform(
       [document],
@@ -83,12 +83,12 @@ export class DocumentLocks {
         invariant(action.do === 'grant', 'a lock that nobody holds is given')
         return isWanted() ? this.#granting(request, action, view, at) : { outcome: { outcome: 'unwanted' }, plans: [] }
       },
-      keep && ((attempt) => keep(lockOf(attempt))),
+      termsOf(terms, lockOf),
     )
   }
 
   #granting(
-    { document, owner, ttlMs, keep = null, idempotencyKey = null }: LockRequest,
+    { document, owner, ttlMs, terms = null, idempotencyKey = null }: LockRequest,
     { fence, expired }: Extract<LockAction, { do: 'grant' }>,
     view: HeadView,
     at: number,
@@ -106,7 +106,7 @@ export class DocumentLocks {
     return {
       outcome: { outcome: 'granted', lock: owned },
       plans: [{ ...nothing(view), lock, events: [...ended, documentLocked(document, holding)] }],
-      ...(keep === null ? { onDisk: (result) => ({ outcome: 'granted', lock: withExpiry(owned, result) }) } : {}),
+      ...(!terms?.keep ? { onDisk: (result) => ({ outcome: 'granted', lock: withExpiry(owned, result) }) } : {}),
     }
   }
 
@@ -122,7 +122,7 @@ export class DocumentLocks {
     document: DocumentId,
     token: string,
     ttlMs: number | null,
-    keep: Keep<OwnedLock> | null = null,
+    terms: Terms<OwnedLock> | null = null,
   ): Promise<OwnedLock> {
     const renewed = await this.#parts.acts.performUnloaded(
       document,
@@ -135,23 +135,23 @@ export class DocumentLocks {
         return {
           outcome: owned,
           plans: [{ ...nothing(view), lock }],
-          ...(keep === null ? { onDisk: (result: CommittedResult) => withExpiry(owned, result) } : {}),
+          ...(!terms?.keep ? { onDisk: (result: CommittedResult) => withExpiry(owned, result) } : {}),
         }
       },
-      keep,
+      terms,
     )
     await this.see(document)
     return renewed
   }
 
   /** Ends the lock of this token. Rejects with `lock-lost`. */
-  release(document: DocumentId, token: string, by: PrincipalId, keep: Keep<void> | null = null): Promise<void> {
-    return this.#end(document, { type: 'releases', tokenHash: hashLockToken(token) }, by, keep)
+  release(document: DocumentId, token: string, by: PrincipalId, terms: Terms<void> | null = null): Promise<void> {
+    return this.#end(document, { type: 'releases', tokenHash: hashLockToken(token) }, by, terms)
   }
 
   /** Ends the lock, whoever holds it. */
-  break(document: DocumentId, by: PrincipalId, keep: Keep<void> | null = null): Promise<void> {
-    return this.#end(document, { type: 'breaks' }, by, keep)
+  break(document: DocumentId, by: PrincipalId, terms: Terms<void> | null = null): Promise<void> {
+    return this.#end(document, { type: 'breaks' }, by, terms)
   }
 
   /** Writes down that a lock's time is over, if it is. */
@@ -171,7 +171,7 @@ export class DocumentLocks {
     }
   }
 
-  #end(document: DocumentId, event: LockEvent, by: PrincipalId | null, keep: Keep<void> | null): Promise<void> {
+  #end(document: DocumentId, event: LockEvent, by: PrincipalId | null, terms: Terms<void> | null): Promise<void> {
     return this.#parts.acts.performUnloaded(
       document,
       async (found) => {
@@ -182,7 +182,7 @@ export class DocumentLocks {
         const write = { op: 'end', document, fence: lock.fence } as const
         return { outcome: undefined, plans: [{ ...nothing(view), lock: write, events: [told] }] }
       },
-      keep,
+      terms,
     )
   }
 }

@@ -76,7 +76,7 @@ export class LockLines {
       void this.#serve(queue)
     })
     // Whoever can ask again for this very answer still hears of it.
-    if (gone.aborted && !request.keep) await this.giveBack(request, lock)
+    if (gone.aborted && !request.terms?.keep) await this.giveBack(request, lock)
     return lock
   }
 
@@ -148,7 +148,7 @@ export class LockLines {
       }
       if (attempt.outcome === 'unwanted') continue
       if (line.leave(waiter)) waiter.grant(attempt.lock)
-      else if (!waiter.request.keep) await this.giveBack(waiter.request, attempt.lock)
+      else if (!waiter.request.terms?.keep) await this.giveBack(waiter.request, attempt.lock)
     }
   }
 

@@ -1,7 +1,7 @@
 /** Registered webhooks (SPEC NOTE-5): who has which, and what is on its way to each. */
 import { can, canEverywhere, type Principal } from '../access/access.ts'
 import { isPurged } from '../model/document.ts'
-import type { Keep } from '../foundation/answer.ts'
+import { answerUnder, type Terms } from '../foundation/answer.ts'
 import { newUlid, toTimestamp, type Environment } from '../foundation/environment.ts'
 import type { Pattern, PrincipalId } from '../foundation/ids.ts'
 import { documentNotFound, ParleyError } from '../foundation/problems.ts'
@@ -107,7 +107,7 @@ export class Webhooks {
   async register(
     principal: Principal,
     registration: Registration,
-    keep: Keep<Webhook> | null = null,
+    terms: Terms<Webhook> | null = null,
   ): Promise<Webhook> {
     this.#assertRunning()
     const { environment, storage } = this.#parts
@@ -130,7 +130,7 @@ export class Webhooks {
     // Counted from here on, so that many at once do not pass the limit together.
     this.#known.set(webhook.id, known)
     try {
-      await storage.addWebhook(webhook, cursor, keep === null ? undefined : await keep(webhook))
+      await storage.addWebhook(webhook, cursor, await answerUnder(terms, webhook))
     } catch (error) {
       this.#known.delete(webhook.id)
       throw error
@@ -168,7 +168,7 @@ export class Webhooks {
     id: WebhookId,
     principal: Principal,
     wanted: Partial<Registration>,
-    keep: Keep<KnownWebhook> | null = null,
+    terms: Terms<KnownWebhook> | null = null,
   ): Promise<KnownWebhook> {
     const { webhook, disabled } = this.find(id, principal)
     const url = wanted.url === undefined ? webhook.url : this.#assertPublic(wanted.url)
@@ -177,7 +177,7 @@ export class Webhooks {
     // Its rights are those it was registered with, whoever changes it.
     assertReadable(principalOf(webhook.owner), patterns)
     const enables = disabled?.reason === 'gone' && url !== webhook.url
-    return this.#replace({ ...webhook, url, documents, events: [...types] }, enables, keep)
+    return this.#replace({ ...webhook, url, documents, events: [...types] }, enables, terms)
   }
 
   /** Draws another secret; the one before it signs as well for as long as that. */
@@ -185,12 +185,12 @@ export class Webhooks {
     id: WebhookId,
     principal: Principal,
     overlapMs: number,
-    keep: Keep<KnownWebhook> | null = null,
+    terms: Terms<KnownWebhook> | null = null,
   ): Promise<KnownWebhook> {
     const { previousSecret: _, ...webhook } = this.find(id, principal).webhook
     const until = this.#parts.environment.now() + overlapMs
     const previous = overlapMs === 0 ? {} : { previousSecret: { secret: webhook.secret, until } }
-    return this.#replace({ ...webhook, secret: newSecret(this.#parts.environment), ...previous }, false, keep)
+    return this.#replace({ ...webhook, secret: newSecret(this.#parts.environment), ...previous }, false, terms)
   }
 
   /** Sends a message that tells of nothing, to see whether it arrives. Throws `webhook-disabled`, `overloaded`. */
@@ -227,9 +227,9 @@ export class Webhooks {
     return stored
   }
 
-  async remove(id: WebhookId, principal: Principal, keep: Keep<void> | null = null): Promise<void> {
+  async remove(id: WebhookId, principal: Principal, terms: Terms<void> | null = null): Promise<void> {
     this.find(id, principal)
-    await this.#parts.storage.deleteWebhook(id, keep === null ? undefined : await keep())
+    await this.#parts.storage.deleteWebhook(id, await answerUnder(terms, undefined))
     this.#known.delete(id)
     this.#lines.get(id)?.stop()
     this.#lines.delete(id)
@@ -268,14 +268,14 @@ export class Webhooks {
   }
 
   /** Keeps what a webhook is now, and goes on by it. */
-  async #replace(webhook: Webhook, enables: boolean, keep: Keep<KnownWebhook> | null): Promise<KnownWebhook> {
+  async #replace(webhook: Webhook, enables: boolean, terms: Terms<KnownWebhook> | null): Promise<KnownWebhook> {
     const { storage } = this.#parts
     const before = this.#known.get(webhook.id)
     const known = { webhook, disabled: enables ? null : (before?.disabled ?? null) }
     // Known at once, so that what else is asked meanwhile is asked of this.
     this.#known.set(webhook.id, known)
     try {
-      await storage.updateWebhook(webhook, enables, keep === null ? undefined : await keep(known))
+      await storage.updateWebhook(webhook, enables, await answerUnder(terms, known))
     } catch (error) {
       if (before && this.#known.get(webhook.id) === known) this.#known.set(webhook.id, before)
       throw error

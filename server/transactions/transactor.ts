@@ -1,4 +1,4 @@
-import type { Keep } from '../foundation/answer.ts'
+import type { Terms } from '../foundation/answer.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -30,11 +30,11 @@ export class Transactor {
   perform(
     operations: readonly Operation[],
     author: PrincipalId,
-    keep: Keep<OperationOutcome> | null = null,
+    terms: Terms<OperationOutcome> | null = null,
   ): Promise<OperationOutcome> {
     const plan = async (found: readonly Found[], at: number) =>
       concluded(await this.#plan(operations, author, found, at))
-    return this.#acts.perform(documentsOf(operations), plan, keep)
+    return this.#acts.perform(documentsOf(operations), plan, terms)
   }
 
   /** What would become of each operation now. Writes nothing and opens no conflict. */

@@ -184,6 +184,51 @@ describe.concurrent.each(ENDINGS)('[SYNC-8] who waits while their token $how', (
   })
 })
 
+describe('[SYNC-8] an act that waits for its document', () => {
+  let held: Promise<void> | null = null
+  let slow: TestServer
+  const waits = new Set(['read', 'head', 'snapshot', 'entries'])
+  beforeAll(async () => {
+    slow = await startTestServer({
+      internals: {
+        wrapStorage: (storage) =>
+          new Proxy(storage, {
+            get(target, method) {
+              const value: unknown = Reflect.get(target, method)
+              if (typeof value !== 'function') return value
+              if (!waits.has(String(method))) return value.bind(target)
+              return async (...parameters: unknown[]) => {
+                await held
+                return Reflect.apply(value, target, parameters)
+              }
+            },
+          }),
+      },
+    })
+  })
+  afterAll(() => slow.stop())
+
+  it.each([
+    ['a write', undefined],
+    ['a write with an Idempotency-Key', { 'idempotency-key': 'a-key-of-somebody' }],
+  ])('[SYNC-8] is not done where the token was revoked meanwhile: %s', async (_what, headers) => {
+    const admin = await slow.as('root', { '*': ['admin'] })
+    const who = await slow.as(name('writer'))
+    const id = name('cold')
+    await admin.post('/documents', { id, kind: 'text', content: 'one' })
+    await slow.restart()
+    let letGo = (): void => undefined
+    held = new Promise((resolve) => (letGo = resolve))
+    const writing = who.put(`/documents/${id}`, { baseVersion: 1, content: 'two' }, headers)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect((await admin.post('/revocations', { jti: decodeJwt(who.token).jti })).status).toBe(201)
+    letGo()
+    held = null
+    expect(await writing).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
+    expect((await admin.get(`/documents/${id}`)).body).toMatchObject({ version: 1, content: 'one' })
+  })
+})
+
 describe('[OPS-9] a token of sixty days', () => {
   it('[OPS-9] [SYNC-8] ends nothing before its time, wherever its bearer waits', async ({ onTestFinished }) => {
     const who = await withToken(name('patient'), 60 * 24 * 3600)

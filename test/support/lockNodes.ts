@@ -10,7 +10,7 @@ import { DocumentReader } from '../../server/documents/read.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
-import type { Keep } from '../../server/foundation/answer.ts'
+import type { Terms } from '../../server/foundation/answer.ts'
 import type { DocumentId, PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { Jobs } from '../../server/foundation/jobs.ts'
@@ -32,7 +32,7 @@ export interface LockNode {
   readonly lines: LockLines
   acquire(
     by: PrincipalId,
-    options?: { ttlMs?: number; waitMs?: number; gone?: AbortSignal; keep?: Keep<OwnedLock> },
+    options?: { ttlMs?: number; waitMs?: number; gone?: AbortSignal; terms?: Terms<OwnedLock> },
   ): Promise<OwnedLock>
   /** Replaces the content on whatever version is current. */
   put(content: string, lockToken?: string | null): Promise<WriteResult>
@@ -133,8 +133,8 @@ function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
     lifecycle: new DocumentLifecycle(storage, acts, schemas),
     locks,
     lines,
-    acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal, keep } = {}) =>
-      lines.acquire({ document: DOC, owner, ttlMs, ...(keep ? { keep } : {}) }, { waitMs, gone }),
+    acquire: (owner, { ttlMs = 60_000, waitMs = 0, gone = new AbortController().signal, terms } = {}) =>
+      lines.acquire({ document: DOC, owner, ttlMs, ...(terms ? { terms } : {}) }, { waitMs, gone }),
     put: (content, lockToken = null) =>
       writer.write({
         document: DOC,

@@ -38,7 +38,7 @@ it('[HIST-6] [HIST-7] long histories are gone through one after the other, a sho
     isAdmin: false,
     intent: { type: 'unconditional' },
     lockToken: null,
-    keep: null,
+    terms: null,
     of: BOB,
     since: 0,
   })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Keep } from '../../server/foundation/answer.ts'
+import type { Terms } from '../../server/foundation/answer.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import type { LockState } from '../../server/model/lock.ts'
@@ -310,8 +310,10 @@ describe('waiting', () => {
     await node.acquire(ALICE, { ttlMs: TTL_MS })
     const leaving = new AbortController()
     const stored = { principal: BOB, key: 'k', fingerprint: 'f', documents: [DOC], at: 0, expiresAt: 9e15 }
-    const keep: Keep<OwnedLock> = async () => ({ ...stored, status: 201, headers: {}, body: null })
-    const left = node.acquire(BOB, { waitMs: 2 * TTL_MS, gone: leaving.signal, keep }).catch(code)
+    const keep: Terms<OwnedLock>['keep'] = async () => ({ ...stored, status: 201, headers: {}, body: null })
+    const left = node
+      .acquire(BOB, { waitMs: 2 * TTL_MS, gone: leaving.signal, terms: { assertAllowed: () => undefined, keep } })
+      .catch(code)
     await quiet()
     const letGo = world.storage.hold()
     world.environment.jump(TTL_MS)

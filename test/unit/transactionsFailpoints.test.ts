@@ -8,7 +8,7 @@ import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
-import type { Keep } from '../../server/foundation/answer.ts'
+import type { Terms } from '../../server/foundation/answer.ts'
 import { toSequence } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
@@ -138,7 +138,10 @@ const DONE: readonly Operation[] = [
 ]
 const REFUSED: readonly Operation[] = [put('a', 'two\n', 1), put('stale', 'eins\n', 1), put('b', 'two\n', 1)]
 
-const keep: Keep<OperationOutcome> = async () => newAnswer({ key: 'the key', documents: [id('a')] })
+const terms: Terms<OperationOutcome> = {
+  assertAllowed: () => undefined,
+  keep: async () => newAnswer({ key: 'the key', documents: [id('a')] }),
+}
 
 /** All that a transaction may have changed. */
 async function stateOf(storage: Storage): Promise<unknown> {
@@ -171,7 +174,7 @@ describe('[TX-1] a process that dies at any step of a commit', () => {
           const failpoint = new Failpoint(at)
           const dying = await open(file, failpoint)
           failpoint.arm()
-          const ended = await dying.transactor.perform(operations, ALICE, keep).then(
+          const ended = await dying.transactor.perform(operations, ALICE, terms).then(
             (outcome) => outcome.status,
             () => 'died',
           )

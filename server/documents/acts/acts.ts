@@ -1,4 +1,4 @@
-import type { Keep, StoredAnswer } from '../../foundation/answer.ts'
+import type { Terms, StoredAnswer } from '../../foundation/answer.ts'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { Environment } from '../../foundation/environment.ts'
 import type { DocumentId } from '../../foundation/ids.ts'
@@ -68,14 +68,13 @@ export class Acts {
   }
 
   /**
-   * Does what the planner works out, all or nothing; `keep` renders the answer that is stored with it. Answers the outcome,
-   * or throws the problem, once all that it speaks of is on disk. Throws what the planner throws, `overloaded` where a
+   * Does what the planner works out, all or nothing, under the terms. Answers the outcome, or throws the problem, once all that it speaks of is on disk. Throws what the planner throws, `overloaded` where a
    * document changes too fast or the disk is busy, and whatever storage refuses with; nothing was written then.
    */
   perform<Outcome>(
     documents: readonly DocumentId[],
     planner: Planner<Outcome>,
-    keep: Keep<Outcome> | null = null,
+    terms: Terms<Outcome> | null = null,
   ): Promise<Outcome> {
     const ask: Ask<Outcome> = (held, at) =>
       planner(
@@ -87,20 +86,20 @@ export class Acts {
         ),
         at,
       )
-    return this.#rounds(documents, true, (held) => this.#inTurns(documents, held, ask, keep))
+    return this.#rounds(documents, true, (held) => this.#inTurns(documents, held, ask, terms))
   }
 
   /** The same on one document that is not loaded for it: nothing is appended, and its content is not shown. */
   performUnloaded<Outcome>(
     document: DocumentId,
     planner: (found: HeadView | Absent, at: number) => Promise<Planned<Outcome>>,
-    keep: Keep<Outcome> | null = null,
+    terms: Terms<Outcome> | null = null,
   ): Promise<Outcome> {
     const ask: Ask<Outcome> = ([one], at) => {
       invariant(one !== undefined, 'the document that was named is held')
       return planner('absent' in one ? one : headViewOf(this.#parts.storage, headOf(one)), at)
     }
-    return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, keep))
+    return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, terms))
   }
 
   /** Called after each act that leaves conflicts of its author open. Returns how to stop. */
@@ -153,10 +152,10 @@ export class Acts {
     documents: readonly DocumentId[],
     held: readonly Held[],
     ask: Ask<Outcome>,
-    keep: Keep<Outcome> | null,
+    terms: Terms<Outcome> | null,
   ): Promise<{ readonly outcome: Outcome } | 'again'> {
     // In one order for all, so that no two acts wait for each other.
-    const round = await this.#turns.takeAll(documents.toSorted(), () => this.#round(held, ask, keep))
+    const round = await this.#turns.takeAll(documents.toSorted(), () => this.#round(held, ask, terms))
     const done = await conclude(held, round)
     if (round.do === 'await' && done !== 'again') {
       for (const replica of round.created) this.#parts.replicas.adopt(replica).release()
@@ -172,22 +171,29 @@ export class Acts {
   }
 
   /** One round in the turns of all documents, up to the hand-over. */
-  async #round<Outcome>(held: readonly Held[], ask: Ask<Outcome>, keep: Keep<Outcome> | null): Promise<Round<Outcome>> {
+  async #round<Outcome>(
+    held: readonly Held[],
+    ask: Ask<Outcome>,
+    terms: Terms<Outcome> | null,
+  ): Promise<Round<Outcome>> {
+    // Who lost the right while others had their turns is no work for anybody.
+    terms?.assertAllowed()
     if (held.some(isLeaving)) return AGAIN
     const round = await this.#planned(held, ask)
     if (round.do !== 'plan') return round
     const { planned, at } = round
     if (!planned.plans.some(storesSomething)) return { do: 'answer', outcome: planned.outcome }
     let answer: StoredAnswer | null = null
-    if (keep !== null) {
+    if (terms?.keep) {
       // What is rendered of a document that stays as it is may have to be read from storage.
       if (planned.plans.every(({ entry }) => entry === null) && !(await onDisk(held))) return AGAIN
-      answer = await keep(planned.outcome)
+      answer = await terms.keep(planned.outcome)
     }
     const created: Replica[] = []
     for (const { entry } of planned.plans) {
       if (entry?.type === 'create') created.push(await this.#parts.replicas.prepare(entry.head))
     }
+    terms?.assertAllowed()
     return this.#handOver({ held, created }, planned, at, answer)
   }
 

@@ -4,7 +4,7 @@ import type { ProblemCode } from '../foundation/problemTable.ts'
 import type { LockPass } from '../model/lock.ts'
 import type { AwarenessMember } from './awareness.ts'
 import type { SyncLimits } from './limits.ts'
-import type { Asked } from './questions.ts'
+import type { Questioned } from './questions.ts'
 import { Outbox, type QueuedAnswer, type Again, type MemberLine } from './outbox.ts'
 import { EMPTY_AWARENESS, type ServerMessage } from './messages.ts'
 import { openSession, type SessionState } from './session.ts'
@@ -35,7 +35,7 @@ export interface MemberOptions {
 const HEARTBEAT: ServerMessage = { type: 'awareness', body: EMPTY_AWARENESS }
 
 /** One session as its room keeps it: its state, its timers, what it is to be sent, and what of it is not on disk yet. */
-export class Member implements AwarenessMember, Asked {
+export class Member implements AwarenessMember, Questioned {
   readonly principal: PrincipalId
   /** What it shows of a lock. */
   readonly pass: LockPass

@@ -18,14 +18,14 @@ const MOST_TURNS = 10
 const LIVELY_MS = 10_000
 
 /** A session as far as it is asked for proof. */
-export interface Asked {
+export interface Questioned {
   readonly state: SessionState
   /** When it last wrote, or moved a cursor, by the monotonic clock. */
   livelyMs: number
 }
 
 /** Has the sessions of a room asked for proof of what they were sent, soon but not too often. */
-export class Questions<M extends Asked> {
+export class Questions<M extends Questioned> {
   readonly #environment: Environment
   readonly #spacingMs: number
   readonly #members: () => Iterable<M>
@@ -86,7 +86,7 @@ export class Questions<M extends Asked> {
 }
 
 /** Whether its page was sent something that it has neither proved nor been asked of. */
-function lacksQuestion({ state }: Asked): boolean {
+function lacksQuestion({ state }: Questioned): boolean {
   if (!('page' in state)) return false
   const { seen, listed } = state.page
   return seen.unseenSinceMs !== null && (!seen.isAsked || listed !== null)

@@ -1,5 +1,6 @@
 import { isLoopbackHost } from './access/loopback.ts'
 import { MIN_SECRET_BYTES, SECRET_EXPECTED } from './access/tokens.ts'
+import { ownStepIn } from './foundation/links.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './http/logLevel.ts'
 import { parseOrigins } from './http/origins.ts'
 import { LIVE_BYTES_PER_MINUTE, LIVE_MESSAGES_PER_MINUTE } from './limits/budget.ts'
@@ -249,7 +250,8 @@ export function settingRows(): readonly SettingRow[] {
 
 /**
  * The configuration in these variables, or one line for the person who started the server that says what is wrong:
- * an unknown `PARLEY_*` name, a malformed value, one port for two things, or a bind address that needs a secret (SPEC AUTH-5).
+ * an unknown `PARLEY_*` name, a malformed value, one port for two things, a public path that could be one of the API
+ * (SPEC API-7), or a bind address that needs a secret (SPEC AUTH-5).
  */
 export function readConfig(variables: Variables): { readonly config: Config } | { readonly problem: string } {
   const reader = new Reader(variables)
@@ -267,6 +269,12 @@ export function readConfig(variables: Variables): { readonly config: Config } | 
   }
   if (values.metricsPort !== null && values.metricsPort === values.port) {
     return { problem: `PARLEY_METRICS_PORT must be another port than PARLEY_PORT ${values.port}` }
+  }
+  const ownStep = values.publicUrl === null ? null : ownStepIn(values.publicUrl)
+  if (ownStep !== null) {
+    return {
+      problem: `PARLEY_PUBLIC_URL must not have a path that begins with ${ownStep}, which is a path of the API`,
+    }
   }
   return { config: { ...values, development: loopback && values.secret === null } }
 }

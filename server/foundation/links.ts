@@ -6,6 +6,32 @@ export function prefixOf(publicUrl: string): string {
   return start === -1 ? '' : publicUrl.slice(start).replace(/\/$/, '')
 }
 
+/** How the paths of this server begin. */
+const OWN_STEPS = [
+  ...['/v1', '/documents', '/conflicts', '/resolve-conflict', '/transactions', '/conflict-notifications', '/sync'],
+  ...[
+    '/tokens',
+    '/revocations',
+    '/problems',
+    '/openapi.json',
+    '/asyncapi.json',
+    '/healthz',
+    '/readyz',
+    '/docs',
+    '/demo',
+  ],
+  '/hocuspocus',
+]
+
+/**
+ * The step that a public URL's path and a path of this server both begin with; null where there is none. Nobody could tell
+ * whether a proxy took such a prefix away.
+ */
+export function ownStepIn(publicUrl: string): string | null {
+  const step = /^\/[^/]*/.exec(prefixOf(publicUrl))?.[0]
+  return OWN_STEPS.find((own) => own === step) ?? null
+}
+
 /** The target of a request as the routes know it, whether a proxy took the prefix away or not. */
 export function withoutPrefix(target: string, prefix: string): string {
   if (prefix === '' || !target.startsWith(prefix)) return target

@@ -63,6 +63,8 @@ const COMPRESSIBLE = /^(?:text\/|application\/(?:[\w.+-]*\+)?(?:json|xml|javascr
 export function addAnswerCompression(app: FastifyInstance): void {
   let compressing = 0
   app.addHook('onSend', (request, reply, payload: unknown, done) => {
+    // It stands for an answer that may be compressed, and caches take over its headers (RFC 9110 §15.4.5).
+    if (reply.statusCode === 304) addToVary(reply, 'Accept-Encoding')
     const bytes = longBytes(payload)
     if (bytes === null || !mayBeCompressed(request, reply)) {
       done(null, payload)

@@ -165,12 +165,9 @@ const lacksHost = ({ raw }: FastifyRequest): boolean => raw.headers.host === und
  */
 function addRouteRules(
   app: FastifyInstance,
-  { authenticate, rates, publicUrl }: Pick<HttpServerOptions, 'authenticate' | 'rates' | 'publicUrl'>,
+  { authenticate, rates }: Pick<HttpServerOptions, 'authenticate' | 'rates'>,
 ): void {
-  const firstSteps = new Set<string>()
-  app.addHook('onReady', async () => assertNoRoute(prefixOf(publicUrl()), firstSteps))
   app.addHook('onRoute', (route) => {
-    firstSteps.add(firstStepOf(route.url))
     const { consumes, openQuery } = route.config ?? {}
     const takesBody = consumes !== undefined || route.schema?.body !== undefined
     const hasBodies = route.method !== 'GET' && route.method !== 'HEAD'
@@ -203,15 +200,6 @@ function stillAllowed(request: FastifyRequest): void {
   request.bodyArrived()
   request.bodyArrived = null
   assertStillAllowed(request)
-}
-
-const firstStepOf = (path: string): string => /^\/[^/]*/.exec(path)?.[0] ?? '/'
-
-/** Nobody could tell whether a proxy took away a prefix that is also the beginning of a path. */
-function assertNoRoute(prefix: string, firstSteps: ReadonlySet<string>): void {
-  const step = firstStepOf(prefix)
-  if (prefix === '' || !firstSteps.has(step)) return
-  throw new Error(`PARLEY_PUBLIC_URL must not have a path that begins with ${step}, which is a path of the API.`)
 }
 
 /** A hook of fastify that waits only where there is something to wait for. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { ownStepIn } from '../../server/foundation/links.ts'
 import { apacheLike, nginxLike, tagDropping, type Proxy } from '../support/proxies.ts'
 import { caller, startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { Receiver } from '../support/webhookReceiver.ts'
@@ -155,6 +156,13 @@ it('[API-7] what is posted to webhooks leads to the public URL', async () => {
 it('[API-7] [OPS-5] a prefix that could be a path of the API does not start', async () => {
   const start = startTestServer({ variables: { PARLEY_PUBLIC_URL: 'https://h.example/documents/x' } })
   await expect(start).rejects.toThrow(/^PARLEY_PUBLIC_URL [^\n]*\/documents[^\n]*$/)
+  const { paths } = (await direct.get('/openapi.json')).body
+  const steps = new Set(Object.keys(paths).map((path) => path.split('/')[1]))
+  steps.delete('')
+  expect(steps.size).toBeGreaterThan(10)
+  for (const step of [...steps, 'v1', 'sync', 'docs', 'demo'])
+    expect(ownStepIn(`https://h.example/${step}/x`)).toBe(`/${step}`)
+  for (const free of ['', '/', '/documentsx', '/api']) expect(ownStepIn(`https://h.example${free}`)).toBeNull()
 })
 
 describe('[WRITE-1] [API-9] through a compressing proxy', () => {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -55,6 +55,19 @@ describe('README', () => {
       env: { ...process.env, URL: server.url, TOKEN: robot },
     })
     expect(JSON.parse(stdout)).toMatchObject(JSON.parse(blocks('first', 'json')))
+  })
+
+  it('leads to files that the package has as well', () => {
+    const { files } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    const links = [...README.matchAll(/(?:\]\(|(?:src|srcset)=")((?!https?:|#)[^)#"]+)/g)].map(([, link = '']) => link)
+    expect(new Set(links).size).toBeGreaterThan(5)
+    for (const link of links) {
+      expect(existsSync(new URL(`../../${link}`, import.meta.url)), link).toBe(true)
+      expect(
+        files.some((packed: string) => link === packed || link.startsWith(`${packed}/`)),
+        link,
+      ).toBe(true)
+    }
   })
 
   it('[NOTE-2] [SYNC-1] the snippet for stock providers shows text, conflicts and locks', async () => {

@@ -93,6 +93,8 @@ describe('[API-8] an answer', () => {
     async (tag) => {
       const answer = await ask('/same', 'gzip', { 'if-none-match': `"abc-6", ${tag}` })
       expect(answer.headers).toMatchObject({ etag: tag, 'parley-version': '7' })
+      // A cache takes it over for what it keeps.
+      expect(String(answer.headers['vary']).split(', ')).toEqual(['Accept-Encoding', 'Origin'])
     },
   )
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { secretKeys, TokenVerifier } from '../../server/access/verifier.ts'
 import { settingRows } from '../../server/config.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { startedLine, welcome } from '../../server/operations/start.ts'
 
 const SECRET = 'a secret of more than thirty-two bytes'
@@ -114,6 +115,23 @@ describe('[OPS-5] a start that cannot come about', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  it('[OPS-5] for what is no database leaves it as it is', async () => {
+    const [notes, inner] = [join(folder, 'notes.txt'), join(folder, 'inner')]
+    await writeFile(notes, 'Call Ada on Friday, and much more besides.\n')
+    await mkdir(inner)
+    expect(await whyNot({ PARLEY_DATABASE: notes })).toContain(
+      `${notes} is not a Parley database. Choose another file.`,
+    )
+    expect(await whyNot({ PARLEY_DATABASE: inner })).toContain(`${inner} is a folder. Choose a file`)
+    expect((await readdir(folder)).toSorted()).toEqual(['inner', 'notes.txt'])
+  })
+
+  it('[OPS-5] [API-7] for a public path that could be one of the API leaves no file', async () => {
+    const why = await whyNot({ PARLEY_PUBLIC_URL: 'https://h.example/docs', PARLEY_DATABASE: join(folder, 'x.db') })
+    expect(why).toContain('PARLEY_PUBLIC_URL must not have a path that begins with /docs')
+    expect(await readdir(folder)).toEqual([])
+  })
+
   it('[OPS-5] for an address of another machine names its setting', async () => {
     const why = await whyNot({ PARLEY_HOST: '192.0.2.1', PARLEY_SECRET: SECRET, PARLEY_DATABASE: join(folder, 'x.db') })
     expect(why).toBe('parley: PARLEY_HOST 192.0.2.1 is no address of this machine.\n')
@@ -147,6 +165,23 @@ describe('[OPS-5] what is told of a server that has started', () => {
       guests: false,
       msg: `listening on ${facts.url}`,
     })
+  })
+
+  it('[OPS-5] whose files are none that git tells of', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-git-'))
+    await run('git', ['init', '-q', folder])
+    await copyFile('.gitignore', join(folder, '.gitignore'))
+    const storage = await openSqlite({
+      file: join(folder, 'parley.db'),
+      writer: 'inline',
+      environment: systemEnvironment,
+    })
+    const files = await readdir(folder)
+    const { stdout } = await run('git', ['-C', folder, 'status', '--porcelain'])
+    await storage.close()
+    await rm(folder, { recursive: true })
+    expect(files.length).toBeGreaterThan(4)
+    expect(stdout).toBe('?? .gitignore\n')
   })
 
   it('[OPS-5] --version is that of the package', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toVersion } from '../../server/foundation/ids.ts'
-import { Questions, type Asked } from '../../server/sync/questions.ts'
+import { Questions, type Questioned } from '../../server/sync/questions.ts'
 import { SeenVersions } from '../../server/sync/seenVersions.ts'
 import { openSession, type SessionState } from '../../server/sync/session.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
@@ -8,7 +8,7 @@ import { ManualEnvironment } from '../support/manualEnvironment.ts'
 const SECOND_MS = 1_000
 const WINDOW_MS = 2_000
 
-class Onlooker implements Asked {
+class Onlooker implements Questioned {
   livelyMs = Number.NEGATIVE_INFINITY
   /** When it was asked, in seconds. */
   readonly asked: number[] = []

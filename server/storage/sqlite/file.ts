@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import { invariant } from '../../foundation/assert.ts'
@@ -21,6 +21,37 @@ export function canonicalPath(file: string): string {
     throw inaccessible(file, error)
   }
 }
+
+/** How every SQLite file begins; an empty one is a database as well. */
+const SQLITE_HEADER = Buffer.from('SQLite format 3\0')
+
+/** Throws `CannotOpenStorage` for what is no database at all, and touches nothing. */
+export function assertMayBeDatabase(file: string): void {
+  if (!existsSync(file)) return
+  if (statSync(file).isDirectory()) {
+    throw new CannotOpenStorage('not-a-database', `${file} is a folder. Choose a file, in it for instance.`)
+  }
+  if (!mayBeSqlite(file)) throw notParley(file)
+}
+
+function mayBeSqlite(file: string): boolean {
+  let opened: number
+  try {
+    opened = openSync(file, 'r')
+  } catch (error) {
+    throw inaccessible(file, error)
+  }
+  try {
+    const header = Buffer.alloc(SQLITE_HEADER.length)
+    const length = readSync(opened, header)
+    return length === 0 || header.equals(SQLITE_HEADER)
+  } finally {
+    closeSync(opened)
+  }
+}
+
+const notParley = (file: string): CannotOpenStorage =>
+  new CannotOpenStorage('not-a-database', `${file} is not a Parley database. Choose another file.`)
 
 /**
  * Opens a database file for this process, which holds its lock: creates it or brings its schema up to date,
@@ -53,7 +84,7 @@ function refuseForeignFile(connection: Database.Database): void {
   } catch (error) {
     if (sqliteCode(error) !== 'SQLITE_NOTADB') throw error
   }
-  throw new CannotOpenStorage('not-a-database', `${connection.name} is not a Parley database. Choose another file.`)
+  throw notParley(connection.name)
 }
 
 function settleEpoch(connection: Database.Database, environment: Environment): string {

@@ -3,7 +3,7 @@ import type { Environment } from '../../foundation/environment.ts'
 import type { Storage } from '../storage.ts'
 import { AdaptiveExecutor, type AdaptiveLimits } from './adaptiveExecutor.ts'
 import { openConnection } from './connection.ts'
-import { canonicalPath, openDatabaseFile } from './file.ts'
+import { assertMayBeDatabase, canonicalPath, openDatabaseFile } from './file.ts'
 import { type HeldViewLimits, HeldViews } from './heldViews.ts'
 import { acquireInstanceLock } from './instanceLock.ts'
 import { shortenLocks } from './locks.ts'
@@ -46,6 +46,8 @@ export interface SqliteInternals {
  */
 export async function openSqlite(options: SqliteOptions, internals: SqliteInternals = {}): Promise<Storage> {
   const file = canonicalPath(options.file)
+  // Before there is a lock, which is a file: a wrong path is left as it was found.
+  assertMayBeDatabase(file)
   const lock = acquireInstanceLock(file)
   let connection: Database.Database | undefined
   try {

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { watchOrigin } from './recorded.ts'
+import { watchLine } from './watchedLog.ts'
 
 /** A loaded machine takes its time to start a process. */
 const READY_MS = 30_000
@@ -20,6 +22,10 @@ export async function startProcess(
   const child = spawn(process.execPath, [script, ...args], {
     env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  // Its log, if it has one of the form of a server's.
+  createInterface(child.stdout).on('line', (line) => {
+    if (line.startsWith('{"level"')) watchLine(line)
   })
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const url = await new Promise<string>((resolve, reject) => {

@@ -8,5 +8,5 @@ recordFetches()
 afterAll(() => {
   leaveSeen()
   expect(takeBreaches(), 'answers that are not as the API description says').toEqual([])
-  expect(takeLeaks(), 'lines of the log that hold a token or a secret (OPS-10)').toEqual([])
+  expect(takeLeaks(), 'lines of the log that hold a token, a secret or a content (OPS-10)').toEqual([])
 })

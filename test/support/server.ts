@@ -7,7 +7,7 @@ import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { recordAnswers } from './recorder.ts'
 import { RATES_NEVER_MET } from './rates.ts'
-import { noteLockToken, watchedLog } from './watchedLog.ts'
+import { noteContents, noteLockToken, watchedLog } from './watchedLog.ts'
 
 export const TEST_SECRET = 'a secret of the tests, 32 bytes or more'
 
@@ -96,6 +96,8 @@ export async function startTestServer(
 /** A small client with a token. */
 export function caller(url: () => string, token: string): Caller {
   const call: Caller['call'] = async (method, path, body, headers = {}) => {
+    // A bare content, and what stands in a body.
+    noteContents(body, typeof body === 'string' || path.split('?', 1)[0]?.endsWith('/content'))
     const answer = await fetch(url() + path, {
       method,
       headers: {
@@ -108,6 +110,7 @@ export function caller(url: () => string, token: string): Caller {
     const text = await answer.text()
     const isJson = /[/+]json/.test(answer.headers.get('content-type') ?? '')
     const parsed = isJson && text !== '' ? JSON.parse(text) : text
+    noteContents(parsed)
     if (path.endsWith('/lock') && typeof parsed.token === 'string') noteLockToken(parsed.token)
     return { status: answer.status, headers: answer.headers, body: parsed }
   }

@@ -1,3 +1,4 @@
+import { noteContents, takeLeaks, watchLine } from '../support/watchedLog.ts'
 import { describe, expect, it } from 'vitest'
 import { loggedError } from '../../server/http/loggedError.ts'
 import { inFormat, prettyLine } from '../../server/http/logOutput.ts'
@@ -51,5 +52,28 @@ describe('what the log shows', () => {
     expect(shown).toMatchObject({ type: 'Error', message: 'broken', code: 'E_X', cause: { type: 'SyntaxError' } })
     expect(JSON.stringify(shown)).not.toContain('MARKED')
     expect(JSON.stringify(loggedError('MARKED'))).not.toContain('MARKED')
+  })
+})
+
+describe('the watch over the logs of test servers', () => {
+  const line = (facts: object): string => JSON.stringify({ level: 30, time: 5, ...facts })
+
+  it.each([
+    ['a content', { err: { message: 'cannot place "Call Ada on Friday"' } }],
+    ['a content in what is no error', { msg: 'request', body: { text: ['Call Ada on Friday'] } }],
+    ['a value deep in a content', { msg: 'taken in: milk and butter' }],
+    ['a token', { msg: 'with eyJhbGciOiJIUzI1NiJ9.e30.x' }],
+    ['a secret of a webhook', { hook: 'whsec_abc' }],
+  ])('[OPS-10] finds %s', (_what, facts) => {
+    noteContents({ id: 'a', content: 'Call Ada on Friday', operations: [{ content: { list: ['milk and butter'] } }] })
+    watchLine(line(facts))
+    expect(takeLeaks()).toEqual([line(facts)])
+  })
+
+  it('[OPS-10] takes no id for a content, nor what no test has sent', () => {
+    noteContents({ document: 'meeting-notes', content: 'meeting-notes' })
+    watchLine(line({ msg: 'request', document: 'meeting-notes', path: '/documents/meeting-notes' }))
+    watchLine(line({ msg: 'request', err: { message: 'the disk is full' } }))
+    expect(takeLeaks()).toEqual([])
   })
 })

@@ -88,7 +88,7 @@ export class Lineage<T> {
    */
   fateOf(base: Span, now: Span): Fate<T> {
     const sameStart = this.#same(base[0], now[0], null)
-    const sameEnd = this.#same(base[1], now[1], sameStart)
+    const sameEnd = this.#sameEnd(base, now, sameStart)
     if (sameStart && sameEnd) return this.#fate(sameStart, sameEnd)
     const start = sameStart ?? this.#sameBefore(this.#keptAtStarts(base[0], now[0], Math.min))
     const end = sameEnd ?? this.#sameAfter(this.#keptAtStarts(base[1], now[1], Math.max))
@@ -121,6 +121,25 @@ export class Lineage<T> {
     if (least && (before.base < least.base || before.now < least.now)) return null
     const isSame = this.#keptBeforeUnit('base', before.base) === this.#keptBeforeUnit('now', before.now)
     return isSame ? before : null
+  }
+
+  /**
+   * The gap behind the last of these lines. A newline that went and one that came in its stead belong to the lines that went
+   * and came behind them, unless they are all there is of a line.
+   */
+  #sameEnd(base: Span, now: Span, start: Gap | null): Gap | null {
+    const end = this.#same(base[1], now[1], start)
+    if (!end || end.isBeforeSeparator || !this.#endsInText('base', base) || !this.#endsInText('now', now)) return end
+    const before = { base: end.base - this.#separator, now: end.now - this.#separator, isBeforeSeparator: true }
+    const kept = this.#keptBeforeUnit('base', end.base)
+    const areNew =
+      this.#keptBeforeUnit('base', before.base) === kept && this.#keptBeforeUnit('now', before.now) === kept
+    return areNew ? before : end
+  }
+
+  #endsInText(side: 'base' | 'now', [first, end]: Span): boolean {
+    const starts = this.#starts[side]
+    return this.#separator > 0 && first < end && (starts[end] ?? 0) - (starts[end - 1] ?? 0) > this.#separator
   }
 
   /** The last starts that are the same before which at most so many units were kept; with all that changed there. */

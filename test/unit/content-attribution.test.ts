@@ -96,6 +96,30 @@ describe('attributeLines', () => {
     expect(authors('', [['ann', 'a']], line(1))).toEqual([['ann']])
   })
 
+  it('[HIST-2] [CONF-2] lines that came behind others, in place of what went there, are no change of those', () => {
+    const hands = (base: string, steps: [string, string][], was: Range, is: Range): string[] =>
+      authorsOf(attributionOf(base, historyOf(base, steps)).handsOf({ base: was, now: is }))
+    const behind: [string, string][] = [
+      ['ann', 'k1x\nl'],
+      ['ann', 'k1x'],
+      ['dan', 'k1x\nq'],
+    ]
+    expect(hands('k1\nl', behind, line(1), line(1))).toEqual(['ann'])
+    expect(hands('k1\nl', behind, line(2), line(2))).toEqual(['ann', 'dan'])
+    const cut: [string, string][] = [
+      ['ann', 'l2\nl1'],
+      ['ann', 'l2'],
+      ['dan', 'l2\nl6'],
+    ]
+    expect(hands('l3\nl2\nl1', cut, { start: 1, end: 3 }, line(1))).toEqual(['ann'])
+    // Of an empty line the newline is all there is.
+    const empty: [string, string][] = [
+      ['ann', 'a\nb'],
+      ['dan', 'a\nX\nb'],
+    ]
+    expect(hands('a\n\nb', empty, line(2), line(2))).toEqual(['ann', 'dan'])
+  })
+
   it('[HIST-2] a line that is cut in two belongs on both halves to who touched it and who cut it, while it is cut', () => {
     const steps: [string, string][] = [
       ['ann', 'hello, world'],

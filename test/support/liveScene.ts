@@ -1,9 +1,10 @@
 import type { Content } from '../../server/content/content.ts'
 import { OfflineMergeJudge } from '../../server/conflicts/offlineMergeJudge.ts'
-import { showConflict, type ShownConflict } from '../../server/conflicts/show.ts'
+import { showConflict, sidesOf, type ShownConflict } from '../../server/conflicts/show.ts'
 import type { Replica } from '../../server/documents/replica.ts'
 import type { LeftEdits } from '../../server/documents/waitingEdits.ts'
 import type { ParleyError } from '../../server/foundation/problems.ts'
+import type { ConflictRecord, Sides } from '../../server/model/conflict.ts'
 import { Departures } from '../../server/sync/departures.ts'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from '../../server/sync/limits.ts'
 import { Room } from '../../server/sync/room.ts'
@@ -38,8 +39,12 @@ export class LiveScene {
     new SimulatedClient('onlooker', 1, replica.head.kind).connect(this.room, 'read')
   }
 
-  static async start(content: Content, limits: Partial<SyncLimits> = {}): Promise<LiveScene> {
-    const core = await startCore()
+  static async start(
+    content: Content,
+    limits: Partial<SyncLimits> = {},
+    options: Parameters<typeof startCore>[0] = {},
+  ): Promise<LiveScene> {
+    const core = await startCore(options)
     await core.create('doc', content)
     const { replica, release } = await core.lease('doc')
     return new LiveScene(core, replica, release, { ...DEFAULT_SYNC_LIMITS, ...limits })
@@ -87,11 +92,22 @@ export class LiveScene {
 
   /** Every conflict in full, oldest first. */
   async conflicts(): Promise<ShownConflict[]> {
-    const { storage } = this.core
-    const found = await storage.conflicts({ patterns: [{ exact: id('doc') }], before: null, limit: 500 })
     const shown: ShownConflict[] = []
-    for (const record of found.toReversed()) shown.push(await showConflict(storage, record, { contents: true }))
+    for (const record of await this.#records())
+      shown.push(await showConflict(this.core.storage, record, { contents: true }))
     return shown
+  }
+
+  /** The sides of every conflict, however long, oldest first. */
+  async sides(): Promise<Sides[]> {
+    const sides: Sides[] = []
+    for (const record of await this.#records()) sides.push(await sidesOf(this.core.storage, record))
+    return sides
+  }
+
+  async #records(): Promise<ConflictRecord[]> {
+    const found = await this.core.storage.conflicts({ patterns: [{ exact: id('doc') }], before: null, limit: 500 })
+    return found.toReversed()
   }
 
   async stop(): Promise<void> {

@@ -236,17 +236,13 @@ export class DocumentSession {
     this.#actors.close()
     this.conflicts.close()
     const editor = this.#editor
-    if (editor?.kind === 'text' && this.hasUnsavedEdits && !isRefused(editor.live)) {
-      editor.live.leave()
-      this.saved.watch(() => this.#end(editor))
-      this.#options.shelf.look()
-      return
-    }
-    this.#shelve()
-    this.#end(editor)
+    if (editor?.kind === 'text' && this.hasUnsavedEdits) editor.editing.linger(() => this.#end(editor))
+    else this.#end(editor)
+    this.#options.shelf.look()
   }
 
   #end(editor: Editor | null): void {
+    this.#shelve()
     this.#stopWatching()
     if (editor?.kind === 'text') editor.editing.close()
     this.#options.shelf.remove(this)

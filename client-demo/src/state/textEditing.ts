@@ -62,6 +62,20 @@ export class TextEditing {
     this.#saveCheck?.hint()
   }
 
+  /** The person went elsewhere: it stays until all is stored or the server wants no more of it, and then calls `done`. */
+  linger(done: () => void): void {
+    const { live } = this
+    const { saved } = this.#options
+    live.leave()
+    const look = (): void => {
+      if (!saved.value && live.connection.value.phase !== 'refused') return
+      for (const stop of stops) stop()
+      done()
+    }
+    const stops = [saved.watch(look), live.connection.watch(look)]
+    look()
+  }
+
   close(): void {
     for (const stop of this.#stops) stop()
     this.#saveCheck?.close()

@@ -12,8 +12,8 @@ export default defineConfig({
     pool: 'forks',
     // A process runs file after file, and loads the server once: in every file anew that was a third of all the work.
     isolate: false,
-    // One more than the two shared cores of continuous integration, because what waits for lines and clocks needs none.
-    maxWorkers: 3,
+    // Twice the two shared cores of continuous integration, because what waits for lines and clocks needs none.
+    maxWorkers: 4,
     reporters: ['default', new SkippedReporter()],
     sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,

@@ -8,7 +8,7 @@ import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Answer, type Caller } from '../support/server.ts'
 
-const CHILD = fileURLToPath(new URL('../support/crashChild.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('../support/crashChild.mjs', import.meta.url))
 const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment: systemEnvironment })
 
 const cleanUps: (() => unknown)[] = []
@@ -41,8 +41,7 @@ async function scene() {
         PARLEY_LOG_LEVEL: 'warn',
       }),
     /** One that crashes at the first act that goes with an answer. */
-    startToCrash: (moment: 'before' | 'after') =>
-      run(CHILD, [database, TEST_SECRET, moment], { NODE_OPTIONS: '--import tsx' }),
+    startToCrash: (moment: 'before' | 'after') => run(CHILD, [database, TEST_SECRET, moment], {}),
   }
 }
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { EventSource } from 'eventsource'
-import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
@@ -12,7 +11,8 @@ import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Caller } from '../support/server.ts'
 import { open, temporaryFolder, type TemporaryFolder } from '../support/storageSqlite.ts'
 import { WaitLimit } from '../support/waitFor.ts'
-import { Receiver, type Received } from '../support/webhookReceiver.ts'
+import { Receiver } from '../support/webhookReceiver.ts'
+import { verified } from '../support/webhookScene.ts'
 
 const DETECTED = 'parley.conflict.detected'
 /** What every message that tells of it holds, and nothing else does. */
@@ -256,8 +256,3 @@ describe.concurrent('kill -9 between the commit and the delivery', { timeout: 60
     expect(receiver.received.map(({ body }) => JSON.parse(body).id)).toEqual([id])
   })
 })
-
-function verified(secret: string, { headers, body }: Received): unknown {
-  const flat = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-  return new StandardWebhook(secret).verify(body, flat)
-}

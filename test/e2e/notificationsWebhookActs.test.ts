@@ -1,33 +1,17 @@
-import { Webhook as StandardWebhook } from 'standardwebhooks'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import type { Answer } from '../support/server.ts'
 import { WaitLimit } from '../support/waitFor.ts'
-import { Receiver } from '../support/webhookReceiver.ts'
+import type { Receiver } from '../support/webhookReceiver.ts'
+import { listening, verified, webhookServer, WEBHOOKS_PATH } from '../support/webhookScene.ts'
 
-const PATH = '/conflict-notifications'
-
-let server: TestServer
-let alice: Caller
-let bob: Caller
-let root: Caller
+const server = webhookServer()
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['admin'] })
 let receiver: Receiver
-beforeAll(async () => {
-  server = await startTestServer({ variables: { PARLEY_WEBHOOK_PRIVATE: 'true' } })
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-  root = await server.as('root', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
 beforeEach(async () => {
   receiver = await listening()
 })
-
-async function listening(): Promise<Receiver> {
-  const started = new Receiver()
-  await started.listen()
-  onTestFinished(() => started.close())
-  return started
-}
 
 let count = 0
 async function createDocument(prefix: string): Promise<string> {
@@ -39,10 +23,10 @@ async function registered(
   documents: string[],
   more: Record<string, unknown> = {},
 ): Promise<{ id: string; secret: string }> {
-  const { status, body } = await alice.post(PATH, { url: receiver.url, documents, ...more })
+  const { status, body } = await alice.post(WEBHOOKS_PATH, { url: receiver.url, documents, ...more })
   expect(status).toBe(201)
   // One principal may have twenty.
-  onTestFinished(async () => void (await alice.delete(`${PATH}/${body.id}`)))
+  onTestFinished(async () => void (await alice.delete(`${WEBHOOKS_PATH}/${body.id}`)))
   return body
 }
 const verdict = ({ status, body }: Answer): unknown[] => [status, body.code]
@@ -52,7 +36,7 @@ const typesAt = ({ received }: Receiver): string[] => received.map(({ body }) =>
 async function newest(id: string, status: string): Promise<Answer['body']> {
   const limit = new WaitLimit(() => `the newest delivery to be ${status}`)
   for (;;) {
-    const [delivery] = (await limit.race(alice.get(`${PATH}/${id}/deliveries?limit=1`))).body.items
+    const [delivery] = (await limit.race(alice.get(`${WEBHOOKS_PATH}/${id}/deliveries?limit=1`))).body.items
     if (delivery?.status === status) {
       limit.end()
       return delivery
@@ -61,10 +45,8 @@ async function newest(id: string, status: string): Promise<Answer['body']> {
 }
 
 function verifies(secret: string, { received }: Receiver, at = -1): boolean {
-  const { body = '', headers = {} } = received.at(at) ?? {}
-  const flat = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
   try {
-    new StandardWebhook(secret).verify(body, flat)
+    verified(secret, received.at(at) ?? { body: '', headers: {} })
     return true
   } catch {
     return false
@@ -74,7 +56,7 @@ function verifies(secret: string, { received }: Receiver, at = -1): boolean {
 describe('[NOTE-8] a test message', () => {
   it('is posted as any other, and is a CloudEvent', async () => {
     const { id, secret } = await registered(['none'])
-    const asked = await alice.post(`${PATH}/${id}/test`, undefined)
+    const asked = await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)
     expect(asked.status).toBe(202)
     expect(asked.body).toMatchObject({ type: 'parley.webhook.test', status: 'pending', document: null })
     await receiver.until(1)
@@ -89,8 +71,8 @@ describe('[NOTE-8] a test message', () => {
 
   it('is asked for by the owner and by admin alone', async () => {
     const { id } = await registered(['none'])
-    expect(verdict(await bob.post(`${PATH}/${id}/test`, undefined))).toEqual([404, 'not-found'])
-    expect((await root.post(`${PATH}/${id}/test`, undefined)).status).toBe(202)
+    expect(verdict(await bob.post(`${WEBHOOKS_PATH}/${id}/test`, undefined))).toEqual([404, 'not-found'])
+    expect((await root.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)).status).toBe(202)
     await receiver.until(1)
   })
 })
@@ -101,7 +83,7 @@ describe('[NOTE-8] a delivery is sent again', () => {
     const document = await createDocument('again')
     await receiver.until(1)
     const { id: message } = await newest(id, 'delivered')
-    const asked = await alice.post(`${PATH}/${id}/deliveries/${message}/resend`, undefined)
+    const asked = await alice.post(`${WEBHOOKS_PATH}/${id}/deliveries/${message}/resend`, undefined)
     expect(asked.status).toBe(202)
     expect(asked.body).toMatchObject({ id: message, status: 'pending', document })
     await receiver.until(2)
@@ -123,7 +105,7 @@ describe('[NOTE-8] a delivery is sent again', () => {
     const inMs = Date.parse(waiting.nextAttemptAt) - Date.parse(waiting.lastAttemptAt)
     expect(inMs).toBe(3_600_000)
     receiver.status = 200
-    expect((await alice.post(`${PATH}/${id}/deliveries/${waiting.id}/resend`, undefined)).status).toBe(202)
+    expect((await alice.post(`${WEBHOOKS_PATH}/${id}/deliveries/${waiting.id}/resend`, undefined)).status).toBe(202)
     await receiver.until(2)
     expect(await newest(id, 'delivered')).toMatchObject({ id: waiting.id })
   })
@@ -133,9 +115,15 @@ describe('[NOTE-8] a delivery is sent again', () => {
     await createDocument('mine')
     await receiver.until(1)
     const { id: message } = await newest(id, 'delivered')
-    expect(verdict(await bob.post(`${PATH}/${id}/deliveries/${message}/resend`, undefined))).toEqual([404, 'not-found'])
-    expect(verdict(await alice.post(`${PATH}/${id}/deliveries/msg_none/resend`, undefined))).toEqual([404, 'not-found'])
-    expect(verdict(await alice.post(`${PATH}/nonsense/deliveries/x/resend`, undefined))).toEqual([
+    expect(verdict(await bob.post(`${WEBHOOKS_PATH}/${id}/deliveries/${message}/resend`, undefined))).toEqual([
+      404,
+      'not-found',
+    ])
+    expect(verdict(await alice.post(`${WEBHOOKS_PATH}/${id}/deliveries/msg_none/resend`, undefined))).toEqual([
+      404,
+      'not-found',
+    ])
+    expect(verdict(await alice.post(`${WEBHOOKS_PATH}/nonsense/deliveries/x/resend`, undefined))).toEqual([
       400,
       'invalid-request',
     ])
@@ -147,7 +135,7 @@ describe('[NOTE-8] a delivery is sent again', () => {
     await receiver.until(1)
     const { id: message } = await newest(id, 'delivered')
     expect((await root.delete(`/documents/${document}?purge=true&baseVersion=1`)).status).toBe(204)
-    expect(verdict(await alice.post(`${PATH}/${id}/deliveries/${message}/resend`, undefined))).toEqual([
+    expect(verdict(await alice.post(`${WEBHOOKS_PATH}/${id}/deliveries/${message}/resend`, undefined))).toEqual([
       404,
       'not-found',
     ])
@@ -157,34 +145,34 @@ describe('[NOTE-8] a delivery is sent again', () => {
 describe('[NOTE-8] the secret', () => {
   it('is rotated: for a while posts are signed by both, then by the new one', async () => {
     const { id, secret } = await registered(['none'])
-    const rotated = await alice.post(`${PATH}/${id}/secret`, { overlapSeconds: 3_600 })
+    const rotated = await alice.post(`${WEBHOOKS_PATH}/${id}/secret`, { overlapSeconds: 3_600 })
     expect(rotated.status).toBe(200)
     expect(rotated.headers.get('cache-control')).toBe('no-store')
     expect(rotated.body.secret).toMatch(/^whsec_/)
     expect(rotated.body.secret).not.toBe(secret)
     expect(Date.parse(rotated.body.previousSecretUntil)).toBeGreaterThan(Date.now() + 3_500_000)
-    await alice.post(`${PATH}/${id}/test`, undefined)
+    await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)
     await receiver.until(1)
     expect([verifies(secret, receiver), verifies(rotated.body.secret, receiver)]).toEqual([true, true])
 
-    const last = (await alice.post(`${PATH}/${id}/secret`, { overlapSeconds: 0 })).body
+    const last = (await alice.post(`${WEBHOOKS_PATH}/${id}/secret`, { overlapSeconds: 0 })).body
     expect(last.previousSecretUntil).toBeNull()
-    await alice.post(`${PATH}/${id}/test`, undefined)
+    await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)
     await receiver.until(2)
     const known = [secret, rotated.body.secret, last.secret].map((one) => verifies(one, receiver))
     expect(known).toEqual([false, false, true])
-    expect((await alice.get(`${PATH}/${id}`)).body).not.toHaveProperty('secret')
+    expect((await alice.get(`${WEBHOOKS_PATH}/${id}`)).body).not.toHaveProperty('secret')
   })
 
   it('survives a restart, is no part of a stored answer, and is told again to a repeat', async () => {
     const { id, secret } = await registered(['none'])
     const key = { 'idempotency-key': `rotate-${id}` }
-    const first = await alice.post(`${PATH}/${id}/secret`, {}, key)
+    const first = await alice.post(`${WEBHOOKS_PATH}/${id}/secret`, {}, key)
     await server.restart()
-    const again = await alice.post(`${PATH}/${id}/secret`, {}, key)
+    const again = await alice.post(`${WEBHOOKS_PATH}/${id}/secret`, {}, key)
     expect(again.headers.get('idempotency-replayed')).toBe('true')
     expect(again.body).toEqual(first.body)
-    await alice.post(`${PATH}/${id}/test`, undefined)
+    await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)
     await receiver.until(1)
     expect([verifies(secret, receiver), verifies(first.body.secret, receiver)]).toEqual([true, true])
   })
@@ -193,7 +181,7 @@ describe('[NOTE-8] the secret', () => {
     'is not rotated by %j',
     async (body) => {
       const { id } = await registered(['none'])
-      expect((await alice.post(`${PATH}/${id}/secret`, body)).status).toBe(400)
+      expect((await alice.post(`${WEBHOOKS_PATH}/${id}/secret`, body)).status).toBe(400)
     },
   )
 })
@@ -205,7 +193,7 @@ describe('[NOTE-8] a webhook is changed', () => {
     await createDocument('moved')
     await receiver.until(1)
     const other = await listening()
-    const changed = await alice.patch(`${PATH}/${id}`, { url: other.url })
+    const changed = await alice.patch(`${WEBHOOKS_PATH}/${id}`, { url: other.url })
     expect(changed.status).toBe(200)
     expect(changed.body).toMatchObject({ id, url: other.url, documents: ['moved*'], status: 'active' })
     await createDocument('moved')
@@ -216,7 +204,10 @@ describe('[NOTE-8] a webhook is changed', () => {
   it('in what it asks for: nothing of before is told, and nothing of after is missed', async () => {
     const { id } = await registered(['old*'])
     await createDocument('new')
-    const changed = await alice.patch(`${PATH}/${id}`, { documents: ['new*'], events: ['parley.document.created'] })
+    const changed = await alice.patch(`${WEBHOOKS_PATH}/${id}`, {
+      documents: ['new*'],
+      events: ['parley.document.created'],
+    })
     expect(changed.body).toMatchObject({ documents: ['new*'], events: ['parley.document.created'] })
     await createDocument('old')
     const told = await createDocument('new')
@@ -236,13 +227,13 @@ describe('[NOTE-8] a webhook is changed', () => {
     receiver.status = 410
     await createDocument('gone')
     const limit = new WaitLimit(() => 'the webhook to be disabled')
-    while ((await limit.race(alice.get(`${PATH}/${id}`))).body.status !== 'disabled');
+    while ((await limit.race(alice.get(`${WEBHOOKS_PATH}/${id}`))).body.status !== 'disabled');
     limit.end()
-    expect(verdict(await alice.post(`${PATH}/${id}/test`, undefined))).toEqual([409, 'webhook-disabled'])
+    expect(verdict(await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined))).toEqual([409, 'webhook-disabled'])
     const meanwhile = await createDocument('gone')
-    expect((await alice.patch(`${PATH}/${id}`, { documents: ['gone*'] })).body.status).toBe('disabled')
+    expect((await alice.patch(`${WEBHOOKS_PATH}/${id}`, { documents: ['gone*'] })).body.status).toBe('disabled')
     const other = await listening()
-    expect((await alice.patch(`${PATH}/${id}`, { url: other.url })).body).toMatchObject({
+    expect((await alice.patch(`${WEBHOOKS_PATH}/${id}`, { url: other.url })).body).toMatchObject({
       status: 'active',
       disabledAt: null,
     })
@@ -259,15 +250,15 @@ describe('[NOTE-8] a webhook is changed', () => {
     [{ secret: 'mine' }, 400],
   ])('not by %j', async (body, status) => {
     const { id } = await registered(['none'])
-    expect((await alice.patch(`${PATH}/${id}`, body)).status).toBe(status)
+    expect((await alice.patch(`${WEBHOOKS_PATH}/${id}`, body)).status).toBe(status)
   })
 
   it('by nobody else, and to nothing that its owner may not read, whoever changes it', async () => {
     const carol = await server.as('carol', { 'team:*': ['read'] })
-    const { id } = (await carol.post(PATH, { url: receiver.url, documents: ['team:*'] })).body
-    expect(verdict(await bob.patch(`${PATH}/${id}`, { documents: ['*'] }))).toEqual([404, 'not-found'])
-    expect(verdict(await root.patch(`${PATH}/${id}`, { documents: ['secret'] }))).toEqual([404, 'not-found'])
-    expect((await root.patch(`${PATH}/${id}`, { documents: ['*'] })).status).toBe(200)
+    const { id } = (await carol.post(WEBHOOKS_PATH, { url: receiver.url, documents: ['team:*'] })).body
+    expect(verdict(await bob.patch(`${WEBHOOKS_PATH}/${id}`, { documents: ['*'] }))).toEqual([404, 'not-found'])
+    expect(verdict(await root.patch(`${WEBHOOKS_PATH}/${id}`, { documents: ['secret'] }))).toEqual([404, 'not-found'])
+    expect((await root.patch(`${WEBHOOKS_PATH}/${id}`, { documents: ['*'] })).status).toBe(200)
     await createDocument('secret')
     await alice.post('/documents', { id: 'team:told', kind: 'text' })
     await receiver.until(1)
@@ -279,7 +270,7 @@ it('[NOTE-8] Retry-After of a receiver is kept to', async () => {
   const { id } = await registered(['none'])
   receiver.status = 429
   receiver.answerHeaders = { 'retry-after': '1' }
-  await alice.post(`${PATH}/${id}/test`, undefined)
+  await alice.post(`${WEBHOOKS_PATH}/${id}/test`, undefined)
   await receiver.until(1)
   receiver.status = 200
   await receiver.until(2)

@@ -1,28 +1,16 @@
-import { Webhook as StandardWebhook } from 'standardwebhooks'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { startTestServer, type Answer } from '../support/server.ts'
 import { WaitLimit } from '../support/waitFor.ts'
-import { Receiver, type Received } from '../support/webhookReceiver.ts'
+import type { Receiver, Received } from '../support/webhookReceiver.ts'
+import { listening, verified, webhookServer, WEBHOOKS_PATH } from '../support/webhookScene.ts'
 
-const PATH = '/conflict-notifications'
-
-let server: TestServer
-let alice: Caller
-let bob: Caller
-let root: Caller
+const server = webhookServer()
+const alice = server.caller('alice')
+const bob = server.caller('bob')
+const root = server.caller('root', { '*': ['admin'] })
 let receiver: Receiver
-beforeAll(async () => {
-  server = await startTestServer({ variables: { PARLEY_WEBHOOK_PRIVATE: 'true' } })
-  alice = await server.as('alice')
-  bob = await server.as('bob')
-  root = await server.as('root', { '*': ['admin'] })
-})
-afterAll(() => server.stop())
 beforeEach(async () => {
-  receiver = new Receiver()
-  await receiver.listen()
-  const mine = receiver
-  onTestFinished(() => mine.close())
+  receiver = await listening()
 })
 
 let count = 0
@@ -32,7 +20,7 @@ async function createDocument(prefix = 'doc', by = alice): Promise<string> {
   return id
 }
 const register = (more: Record<string, unknown> = {}, by = alice): Promise<Answer> =>
-  by.post(PATH, { url: receiver.url, documents: ['*'], ...more })
+  by.post(WEBHOOKS_PATH, { url: receiver.url, documents: ['*'], ...more })
 const verdict = ({ status, body }: Answer): unknown[] => [status, body.code]
 
 describe('webhooks over HTTP', () => {
@@ -44,7 +32,7 @@ describe('webhooks over HTTP', () => {
     expect(id).toMatch(/^whk_[0-9A-Z]{26}$/)
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
     expect(registered.body).toMatchObject({ url: receiver.url, documents, events: ['parley.document.created'] })
-    expect(registered.headers.get('location')).toBe(`${PATH}/${id}`)
+    expect(registered.headers.get('location')).toBe(`${WEBHOOKS_PATH}/${id}`)
     expect(registered.headers.get('cache-control')).toBe('no-store')
     await createDocument('other')
     const document = await createDocument('hook')
@@ -52,12 +40,11 @@ describe('webhooks over HTTP', () => {
     const second = await createDocument('hook')
     await receiver.until(2)
     expect(receiver.documents).toEqual([document, second])
-    const [{ body, headers }] = receiver.received as [Received]
-    const flat = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-    expect(new StandardWebhook(secret).verify(body, flat)).toMatchObject({ type: 'parley.document.created' })
-    const shown = await alice.get(`${PATH}/${id}`)
+    const [first] = receiver.received as [Received]
+    expect(verified(secret, first)).toMatchObject({ type: 'parley.document.created' })
+    const shown = await alice.get(`${WEBHOOKS_PATH}/${id}`)
     expect(shown.body).toMatchObject({ id, url: receiver.url, documents, owner: 'alice', status: 'active' })
-    expect(JSON.stringify((await alice.get(`${PATH}/webhooks`)).body)).not.toContain('whsec_')
+    expect(JSON.stringify((await alice.get(`${WEBHOOKS_PATH}/webhooks`)).body)).not.toContain('whsec_')
     expect(shown.body).not.toHaveProperty('secret')
   })
 
@@ -70,20 +57,23 @@ describe('webhooks over HTTP', () => {
     }
     // The receiver has its answer before what became of it is on disk.
     const limit = new WaitLimit(() => 'the webhook to be disabled')
-    while ((await limit.race(alice.get(`${PATH}/${id}`))).body.status !== 'disabled');
+    while ((await limit.race(alice.get(`${WEBHOOKS_PATH}/${id}`))).body.status !== 'disabled');
     limit.end()
-    expect((await alice.get(`${PATH}/${id}`)).body).toMatchObject({ disabledReason: 'gone' })
-    const first = await alice.get(`${PATH}/${id}/deliveries?limit=2`)
+    expect((await alice.get(`${WEBHOOKS_PATH}/${id}`)).body).toMatchObject({ disabledReason: 'gone' })
+    const first = await alice.get(`${WEBHOOKS_PATH}/${id}/deliveries?limit=2`)
     expect(first.body.items).toMatchObject([
       { status: 'failed', attempts: 1, lastStatus: 410, type: 'parley.document.created', nextAttemptAt: null },
       { status: 'delivered', attempts: 1, lastStatus: 200, lastError: null },
     ])
     expect(first.body.items[0].id).toBe(receiver.received[2]?.headers['webhook-id'])
-    const rest = await alice.get(`${PATH}/${id}/deliveries?cursor=${first.body.nextCursor}`)
+    const rest = await alice.get(`${WEBHOOKS_PATH}/${id}/deliveries?cursor=${first.body.nextCursor}`)
     expect(rest.body.items).toHaveLength(1)
     expect(rest.body).not.toHaveProperty('nextCursor')
-    expect(verdict(await alice.get(`${PATH}/${id}/deliveries?cursor=nonsense`))).toEqual([400, 'invalid-cursor'])
-    expect(verdict(await alice.get(`${PATH}/${id}/deliveries?limit=0`))).toEqual([400, 'invalid-request'])
+    expect(verdict(await alice.get(`${WEBHOOKS_PATH}/${id}/deliveries?cursor=nonsense`))).toEqual([
+      400,
+      'invalid-cursor',
+    ])
+    expect(verdict(await alice.get(`${WEBHOOKS_PATH}/${id}/deliveries?limit=0`))).toEqual([400, 'invalid-request'])
   })
 
   it('[NOTE-5] a receiver that fails is told again within 10 s, with the same id and a new timestamp', async () => {
@@ -112,11 +102,9 @@ describe('webhooks over HTTP', () => {
     const other = await startTestServer({ variables: { PARLEY_WEBHOOK_PRIVATE: 'true' } })
     onTestFinished(() => other.stop())
     const writer = await other.as('alice')
-    const stuck = new Receiver()
-    await stuck.listen()
-    onTestFinished(() => stuck.close())
+    const stuck = await listening()
     stuck.status = null
-    for (const { url } of [stuck, receiver]) await writer.post(PATH, { url, documents: ['*'] })
+    for (const { url } of [stuck, receiver]) await writer.post(WEBHOOKS_PATH, { url, documents: ['*'] })
     for (let n = 0; n < 5; n++) await createDocument('stuck', writer)
     await stuck.until(1)
     await receiver.until(5)
@@ -127,19 +115,19 @@ describe('webhooks over HTTP', () => {
 
   it('[NOTE-5] only its owner and admin see it', async () => {
     const { id } = (await register()).body
-    for (const path of [`${PATH}/${id}`, `${PATH}/${id}/deliveries`]) {
+    for (const path of [`${WEBHOOKS_PATH}/${id}`, `${WEBHOOKS_PATH}/${id}/deliveries`]) {
       expect(verdict(await bob.get(path)), path).toEqual([404, 'not-found'])
       expect((await root.get(path)).status, path).toBe(200)
       expect((await alice.get(`/v1${path}`)).status, path).toBe(200)
       expect((await fetch(server.url + path)).status, path).toBe(401)
     }
-    expect(verdict(await bob.delete(`${PATH}/${id}`))).toEqual([404, 'not-found'])
+    expect(verdict(await bob.delete(`${WEBHOOKS_PATH}/${id}`))).toEqual([404, 'not-found'])
     const ids = ({ body }: Answer): string[] => body.items.map((item: { id: string }) => item.id)
-    expect(ids(await bob.get(`${PATH}/webhooks`))).toEqual([])
-    expect(ids(await root.get(`${PATH}/webhooks`))).toEqual([])
-    expect(ids(await alice.get(`${PATH}/webhooks?limit=500`))).toContain(id)
-    expect((await alice.delete(`${PATH}/${id}`)).status).toBe(204)
-    expect(verdict(await alice.delete(`${PATH}/${id}`))).toEqual([404, 'not-found'])
+    expect(ids(await bob.get(`${WEBHOOKS_PATH}/webhooks`))).toEqual([])
+    expect(ids(await root.get(`${WEBHOOKS_PATH}/webhooks`))).toEqual([])
+    expect(ids(await alice.get(`${WEBHOOKS_PATH}/webhooks?limit=500`))).toContain(id)
+    expect((await alice.delete(`${WEBHOOKS_PATH}/${id}`)).status).toBe(204)
+    expect(verdict(await alice.delete(`${WEBHOOKS_PATH}/${id}`))).toEqual([404, 'not-found'])
     await createDocument()
     const marker = await register({ documents: ['marker*'] })
     expect(marker.status).toBe(201)
@@ -152,8 +140,8 @@ describe('webhooks over HTTP', () => {
     const carol = await server.as('carol')
     const made: string[] = []
     for (let n = 0; n < 3; n++) made.push((await register({}, carol)).body.id)
-    const first = await carol.get(`${PATH}/webhooks?limit=2`)
-    const rest = await carol.get(`${PATH}/webhooks?limit=2&cursor=${first.body.nextCursor}`)
+    const first = await carol.get(`${WEBHOOKS_PATH}/webhooks?limit=2`)
+    const rest = await carol.get(`${WEBHOOKS_PATH}/webhooks?limit=2&cursor=${first.body.nextCursor}`)
     const ids = [...first.body.items, ...rest.body.items].map((item: { id: string }) => item.id)
     expect(ids).toEqual(made.toSorted())
     expect(rest.body).not.toHaveProperty('nextCursor')
@@ -168,14 +156,17 @@ describe('webhooks over HTTP', () => {
     expect(receiver.documents).toEqual([document])
     expect((await root.post('/revocations', { sub: 'dave' })).status).toBe(201)
     await createDocument('open')
-    expect((await root.get(`${PATH}/${id}`)).body).toMatchObject({ status: 'disabled', disabledReason: 'revoked' })
+    expect((await root.get(`${WEBHOOKS_PATH}/${id}`)).body).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'revoked',
+    })
     await server.restart()
-    expect((await root.get(`${PATH}/${id}`)).body.disabledReason).toBe('revoked')
+    expect((await root.get(`${WEBHOOKS_PATH}/${id}`)).body.disabledReason).toBe('revoked')
     expect(receiver.received).toHaveLength(1)
   })
 
   it('[NOTE-5] [API-4] what is wrong with a registration is refused', async () => {
-    expect((await fetch(server.url + PATH, { method: 'POST' })).status).toBe(401)
+    expect((await fetch(server.url + WEBHOOKS_PATH, { method: 'POST' })).status).toBe(401)
     const invalid: Record<string, unknown>[] = [
       ...['receiver.test', 'ftp://receiver.test', 'http://u:p@receiver.test', 'http://receiver.test/#a', '', 1].map(
         (url) => ({ url }),
@@ -191,9 +182,9 @@ describe('webhooks over HTTP', () => {
     const limited = await server.as('erin', { 'open*': ['read'] })
     expect(verdict(await register({ documents: ['closed-1'] }, limited))).toEqual([404, 'not-found'])
     expect((await register({ documents: ['closed*', 'open-1'] }, limited)).status).toBe(201)
-    expect(verdict(await alice.get(`${PATH}/whk_1`))).toEqual([400, 'invalid-request'])
-    expect(verdict(await alice.get(`${PATH}/whk_${'0'.repeat(26)}`))).toEqual([404, 'not-found'])
-    expect((await alice.put(`${PATH}/whk_${'0'.repeat(26)}`, {})).headers.get('allow')).toMatch(/DELETE/)
+    expect(verdict(await alice.get(`${WEBHOOKS_PATH}/whk_1`))).toEqual([400, 'invalid-request'])
+    expect(verdict(await alice.get(`${WEBHOOKS_PATH}/whk_${'0'.repeat(26)}`))).toEqual([404, 'not-found'])
+    expect((await alice.put(`${WEBHOOKS_PATH}/whk_${'0'.repeat(26)}`, {})).headers.get('allow')).toMatch(/DELETE/)
   })
 })
 
@@ -213,9 +204,9 @@ it('[NOTE-5] private and loopback addresses are refused unless PARLEY_WEBHOOK_PR
     '0',
   ]
   for (const host of hosts) {
-    const refused = await caller.post(PATH, { url: `http://${host}:${port}/hook`, documents: ['*'] })
+    const refused = await caller.post(WEBHOOKS_PATH, { url: `http://${host}:${port}/hook`, documents: ['*'] })
     expect(verdict(refused), host).toEqual([422, 'address-refused'])
   }
-  expect((await caller.get(`${PATH}/webhooks`)).body).toEqual({ items: [] })
-  expect((await caller.post(PATH, { url: 'https://receiver.test/hook', documents: ['*'] })).status).toBe(201)
+  expect((await caller.get(`${WEBHOOKS_PATH}/webhooks`)).body).toEqual({ items: [] })
+  expect((await caller.post(WEBHOOKS_PATH, { url: 'https://receiver.test/hook', documents: ['*'] })).status).toBe(201)
 })

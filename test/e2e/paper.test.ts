@@ -88,7 +88,7 @@ describe('a real paper', () => {
     for (let count = 1; goOn(); count += 1) {
       const seen = (await writer.get(`/documents/${ID}`)).body
       kept.push({ version: seen.version, content: seen.content })
-      await delay(20)
+      await delay(100)
       const content = seen.content.replace(new RegExp(`^${line}: \\d+$`, 'm'), `${line}: ${count}`)
       const answer = await writer.put(`/documents/${ID}`, { content, baseVersion: seen.version })
       expect(answer.status, JSON.stringify(answer.body).slice(0, 500)).toBe(200)

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { TokenIssuer } from '../../server/access/tokens.ts'
@@ -70,11 +69,15 @@ describe('a restart', () => {
 })
 
 describe('kill -9', () => {
-  const child = fileURLToPath(new URL('../support/syncChild.ts', import.meta.url))
   const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment: systemEnvironment })
 
   async function start(database: string): Promise<Running> {
-    const running = await startProcess('--import', ['tsx', child, database, TEST_SECRET])
+    const running = await startProcess('dist/server/main.js', ['serve'], {
+      PARLEY_PORT: '0',
+      PARLEY_DATABASE: database,
+      PARLEY_SECRET: TEST_SECRET,
+      PARLEY_LOG_LEVEL: 'warn',
+    })
     cleanUps.push(() => running.process.kill('SIGKILL'))
     return running
   }

@@ -1,10 +1,7 @@
-// A thread that answers questions as they ask it to, from the source, which a plain worker cannot load.
-import { register } from 'tsx/esm/api'
-
-register()
-const { answerQuestions } = await import('../../server/threads/answering.ts')
-const { ParleyError } = await import('../../server/foundation/problems.ts')
-const { yieldTurn } = await import('../../server/foundation/turns.ts')
+// A thread that answers questions as they ask it to, with the built server, because a plain worker cannot load its source.
+import { answerQuestions } from '../../dist/server/threads/answering.js'
+import { ParleyError } from '../../dist/server/foundation/problems.js'
+import { yieldTurn } from '../../dist/server/foundation/turns.js'
 
 let held = 0
 let letGo = null

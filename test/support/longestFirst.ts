@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Files that take long whatever the machine, because they wait: begun last, one would keep the others' workers idle. */
 const LONG = [
   'lines',
+  'linesTogether',
   'linearizability',
   'historyCompaction',
   'paper',
@@ -15,6 +16,9 @@ const LONG = [
   'linesBetweenKill',
   'storageSqliteTurns',
   'writesDurable',
+  'httpTimeouts',
+  'compactor',
+  'clownschool',
 ]
 
 /** The order of files where no earlier run tells how long each takes. */

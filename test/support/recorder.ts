@@ -100,7 +100,7 @@ class Description implements Judge {
     this.#ajv = new Ajv2020({ strict: false, allErrors: false, unicodeRegExp: true, logger: false })
     addFormats.default(this.#ajv)
     this.#ajv.addSchema(this.#document, 'api')
-    this.#routes = Object.entries(of(this.#document['paths'])).flatMap(([path, operations]) =>
+    const routes = Object.entries(of(this.#document['paths'])).flatMap(([path, operations]) =>
       Object.keys(of(operations)).map((method) => ({
         path: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+').replaceAll('.', '\\.')}$`),
         method: method.toUpperCase(),
@@ -108,6 +108,8 @@ class Description implements Judge {
         pointer: `/paths/${escapePointer(path)}/${method}`,
       })),
     )
+    // Of two that a path fits, the more literal one is meant: it stands first.
+    this.#routes = routes.toSorted((a, b) => b.literal - a.literal)
     this.all = this.#routes.flatMap(({ pointer }) => {
       const name = String(this.#at(pointer)['operationId'])
       return Object.keys(of(this.#at(pointer)['responses'])).flatMap((status) => {
@@ -123,9 +125,7 @@ class Description implements Judge {
   judge(answer: SeenAnswer): Judged {
     const path = (answer.url.split('?', 1)[0] ?? '').replace(/^\/v1(?=\/|$)/, '') || '/'
     const method = answer.method === 'HEAD' ? 'GET' : answer.method
-    const [route] = this.#routes
-      .filter((one) => one.method === method && one.path.test(path))
-      .toSorted((a, b) => b.literal - a.literal)
+    const route = this.#routes.find((one) => one.method === method && one.path.test(path))
     const { type, code, body } = read(answer)
     // What only a WebSocket or a stream has answers no HEAD.
     if (!route || (answer.method === 'HEAD' && answer.status === 405)) {

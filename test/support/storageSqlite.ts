@@ -9,7 +9,8 @@ import { FRESH_LIMITS, type FreshLimits } from '../../server/storage/sqlite/writ
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Damage, StorageFixture } from './storageFixture.ts'
 
-const WORKER = new URL('./storageWorker.mjs', import.meta.url)
+/** As it is built: a thread that compiles the source takes longer to start than what most tests do with it. */
+const WORKER = new URL('../../dist/server/storage/sqlite/worker.js', import.meta.url)
 
 /** A thread that runs this code, which has `parentPort`, in place of the writer. */
 export const workerOf = (code: string): URL =>

@@ -20,12 +20,12 @@ interface Outcome {
   readonly stderr: string
 }
 
-/** Runs the command line from source, with only these PARLEY_* variables. */
+/** Runs the command line as it is built, with only these PARLEY_* variables. */
 async function parley(args: readonly string[], variables: Record<string, string> = {}): Promise<Outcome> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PARLEY_'))
   const env = { ...Object.fromEntries(inherited), ...variables }
   try {
-    return { code: 0, ...(await run(process.execPath, ['--import', 'tsx', 'server/main.ts', ...args], { env })) }
+    return { code: 0, ...(await run(process.execPath, ['dist/server/main.js', ...args], { env })) }
   } catch (error) {
     const { code, stdout, stderr } = error as Outcome
     return { code, stdout, stderr }

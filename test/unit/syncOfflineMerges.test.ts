@@ -67,6 +67,29 @@ describe('an edit of a connected client', () => {
     return { alice, bob }
   }
 
+  /** What it has is asked for, brought and judged; it has no answer. */
+  async function bringUnanswered(client: SimulatedClient): Promise<void> {
+    client.connect(scene.room)
+    client.deliverUp()
+    client.deliverDown()
+    client.deliverUp()
+    for (let n = 0; n < 5; n++) await settled()
+    await scene.room.settled()
+  }
+
+  /** Alice, with this id, and bob have set one key of a new json document; hers came later, and she has no answer. */
+  async function bringOneKey(aliceId: number): Promise<SimulatedClient> {
+    scene = await LiveScene.start({ two: 'two', four: 'four' })
+    const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
+    await scene.pass(WINDOW_MS)
+    alice.disconnect()
+    await scene.core.environment.advance(60_000)
+    for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
+    await scene.settle([bob])
+    await bringUnanswered(alice)
+    return alice
+  }
+
   it('[CONF-7] made without what is younger than the window raises nothing, on the same line too', async () => {
     const { alice, bob } = await setUp()
     bob.doc.getText('content').insert(4, 'bob ')
@@ -475,12 +498,7 @@ describe('an edit of a connected client', () => {
 
     it('[CONF-6] and goes on in the same place before it has our answer is one conflict, which holds all of it', async () => {
       const { alice } = await apart()
-      alice.connect(scene.room)
-      alice.deliverUp()
-      alice.deliverDown()
-      alice.deliverUp()
-      for (let n = 0; n < 5; n++) await settled()
-      await scene.room.settled()
+      await bringUnanswered(alice)
       const [first] = await scene.conflicts()
       alice.doc.getText('content').insert(12, '!')
       await scene.settle()
@@ -500,12 +518,7 @@ describe('an edit of a connected client', () => {
 
     it('[CONF-6] and goes on while somebody dismisses that conflict has another one, and nobody is cut off', async () => {
       const { alice } = await apart()
-      alice.connect(scene.room)
-      alice.deliverUp()
-      alice.deliverDown()
-      alice.deliverUp()
-      for (let n = 0; n < 5; n++) await settled()
-      await scene.room.settled()
+      await bringUnanswered(alice)
       alice.doc.getText('content').insert(12, '!')
       const letGo = scene.core.storage.hold()
       const dismissed = scene.core.acts.perform([id('doc')], onOne(dismissal))
@@ -542,19 +555,7 @@ describe('an edit of a connected client', () => {
   ])(
     '[CONF-6] with the %s id (%i) that sets key %s before it has our answer has one conflict, also where its value lost',
     async (_, aliceId, key, content) => {
-      scene = await LiveScene.start({ two: 'two', four: 'four' })
-      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
-      await scene.pass(WINDOW_MS)
-      alice.disconnect()
-      await scene.core.environment.advance(60_000)
-      for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
-      await scene.settle([bob])
-      alice.connect(scene.room)
-      alice.deliverUp()
-      alice.deliverDown()
-      alice.deliverUp()
-      for (let n = 0; n < 5; n++) await settled()
-      await scene.room.settled()
+      const alice = await bringOneKey(aliceId)
       alice.doc.getMap('content').set(key, 'again')
       await scene.settle()
       const found = await scene.conflicts()
@@ -569,19 +570,7 @@ describe('an edit of a connected client', () => {
   ])(
     '[CONF-6] with the %s id that is cut before it has our answer, and sets another key, keeps the value that lost, in one conflict',
     async (_, aliceId) => {
-      scene = await LiveScene.start({ two: 'two', four: 'four' })
-      const [alice, bob] = [await scene.join('alice', aliceId), await scene.join('bob', 5)]
-      await scene.pass(WINDOW_MS)
-      alice.disconnect()
-      await scene.core.environment.advance(60_000)
-      for (const { doc, name } of [alice, bob]) doc.getMap('content').set('two', `by ${name}`)
-      await scene.settle([bob])
-      alice.connect(scene.room)
-      alice.deliverUp()
-      alice.deliverDown()
-      alice.deliverUp()
-      for (let n = 0; n < 5; n++) await settled()
-      await scene.room.settled()
+      const alice = await bringOneKey(aliceId)
       alice.disconnect()
       alice.doc.getMap('content').set('four', 'again')
       alice.connect(scene.room)

@@ -1,12 +1,10 @@
 /**
- * A server in a process of its own that ends, as by kill -9, around the commit of an act that goes with an answer:
- * `node --import tsx crashChild.ts DATABASE SECRET before|after|never`.
+ * A built server in a process of its own that ends, as by kill -9, around the commit of an act that goes with an answer:
+ * `node crashChild.mjs DATABASE SECRET before|after|never`.
  */
-import { startApp } from '../../server/app.ts'
-import { readConfig } from '../../server/config.ts'
-import { systemEnvironment } from '../../server/foundation/environment.ts'
-import type { Act } from '../../server/storage/act.ts'
-import type { Storage } from '../../server/storage/storage.ts'
+import { startApp } from '../../dist/server/app.js'
+import { readConfig } from '../../dist/server/config.js'
+import { systemEnvironment } from '../../dist/server/foundation/environment.js'
 
 const [database, secret, moment] = process.argv.slice(2)
 const read = readConfig({
@@ -17,11 +15,11 @@ const read = readConfig({
 })
 if ('problem' in read) throw new Error(read.problem)
 
-const crash = (): void => void process.kill(process.pid, 'SIGKILL')
+const crash = () => void process.kill(process.pid, 'SIGKILL')
 
 /** Nothing of this process runs on once it has crashed: what waits for the act waits for ever. */
-function crashing(storage: Storage): Storage {
-  const commit = async (act: Act) => {
+function crashing(storage) {
+  const commit = async (act) => {
     if (moment === 'before' && act.answer) crash()
     const result = await storage.commit(act)
     if (moment === 'after' && act.answer) crash()
@@ -30,7 +28,7 @@ function crashing(storage: Storage): Storage {
   return new Proxy(storage, {
     get(target, name) {
       if (name === 'commit') return commit
-      const value: unknown = Reflect.get(target, name)
+      const value = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })

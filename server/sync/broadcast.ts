@@ -20,13 +20,13 @@ export interface ShownEntries {
 }
 
 /** Of the time of the process, a room takes at most one part of so many for showing what is committed … */
-const SHARE = 4
+const SHARE = 8
 /** … as long as nobody waits for more than this, which a person does not see. */
 const MAX_GATHERING_MS = 30
 
 /**
  * What is committed goes out together: encoded once, and written once to each socket, which is what costs in a crowd. An
- * entry that is alone does not wait for others; where there are many readers, the next ones are gathered for three times as
+ * entry that is alone does not wait for others; where there are many readers, the next ones are gathered for seven times as
  * long as it took to show the last ones.
  */
 export class Broadcast {

@@ -37,7 +37,7 @@ describe('what is committed', () => {
   })
 
   it.each([
-    [5, 15],
+    [2, 14],
     [200, 30],
   ])('[SYNC-2] where showing it takes %s ms is gathered for %s, and nothing is left out', async (showingMs, gapMs) => {
     const shown = await shownAt(100, showingMs)

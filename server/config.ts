@@ -114,6 +114,12 @@ function rates(read: Reader) {
       connect: rate('connect', 1_200),
       token: rate('token', 600),
     },
+    maxConnections: read.integer(
+      'PARLEY_MAX_CONNECTIONS',
+      1_000,
+      [0, MAX_RATE],
+      'Sockets and streams of one principal that may be open at once; 0 is no limit',
+    ),
     liveMessagesPerMinute: read.integer(
       'PARLEY_RATE_LIVE_MESSAGES',
       LIVE_MESSAGES_PER_MINUTE,

@@ -4,6 +4,7 @@ import type { Authenticate, Principal } from '../access/access.ts'
 import { tokenMissing } from '../access/bearer.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { clientAddress, networkOf, type Network } from '../limits/addresses.ts'
+import type { Connections } from '../limits/connections.ts'
 import { FAILED_ATTEMPT_TOKENS, type Charge, type Payer, type RateLimits, type RateStanding } from '../limits/rates.ts'
 
 declare module 'fastify' {
@@ -32,11 +33,13 @@ export const chargeOfMethod = (method: string | undefined): Charge =>
 export class RequestRates {
   readonly #limits: RateLimits
   readonly #trustedProxies: readonly Network[]
+  readonly #connections: Connections
   /** What the answer to an upgrade tells. */
   readonly #upgrades = new WeakMap<IncomingMessage, RateStanding>()
 
-  constructor(limits: RateLimits, trustedProxies: readonly Network[]) {
+  constructor(limits: RateLimits, trustedProxies: readonly Network[], connections: Connections) {
     this.#limits = limits
+    this.#connections = connections
     this.#trustedProxies = trustedProxies
   }
 
@@ -49,9 +52,11 @@ export class RequestRates {
 
   /** Throws `too-many-requests` where the principal cannot pay; the answer tells how they stand. */
   charge(reply: FastifyReply, { sub }: Principal, charge: Charge): void | Promise<void> {
-    return whenKnown(this.#limits.charge({ kind: 'principal', id: sub }, charge), (standing) => {
+    const isFull = charge.class === 'connect' ? this.#connections.hold(reply.raw, sub) : null
+    return whenKnown(this.#pay(sub, charge, isFull), (standing) => {
       tell(reply, standing)
-      if (standing?.refusal) throw standing.refusal
+      const refusal = isFull ?? standing?.refusal
+      if (refusal) throw refusal
     })
   }
 
@@ -87,9 +92,11 @@ export class RequestRates {
     } catch (error) {
       return this.#failed(request, CONNECT, error, tellLater)
     }
-    const standing = await this.#limits.charge({ kind: 'principal', id: principal.sub }, CONNECT)
+    const isFull = this.#connections.hold(request.socket, principal.sub)
+    const standing = await this.#pay(principal.sub, CONNECT, isFull)
     tellLater(standing)
-    if (standing?.refusal) throw standing.refusal
+    const refusal = isFull ?? standing?.refusal
+    if (refusal) throw refusal
     return principal
   }
 
@@ -107,6 +114,14 @@ export class RequestRates {
   async headersOfUpgrade(request: IncomingMessage): Promise<Readonly<Record<string, string>>> {
     const standing = this.#upgrades.get(request) ?? (await this.#limits.look(this.#payerOf(request), CONNECT))
     return standing?.headers ?? {}
+  }
+
+  /** Nothing is taken for what is refused already. */
+  #pay(sub: string, charge: Charge, isRefused: ParleyError | null): RateStanding | null | Promise<RateStanding> {
+    const payer = { kind: 'principal', id: sub } as const
+    if (isRefused === null) return this.#limits.charge(payer, charge)
+    this.#limits.count('connect', 'connection')
+    return this.#limits.look(payer, charge)
   }
 
   async #failed(

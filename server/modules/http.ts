@@ -10,6 +10,7 @@ import { RequestRates } from '../http/rates.ts'
 import { UNSAID } from '../http/requestLog.ts'
 import { createHttpServer } from '../http/server.ts'
 import { Upgrades } from '../http/upgrade.ts'
+import { Connections } from '../limits/connections.ts'
 import { LocalBuckets } from '../limits/localBuckets.ts'
 import { RateLimits } from '../limits/rates.ts'
 import type { Meter } from '../operations/meter.ts'
@@ -47,7 +48,7 @@ export function createHttp({ config, environment, authenticate, tokens, logStrea
   const localUrl = (): string => address ?? addressOf(app)
   const publicUrl = (): string => config.publicUrl ?? localUrl()
   const limits = new RateLimits(config.ratesPerMinute, new LocalBuckets(environment))
-  const rates = new RequestRates(limits, config.trustedProxies ?? [])
+  const rates = new RequestRates(limits, config.trustedProxies ?? [], new Connections(config.maxConnections))
   const origins = new Origins(config.origins ?? [], config.publicUrl)
   const app: FastifyInstance = createHttpServer({
     authenticate,

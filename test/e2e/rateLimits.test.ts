@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { RATE_CLASSES, type RateClass } from '../../server/limits/rates.ts'
@@ -272,6 +272,63 @@ describe('[RATE-1] attempts without a token that counts', () => {
       expect(status).toBe(429)
     },
   )
+})
+
+describe('[RATE-1] sockets and streams that are open', () => {
+  afterEach(() => server.stop())
+  const stream = async ({ token }: Caller): Promise<Response> =>
+    fetch(`${server.url}/conflict-notifications`, {
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+    })
+  const open = (path: string): WebSocket => {
+    const socket = new WebSocket(`${server.url.replace(/^http/, 'ws')}${path}`)
+    onTestFinished(() => socket.terminate())
+    return socket
+  }
+
+  it('[RATE-1] of one principal are bounded together, and one that ends makes room', async () => {
+    await start({ connect: LIMIT }, { PARLEY_MAX_CONNECTIONS: '3' })
+    const [who, other] = [await somebody(), await somebody()]
+    const live = open(`/sync/doc?token=${who.token}`)
+    const hub = open(`/conflict-notifications?token=${who.token}`)
+    await Promise.all([once(live, 'open'), once(hub, 'open')])
+    const events = await stream(who)
+    expect(events.status).toBe(200)
+    const left = events.headers.get('ratelimit')
+    const refused = [
+      await connect('/sync/doc', bearer(who)),
+      await connect('/conflict-notifications', bearer(who)),
+      answerOf(await stream(who)),
+    ]
+    for (const { status, headers } of refused) {
+      expect([status, headers.get('ratelimit')]).toEqual([429, left])
+      expect(headers.get('retry-after')).toMatch(/^[1-9][0-9]*$/)
+    }
+    expect((await connect('/sync/doc', bearer(other))).status).toBe(101)
+    expect((await who.get('/documents')).status).toBe(200)
+    live.terminate()
+    await vi.waitFor(async () => expect((await connect('/conflict-notifications', bearer(who))).status).toBe(101))
+    await events.body?.cancel()
+    await vi.waitFor(async () => expect((await stream(who)).status).toBe(200))
+  })
+
+  it('[RATE-1] [NOTE-2] count where the token comes over the socket, once however often it is shown', async () => {
+    await start({}, { PARLEY_MAX_CONNECTIONS: '1' })
+    const who = await somebody()
+    const authenticate = JSON.stringify({ type: 'authenticate', token: who.token })
+    const first = open('/conflict-notifications')
+    await once(first, 'open')
+    for (let n = 0; n < 3; n++) {
+      first.send(authenticate)
+      const [answer] = (await once(first, 'message')) as [Buffer]
+      expect(JSON.parse(answer.toString())).toMatchObject({ type: 'welcome' })
+    }
+    const second = open('/conflict-notifications')
+    await once(second, 'open')
+    second.send(authenticate)
+    expect((await once(second, 'close'))[0]).toBe(4529)
+    expect(first.readyState).toBe(WebSocket.OPEN)
+  })
 })
 
 describe('[RATE-1] a class with the limit 0', () => {

@@ -37,6 +37,7 @@ describe('configuration', () => {
       issuer: null,
       trustedProxies: null,
       ratesPerMinute: { read: 6_000, write: 3_000, resolve: 600, connect: 1_200, token: 600 },
+      maxConnections: 1_000,
       headersTimeoutMs: 20_000,
       requestTimeoutMs: 300_000,
       idleTimeoutMs: 120_000,

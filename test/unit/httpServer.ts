@@ -9,6 +9,7 @@ import { problemPages } from '../../server/api/problemPages.ts'
 import { mount, type Routes } from '../../server/http/mount.ts'
 import { RequestRates } from '../../server/http/rates.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/server.ts'
+import { Connections } from '../../server/limits/connections.ts'
 import { LocalBuckets } from '../../server/limits/localBuckets.ts'
 import { RateLimits } from '../../server/limits/rates.ts'
 
@@ -32,7 +33,11 @@ export async function principalNamed(token: string): Promise<Principal> {
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
 
 const OFF = { read: 0, write: 0, resolve: 0, connect: 0, token: 0 }
-export const NO_RATES = new RequestRates(new RateLimits(OFF, new LocalBuckets(systemEnvironment)), [])
+export const NO_RATES = new RequestRates(
+  new RateLimits(OFF, new LocalBuckets(systemEnvironment)),
+  [],
+  new Connections(0),
+)
 
 export const ORIGINS = new Origins(['https://app.example'], PUBLIC_URL)
 

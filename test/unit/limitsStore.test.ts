@@ -1,3 +1,4 @@
+import { Connections } from '../../server/limits/connections.ts'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RequestRates } from '../../server/http/rates.ts'
 import { LocalBuckets } from '../../server/limits/localBuckets.ts'
@@ -17,7 +18,7 @@ class SharedBuckets implements BucketStore {
 /** A node of some that share their buckets. */
 function nodeWith(store: BucketStore) {
   const perMinute = { read: 20, write: 20, resolve: 20, connect: 20, token: 20 }
-  const rates = new RequestRates(new RateLimits(perMinute, store), [])
+  const rates = new RequestRates(new RateLimits(perMinute, store), [], new Connections(0))
   const app = serverWith(
     async (instance) => {
       instance.get('/mine', { config: { access: 'authenticated' } }, async (request) => ({

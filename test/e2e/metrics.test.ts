@@ -3,7 +3,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { Storage } from '../../server/storage/storage.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
+import { StockClient } from '../support/stockClient.ts'
 import { Receiver } from '../support/webhookReceiver.ts'
 
 let server: TestServer
@@ -15,11 +17,26 @@ beforeAll(async () => {
   metricsUrl = `http://127.0.0.1:${port}/metrics`
   server = await startTestServer({
     variables: { PARLEY_METRICS_PORT: String(port), PARLEY_WEBHOOK_PRIVATE: 'true', PARLEY_RATE_TOKEN: '1' },
+    internals: { wrapStorage: onSlowDisk },
   })
   ann = await server.as('ann')
   ben = await server.as('ben')
 })
 afterAll(() => server.stop())
+
+/** How much longer the disk takes for each commit than it does. */
+let slowerMs = 0
+const onSlowDisk = (storage: Storage): Storage =>
+  new Proxy(storage, {
+    get(target, name) {
+      if (name === 'onBatch') {
+        return (listener: Parameters<Storage['onBatch']>[0]) =>
+          target.onBatch((batch) => listener({ ...batch, commitMs: batch.commitMs + slowerMs }))
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 async function freePort(): Promise<number> {
   const probe = createServer()
@@ -93,6 +110,55 @@ describe('[OPS-1] metrics', () => {
     })
     expect(moved('parley_webhook_attempts_total{result="delivered"}')).toBeGreaterThan(0)
     await receiver.close()
+  })
+
+  it('[OPS-1] tell of a receiver that refuses', async () => {
+    const receiver = new Receiver()
+    receiver.status = 500
+    await receiver.listen()
+    const hook = await ann.post('/conflict-notifications', { url: receiver.url, documents: ['refused'] })
+    const moved = await movement(async () => {
+      await conflictOn('refused')
+      await receiver.until(1)
+      await expect
+        .poll(async () => (await samples()).get('parley_webhook_attempts_total{result="pending"}'))
+        .toBeGreaterThan(0)
+    })
+    expect(moved('parley_webhook_attempts_total{result="pending"}')).toBeGreaterThan(0)
+    await ann.delete(`/conflict-notifications/${hook.body.id}`)
+    await receiver.close()
+  })
+
+  it('[OPS-1] tell of a slow disk', async () => {
+    slowerMs = 2_000
+    const moved = await movement(() => ann.post('/documents', { id: 'slow', kind: 'text' }))
+    slowerMs = 0
+    const commits = moved('parley_commit_seconds_count')
+    expect(commits).toBeGreaterThan(0)
+    expect(moved('parley_commit_seconds_sum')).toBeGreaterThanOrEqual(2 * commits)
+    // The alert looks at what took longer than a second.
+    expect(moved('parley_commit_seconds_bucket{le="1"}')).toBe(0)
+  })
+
+  it('[OPS-1] tell who is there, and what is in memory for them', async () => {
+    await ann.post('/documents', { id: 'busy', kind: 'text', content: 'x'.repeat(50_000) })
+    const leaving = new AbortController()
+    const before = await samples()
+    const client = new StockClient(`${server.url.replace(/^http/, 'ws')}/sync`, 'busy', { token: ann.token })
+    onTestFinished(() => client.destroy())
+    await client.synced()
+    await fetch(`${server.url}/conflict-notifications`, {
+      headers: { authorization: `Bearer ${ann.token}`, accept: 'text/event-stream' },
+      signal: leaving.signal,
+    })
+    const after = await samples()
+    for (const one of ['parley_sessions{protocol="y-websocket"}', 'parley_notification_readers{transport="sse"}'])
+      expect((after.get(one) ?? 0) - (before.get(one) ?? 0), one).toBe(1)
+    expect(after.get('parley_documents_loaded')).toBeGreaterThan(0)
+    expect(after.get('parley_documents_loaded_bytes')).toBeGreaterThan(50_000)
+    client.destroy()
+    leaving.abort()
+    await expect.poll(async () => (await samples()).get('parley_sessions{protocol="y-websocket"}')).toBe(0)
   })
 
   it('[OPS-1] [RATE-1] count what rate limits refuse, by class and by whom it is counted', async () => {

@@ -52,19 +52,44 @@ function isSameText(one: string, other: string): boolean {
 
 /** Documents of more clients are asked for no tails: each is a struct of the answer, at every connection. */
 const MAX_TAILS = 256
-/** As many as tell two texts from each other. */
+/** As many as tell two texts from each other, unless they end alike. */
 const TAIL_CLOCKS = 16
+/** Where few have written they are asked for more of what is brief: for so much in all, so that short texts are compared whole. */
+const MAX_CLOCKS = MAX_TAILS * TAIL_CLOCKS
 
 /**
  * The state vector by which a client is asked for what the document lacks, and for the newest it has of each client, so
  * that `assertSameHistory` can compare that.
  */
 export function askingForTails(doc: Y.Doc): Uint8Array {
-  if (doc.store.clients.size > MAX_TAILS) return Y.encodeStateVector(doc)
+  const { clients } = doc.store
+  if (clients.size > MAX_TAILS) return Y.encodeStateVector(doc)
   const clocks = new Map<number, number>()
-  for (const client of doc.store.clients.keys()) {
-    const tail = isPen(doc, client) ? 0 : TAIL_CLOCKS
-    clocks.set(client, Math.max(0, Y.getState(doc.store, client) - tail))
+  const most = Math.floor(MAX_CLOCKS / clients.size)
+  for (const [client, structs] of clients) {
+    clocks.set(client, isPen(doc, client) ? Y.getState(doc.store, client) : tailOf(structs, most))
   }
   return Y.encodeStateVector(clocks)
 }
+
+/** Where the tail of these structs begins: at most so many clocks before their end, of values at most `TAIL_CLOCKS`. */
+function tailOf(structs: readonly Struct[], most: number): number {
+  const last = structs.at(-1)
+  const end = last ? last.id.clock + last.length : 0
+  let start = end
+  for (let index = structs.length - 1; index >= 0; index--) {
+    const struct = structs[index]
+    if (struct === undefined) break
+    const least = end - (isBrief(struct) ? most : TAIL_CLOCKS)
+    if (start <= least) break
+    start = Math.max(struct.id.clock, least)
+  }
+  return start
+}
+
+/** A value may be long, though it is one clock. */
+const isBrief = (struct: Struct): boolean =>
+  !(struct instanceof Y.Item) ||
+  struct.deleted ||
+  struct.content instanceof Y.ContentString ||
+  struct.content instanceof Y.ContentFormat

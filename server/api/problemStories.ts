@@ -71,7 +71,8 @@ export const WHAT_HAPPENED: Readonly<Record<ProblemCode, string>> = {
   'other-history':
     'A live client brought a copy of a document that was deleted, and created anew under the same id since. Merging the two would mix them up.',
   'message-too-large': 'A message on a socket is longer than any honest one. Only its sender was disconnected.',
-  'too-many-requests': 'The token, or the address, has used up what it may ask for in this time. Nothing was changed.',
+  'too-many-requests':
+    'The token, or the address, has used up what it may ask for in this time, or has as many sockets and streams open as it may. Nothing was changed.',
   'too-slow':
     'More was waiting for this reader than is kept for one, so the connection was closed before others had to wait.',
   'document-damaged': 'What is on the disk for this document is not what was written. Every other document is served.',

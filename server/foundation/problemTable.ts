@@ -304,7 +304,7 @@ export const PROBLEMS = {
     close: 4529,
     retryable: true,
     title: 'Too many requests',
-    help: 'Send fewer in the same time. `Retry-After` says when the next one is welcome; on a socket, connect again a little later.',
+    help: 'Send fewer in the same time, or keep fewer sockets and streams open. `Retry-After` says when the next one is welcome; on a socket, connect again a little later.',
   },
   'too-slow': {
     status: 503,

@@ -157,7 +157,7 @@ export const SCENES: readonly DemoScene[] = [
     async arrange(stage) {
       await createText(stage, 'gone')
       const { page } = await stage.person(ADA, 'gone')
-      await stage.does(ADA, 'DELETE', '/documents/gone?baseVersion=1')
+      await stage.does(BEN, 'DELETE', '/documents/gone?baseVersion=1')
       await page.locator('[data-testid=deleted]').first().waitFor()
       return page
     },

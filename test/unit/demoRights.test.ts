@@ -51,10 +51,11 @@ describe('[DEMO-3] an absence in words', () => {
 
   it('says what became of it', () => {
     const waited = { because: 'lock', typed: 2, removed: 1 } as const
-    expect(returnWords({ ...waited, conflictId: null })).toBe(
+    expect(returnWords({ ...waited, conflictId: null, isSure: true })).toBe(
       'The lock has ended. What you wrote (2 characters typed, 1 removed) is in the document now. Nobody had changed the same place.',
     )
-    expect(returnWords({ ...waited, conflictId: 'c' })).toContain('both were merged')
+    expect(returnWords({ ...waited, conflictId: 'c', isSure: true })).toContain('both were merged')
+    expect(returnWords({ ...waited, conflictId: null, isSure: false })).toContain('could not be found out')
   })
 
   it('counts down to nothing', () => {

@@ -19,9 +19,12 @@ function amount({ typed, removed }: Waiting): string {
 }
 
 /** What became of it. */
-export function returnWords({ because, conflictId, ...waiting }: Return): string {
+export function returnWords({ because, conflictId, isSure, ...waiting }: Return): string {
   const edits = amount({ because, ...waiting })
   const went = `${reasonOf(because)} What you wrote${edits === '' ? '' : ` (${edits})`} is in the document now.`
+  if (!isSure) {
+    return `${went} Whether somebody had changed the same place could not be found out: look at the open conflicts.`
+  }
   return conflictId === null
     ? `${went} Nobody had changed the same place.`
     : `${went} Someone had changed the same place meanwhile, so both were merged: check what stands there.`
@@ -36,6 +39,8 @@ function reasonOf(because: Because): string {
       return 'The connection is back.'
     case 'lock':
       return 'The lock has ended.'
+    case 'reload':
+      return 'The page was loaded anew.'
     default:
       return assertNever(because)
   }

@@ -3,7 +3,7 @@ import type { ListedConflict } from '../parley/types.ts'
 import { Store } from './store.ts'
 
 /** Why what the person writes reaches nobody for now. */
-export type Because = 'person' | 'network' | 'line' | 'lock'
+export type Because = 'person' | 'network' | 'line' | 'lock' | 'reload'
 
 /** What waits in this window: characters that were typed, and that were taken out. */
 export interface Waiting {
@@ -15,6 +15,8 @@ export interface Waiting {
 /** How it ended: what waited is in the document, and where others had written in the same place, this conflict says so. */
 export interface Return extends Waiting {
   readonly conflictId: string | null
+  /** Whether the server could be asked for that. */
+  readonly isSure: boolean
 }
 
 export interface AbsenceOptions {
@@ -22,6 +24,8 @@ export interface AbsenceOptions {
   readonly rest: Pick<Rest, 'listConflicts'>
   /** Conflicts that are known to be open. */
   readonly known: () => readonly ListedConflict[]
+  /** The newest version that was seen. */
+  readonly version: () => number
   /** The `sub` of whoever sits here. */
   readonly self: string
 }
@@ -37,6 +41,8 @@ export class Absence {
   #hasEdits = false
   /** Conflicts that were open before. */
   #before: ReadonlySet<string> = new Set()
+  /** The list of those may not be read yet: what was merged up to this version is none of this absence either. */
+  #sinceVersion = 0
 
   constructor(options: AbsenceOptions) {
     this.#options = options
@@ -45,14 +51,17 @@ export class Absence {
   begin(because: Because): void {
     const { value } = this.waiting
     // Who is offline and then behind a lock as well noticed the former.
+    if (value?.because === 'reload') return this.waiting.set({ ...value, because })
     if (value !== null && (value.because === because || this.#hasEdits)) return
     this.returned.set(null)
     this.#before = new Set(this.#options.known().map(({ id }) => id))
+    this.#sinceVersion = this.#options.version()
     this.waiting.set({ because, typed: 0, removed: 0 })
   }
 
   /** Edits of before a reload wait still. */
   goOn(): void {
+    this.begin('reload')
     this.#hasEdits = true
   }
 
@@ -74,7 +83,9 @@ export class Absence {
     const hadEdits = this.#hasEdits
     this.#hasEdits = false
     this.waiting.set(null)
-    if (value !== null && hadEdits) this.returned.set({ ...value, conflictId: await this.#newConflict() })
+    if (value === null || !hadEdits) return
+    const found = await this.#newConflict().catch(() => undefined)
+    this.returned.set({ ...value, conflictId: found ?? null, isSure: found !== undefined })
   }
 
   dismiss(): void {
@@ -83,10 +94,13 @@ export class Absence {
 
   async #newConflict(): Promise<string | null> {
     const { rest, document, self } = this.#options
-    const page = await rest.listConflicts({ document, status: 'open' }).catch(() => null)
-    const own = (page?.items ?? []).filter(
-      ({ id, kind, incoming }) =>
-        kind === 'concurrent-edit' && incoming.authors.includes(self) && !this.#before.has(id),
+    const { items } = await rest.listConflicts({ document, status: 'open' })
+    const own = items.filter(
+      ({ id, kind, incoming, merged }) =>
+        kind === 'concurrent-edit' &&
+        incoming.authors.includes(self) &&
+        !this.#before.has(id) &&
+        (merged.version ?? Infinity) > this.#sinceVersion,
     )
     return own[0]?.id ?? null
   }

@@ -79,7 +79,9 @@ export class ConflictDesk {
     try {
       await this.#show(await this.#rest.getConflict(this.#id))
     } catch (error) {
-      if (this.desk.value.conflict === null) this.#change({ failure: explain(error) })
+      const { conflict } = this.desk.value
+      if (conflict === null) this.#change({ failure: explain(error) })
+      else if (isExpired(error)) this.#expire(conflict)
       else this.#change({ remark: problemRemark(error) })
     }
   }
@@ -146,6 +148,11 @@ export class ConflictDesk {
     }
   }
 
+  /** It ended with its document, and the server shows no more of it: what was read of it stays. */
+  #expire(conflict: Conflict): void {
+    this.#change({ conflict: { ...conflict, status: 'expired' }, remark: null })
+  }
+
   #request(conflict: Conflict, act: Act, comment: string): ResolutionRequest {
     const conflictId = conflict.id
     const words = comment === '' ? {} : { comment }
@@ -161,6 +168,8 @@ export class ConflictDesk {
   }
 
   async #refused(error: unknown): Promise<void> {
+    const { conflict } = this.desk.value
+    if (conflict !== null && isExpired(error)) return this.#expire(conflict)
     const problem = error instanceof ProblemError ? error.problem : null
     const known = problem === null ? undefined : REFUSALS[problem.code]
     if (known !== undefined) {
@@ -290,6 +299,9 @@ const REFUSALS: Readonly<Record<string, Remark>> = {
   'conflict-closed': TOO_LATE,
   'proposal-closed': DECIDED,
 }
+
+const isExpired = (error: unknown): boolean =>
+  error instanceof ProblemError && error.problem.code === 'conflict-expired'
 
 const problemRemark = (error: unknown): Remark => ({
   tone: 'problem',

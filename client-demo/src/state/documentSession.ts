@@ -80,6 +80,7 @@ export class DocumentSession {
       rest,
       self: self.sub,
       known: () => this.conflicts.open.value.items,
+      version: () => this.version.value ?? 0,
     })
     this.absence.returned.watch(() => {
       const conflictId = this.absence.returned.value?.conflictId ?? null

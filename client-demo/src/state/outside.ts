@@ -10,6 +10,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   409: 'Refused: the document had moved on. A conflict is open now.',
   403: 'Refused: this token may not write here.',
   404: 'Refused: the document is not there, or not readable with this token.',
+  423: 'Refused: the document is locked. It can be written once the lock ends.',
   428: 'Refused: no version was named.',
 }
 

@@ -23,6 +23,7 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
   const { session, selected } = props
   const { items, hasMore, isLoaded, problem } = useStore(session.conflicts.open)
   const feed = useStore(session.following)
+  const isOffline = useStore(session.offline)
   const now = useNow()
   const hasOpen = items.length > 0
   useEffect(() => {
@@ -62,7 +63,11 @@ export function ConflictPanel(props: PanelProps): JSX.Element {
           </button>
         </p>
       )}
-      {feed.phase === 'waiting' && <p class="panel-note muted">No news at the moment; reconnecting…</p>}
+      {feed.phase === 'waiting' && (
+        <p class="panel-note muted">
+          {isOffline ? 'No news until you are online again.' : 'No news at the moment; reconnecting…'}
+        </p>
+      )}
       {feed.phase === 'refused' && <p class="panel-note">No news: {feed.reason}</p>}
     </aside>
   )

@@ -12,6 +12,7 @@ import { useAllowed, type Allowed } from './allowed.ts'
 import { Compare } from './compare.tsx'
 import { CommandBlock } from './commandBlock.tsx'
 import { ConflictActions } from './conflictActions.tsx'
+import { DeletedBanner } from './deleted.tsx'
 import { EndingSection, useEnding } from './ending.tsx'
 import { useNow, useStore } from './hooks.ts'
 import './conflict.css'
@@ -50,6 +51,7 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
   const state = useStore(desk.desk)
   const ending = useEnding(state.conflict, session)
   const allowed = useAllowed(session)
+  const deletion = useStore(session.deleted)
   const heading = useRef<HTMLHeadingElement>(null)
   const isThere = state.conflict !== null || state.failure !== null
 
@@ -81,6 +83,7 @@ export function ConflictView({ session, conflictId }: ViewProps): JSX.Element {
         <h2 id="conflict-title" ref={heading} tabIndex={-1}>
           {state.conflict === null ? 'Conflict' : titleOf(state.conflict)}
         </h2>
+        {deletion !== null && <DeletedBanner session={session} deletion={deletion} />}
         {state.failure !== null && <p role="alert">{state.failure}</p>}
         {state.conflict !== null && (
           <Sheet

@@ -74,7 +74,7 @@ export function DocumentHeader(props: HeaderProps): JSX.Element {
               <span class="narrow-only">Outside</span>
             </button>
           )}
-          {props.isNarrow && (
+          {props.isNarrow && editor !== null && (
             <button class="button" aria-expanded={props.isPanelOpen} onClick={props.onPanel} data-testid="panel-open">
               Conflicts
               <span class={items.length > 0 ? 'count count-attention' : 'count'}>{items.length}</span>

@@ -25,6 +25,7 @@ export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Elem
   const [answer, setAnswer] = useState<OutsideAnswer | null>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const version = useStore(session.version)
+  const isLocked = useStore(session.lock.held) !== null
   const isStale = document !== null && version !== null && version > document.version
 
   const takeVersion = (): void =>
@@ -84,10 +85,7 @@ export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Elem
           </li>
           <li>
             <p>
-              <strong>Write on version {document.version}.</strong>{' '}
-              {isStale
-                ? 'It is refused with 409 and opens a conflict.'
-                : 'As long as nobody changes it, this succeeds.'}
+              <strong>Write on version {document.version}.</strong> {fate(isLocked, isStale)}
             </p>
             <p class="row send">
               <button class="button primary" onClick={send} data-testid="outside-send">
@@ -110,4 +108,10 @@ export function OutsideDrawer({ session, self, onClose }: DrawerProps): JSX.Elem
       )}
     </section>
   )
+}
+
+/** What the server says to the write as things are. */
+function fate(isLocked: boolean, isStale: boolean): string {
+  if (isLocked) return 'As long as the document is locked, it is refused with 423.'
+  return isStale ? 'It is refused with 409 and opens a conflict.' : 'As long as nobody changes it, this succeeds.'
 }

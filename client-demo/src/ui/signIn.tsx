@@ -94,7 +94,10 @@ export function SignIn({ why, isOver }: { why: Why; isOver: boolean }): JSX.Elem
           )}
         </p>
         <p class="muted">
-          Whoever runs this server can make a token for you: <code>parley token --sub you --access '*=read,write'</code>
+          Whoever runs this server can make a token for you:{' '}
+          <code>
+            parley token <span class="word">--sub you</span> <span class="word">--access '*=read,write'</span>
+          </code>
         </p>
       </form>
     </div>

@@ -54,7 +54,7 @@ export function WorkBar({ session, live, isReadOnly }: WorkBarProps): JSX.Elemen
   if (returned !== null) {
     return (
       <div
-        class={`work-bar ${returned.conflictId === null ? 'tone-success' : 'tone-attention'}`}
+        class={`work-bar ${returned.isSure && returned.conflictId === null ? 'tone-success' : 'tone-attention'}`}
         role="status"
         data-testid="returned"
         data-met={returned.conflictId !== null}

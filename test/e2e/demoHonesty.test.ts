@@ -7,6 +7,16 @@ const NARROW = { viewport: { width: 390, height: 780 } }
 /** Longer than what the stage takes for an absence that is not worth judging. */
 const AWAY_MS = 700
 
+/** Goes on to a document in the very moment in which the list is drawn. */
+const HURRY = `
+  const drawn = new MutationObserver(() => {
+    if (document.querySelector('[data-testid=self]') === null) return
+    drawn.disconnect()
+    location.hash = '#/documents/quick'
+  })
+  drawn.observe(document, { childList: true, subtree: true })
+`
+
 /** People in real browsers, where a page that supposes would tell them what is not so. */
 describe('the demo says no more than it knows', () => {
   let stage: DemoStage
@@ -82,6 +92,15 @@ describe('the demo says no more than it knows', () => {
     await page.locator('[data-testid=outcome][data-status=expired]').waitFor()
     expect(await page.locator('[data-testid=apply]').count()).toBe(0)
     await page.context().close()
+  }, 60_000)
+
+  it('an address that changes while the first screen is drawn is the screen that shows', async () => {
+    await createText(stage, 'quick')
+    const { page, troubles } = await stage.signIn(ADA)
+    await page.addInitScript({ content: HURRY })
+    await page.reload()
+    await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    expect(troubles.errors).toEqual([])
   }, 60_000)
 
   it('[DEMO-4] where no document is open no button opens its list of conflicts', async () => {

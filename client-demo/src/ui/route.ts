@@ -7,6 +7,8 @@ export function useRoute(): Route {
   useEffect(() => {
     const follow = (): void => setHash(location.hash)
     addEventListener('hashchange', follow)
+    // It may have changed between the drawing and this.
+    follow()
     return () => removeEventListener('hashchange', follow)
   }, [])
   return routeOf(hash)

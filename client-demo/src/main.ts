@@ -15,6 +15,8 @@ import type { Parts } from './ui/parts.ts'
 
 /** By then the list is there, also on a slow line. */
 const PREFETCH_AFTER_MS = 2_000
+/** A killed page loses what was typed since; more often would be felt in a text of megabytes. */
+const KEEP_EVERY_MS = 2_000
 
 /** Where the API is, without a final slash: the page stands in the folder `demo` of it. */
 const base = new URL('..', location.href).href.replace(/\/$/, '')
@@ -57,6 +59,8 @@ addEventListener('beforeunload', (event) => {
 })
 // Whoever reloads all the same finds them again.
 addEventListener('pagehide', () => shelf.keep())
+// Whose page is killed finds all but the last of it.
+setInterval(() => shelf.keepUp(), KEEP_EVERY_MS)
 
 // Most who see the list open a document next; who asked for one does not wait for a token before its code comes.
 const route = routeOf(location.hash)

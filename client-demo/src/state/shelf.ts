@@ -39,6 +39,8 @@ export class Shelf {
   readonly #holders = new Set<Holder>()
   readonly #kept = new Map<string, Kept>()
   readonly #storage: KeyedTexts
+  /** Whether something is stored that may be saved by now. */
+  #isStored = false
 
   constructor(storage: KeyedTexts) {
     this.#storage = storage
@@ -103,6 +105,11 @@ export class Shelf {
     this.look()
   }
 
+  /** Called now and then: a page that is killed hears nothing of its end. */
+  keepUp(): void {
+    if (this.hasUnsavedEdits || this.#isStored) this.keep()
+  }
+
   /** Called when the page goes: what it holds is there for the page that comes in its place. */
   keep(): void {
     const kept = new Map(this.#kept)
@@ -118,6 +125,7 @@ export class Shelf {
     try {
       const texts = { kept: Object.fromEntries(stored), left: Object.fromEntries(left) }
       this.#storage.setItem(STORAGE_KEY, JSON.stringify(texts))
+      this.#isStored = kept.size + left.size > 0
     } catch {
       // There is no room: the person was asked whether to leave.
     }

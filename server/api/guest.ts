@@ -18,6 +18,10 @@ interface GuestRouteParts {
 const GUEST_TTL_SECONDS = 12 * 3600
 const GUEST_ACCESS = { '*': ['read', 'write', 'resolve'] } as const
 const GUEST_TAG_LENGTH = 10
+/** Half of all names: a newcomer finds a free one in two draws, mostly. */
+const MOST_NAMES_KEPT_APART = 72
+/** Past that a name is one that somebody has: one guest of a million. */
+const MOST_DRAWS = 20
 
 const GuestBody = Type.Union([
   Type.Null(),
@@ -54,12 +58,14 @@ const ABOUT: About = {
 export const guestRoutes =
   ({ issuer, environment }: GuestRouteParts): Routes =>
   async (app) => {
+    const names = new RecentNames()
     const config = { access: 'public', secret: true, rate: { class: 'token', tokens: 1 }, about: ABOUT } as const
     app.post('/demo/token', { config, schema: { body: GuestBody }, bodyLimit: 1024 }, async (request, reply) => {
       requireOwnPage(request)
       refuseIdempotencyKey(request)
-      const sub = request.body?.sub ?? `guest-${randomTag(environment, GUEST_TAG_LENGTH)}`
+      const sub = request.body?.sub ?? newGuest(environment, names)
       const name = friendlyName(sub)
+      names.add(name)
       const { token, expiresAt } = await issuer.issue({
         sub,
         name,
@@ -117,6 +123,32 @@ const ANIMALS = [
   'Owl',
   'Seal',
 ]
+
+/** The names that were handed out last, which no newcomer gets. */
+class RecentNames {
+  readonly #names = new Set<string>()
+
+  has(name: string): boolean {
+    return this.#names.has(name)
+  }
+
+  add(name: string): void {
+    this.#names.delete(name)
+    this.#names.add(name)
+    for (const oldest of this.#names) {
+      if (this.#names.size <= MOST_NAMES_KEPT_APART) break
+      this.#names.delete(oldest)
+    }
+  }
+}
+
+/** Somebody whose name nobody has who came lately: two windows side by side are two people. */
+function newGuest(environment: Environment, taken: RecentNames): string {
+  const draw = (): string => `guest-${randomTag(environment, GUEST_TAG_LENGTH)}`
+  let sub = draw()
+  for (let draws = 1; draws < MOST_DRAWS && taken.has(friendlyName(sub)); draws += 1) sub = draw()
+  return sub
+}
 
 /** Always the same name for the same `sub`, so that a guest keeps it. */
 function friendlyName(sub: string): string {

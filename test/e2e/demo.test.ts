@@ -38,6 +38,15 @@ describe('the demo', () => {
     await person.page.locator('[data-testid=editor-content]').waitFor()
   }
 
+  it('[AUTH-5] [DEMO-6] no two guests who come one after the other have one name', async () => {
+    const names: string[] = []
+    for (let guest = 0; guest < 40; guest += 1) {
+      const answer = await fetch(`${server.url}/demo/token`, { method: 'POST' })
+      names.push((JSON.parse(await answer.text()) as { name: string }).name)
+    }
+    expect(new Set(names).size).toBe(40)
+  })
+
   it('[AUTH-5] [SYNC-1] [CONF-1] [NOTE-2] [RES-1] two windows edit live, a program meets a 409, one window resolves it, everyone learns it', async () => {
     await call('POST', '/documents', { id: 'plan', kind: 'text', content: '# Plan\nMeet on Monday\n' })
     const [ada, ben] = [await browser.person(), await browser.person()]

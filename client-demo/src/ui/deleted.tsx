@@ -80,7 +80,7 @@ function Revive({ session, deletion }: DeletedProps): JSX.Element | null {
   const run = useRun()
   if (deletion.isPurged) return null
   if (!mayRevive(deletion, self, rights)) {
-    return <span class="muted">By whoever deleted it, or by who may administer it.</span>
+    return <span class="muted">Whoever deleted it can do that, and whoever may administer it.</span>
   }
   return (
     <button class="button primary" onClick={() => run(() => session.revive(deletion))} data-testid="revive">

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { invariant } from '../foundation/assert.ts'
@@ -21,10 +21,28 @@ export function validateStrictly(app: FastifyInstance): void {
   ajv.addVocabulary(['shownAs'])
   app.setValidatorCompiler(({ schema }) => {
     invariant(typeof schema === 'object' && schema !== null, 'a schema is an object')
-    return ajv.compile(schema)
+    return compiledWhenAsked(() => ajv.compile(schema))
   })
   app.setSerializerCompiler(() => JSON.stringify)
   app.setSchemaErrorFormatter((errors, part) => new ParleyError('invalid-request', describe(errors, part)))
+}
+
+/** A start compiles nothing: all schemas together are a tenth of it, and most routes are not asked for soon. */
+function compiledWhenAsked(compile: () => ValidateFunction): Validator {
+  let compiled: ValidateFunction | null = null
+  const validator: Validator = (value) => {
+    compiled ??= compile()
+    const isValid = compiled(value)
+    // Where fastify looks for them.
+    validator.errors = compiled.errors ?? null
+    return isValid
+  }
+  return validator
+}
+
+interface Validator {
+  (value: unknown): boolean
+  errors?: ErrorObject[] | null
 }
 
 const NO_QUERY = { type: 'object', properties: {}, additionalProperties: false }

@@ -93,6 +93,7 @@ interface Situation {
   readonly past: Past | null
   /** Open conflicts of the writer. */
   readonly own: readonly ConflictRecord[]
+  readonly policy: ConflictPolicy
   readonly rest: RefusalParts['rest']
 }
 
@@ -151,7 +152,10 @@ export class WritePlanner {
             isKeepable: (content) => this.#isKeepable(content, found, request.author),
           })
         : judgeCurrent(current, incoming)
-    return this.#planned({ view: found, request, pass, at, head, current, incoming, past, own, rest }, judgement)
+    return this.#planned(
+      { view: found, request, pass, at, head, current, incoming, past, own, policy, rest },
+      judgement,
+    )
   }
 
   async #isKeepable(content: Content, view: View, by: PrincipalId): Promise<boolean> {
@@ -305,9 +309,9 @@ export function missing(document: DocumentId, absent: Absent): ParleyError {
 }
 
 function refusalInput(situation: Situation): RefusedWrite {
-  const { view, request, head, at, past, current, incoming, own } = situation
+  const { view, request, head, at, past, current, incoming, own, policy } = situation
   invariant(past !== null, 'only a stale write is refused')
   const entries = view.entriesFrom(past.version)
-  const met = { baseVersion: past.version, base: past.content, current, incoming, own, entries }
+  const met = { baseVersion: past.version, base: past.content, current, incoming, own, entries, policy }
   return { head, author: request.author, at, ...met }
 }

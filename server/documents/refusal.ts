@@ -10,7 +10,7 @@ import {
   MAX_OPEN_CONFLICTS,
   type Sides,
 } from '../model/conflict.ts'
-import type { Head } from '../model/document.ts'
+import type { ConflictPolicy, Head } from '../model/document.ts'
 import type { NewEvent } from '../model/event.ts'
 import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { ConflictWrite } from '../storage/conflicts.ts'
@@ -25,6 +25,7 @@ export interface RefusedWrite extends Sides {
   readonly author: PrincipalId
   readonly at: number
   readonly baseVersion: Version
+  readonly policy: ConflictPolicy
   /** Open conflicts of the same author on the document. */
   readonly own: readonly ConflictRecord[]
   /** All entries from the base up to the current version, oldest first; null where they would have to be read. */
@@ -102,7 +103,7 @@ export async function recordRefusal(
     sides,
     merged,
     entries,
-    conflicts: [{ op: 'insert', record }],
+    conflicts: [{ op: 'insert', record, policy: write.policy }],
     contents: new Map([[incomingHash, incoming]]),
     events: state ? [conflictDetected(record), conflictResolved(record)] : [conflictDetected(record)],
   }

@@ -95,6 +95,9 @@ interface Readers {
   readonly polls: Polls
 }
 
+/** From what nobody notices to what somebody would ring up about. */
+const LAG_SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60]
+
 function measureReaders(meter: Meter, { feed, hub, streams, polls }: Readers): void {
   meter.gauge({ name: 'parley_notification_readers', help: 'Readers of notifications.', labels: ['transport'] }, () => [
     [hub.size, 'websocket'],
@@ -104,6 +107,11 @@ function measureReaders(meter: Meter, { feed, hub, streams, polls }: Readers): v
   meter.gauge({ name: 'parley_feed_untold_events', help: 'Events that were not told to those who listen yet.' }, () => [
     [feed.progress.due - feed.progress.done],
   ])
+  const lag = meter.histogram(
+    { name: 'parley_notification_lag_seconds', help: 'From when something happened until all who listen were told.' },
+    LAG_SECONDS,
+  )
+  feed.onTold((lagMs) => lag(lagMs / 1_000))
 }
 
 function measurePosts(meter: Meter, webhooks: Webhooks): void {

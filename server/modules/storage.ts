@@ -70,8 +70,8 @@ function measureActs(meter: Meter, committer: Committer): void {
   })
   const opened = meter.counter({
     name: 'parley_conflicts_opened_total',
-    help: 'Conflicts that were found.',
-    labels: ['kind'],
+    help: 'Conflicts that were found, and the policy by which a write was judged (`live`: edits that no policy judges).',
+    labels: ['kind', 'policy'],
   })
   const closed = meter.counter({
     name: 'parley_conflicts_closed_total',
@@ -84,8 +84,9 @@ function measureActs(meter: Meter, committer: Committer): void {
   )
   committer.onDone(({ staged, parts }: DoneAct) => {
     for (const { append } of staged) versions.add(1, append.entry.origin)
-    for (const { op, record } of parts.conflicts) {
-      if (op === 'insert') opened.add(1, record.kind)
+    for (const write of parts.conflicts) {
+      const { op, record } = write
+      if (op === 'insert') opened.add(1, record.kind, write.policy ?? 'live')
       const outcome = outcomeOf(record)
       if (outcome === null) continue
       closed.add(1, record.kind, outcome.name)

@@ -38,6 +38,8 @@ interface Telling {
   readonly document: DocumentId
   /** Null for a change, which is not stored. */
   readonly sequence: Sequence | null
+  /** When it happened. */
+  readonly at: number
   readonly make: () => FeedEvent
 }
 
@@ -69,6 +71,7 @@ export class Feed {
   #waiters: { readonly sequence: Sequence; readonly changes: number; readonly resolve: () => void }[] = []
   /** The telling under way; null while there is nothing to tell. */
   #telling: Generator<void> | null = null
+  readonly #toldListeners = new Set<(lagMs: number) => void>()
   #closed = false
   #purges = 0
 
@@ -157,6 +160,12 @@ export class Feed {
 
   #now(): Cursor {
     return { ...this.#newest, told: this.#changes.told, change: null }
+  }
+
+  /** Called with how long ago each thing happened once it was told to all who listen. Returns how to stop. */
+  onTold(listener: (lagMs: number) => void): () => void {
+    this.#toldListeners.add(listener)
+    return () => void this.#toldListeners.delete(listener)
   }
 
   /** Events that were heard of and events that were told, both by the number of the last. */
@@ -292,6 +301,7 @@ export class Feed {
       }
       this.#settled = { point: this.#last, told: this.#changes.told }
       if (telling.sequence === null) this.#changesTold += 1
+      for (const listener of this.#toldListeners) listener(Math.max(0, this.#environment.now() - telling.at))
       if (this.#waiters.length > 0) this.#releaseWaiters(false)
     }
   }
@@ -311,8 +321,8 @@ export class Feed {
     if (stored !== undefined) {
       this.#last = pointAfter(stored)
       this.#changes.mark(stored.sequence)
-      const { type, document, sequence } = stored
-      return { type, document, sequence, make: () => this.#storedEvent(stored) }
+      const { type, document, sequence, at } = stored
+      return { type, document, sequence, at, make: () => this.#storedEvent(stored) }
     }
     if (this.#behind) this.#refresh()
     const change = this.#changes.next()
@@ -320,7 +330,13 @@ export class Feed {
     const { head, stamp } = change
     const last = this.#last
     const told = { stamp, process: this.#changes.told.process }
-    return { type: CHANGED, document: head.id, sequence: null, make: () => this.#changedEvent(head, last, told) }
+    return {
+      type: CHANGED,
+      document: head.id,
+      sequence: null,
+      at: head.updatedAt,
+      make: () => this.#changedEvent(head, last, told),
+    }
   }
 
   #targetsOf(telling: Telling): Map<Sink, Subscription[]> {

@@ -1,9 +1,11 @@
 import type { Content } from '../content/content.ts'
 import type { ConflictId, DocumentId, Pattern, PrincipalId } from '../foundation/ids.ts'
 import type { ConflictKind, ConflictRecord, ConflictStatus, ContentHash } from '../model/conflict.ts'
+import type { ConflictPolicy } from '../model/document.ts'
 
 export type ConflictWrite =
-  | { readonly op: 'insert'; readonly record: ConflictRecord }
+  /** `policy`: by which a stale write was judged; live edits are judged by none. */
+  | { readonly op: 'insert'; readonly record: ConflictRecord; readonly policy?: ConflictPolicy }
   /** Stands only if the stored revision is `record.revision - 1`. */
   | { readonly op: 'update'; readonly record: ConflictRecord }
 

@@ -79,12 +79,13 @@ describe('[OPS-1] metrics', () => {
     const moved = await movement(() => conflictOn('doc'))
     expect(moved('parley_versions_total{origin="create"}')).toBe(1)
     expect(moved('parley_versions_total{origin="write"}')).toBe(1)
-    expect(moved('parley_conflicts_opened_total{kind="stale-write"}')).toBe(1)
+    expect(moved('parley_conflicts_opened_total{kind="stale-write",policy="manual"}')).toBe(1)
     expect(moved('parley_http_requests_total{method="PUT",route="/documents/:id",status="200"}')).toBe(1)
     expect(moved('parley_http_requests_total{method="PUT",route="/documents/:id",status="409"}')).toBe(1)
     expect(moved('parley_http_request_seconds_count')).toBe(3)
     expect(moved('parley_commit_seconds_count')).toBeGreaterThanOrEqual(3)
     expect(moved('parley_commit_operations_sum')).toBeGreaterThanOrEqual(3)
+    expect(moved('parley_notification_lag_seconds_count')).toBeGreaterThanOrEqual(3)
   })
 
   it('[OPS-1] count how conflicts end, and how long they were open', async () => {

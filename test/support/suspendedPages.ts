@@ -1,4 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Kind, PageOptions, Place } from './linePage.ts'
 
@@ -53,9 +55,16 @@ export class SuspendedPages {
     }
   }
 
-  /** Resolves when none of them does anything any more. */
+  /** Resolves when none of them does anything any more: it tells so before it stops, and on a busy machine long before. */
   async suspend(): Promise<void> {
     await this.#ask(-1, { do: 'suspend' })
+    while (!this.#isStopped()) await pause(5)
+  }
+
+  /** Linux says so behind the name of the command; elsewhere it is taken for granted. */
+  #isStopped(): boolean {
+    const file = `/proc/${this.#child.pid}/stat`
+    return !existsSync(file) || /\) T /.test(readFileSync(file, 'utf8'))
   }
 
   /** Each edits in the very turn in which it was suspended, or once it has read. */

@@ -43,10 +43,10 @@ export class OfflineScene {
     return client.synced()
   }
 
-  /** Cuts the line, and lets the window pass. */
+  /** Cuts the line, and lets the window pass, which begins when the server hears of it. */
   async leave(...clients: StockClient[]): Promise<void> {
     for (const client of clients) client.provider.disconnect()
-    await pause(WINDOW_MS + 30)
+    await pause(WINDOW_MS + 80)
   }
 
   /** Brings a client back, and waits until the server has taken in everything it has. */

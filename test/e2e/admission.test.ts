@@ -172,7 +172,7 @@ describe('a page on which somebody signs in', () => {
     anna.text.insert(10, ', then anna')
     await vi.waitFor(
       async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe('as a guest, then anna'),
-      { timeout: 15_000, interval: 50 },
+      { timeout: 30_000, interval: 50 },
     )
     expect(anna.closeCodes).toEqual([])
   })

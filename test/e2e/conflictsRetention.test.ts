@@ -40,7 +40,7 @@ describe('retention', () => {
     await restartAfterDays(2)
     const late = await server.as('alice')
     const statusOf = async (id: string) => (await late.get(`/conflicts/${id}`)).status
-    await vi.waitFor(async () => expect(await statusOf(closed.conflict.id)).toBe(404), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await statusOf(closed.conflict.id)).toBe(404), { timeout: 30_000 })
     expect(await statusOf(open.conflict.id)).toBe(200)
     expect((await late.get(`/conflicts/${open.conflict.id}/incoming`)).body).toBe('other')
     expect(countContents()).toBe(1)

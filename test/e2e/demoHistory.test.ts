@@ -5,7 +5,7 @@ import { deferred } from '../support/deferred.ts'
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 2_000
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 const SECRET = 'a secret that only this test knows'
 
 /** The shipped server with its demo, and two people by name in real browsers. */

@@ -8,7 +8,7 @@ import { startProcess, type Running } from '../support/process.ts'
 import { StockClient } from '../support/stockClient.ts'
 
 /** A conflict comes two seconds after the content broke. */
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 const SCHEMA = { type: 'object', properties: { seats: { type: 'number' } } }
 
 /** The shipped server with its demo, a person in a real browser, and another whose editor breaks the schema. */

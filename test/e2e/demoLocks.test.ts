@@ -4,7 +4,7 @@ import { launchBrowser, type Person, type TestBrowser } from '../support/browser
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 300
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 
 /** The shipped server with its demo, and two people in real browsers, one of whom locks. */
 describe('the demo, with a lock', () => {

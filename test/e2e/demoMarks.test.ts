@@ -7,7 +7,7 @@ const ADA = { name: 'Ada' }
 const LINES = Array.from({ length: 60 }, (_, index) => `Line ${index + 1} of the list`)
 const BEFORE = LINES.join('\n')
 /** A conflict over broken content comes two seconds after it broke. */
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 
 /** People in real browsers who see in the text where a conflict is, and news that lie upon nothing. */
 describe('the demo, where a conflict is', () => {

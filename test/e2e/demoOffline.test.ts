@@ -9,7 +9,7 @@ import { DemoServer } from '../support/demoServer.ts'
 const WINDOW_MS = 300
 const OFFLINE_MS = 500
 /** A provider waits up to 2.5 s before it tries again. */
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 /** What a browser logs of a line that is cut. */
 const LOST_LINE = /WebSocket connection to .* failed|net::ERR_/
 

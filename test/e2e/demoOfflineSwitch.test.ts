@@ -4,7 +4,7 @@ import { launchBrowser, type Person, type TestBrowser } from '../support/browser
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 300
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 /** What a browser logs of a network that is gone. */
 const NO_NETWORK = /WebSocket connection to .* failed|net::ERR_/
 

@@ -46,7 +46,7 @@ it.each([true, false])(
     await page.keyboard.type(' and two')
     const content = async (): Promise<string> =>
       (await fetch(`${proxy.url}/documents/plan/content`, { headers })).text()
-    await expect.poll(content, { timeout: 15_000 }).toBe('one and two')
+    await expect.poll(content, { timeout: 30_000 }).toBe('one and two')
     expect(troubles.errors).toEqual([])
   },
   90_000,

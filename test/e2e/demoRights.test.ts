@@ -3,7 +3,7 @@ import { launchBrowser, type TestBrowser } from '../support/browser.ts'
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 2_000
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 const SECRET = 'a secret that only this test knows'
 
 /** A server that takes no guests: who comes brings a token, and may do what it says. */

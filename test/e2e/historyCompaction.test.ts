@@ -44,7 +44,7 @@ describe('a server that compacts at once', () => {
     expectStatus(written, 200)
     const versionsOf = async (): Promise<Item[]> => (await ann.get(`/documents/${id}/versions`)).body.items
     const isRange = (item: Item): boolean => item.firstVersion !== undefined
-    await expect.poll(async () => (await versionsOf()).some(isRange), { timeout: 15_000 }).toBe(true)
+    await expect.poll(async () => (await versionsOf()).some(isRange), { timeout: 30_000 }).toBe(true)
     const items = await versionsOf()
     const range = items.find(isRange)
     expect(range).toMatchObject({ origin: 'live', authors: ['typist'] })
@@ -100,7 +100,7 @@ describe('an editor that returns', () => {
     leaves.text.insert(leaves.text.length, 'mine')
     for (const letter of 'theirs') stays.text.insert(stays.text.length, letter)
     const newest = async (): Promise<Item> => (await rest.get(`/documents/${id}/versions`)).body.items[0]
-    await expect.poll(async () => (await newest()).firstVersion, { timeout: 15_000 }).toBe(2)
+    await expect.poll(async () => (await newest()).firstVersion, { timeout: 30_000 }).toBe(2)
     await scene.comeBack(leaves)
     const [conflict] = await scene.conflicts(id)
     expect(conflict).toMatchObject({

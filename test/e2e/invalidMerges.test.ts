@@ -11,7 +11,7 @@ const SCHEMA = {
   required: ['title'],
   properties: { tasks: { type: 'array', maxItems: 2 }, n: { type: 'number' } },
 }
-const SECONDS_10 = { timeout: 10_000, interval: 25 }
+const SECONDS_10 = { timeout: 30_000, interval: 25 }
 
 let scene: OfflineScene
 beforeAll(async () => {

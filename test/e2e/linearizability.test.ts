@@ -130,7 +130,7 @@ class Client {
 
 it(
   '[WRITE-3] [TX-4] [LOCK-2] eight clients, 5,000 conditional writes, locks and transactions: the history is linearizable',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const ids = await Promise.all(Array.from({ length: DOCUMENTS }, () => server.create({ mark: 'first' })))
     const history: Observation[] = []

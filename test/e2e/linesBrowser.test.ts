@@ -6,7 +6,7 @@ import { DemoServer } from '../support/demoServer.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 const BEFORE = '# Trip\nWe leave on Monday\nBring water\n'
 
 /** What only a browser can do: its network process answers for a page that has read nothing. */

@@ -11,7 +11,7 @@ const bob = server.caller('bob')
 
 /** Until something holds that nothing announces. */
 const waitFor = (assertion: () => Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 10_000, interval: 20 })
+  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
 
 const lockOf = (id: string): string => `/documents/${id}/lock`
 

@@ -32,7 +32,7 @@ async function put(olga: Caller, content: string, held: Record<string, string>):
 }
 
 const settles = (assertion: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 10_000, interval: 20 })
+  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
 
 /** Long enough for what must not happen to happen, and for frames of a stock client to arrive. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))

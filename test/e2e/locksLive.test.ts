@@ -62,7 +62,7 @@ async function put(id: string, content: string, held?: Held): Promise<void> {
 }
 
 const settles = (assertion: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 10_000, interval: 20 })
+  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
 
 /** Long enough for what must not happen to happen; a round trip of a stock client takes a tenth of it. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))

@@ -7,7 +7,7 @@ import { startOtherOrigin, type OtherOrigin } from '../support/otherOrigin.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 
 const CREATED = 'parley.document.created'
-const PATIENCE = { timeout: 15_000 }
+const PATIENCE = { timeout: 30_000 }
 
 /** A reader as people use it: how it is started in a page, told of what in `told`, once it is let in. */
 const READERS: Readonly<Record<string, string>> = {

@@ -102,7 +102,7 @@ describe('a client that may not have the document', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const client = new StockClient(syncUrl(), newId(), { token: 'nonsense' })
     opened.push(client)
-    await vi.waitFor(() => expect(client.terminal).toEqual([4401]), { timeout: 10_000 })
+    await vi.waitFor(() => expect(client.terminal).toEqual([4401]), { timeout: 30_000 })
     expect(client.closeCodes).toEqual([4401])
     expect(client.provider.shouldConnect).toBe(false)
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('Permission denied'))
@@ -190,7 +190,7 @@ describe('a message that is none', () => {
   it('[SYNC-6] exactly the content limit is accepted', async () => {
     const client = await session(newId(), 'alice')
     client.send(frames.update(insert(text.slice(0, MEBIBYTE))))
-    await vi.waitFor(() => expect(client.text).toHaveLength(MEBIBYTE), { timeout: 15_000 })
+    await vi.waitFor(() => expect(client.text).toHaveLength(MEBIBYTE), { timeout: 30_000 })
   })
 
   it("[SYNC-6] another's Yjs client id is left to them, and whoever brings it stays", async () => {

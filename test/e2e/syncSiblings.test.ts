@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 
-const PATIENCE = { timeout: 15_000, interval: 20 }
+const PATIENCE = { timeout: 30_000, interval: 20 }
 
 let server: TestServer
 let rest: Caller

@@ -44,7 +44,7 @@ const QUIET_FLAGS = [
 /** What the browser logs for every answer from 400 up. */
 const REFUSED_REQUEST = 'Failed to load resource: the server responded with a status of'
 /** A started test waits no longer than this for what should be there at once on loopback. */
-const ACTION_TIMEOUT_MS = 15_000
+const ACTION_TIMEOUT_MS = 30_000
 /** The packed browser is unpacked at its first start, which a slow disk makes long. */
 const LAUNCH_TIMEOUT_MS = 60_000
 

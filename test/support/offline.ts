@@ -5,7 +5,7 @@ import { startConflictServer, type ConflictServer } from './conflicts.ts'
 import type { Answer, Caller } from './server.ts'
 import { StockClient } from './stockClient.ts'
 
-const SECONDS_15 = { timeout: 15_000, interval: 5 }
+const PATIENCE = { timeout: 30_000, interval: 5 }
 /** Short, so that an absence worth judging is one too. */
 export const WINDOW_MS = 150
 
@@ -71,7 +71,7 @@ export class OfflineScene {
         } finally {
           probe.destroy()
         }
-      }, SECONDS_15)
+      }, PATIENCE)
     }
   }
 

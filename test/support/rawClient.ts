@@ -4,7 +4,7 @@ import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 
-const SECONDS_15 = { timeout: 15_000, interval: 10 }
+const PATIENCE = { timeout: 30_000, interval: 10 }
 
 /** A frame of the server, read as far as tests look into it. */
 export type ServerFrame =
@@ -120,7 +120,7 @@ export class RawClient {
       const found = this.of(type)[n - 1]
       if (!found) throw new Error(`no ${type} number ${n} among ${this.received.map((one) => one.type).join(', ')}`)
       return found
-    }, SECONDS_15)
+    }, PATIENCE)
   }
 
   of<T extends ServerFrame['type']>(type: T): Extract<ServerFrame, { type: T }>[] {

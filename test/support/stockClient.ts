@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 
-const SECONDS_15 = { timeout: 15_000, interval: 10 }
+const PATIENCE = { timeout: 30_000, interval: 10 }
 
 /** A stock y-websocket provider with a document of its own, as an application would use it. */
 export class StockClient {
@@ -37,7 +37,7 @@ export class StockClient {
   async synced(): Promise<this> {
     await vi.waitFor(() => {
       if (!this.provider.synced) throw new Error(`not synced; closed with ${this.closeCodes.join(', ')}`)
-    }, SECONDS_15)
+    }, PATIENCE)
     return this
   }
 
@@ -45,7 +45,7 @@ export class StockClient {
   async shows(text: string): Promise<void> {
     await vi.waitFor(() => {
       if (this.text.toString() !== text) throw new Error(`the text is ${JSON.stringify(this.text.toString())}`)
-    }, SECONDS_15)
+    }, PATIENCE)
   }
 
   destroy(): void {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { deferred } from '../support/deferred.ts'
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 2_000
@@ -115,6 +116,35 @@ describe('the demo, by tokens', () => {
     await page.locator('[data-testid=connection][data-phase=live]').waitFor()
     await expect.poll(() => server.contentOf('left'), PATIENCE).toBe('Monday evening\n')
     await expect.poll(() => page.locator('[data-testid=editor-content]').innerText(), PATIENCE).toContain('evening')
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
+  it('[DEMO-5] what could not be read while nobody was signed in is read once somebody is', async () => {
+    await server.send('POST', '/documents', { id: 'again', kind: 'text', content: 'Monday\n' })
+    const { page, troubles } = await browser.person()
+    await server.signIn({ page }, '/demo/#/documents/again', await server.token({ sub: 'zoe', name: 'Zoe' }))
+    await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+    await page.locator('[data-testid=no-conflicts]').waitFor()
+    // The question for the list is under way when the token ends.
+    const isOut = deferred()
+    await page.route('**/conflicts?**', async (route) => {
+      await isOut.promise
+      await route.continue()
+    })
+    const asked = page.waitForRequest('**/conflicts?**')
+    await server.send('PUT', '/documents/again', { content: 'Tuesday\n', baseVersion: 1 })
+    expect(await server.send('PUT', '/documents/again', { content: 'Friday\n', baseVersion: 1 })).toBe(409)
+    await asked
+    expect(await server.send('POST', '/revocations', { sub: 'zoe' })).toBe(201)
+    await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
+    isOut.resolve()
+    const panel = page.locator('[data-testid=conflict-panel]')
+    await panel.getByText('Nobody is signed in').waitFor()
+    const token = await server.token({ sub: 'zoe', name: 'Zoe', afterMs: 2_000 })
+    await page.locator('[data-testid=token-input]').fill(token)
+    await page.keyboard.press('Enter')
+    await panel.locator('[data-testid=conflict-item]').waitFor()
+    expect(await panel.getByText('Nobody is signed in').count()).toBe(0)
     expect(troubles.errors).toEqual([])
   }, 60_000)
 

@@ -321,6 +321,14 @@ export class DocumentSession {
     if (this.phase.value.phase === 'failed' && !this.#closed) void this.open()
     if (this.#editor?.kind === 'text') this.#editor.live.signedIn()
     this.#wakeFeed()
+    this.#readAnew()
+  }
+
+  #readAnew(): void {
+    this.conflicts.refresh()
+    this.lock.refresh()
+    this.#actors.refresh()
+    this.#reread.wish()
   }
 
   #follow(): void {
@@ -330,12 +338,7 @@ export class DocumentSession {
       documents: [this.id],
       events: EVENT_TYPES,
       onEvent: (event) => this.#receive(event),
-      onGap: () => {
-        this.conflicts.refresh()
-        this.lock.refresh()
-        this.#actors.refresh()
-        this.#reread.wish()
-      },
+      onGap: () => this.#readAnew(),
       onState: (state) => this.following.set(state),
     })
   }

@@ -148,6 +148,23 @@ describe('the demo, by tokens', () => {
     expect(troubles.errors).toEqual([])
   }, 60_000)
 
+  it('[DEMO-5] so is the list of documents, at once', async () => {
+    const { page, troubles } = await browser.person()
+    await server.signIn({ page }, '/demo/#/', await server.token({ sub: 'ute', name: 'Ute' }))
+    await page.locator('[data-testid=document-row][data-id=plan]').waitFor()
+    expect(await server.send('POST', '/revocations', { sub: 'ute' })).toBe(201)
+    await server.send('POST', '/documents', { id: 'unseen', kind: 'text', content: 'Monday\n' })
+    await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
+    await page.getByText('Nobody is signed in').waitFor()
+    await page
+      .locator('[data-testid=token-input]')
+      .fill(await server.token({ sub: 'ute', name: 'Ute', afterMs: 2_000 }))
+    await page.keyboard.press('Enter')
+    await page.locator('[data-testid=document-row][data-id=unseen]').waitFor({ timeout: 3_000 })
+    expect(await page.getByText('Nobody is signed in').count()).toBe(0)
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
   it('[HIST-8] [DEMO-6] people have the names of their tokens, in the list, at a lock and at a conflict, in both windows', async () => {
     const [ada, ben] = [await browser.person(), await browser.person()]
     await server.send('POST', '/documents', { id: 'named', kind: 'text', content: 'Monday\n' })

@@ -76,7 +76,13 @@ function useListing({ rest, keeper, nameBook, socketBase }: Parts): PagedList<Li
       onEvent: () => reread.wish(),
       onGap: () => reread.wish(),
     })
+    const stop = keeper.presence.watch(() => {
+      if (keeper.presence.value.phase !== 'in') return
+      feed.wake()
+      reread.wish()
+    })
     return () => {
+      stop()
       feed.close()
       reread.close()
     }

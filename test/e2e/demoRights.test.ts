@@ -156,6 +156,8 @@ describe('the demo, by tokens', () => {
     await server.send('POST', '/documents', { id: 'unseen', kind: 'text', content: 'Monday\n' })
     await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
     await page.getByText('Nobody is signed in').waitFor()
+    // By then it asks only now and then.
+    await page.waitForTimeout(5_000)
     await page
       .locator('[data-testid=token-input]')
       .fill(await server.token({ sub: 'ute', name: 'Ute', afterMs: 2_000 }))

@@ -21,8 +21,10 @@ export interface ShownEntries {
 
 /** Of the time of the process, a room takes at most one part of so many for showing what is committed … */
 const SHARE = 8
-/** … as long as nobody waits for more than this, which a person does not see. */
+/** … as long as nobody waits for more than this, which a person does not see … */
 const MAX_GATHERING_MS = 30
+/** … nor for less than this, which is a room of some seventy: in a smaller one a keystroke goes on at once. */
+const MIN_GATHERING_MS = 5
 
 /**
  * What is committed goes out together: encoded once, and written once to each socket, which is what costs in a crowd. An
@@ -45,7 +47,7 @@ export class Broadcast {
     this.#entries.push(entry)
     if (this.#entries.length > 1) return
     const waitMs = this.#nextMs - this.#environment.monotonicMs()
-    if (waitMs >= 1) this.#environment.after(waitMs, () => this.now())
+    if (waitMs >= MIN_GATHERING_MS) this.#environment.after(waitMs, () => this.now())
     else void yieldTurn().then(() => this.now())
   }
 

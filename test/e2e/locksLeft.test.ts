@@ -111,7 +111,7 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
       await aWhile()
       await put(olga, 'eins\ntwo\n', held)
       expect(await server.terminate()).toBe(0)
-      expect(bob.closeCodes[0]).toBe(1012)
+      await settles(() => expect(bob.closeCodes[0]).toBe(1012))
       await server.start()
       await settles(() => expect(bob.provider.synced).toBe(true))
       await aWhile()

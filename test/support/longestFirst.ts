@@ -11,6 +11,8 @@ const LONG = [
   'demoScreensOfConflict',
   'demoKeys',
   'demoKeysConflict',
+  'demoRights',
+  'notificationsLoad',
   'silentRestart',
   'locksKill',
   'linesBetweenKill',

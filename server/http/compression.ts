@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, createGunzip, gzip, type Gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
+import { Places } from '../limits/places.ts'
 import { addToVary } from './vary.ts'
 
 declare module 'fastify' {
@@ -130,39 +131,19 @@ const isGzip = (coding: string): boolean => /^(?:x-)?gzip$/i.test(coding.trim())
 export const isTakenCoding = (coding: string | undefined): boolean =>
   coding === undefined || /^\s*(?:identity)?\s*$/i.test(coding) || isGzip(coding)
 
-/** How many compressed bodies are on their way, of each principal and of all. */
-class InflatingSlots {
-  readonly #taken = new Map<string, number>()
-  #total = 0
-
-  /** Takes one; null where there is none. What comes back gives it up again, and is to be called once. */
-  take(sub: string): (() => void) | null {
-    const own = this.#taken.get(sub) ?? 0
-    if (this.#total >= MAX_INFLATING || own >= MAX_INFLATING_OF_ONE) return null
-    this.#total++
-    this.#taken.set(sub, own + 1)
-    return () => {
-      this.#total--
-      const left = (this.#taken.get(sub) ?? 1) - 1
-      if (left === 0) this.#taken.delete(sub)
-      else this.#taken.set(sub, left)
-    }
-  }
-}
-
 /**
  * Inflates bodies as they come. Fastify counts what comes out and refuses what is past the limit of the route; then no
  * more of it is inflated than was under way.
  */
 export function addBodyInflation(app: FastifyInstance): void {
-  const slots = new InflatingSlots()
+  const places = new Places({ ofOne: MAX_INFLATING_OF_ONE, inAll: MAX_INFLATING })
   app.addHook('preParsing', (request, reply, payload, done) => {
     const coding = request.headers['content-encoding']
     if (coding === undefined || !isGzip(coding)) {
       done(null, payload)
       return
     }
-    const release = slots.take(request.identity?.principal.sub ?? '')
+    const release = places.take(request.identity?.principal.sub ?? '')
     if (release === null) {
       done(new ParleyError('overloaded', 'Too many compressed bodies are on their way.'))
       return

@@ -1,4 +1,5 @@
 import { ParleyError } from '../foundation/problems.ts'
+import { Places } from './places.ts'
 
 /** What says when it is over: a socket, or an answer that goes on. */
 interface Lasting {
@@ -15,36 +16,30 @@ const RETRY_AFTER_SECONDS = 10
  */
 export class Connections {
   readonly #max: number
-  readonly #open = new Map<string, number>()
-  readonly #owners = new WeakMap<Lasting, string>()
+  readonly #places: Places
+  readonly #held = new WeakMap<Lasting, { readonly sub: string; readonly letGo: () => void }>()
 
   /** `max` is 0 where there is no limit. */
   constructor(max: number) {
     this.#max = max
+    this.#places = new Places({ ofOne: max === 0 ? Infinity : max, inAll: Infinity })
   }
 
   /** Those of one principal. */
   openOf(sub: string): number {
-    return this.#open.get(sub) ?? 0
+    return this.#places.takenBy(sub)
   }
 
   /** Counts a line until it ends, once however often its owner shows a token; what refuses it, where that is one too many. */
   hold(line: Lasting, sub: string): ParleyError | null {
-    const before = this.#owners.get(line)
-    if (before === sub || line.destroyed) return null
-    if (this.#max > 0 && this.openOf(sub) >= this.#max) return tooMany(this.#max)
-    if (before === undefined) line.once('close', () => this.#letGo(this.#owners.get(line)))
-    else this.#letGo(before)
-    this.#owners.set(line, sub)
-    this.#open.set(sub, this.openOf(sub) + 1)
+    const before = this.#held.get(line)
+    if (before?.sub === sub || line.destroyed) return null
+    const letGo = this.#places.take(sub)
+    if (letGo === null) return tooMany(this.#max)
+    if (before === undefined) line.once('close', () => this.#held.get(line)?.letGo())
+    else before.letGo()
+    this.#held.set(line, { sub, letGo })
     return null
-  }
-
-  #letGo(sub: string | undefined): void {
-    if (sub === undefined) return
-    const left = this.openOf(sub) - 1
-    if (left > 0) this.#open.set(sub, left)
-    else this.#open.delete(sub)
   }
 }
 

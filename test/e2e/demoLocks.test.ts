@@ -1,28 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
-import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
-import { DemoServer } from '../support/demoServer.ts'
+import type { Person } from '../support/browser.ts'
+import { demoSuite } from '../support/demoSuite.ts'
 
 const WINDOW_MS = 300
 const PATIENCE = { timeout: 30_000 }
 
 /** The shipped server with its demo, and two people in real browsers, one of whom locks. */
 describe('the demo, with a lock', () => {
-  let server: DemoServer
-  let browser: TestBrowser
-  beforeAll(async () => {
-    server = await DemoServer.start(WINDOW_MS)
-    browser = await launchBrowser()
-  }, 90_000)
-  afterAll(async () => {
-    await browser.close()
-    await server.stop()
-  })
+  const demo = demoSuite(WINDOW_MS)
 
   const open = async (id: string): Promise<Person> => {
-    const person = await browser.person()
+    const person = await demo.browser.person()
     person.page.on('dialog', (dialog) => void dialog.accept())
-    await person.page.goto(`${server.url}/demo/#/documents/${id}`)
+    await person.page.goto(`${demo.server.url}/demo/#/documents/${id}`)
     await live(person.page)
     return person
   }
@@ -35,7 +26,7 @@ describe('the demo, with a lock', () => {
   }
 
   it('[LOCK-4] [DEMO-2] shows whose lock it is and until when; what a barred editor writes waits, outlives a reload, and goes in when the lock ends', async () => {
-    await server.send('POST', '/documents', { id: 'trip', kind: 'text', content: 'Monday\nwater\n' })
+    await demo.server.send('POST', '/documents', { id: 'trip', kind: 'text', content: 'Monday\nwater\n' })
     const [ada, ben] = [await open('trip'), await open('trip')]
     await ben.page.locator('[data-testid=lock-acquire]').click()
     await ben.page.locator('[data-testid=lock-state][data-own=true]', { hasText: 'Locked by you' }).waitFor()
@@ -45,30 +36,30 @@ describe('the demo, with a lock', () => {
     await typeBehind(ada.page, 'Monday', ' at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]', { hasText: 'Your edits wait' }).waitFor()
     await typeBehind(ben.page, 'water', ' and bread')
-    await expect.poll(() => server.contentOf('trip'), PATIENCE).toBe('Monday\nwater and bread\n')
+    await expect.poll(() => demo.server.contentOf('trip'), PATIENCE).toBe('Monday\nwater and bread\n')
 
     await ada.page.reload()
     await live(ada.page)
     await expect.poll(() => textOf(ada.page), PATIENCE).toContain('Monday at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]').waitFor()
-    expect(await server.contentOf('trip')).toBe('Monday\nwater and bread\n')
+    expect(await demo.server.contentOf('trip')).toBe('Monday\nwater and bread\n')
 
     await ben.page.locator('[data-testid=lock-release]').click()
     await ada.page.locator('[data-testid=returned]', { hasText: 'The lock has ended.' }).waitFor()
-    expect(await server.contentOf('trip')).toBe('Monday at ten\nwater and bread\n')
+    expect(await demo.server.contentOf('trip')).toBe('Monday at ten\nwater and bread\n')
     expect(await ada.page.locator('body').innerText()).not.toMatch(/came back with offline edits/)
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
   }, 60_000)
 
   it('[LOCK-4] [CONF-6] [DEMO-2] where the owner changed the same place, the page speaks of edits that had to wait, and of no offline ones', async () => {
-    await server.send('POST', '/documents', { id: 'same', kind: 'text', content: 'Monday\n' })
+    await demo.server.send('POST', '/documents', { id: 'same', kind: 'text', content: 'Monday\n' })
     const [ada, ben] = [await open('same'), await open('same')]
     await ben.page.locator('[data-testid=lock-acquire]').click()
     await ada.page.locator('[data-testid=lock-state]').waitFor()
     await typeBehind(ada.page, 'Monday', ' at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]').waitFor()
     await typeBehind(ben.page, 'Monday', ' evening')
-    await expect.poll(() => server.contentOf('same'), PATIENCE).toBe('Monday evening\n')
+    await expect.poll(() => demo.server.contentOf('same'), PATIENCE).toBe('Monday evening\n')
     await ada.page.waitForTimeout(2 * WINDOW_MS)
     await ben.page.locator('[data-testid=lock-release]').click()
     await ada.page.locator('[data-testid=returned][data-met=true]', { hasText: 'The lock has ended.' }).waitFor()
@@ -82,7 +73,7 @@ describe('the demo, with a lock', () => {
   }, 60_000)
 
   it('[LOCK-2] [DEMO-2] a json draft waits for the lock, outlives a reload, and is saved then', async () => {
-    await server.send('POST', '/documents', { id: 'menu', kind: 'json', content: { soup: 'leek' } })
+    await demo.server.send('POST', '/documents', { id: 'menu', kind: 'json', content: { soup: 'leek' } })
     const [ada, ben] = [await open('menu'), await open('menu')]
     await ben.page.locator('[data-testid=lock-acquire]').click()
     await ada.page.locator('[data-testid=lock-state][data-own=false]').waitFor()
@@ -103,7 +94,7 @@ describe('the demo, with a lock', () => {
     await ben.page.locator('[data-testid=json-bar][data-status=clean]').waitFor()
     await ben.page.locator('[data-testid=lock-release]').click()
     await ada.page.locator('[data-testid=json-save]:enabled').click()
-    await expect.poll(() => server.contentOf('menu'), PATIENCE).toContain('leek and potato')
+    await expect.poll(() => demo.server.contentOf('menu'), PATIENCE).toContain('leek and potato')
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
   }, 60_000)
 })

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, type Person, type TestBrowser } from '../support/browser.ts'
-import { DemoServer } from '../support/demoServer.ts'
+import { describe, expect, it } from 'vitest'
+import type { Person } from '../support/browser.ts'
+import { demoSuite } from '../support/demoSuite.ts'
 
 const WINDOW_MS = 300
 const PATIENCE = { timeout: 30_000 }
@@ -10,20 +10,11 @@ const NO_NETWORK = /WebSocket connection to .* failed|net::ERR_/
 
 /** The shipped server with its demo, and two people in real browsers, one of whom hangs up. */
 describe('the demo, hung up', () => {
-  let server: DemoServer
-  let browser: TestBrowser
-  beforeAll(async () => {
-    server = await DemoServer.start(WINDOW_MS)
-    browser = await launchBrowser()
-  }, 90_000)
-  afterAll(async () => {
-    await browser.close()
-    await server.stop()
-  })
+  const demo = demoSuite(WINDOW_MS)
 
   const open = async (id: string): Promise<Person> => {
-    const person = await browser.person()
-    await person.page.goto(`${server.url}/demo/#/documents/${id}`)
+    const person = await demo.browser.person()
+    await person.page.goto(`${demo.server.url}/demo/#/documents/${id}`)
     await person.page.locator('[data-testid=connection][data-phase=live]').waitFor()
     return person
   }
@@ -34,7 +25,7 @@ describe('the demo, hung up', () => {
   }
 
   it('[CONF-6] [DEMO-3] the switch hangs up and says what waits; afterwards the page says what became of it', async () => {
-    await server.send('POST', '/documents', { id: 'trip', kind: 'text', content: 'Monday\nwater\n' })
+    await demo.server.send('POST', '/documents', { id: 'trip', kind: 'text', content: 'Monday\nwater\n' })
     const [ada, ben] = [await open('trip'), await open('trip')]
     await ada.page.locator('[data-testid=offline-switch]').check()
     await ada.page.locator('[data-testid=connection][data-phase=offline]').waitFor()
@@ -42,12 +33,12 @@ describe('the demo, hung up', () => {
     await ada.page.locator('[data-testid=unsaved]', { hasText: '10 characters typed' }).waitFor()
     await ada.page.locator('[data-testid=offline-switch]').uncheck()
     await ada.page.locator('[data-testid=returned][data-met=false]', { hasText: 'Nobody had changed' }).waitFor()
-    expect(await server.contentOf('trip')).toBe('Monday\nwater and bread\n')
+    expect(await demo.server.contentOf('trip')).toBe('Monday\nwater and bread\n')
 
     await ada.page.locator('[data-testid=offline-switch]').check()
     await typeBehind(ada, 'Monday', ' at ten')
     await typeBehind(ben, 'Monday', ' evening')
-    await expect.poll(() => server.contentOf('trip'), PATIENCE).toContain('Monday evening\n')
+    await expect.poll(() => demo.server.contentOf('trip'), PATIENCE).toContain('Monday evening\n')
     // What came only now is not worth judging.
     await pause(2 * WINDOW_MS)
     await ada.page.locator('[data-testid=offline-switch]').uncheck()
@@ -58,7 +49,7 @@ describe('the demo, hung up', () => {
   }, 60_000)
 
   it('[SYNC-1] [DEMO-3] a browser that loses the network is offline at once, and live again once it is back', async () => {
-    await server.send('POST', '/documents', { id: 'list', kind: 'text', content: 'one\n' })
+    await demo.server.send('POST', '/documents', { id: 'list', kind: 'text', content: 'one\n' })
     const ada = await open('list')
     await ada.context.setOffline(true)
     await ada.page.locator('[data-testid=connection][data-phase=offline]').waitFor()
@@ -66,7 +57,7 @@ describe('the demo, hung up', () => {
     await ada.context.setOffline(false)
     await ada.page.locator('[data-testid=connection][data-phase=live]').waitFor()
     await ada.page.locator('[data-testid=returned]', { hasText: 'The connection is back.' }).waitFor()
-    expect(await server.contentOf('list')).toBe('one more\n')
+    expect(await demo.server.contentOf('list')).toBe('one more\n')
     expect(ada.troubles.errors.filter((error) => !NO_NETWORK.test(error))).toEqual([])
   }, 60_000)
 })

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchBrowser, type TestBrowser } from '../support/browser.ts'
-import { DemoServer } from '../support/demoServer.ts'
+import { describe, expect, it } from 'vitest'
+import { demoSuite } from '../support/demoSuite.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
@@ -11,22 +10,13 @@ const BEFORE = '# Trip\nWe leave on Monday\nBring water\n'
 
 /** What only a browser can do: its network process answers for a page that has read nothing. */
 describe('a page in a real browser that does not read', () => {
-  let server: DemoServer
-  let browser: TestBrowser
-  beforeAll(async () => {
-    server = await DemoServer.start(WINDOW_MS)
-    browser = await launchBrowser()
-  }, 90_000)
-  afterAll(async () => {
-    await browser.close()
-    await server.stop()
-  })
+  const demo = demoSuite(WINDOW_MS)
 
   /** An open editor with its cursor behind the word that both will change. */
   const editing = async (id: string): Promise<Page> => {
-    expect(await server.send('POST', '/documents', { id, kind: 'text', content: BEFORE })).toBe(201)
-    const { page } = await browser.person()
-    await page.goto(`${server.url}/demo/#/documents/${id}`)
+    expect(await demo.server.send('POST', '/documents', { id, kind: 'text', content: BEFORE })).toBe(201)
+    const { page } = await demo.browser.person()
+    await page.goto(`${demo.server.url}/demo/#/documents/${id}`)
     await page.locator('[data-testid=connection][data-phase=live]').waitFor()
     await page.locator('[data-testid=editor-content] .cm-line', { hasText: 'We leave on' }).click()
     await page.keyboard.press('End')
@@ -34,7 +24,7 @@ describe('a page in a real browser that does not read', () => {
   }
   const writeMeanwhile = async (id: string): Promise<void> => {
     const content = BEFORE.replace('Monday', 'Tuesday')
-    expect(await server.send('PUT', `/documents/${id}`, { content, baseVersion: 1 })).toBe(200)
+    expect(await demo.server.send('PUT', `/documents/${id}`, { content, baseVersion: 1 })).toBe(200)
     await pause(3 * WINDOW_MS)
   }
 
@@ -45,8 +35,8 @@ describe('a page in a real browser that does not read', () => {
     await page.keyboard.insertText(', Friday')
     await pause(2 * WINDOW_MS)
     await page.context().setOffline(false)
-    await expect.poll(() => server.contentOf('emulated'), PATIENCE).toContain('Friday')
-    await expect.poll(() => server.kindsOf('emulated'), PATIENCE).toEqual(['concurrent-edit'])
+    await expect.poll(() => demo.server.contentOf('emulated'), PATIENCE).toContain('Friday')
+    await expect.poll(() => demo.server.kindsOf('emulated'), PATIENCE).toEqual(['concurrent-edit'])
   }, 60_000)
 
   it('[CONF-6] a page whose main thread hangs while somebody types into it', async () => {
@@ -58,7 +48,7 @@ describe('a page in a real browser that does not read', () => {
     await pause(200)
     await writeMeanwhile('hanging')
     await Promise.all([page.keyboard.insertText(', Friday'), hangs])
-    await expect.poll(() => server.contentOf('hanging'), PATIENCE).toContain('Friday')
-    await expect.poll(() => server.kindsOf('hanging'), PATIENCE).toEqual(['concurrent-edit'])
+    await expect.poll(() => demo.server.contentOf('hanging'), PATIENCE).toContain('Friday')
+    await expect.poll(() => demo.server.kindsOf('hanging'), PATIENCE).toEqual(['concurrent-edit'])
   }, 60_000)
 })

@@ -253,6 +253,19 @@ describe('[RATE-1] attempts without a token that counts', () => {
     expect((await connect('/conflict-notifications')).status).toBe(429)
   })
 
+  it('[RATE-1] [NOTE-2] count where a socket leaves before it showed a token', async () => {
+    await start({ connect: LIMIT })
+    for (let n = 0; n < 2; n++) {
+      const socket = new WebSocket(`${server.url.replace(/^http/, 'ws')}/conflict-notifications`)
+      await once(socket, 'open')
+      socket.close()
+      await once(socket, 'close')
+    }
+    // Who stays without a token pays after 10 s.
+    const status = async (): Promise<number> => (await connect('/conflict-notifications')).status
+    await expect.poll(status, { timeout: 5_000, interval: 250 }).toBe(429)
+  })
+
   it('[RATE-1] are counted by the address that trusted proxies tell, in IPv6 by /64', async () => {
     await start({ read: LIMIT }, { PARLEY_TRUSTED_PROXIES: '127.0.0.0/8' })
     await exhaust({ 'x-forwarded-for': '2001:db8:1:2::1' })

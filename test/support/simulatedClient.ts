@@ -25,6 +25,7 @@ export class SimulatedClient implements Channel {
   #toServer: Uint8Array[] = []
   #toClient: Uint8Array[] = []
   #awarenessClock = 0
+  #cursor = 0
   /** The others it knows of. */
   readonly #others = new Map<number, AwarenessEntry>()
 
@@ -59,6 +60,11 @@ export class SimulatedClient implements Channel {
   sendOnly<R extends LiveReplica>(room: Room<R>, update: Uint8Array): void {
     this.#seat = room.join(this, toPrincipalId(this.name), 'write')
     this.#toServer.push(frames.update(update))
+  }
+
+  moveCursor(): void {
+    this.#cursor += 1
+    this.announce()
   }
 
   /** Tells of itself, as stock clients do when somebody moves the cursor, and every 15 s. */
@@ -133,7 +139,7 @@ export class SimulatedClient implements Channel {
   }
 
   get #own(): AwarenessEntry {
-    return { client: this.doc.clientID, clock: this.#awarenessClock, state: { name: this.name } }
+    return { client: this.doc.clientID, clock: this.#awarenessClock, state: { name: this.name, cursor: this.#cursor } }
   }
 
   #take(bytes: Uint8Array): void {

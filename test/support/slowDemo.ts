@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterEach } from 'vitest'
 import type { Page } from 'playwright-core'
-import { launchBrowser, type Person, type TestBrowser } from './browser.ts'
-import { DemoServer } from './demoServer.ts'
+import type { Person } from './browser.ts'
+import type { DemoServer } from './demoServer.ts'
+import { demoSuite } from './demoSuite.ts'
 
 const WINDOW_MS = 2_000
 /** The page gets a sixth of its processor: it is held up for so many milliseconds, and then free for so many. */
@@ -16,28 +17,19 @@ export interface SlowDemo {
 
 /** From before the first test of the group to after the last. */
 export function slowDemo(): SlowDemo {
-  let server: DemoServer
-  let browser: TestBrowser
-  beforeAll(async () => {
-    server = await DemoServer.start(WINDOW_MS)
-    browser = await launchBrowser()
-  }, 90_000)
-  afterAll(async () => {
-    await browser.close()
-    await server.stop()
-  })
+  const demo = demoSuite(WINDOW_MS)
   const opened: Person[] = []
   afterEach(async () => {
     for (const { context } of opened.splice(0)) await context.close()
   })
   return {
     get server() {
-      return server
+      return demo.server
     },
     open: async (id) => {
-      const person = await browser.person()
+      const person = await demo.browser.person()
       opened.push(person)
-      await person.page.goto(`${server.url}/demo/#/documents/${id}`)
+      await person.page.goto(`${demo.server.url}/demo/#/documents/${id}`)
       await person.page.locator('[data-testid=connection][data-phase=live]').waitFor()
       return person
     },

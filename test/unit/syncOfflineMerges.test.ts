@@ -189,6 +189,26 @@ describe('an edit of a connected client', () => {
     expect(alice.asked).toHaveLength(quiet)
   })
 
+  it('[CONF-6] is asked for proof first where it writes or moves a cursor, in a room of many who look on', async () => {
+    const { alice: mover, bob } = await setUp()
+    const crowd: SimulatedClient[] = []
+    for (let n = 0; n < 120; n++) crowd.push(await scene.join(`looker-${n}`, 100 + n))
+    const [writer, renewer, idle] = crowd as [SimulatedClient, SimulatedClient, SimulatedClient]
+    await scene.pass(20_000)
+    const all = [mover, writer, renewer, idle]
+    const before = all.map(({ asked }) => asked.length)
+    for (let second = 0; second < 10; second++) {
+      bob.doc.getText('content').insert(4, 'b')
+      mover.moveCursor()
+      renewer.announce()
+      writer.doc.getText('content').insert(0, 'w')
+      await scene.pass(1_000)
+    }
+    const asked = all.map((one, n) => one.asked.length - (before[n] ?? 0))
+    expect(Math.min(...asked.slice(0, 2))).toBeGreaterThanOrEqual(8)
+    expect(Math.max(...asked.slice(2))).toBeLessThanOrEqual(6)
+  })
+
   it('[CONF-6] is asked by the question with the shorter answer: for deletes or for who is there', async () => {
     const { alice, bob } = await setUp()
     const kinds = async (): Promise<string[]> => {

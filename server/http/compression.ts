@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, createGunzip, gzip, type Gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { ParleyError } from '../foundation/problems.ts'
-import { Places } from '../limits/places.ts'
+import { OwnedPlaces } from '../limits/ownedPlaces.ts'
 import { addToVary } from './vary.ts'
 
 declare module 'fastify' {
@@ -136,7 +136,7 @@ export const isTakenCoding = (coding: string | undefined): boolean =>
  * more of it is inflated than was under way.
  */
 export function addBodyInflation(app: FastifyInstance): void {
-  const places = new Places({ ofOne: MAX_INFLATING_OF_ONE, inAll: MAX_INFLATING })
+  const places = new OwnedPlaces({ ofOne: MAX_INFLATING_OF_ONE, inAll: MAX_INFLATING })
   app.addHook('preParsing', (request, reply, payload, done) => {
     const coding = request.headers['content-encoding']
     if (coding === undefined || !isGzip(coding)) {

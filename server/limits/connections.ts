@@ -1,5 +1,5 @@
 import { ParleyError } from '../foundation/problems.ts'
-import { Places } from './places.ts'
+import { OwnedPlaces } from './ownedPlaces.ts'
 
 /** What says when it is over: a socket, or an answer that goes on. */
 interface Lasting {
@@ -16,13 +16,13 @@ const RETRY_AFTER_SECONDS = 10
  */
 export class Connections {
   readonly #max: number
-  readonly #places: Places
+  readonly #places: OwnedPlaces
   readonly #held = new WeakMap<Lasting, { readonly sub: string; readonly letGo: () => void }>()
 
   /** `max` is 0 where there is no limit. */
   constructor(max: number) {
     this.#max = max
-    this.#places = new Places({ ofOne: max === 0 ? Infinity : max, inAll: Infinity })
+    this.#places = new OwnedPlaces({ ofOne: max === 0 ? Infinity : max, inAll: Infinity })
   }
 
   /** Those of one principal. */

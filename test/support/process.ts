@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { watchOrigin } from './recorded.ts'
+import { leaveOrigin, watchOrigin } from './recorded.ts'
 import { watchLine } from './watchedLog.ts'
 
 /** A loaded machine takes its time to start a process. */
@@ -44,6 +44,7 @@ export async function startProcess(
       resolve(match[1])
     })
   })
+  void exited.then(() => leaveOrigin(url))
   return {
     url,
     process: child,

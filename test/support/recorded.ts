@@ -73,6 +73,9 @@ const origins = new Map<string, { description?: Promise<Judge | null> }>()
 /** What is fetched from this server is recorded from now on. */
 export const watchOrigin = (url: string): void => void origins.set(new URL(url).origin, {})
 
+/** It has ended, and its port may be another server's next. */
+export const leaveOrigin = (url: string): void => void origins.delete(new URL(url).origin)
+
 let isRecording = false
 
 /** Records what this process fetches from servers in processes of their own; files that share a process ask again. */

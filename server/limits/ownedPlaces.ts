@@ -1,5 +1,5 @@
 /** Places that are taken for a while, by whom they are for: so many of one owner, and so many of all. */
-export class Places {
+export class OwnedPlaces {
   readonly #most: { readonly ofOne: number; readonly inAll: number }
   readonly #taken = new Map<string, number>()
   #total = 0

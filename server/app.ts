@@ -1,7 +1,7 @@
 import type { Config } from './config.ts'
 import type { Committer } from './documents/commit.ts'
 import { ActorNames } from './documents/actorNames.ts'
-import { RefusalMerger } from './documents/refusalMerger.ts'
+import { TextComparer } from './documents/textComparer.ts'
 import { SchemaJudge } from './documents/schemaJudge.ts'
 import type { Environment } from './foundation/environment.ts'
 import { Jobs } from './foundation/jobs.ts'
@@ -17,7 +17,7 @@ import { liveModule } from './modules/live.ts'
 import { metricsModule } from './modules/metrics.ts'
 import { startModules, stopModules, type Module } from './modules/module.ts'
 import { notificationModules } from './modules/notifications.ts'
-import { mergeDesk } from './modules/merges.ts'
+import { comparisonDesk } from './modules/comparisons.ts'
 import { schemaDesk } from './modules/schemas.ts'
 import { deskModule, questionDesk } from './modules/questions.ts'
 import { demoModule, hasDemo, restModule } from './modules/rest.ts'
@@ -59,9 +59,18 @@ export async function startApp(
   const desk = questionDesk({ storage, file: config.database, threads })
   const schemas = schemaDesk(threads)
   const judge = new SchemaJudge(schemas)
-  const merges = mergeDesk(threads)
-  const merger = new RefusalMerger(merges)
-  const core = createCore({ config, environment, storage, names, desk, schemas: judge, merger, secret: access.secret })
+  const comparisons = comparisonDesk(threads)
+  const comparer = new TextComparer(comparisons)
+  const core = createCore({
+    config,
+    environment,
+    storage,
+    names,
+    desk,
+    schemas: judge,
+    comparer,
+    secret: access.secret,
+  })
   const store = answerStore(storage, core.committer)
   const idempotency = new Idempotency({
     store,
@@ -77,7 +86,7 @@ export async function startApp(
     storageModule(storage, core, config.database),
     deskModule('questions', desk),
     deskModule('schemas', schemas),
-    deskModule('merges', merges),
+    deskModule('comparisons', comparisons),
     accessModule(access, parts),
     upkeepModule(parts),
     requests,

@@ -1,9 +1,10 @@
+import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
-import { type Merge, mergeReaching } from '../content/merge.ts'
+import type { Merge, Sides } from '../content/merge.ts'
 import type { Version } from '../foundation/ids.ts'
 import type { StorageView } from '../storage/view.ts'
 import { lookedAt, overlapsOf } from './concurrentEdit.ts'
-import type { ConflictRecord, Sides } from '../model/conflict.ts'
+import type { ConflictRecord } from '../model/conflict.ts'
 import { liveSides, sidesOf, standing } from './show.ts'
 import { refreshed } from '../documents/staleWrite.ts'
 
@@ -18,6 +19,7 @@ export async function conflictAtVersion(
   storage: StorageView,
   record: ConflictRecord,
   newer: { readonly version: Version; readonly content: Content },
+  comparing: Pick<Comparing, 'mergeReaching'>,
 ): Promise<ConflictAtVersion> {
   if (record.live) {
     const sides = { ...(await liveSides(storage, record, record.live)), seen: newer.content }
@@ -31,6 +33,6 @@ export async function conflictAtVersion(
   }
   const { base, incoming } = kept
   const sides = { base, current: newer.content, incoming }
-  const merged = mergeReaching(base, newer.content, incoming)
+  const merged = await comparing.mergeReaching(sides)
   return { record: refreshed(record, { version: newer.version, merge: merged }), known: { sides, merged } }
 }

@@ -1,6 +1,5 @@
 import type { Content } from '../content/content.ts'
 import { contentEquals, contentHash } from '../content/equal.ts'
-import { merge } from '../content/merge.ts'
 import { inOrder } from '../content/order.ts'
 import { isKnown, unknownBase } from '../documents/base.ts'
 import { type Head, headAfter } from '../model/document.ts'
@@ -147,9 +146,9 @@ export class ConflictResolver {
     situation: ResolvingSituation,
     request: { readonly baseVersion: Version; readonly way: Way; readonly comment: string | null },
   ): Promise<Wanted | 'moved'> {
-    const { record, view } = situation
+    const { view } = situation
     const lookedAt = await this.#contentAt(view, request.baseVersion)
-    const target = await this.#target(record, lookedAt, request)
+    const target = await this.#target(situation, lookedAt, request)
     if (target === null) return 'moved'
     assertAdmissible(target, view)
     const { use } = request.way
@@ -165,20 +164,21 @@ export class ConflictResolver {
 
   /** What the document shall be, in place of what the resolver looked at; null where that can no longer be told. */
   async #target(
-    record: ConflictRecord,
+    { record, view, by }: ResolvingSituation,
     lookedAt: Content,
     { baseVersion, way }: { readonly baseVersion: Version; readonly way: Way },
   ): Promise<Content | null> {
     const { storage } = this.#parts
+    const comparing = view.comparing(by)
     const { live } = record
     const seen = holdingVersion(record)
     // Who looked at a version before the merge has not seen its places.
     if (seen !== null && baseVersion < seen && way.use !== 'content') return null
     const target = live
-      ? resolvedLiveContentOf(await liveSides(storage, record, live), live, lookedAt, way)
+      ? await resolvedLiveContentOf(await liveSides(storage, record, live), live, lookedAt, way, comparing)
       : record.kind === 'invalid-merge'
-        ? invalidTargetOf(await sidesOf(storage, record), lookedAt, way)
-        : resolvedContentOf(await sidesOf(storage, record), lookedAt, way)
+        ? await invalidTargetOf(await sidesOf(storage, record), lookedAt, way, comparing)
+        : await resolvedContentOf(await sidesOf(storage, record), lookedAt, way, comparing)
     if (target.ok) return target.content
     if (target.errors === null) return null
     throw invalidResolution(target.errors)
@@ -224,7 +224,8 @@ export class ConflictResolver {
 
   /** What the wanted content becomes at the head; null where what came since overlaps it. Throws where it cannot be kept. */
   async #merged({ record, view, head, by }: ResolvingSituation, wanted: Wanted): Promise<Content | null> {
-    const merged = merge(wanted.lookedAt, view.content(), wanted.content)
+    const { lookedAt, content } = wanted
+    const merged = await view.comparing(by).merge({ base: lookedAt, current: view.content(), incoming: content })
     if (!merged.clean) return null
     // What stands may break the schema, which is a conflict of its own (CONF-8); leaving it as it is writes nothing.
     const isKept = wanted.use === 'merged' && record.kind !== 'invalid-merge'
@@ -256,10 +257,10 @@ export class ConflictResolver {
   }
 
   /** The 409 of a resolution that overlaps what came since: the same conflict, seen from the head, still open. */
-  async #refuseMoved({ record, view, head, shown }: ResolvingSituation, lookedAt: Version): Promise<Step<Outcome>> {
+  async #refuseMoved({ record, view, head, by, shown }: ResolvingSituation, lookedAt: Version): Promise<Step<Outcome>> {
     const { storage } = this.#parts
     const newer = { version: head.version, content: view.content() }
-    const { record: seen, known } = await conflictAtVersion(storage, record, newer)
+    const { record: seen, known } = await conflictAtVersion(storage, record, newer, view.comparing(by))
     // What is shown of it is read from storage.
     await view.whenOnDisk()
     const outcome = new ParleyError(

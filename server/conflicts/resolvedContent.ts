@@ -2,8 +2,9 @@
  * What a resolution wants the document to be, worked out afresh from the conflict and the content the
  * resolver looked at (SPEC RES-1, RES-5). Pure.
  */
+import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
-import { merge, mergeWith, type Choice, type ChoiceError } from '../content/merge.ts'
+import type { Choice, ChoiceError } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 
@@ -21,26 +22,29 @@ export type ResolvedContent =
   | { readonly ok: false; readonly errors: readonly ChoiceError[] }
 
 /** `lookedAt` is the content at the version the resolver looked at. */
-export function resolvedContentOf(
+export async function resolvedContentOf(
   conflict: { readonly base: Content; readonly incoming: Content },
   lookedAt: Content,
   way: Way,
-): ResolvedContent {
+  comparing: Pick<Comparing, 'merge' | 'mergeWith'>,
+): Promise<ResolvedContent> {
+  const { base, incoming } = conflict
+  const sides = { base, current: lookedAt, incoming }
   switch (way.use) {
     case 'current':
       return { ok: true, content: lookedAt }
     case 'incoming':
-      return { ok: true, content: conflict.incoming }
+      return { ok: true, content: incoming }
     case 'content':
       return { ok: true, content: way.content }
     case 'merged': {
-      const merged = merge(conflict.base, lookedAt, conflict.incoming)
+      const merged = await comparing.merge(sides)
       if (merged.clean) return { ok: true, content: merged.content }
       const message = 'both sides changed this place; choose one'
       return { ok: false, errors: merged.overlaps.map((overlap) => ({ overlap: overlap.id, message })) }
     }
     case 'choices': {
-      const chosen = mergeWith(conflict.base, lookedAt, conflict.incoming, way.choices)
+      const chosen = await comparing.mergeWith(sides, way.choices)
       return chosen.errors.length === 0 ? { ok: true, content: chosen.content } : { ok: false, errors: chosen.errors }
     }
     default:

@@ -2,9 +2,9 @@
  * What a resolution wants the document to be where the merge already stands in it (SPEC RES-1): only the places
  * in question are rewritten. Pure.
  */
+import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
 import { rewriteOverlaps, type LiveSides } from '../content/liveMerge.ts'
-import { merge } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import { granularityOf, type Granularities } from './granularity.ts'
 import type { ResolvedContent, Way } from './resolvedContent.ts'
@@ -16,12 +16,13 @@ export type ResolvedLiveContent = ResolvedContent | MovedPlace
 const MOVED: MovedPlace = { ok: false, errors: null }
 
 /** Of a `concurrent-edit`; `lookedAt` is the content at the version the resolver looked at. */
-export function resolvedLiveContentOf(
+export async function resolvedLiveContentOf(
   sides: LiveSides,
   granularities: Granularities,
   lookedAt: Content,
   way: Way,
-): ResolvedLiveContent {
+  comparing: Pick<Comparing, 'merge'>,
+): Promise<ResolvedLiveContent> {
   switch (way.use) {
     case 'merged':
       return { ok: true, content: lookedAt }
@@ -33,7 +34,7 @@ export function resolvedLiveContentOf(
       const choices = way.use === 'choices' ? way.choices : way.use
       const rewritten = rewriteOverlaps(sides, granularityOf(granularities), choices)
       if (rewritten.errors.length > 0) return { ok: false, errors: rewritten.errors }
-      return moved({ from: sides.seen, to: rewritten.content }, lookedAt)
+      return moved({ from: sides.seen, to: rewritten.content }, lookedAt, comparing)
     }
     default:
       return assertNever(way)
@@ -41,11 +42,12 @@ export function resolvedLiveContentOf(
 }
 
 /** Of an `invalid-merge`: `current` takes the entry back that broke the schema, all else keeps what stands. */
-export function invalidTargetOf(
+export async function invalidTargetOf(
   sides: { readonly current: Content; readonly incoming: Content },
   lookedAt: Content,
   way: Way,
-): ResolvedLiveContent {
+  comparing: Pick<Comparing, 'merge'>,
+): Promise<ResolvedLiveContent> {
   switch (way.use) {
     case 'merged':
     case 'incoming':
@@ -53,7 +55,7 @@ export function invalidTargetOf(
     case 'content':
       return { ok: true, content: way.content }
     case 'current':
-      return moved({ from: sides.incoming, to: sides.current }, lookedAt)
+      return moved({ from: sides.incoming, to: sides.current }, lookedAt, comparing)
     case 'choices':
       return { ok: false, errors: [...way.choices.keys()].map((overlap) => ({ overlap, message: NO_OVERLAPS })) }
     default:
@@ -64,7 +66,11 @@ export function invalidTargetOf(
 const NO_OVERLAPS = 'Where the schema is broken nothing overlaps.'
 
 /** The same rewriting in a content that went on from `from`; never over what others wrote at those places. */
-function moved(rewriting: { readonly from: Content; readonly to: Content }, lookedAt: Content): ResolvedLiveContent {
-  const merged = merge(rewriting.from, lookedAt, rewriting.to)
+async function moved(
+  rewriting: { readonly from: Content; readonly to: Content },
+  lookedAt: Content,
+  comparing: Pick<Comparing, 'merge'>,
+): Promise<ResolvedLiveContent> {
+  const merged = await comparing.merge({ base: rewriting.from, current: lookedAt, incoming: rewriting.to })
   return merged.clean ? { ok: true, content: merged.content } : MOVED
 }

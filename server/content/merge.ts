@@ -31,6 +31,13 @@ export type {
   ValueChange,
 } from './overlap.ts'
 
+/** Three contents of one kind: what two sides started from, and those. */
+export interface Sides {
+  readonly base: Content
+  readonly current: Content
+  readonly incoming: Content
+}
+
 /**
  * The three-way merge of CONF-2 and CONF-3, of three contents of one kind: line by line for text, pointer by
  * pointer for json. Every change of both sides that does not overlap is in the result; overlaps stand as in

@@ -44,11 +44,11 @@ export class ContentView {
     return this.#root.kind === 'json' ? sharedAt(this.#root.type, path) : null
   }
 
-  /** Turns the content into `to` by the smallest change (SPEC DOC-8). Call it within `doc.transact`. */
-  write(to: Content): void {
+  /** Turns the content into `to` by the smallest change (SPEC DOC-8), which may be known. Call it within `doc.transact`. */
+  write(to: Content, known: KnownEffect | null = null): void {
     invariant(kindOf(to) === this.kind, 'the kind of a document never changes')
     const from = this.content()
-    const effect = effectOfWrite(from, to)
+    const effect = known?.from === from ? known.effect : effectOfWrite(from, to)
     this.#written = { from, to, effect }
     if (effect?.kind === 'text' && this.#root.kind === 'text') writeText(this.#root.type, effect.delta)
     if (effect?.kind === 'json' && this.#root.kind === 'json') writeJson(this.#root.type, effect.edits)
@@ -98,6 +98,12 @@ export class ContentView {
   #read(plain: PlainValues): Content {
     return this.#root.kind === 'text' ? readText(this.#root.type) : readJson(this.#root.type, plain)
   }
+}
+
+/** What a write does, worked out before it from what the content was then. */
+export interface KnownEffect {
+  readonly from: Content
+  readonly effect: Effect
 }
 
 type Root = { readonly kind: 'text'; readonly type: Y.Text } | { readonly kind: 'json'; readonly type: Y.Map<unknown> }

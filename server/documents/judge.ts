@@ -3,7 +3,7 @@
  */
 import type { Content } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
-import { merge } from '../content/merge.ts'
+import type { Merge, Sides } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { ConflictPolicy } from '../model/document.ts'
 
@@ -33,6 +33,7 @@ export async function judgeStale(input: {
   readonly strict: boolean
   readonly policy: ConflictPolicy
   readonly isKeepable: (content: Content) => Promise<boolean>
+  readonly merge: (sides: Sides) => Promise<Merge> | Merge
 }): Promise<Judgement> {
   const { base, current, incoming, policy } = input
   if (contentEquals(incoming, current)) return { do: 'nothing' }
@@ -43,7 +44,7 @@ export async function judgeStale(input: {
     case 'manual':
       return { do: 'refuse' }
     case 'merge': {
-      const merged = merge(base, current, incoming)
+      const merged = await input.merge({ base, current, incoming })
       // Two sides that can be kept can make a whole that cannot: a person has to look at it.
       return merged.clean && (await input.isKeepable(merged.content))
         ? { do: 'write', outcome: 'merged', content: merged.content }

@@ -1,5 +1,5 @@
 import type { Content } from '../content/content.ts'
-import { type Effect, effectBetween } from '../content/effect.ts'
+import type { Effect } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
 import { type ConflictId, nextVersion, NO_VERSION, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -50,7 +50,9 @@ interface Superseding {
   readonly settling?: Settling
 }
 
-type SupersedingView = Pick<View, 'head' | 'contentAt' | 'storedContent' | 'touchedBy'>
+const NOTHING_SUPERSEDED: Superseding = { conflicts: [], events: [] }
+
+type SupersedingView = Pick<View, 'head' | 'contentAt' | 'storedContent' | 'touchedBy' | 'comparing'>
 
 /** Closes those of the writer's open conflicts that the write settles (SPEC WRITE-7), or notes that they are to be compared. */
 export async function supersede(
@@ -58,8 +60,9 @@ export async function supersede(
   own: readonly ConflictRecord[],
   write: SettlingWrite,
 ): Promise<Superseding> {
-  const effect = own.length === 0 ? null : effectBetween(write.before, write.after)
-  if (effect === null) return { conflicts: [], events: [] }
+  if (own.length === 0) return NOTHING_SUPERSEDED
+  const effect = await view.comparing(write.author).effectBetween(write.before, write.after)
+  if (effect === null) return NOTHING_SUPERSEDED
   const version = nextVersion(view.head.version)
   const bytes = contentBytes(write.after)
   const touched = own.length * bytes <= COMPARED_ANYWAY_BYTES ? own : await view.touchedBy(own, effect)

@@ -31,7 +31,6 @@ import { supersede } from './openConflicts.ts'
 import { recordRefusal, type Refusal, type RefusalParts, type RefusedWrite } from './refusal.ts'
 import type { Authorship } from './replica.ts'
 import { type Absent, type NewDocument, newHead } from './replicas.ts'
-import { mergedHere, type RefusalMerger } from './refusalMerger.ts'
 import type { SchemaJudge } from './schemaJudge.ts'
 
 export interface WriteRequest {
@@ -71,7 +70,6 @@ export interface PlannerParts {
   readonly environment: Environment
   readonly limits: ContentLimits
   readonly schemas: SchemaJudge
-  readonly merger: RefusalMerger
 }
 
 /** The base of a stale write. */
@@ -150,6 +148,7 @@ export class WritePlanner {
             strict: stale.strict,
             policy,
             isKeepable: (content) => this.#isKeepable(content, found, request.author),
+            merge: (sides) => found.comparing(request.author).merge(sides),
           })
         : judgeCurrent(current, incoming)
     return this.#planned(
@@ -230,7 +229,7 @@ export class WritePlanner {
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
     const kept = await recordRefusal(refusalInput(situation), end, {
       ...this.#parts,
-      merger: mergedHere,
+      comparing: view.comparing(author),
       rest: () => undefined,
     })
     const others = own.filter((record) => record.id !== kept.record.id)
@@ -255,9 +254,13 @@ export class WritePlanner {
   }
 
   async #refuse(situation: Situation, open: boolean): Promise<Step<WriteResult>> {
-    const { view, head, rest } = situation
+    const { view, request, head, rest } = situation
     const end = open ? null : ({ use: 'current', version: head.version } as const)
-    const refusal = await recordRefusal(refusalInput(situation), end, { ...this.#parts, rest })
+    const refusal = await recordRefusal(refusalInput(situation), end, {
+      ...this.#parts,
+      comparing: view.comparing(request.author),
+      rest,
+    })
     const outcome: WriteResult = { status: 'refused', head, refusal }
     if (!refusal.stored) return { outcome, plan: nothing(view) }
     const { conflicts, contents, events } = refusal

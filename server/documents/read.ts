@@ -1,5 +1,4 @@
 import type { Content } from '../content/content.ts'
-import { merge } from '../content/merge.ts'
 import type { ContentRef } from '../foundation/shownContent.ts'
 import { documentDeleted, ParleyError } from '../foundation/problems.ts'
 import type { DocumentId, Version } from '../foundation/ids.ts'
@@ -8,15 +7,18 @@ import type { StorageView } from '../storage/view.ts'
 import { contentAt } from './past.ts'
 import type { Replicas } from './replicas.ts'
 import { missing } from './planWrite.ts'
+import type { TextComparer } from './textComparer.ts'
 
 /** Reads documents as of their newest committed entry. */
 export class DocumentReader {
   readonly #storage: StorageView
   readonly #replicas: Replicas
+  readonly #comparer: TextComparer
 
-  constructor(storage: StorageView, replicas: Replicas) {
+  constructor(storage: StorageView, replicas: Replicas, comparer: TextComparer) {
     this.#storage = storage
     this.#replicas = replicas
+    this.#comparer = comparer
   }
 
   /**
@@ -55,14 +57,12 @@ export class DocumentReader {
       if (content === null) throw new ParleyError('document-damaged', `A content of a conflict of ${id} is missing.`)
       return content
     }
-    const { base, current, incoming } = ref.merge
-    const sides = [
-      await this.contentOf(id, base),
-      await this.contentOf(id, current),
-      await this.contentOf(id, incoming),
-    ]
-    const [one = '', two = '', three = ''] = sides
-    return merge(one, two, three).content
+    const sides = {
+      base: await this.contentOf(id, ref.merge.base),
+      current: await this.contentOf(id, ref.merge.current),
+      incoming: await this.contentOf(id, ref.merge.incoming),
+    }
+    return (await this.#comparer.askedBy(`answers of ${id}`).merge(sides)).content
   }
 
   /** What a loaded replica holds, once it is on disk; null where none is loaded or what it held was refused by the disk. */

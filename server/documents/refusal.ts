@@ -1,22 +1,16 @@
+import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
-import type { Merge } from '../content/merge.ts'
+import type { Merge, Sides } from '../content/merge.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
-import {
-  type ConflictRecord,
-  type ConflictState,
-  type ContentHash,
-  MAX_OPEN_CONFLICTS,
-  type Sides,
-} from '../model/conflict.ts'
+import { type ConflictRecord, type ConflictState, type ContentHash, MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
 import type { ConflictPolicy, Head } from '../model/document.ts'
 import type { NewEvent } from '../model/event.ts'
 import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { ConflictWrite } from '../storage/conflicts.ts'
 import type { EntryEffect } from '../storage/log.ts'
 import { newConflictId } from './conflictIds.ts'
-import type { RefusalMerger } from './refusalMerger.ts'
 import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
 
 /** A write that did not stand as it was sent, with all it met. */
@@ -48,7 +42,7 @@ export interface Refusal {
 
 export interface RefusalParts {
   readonly environment: Environment
-  readonly merger: Pick<RefusalMerger, 'merge'>
+  readonly comparing: Pick<Comparing, 'mergeReaching'>
   /** Lets others go first, between two pieces of work on large contents. */
   readonly rest: () => Promise<void> | undefined
 }
@@ -61,12 +55,12 @@ export interface RefusalParts {
 export async function recordRefusal(
   write: RefusedWrite,
   end: { readonly use: 'current' | 'incoming'; readonly version: Version } | null,
-  { environment, merger, rest }: RefusalParts,
+  { environment, comparing, rest }: RefusalParts,
 ): Promise<Refusal> {
   const { base, current, incoming, entries } = write
   const sides: Sides = { base, current, incoming }
   await rest()
-  const merged = await merger.merge(sides, write.author)
+  const merged = await comparing.mergeReaching(sides)
   await rest()
   const incomingHash = contentHash(incoming)
   const state: Exclude<ConflictState, { status: 'open' }> | null = end && {

@@ -4,7 +4,7 @@ import type { Content, Path } from '../content/content.ts'
 import { effectCharacters } from '../content/effect.ts'
 import type { SharedAt } from '../content/json.ts'
 import type { ContentLimits, LimitBreach } from '../content/limits.ts'
-import { ContentView } from '../content/view.ts'
+import { ContentView, type KnownEffect } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { type DocumentId, type LockHash, previousVersion, type PrincipalId, type Version } from '../foundation/ids.ts'
@@ -195,11 +195,11 @@ export class Replica {
     return { document: this.id, version, mark: markOf(this.#last) }
   }
 
-  /** Turns the content into `content` by the smallest change. Null when it is equal already. */
-  stageContent(content: Content, authorship: Authorship): Staged | null {
+  /** Turns the content into `content` by the smallest change, which may be known. Null when it is equal already. */
+  stageContent(content: Content, authorship: Authorship, known: KnownEffect | null = null): Staged | null {
     this.#assertLive()
     return this.#orEnd(() => {
-      this.doc.transact(() => this.#view.write(content))
+      this.doc.transact(() => this.#view.write(content, known))
       return this.#captured.length === 0
         ? null
         : this.#stage(this.headAfter(authorship), authorship, { keepsSettings: true })

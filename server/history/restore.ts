@@ -1,10 +1,10 @@
 import { type Content, kindOf } from '../content/content.ts'
-import { merge } from '../content/merge.ts'
 import { baseOf, type Intent } from '../documents/base.ts'
 import { settingsOf, type Head } from '../model/document.ts'
 import { staleChange } from '../documents/lifecycle.ts'
 import { contentAt, emptyContent } from '../documents/past.ts'
 import type { WriteRequest, WriteResult } from '../documents/planWrite.ts'
+import type { TextComparer } from '../documents/textComparer.ts'
 import type { DocumentWriter } from '../documents/write.ts'
 import type { Terms } from '../foundation/answer.ts'
 import { type DocumentId, NO_VERSION, previousVersion, type PrincipalId, type Version } from '../foundation/ids.ts'
@@ -41,16 +41,25 @@ export interface RevertRequest extends RestoringRequest {
   readonly since: number
 }
 
+interface RestorerParts {
+  readonly storage: StorageView
+  readonly writer: DocumentWriter
+  readonly history: Pick<HistoryReader, 'walk'>
+  readonly comparer: TextComparer
+}
+
 /** Writes that bring back what was: a restore and a revert are ordinary writes (SPEC HIST-3, HIST-7, DOC-6). */
 export class Restorer {
   readonly #storage: StorageView
   readonly #writer: DocumentWriter
   readonly #history: Pick<HistoryReader, 'walk'>
+  readonly #comparer: TextComparer
 
-  constructor(storage: StorageView, writer: DocumentWriter, history: Pick<HistoryReader, 'walk'>) {
+  constructor({ storage, writer, history, comparer }: RestorerParts) {
     this.#storage = storage
     this.#writer = writer
     this.#history = history
+    this.#comparer = comparer
   }
 
   /**
@@ -77,11 +86,12 @@ export class Restorer {
     const base = await this.#baseOf(request, log)
     const stretches = await this.#stretchesOf(request, since, base)
     if (stretches.length === 0) return this.#nothing(log)
+    const comparing = this.#comparer.askedBy(request.author)
     let content = await this.#contentOf(log, base)
     for (const stretch of stretches.toReversed()) {
       const taken = await this.#contentOf(log, stretch.upTo)
       const before = await this.#contentOf(log, stretch.after)
-      const merged = merge(taken, content, before)
+      const merged = await comparing.merge({ base: taken, current: content, incoming: before })
       if (!merged.clean) {
         const intent: Intent = { type: 'version', version: stretch.upTo }
         const write: WriteRequest = { ...writeOf({ ...request, intent }, 'revert', before), onConflict: 'manual' }

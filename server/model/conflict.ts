@@ -1,4 +1,4 @@
-import type { Content, Kind, Range, Violation } from '../content/content.ts'
+import type { Kind, Range, Violation } from '../content/content.ts'
 import type { Reach } from '../content/reach.ts'
 import type { ConflictId, DocumentId, Incarnation, PrincipalId, ProposalId, Version } from '../foundation/ids.ts'
 
@@ -24,13 +24,6 @@ export type ContentHash = string
 export type SideRef =
   | { readonly version: Version; readonly hash: null }
   | { readonly version: Version | null; readonly hash: ContentHash }
-
-/** The three contents of a conflict. */
-export interface Sides {
-  readonly base: Content
-  readonly current: Content
-  readonly incoming: Content
-}
 
 export interface Resolution {
   readonly use: Use

@@ -12,8 +12,8 @@ import { DocumentPurger } from '../documents/purge.ts'
 import { DocumentReader } from '../documents/read.ts'
 import type { ActorNames } from '../documents/actorNames.ts'
 import { Replicas } from '../documents/replicas.ts'
-import type { RefusalMerger } from '../documents/refusalMerger.ts'
 import type { SchemaJudge } from '../documents/schemaJudge.ts'
+import type { TextComparer } from '../documents/textComparer.ts'
 import { DocumentWriter } from '../documents/write.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId } from '../foundation/ids.ts'
@@ -37,13 +37,13 @@ export interface CoreParts {
   readonly names: ActorNames
   readonly desk: Desk<LongQuestion, Uint8Array>
   readonly schemas: SchemaJudge
-  readonly merger: RefusalMerger
+  readonly comparer: TextComparer
   /** Of the server. */
   readonly secret: Uint8Array
 }
 
 /** What acts on documents, whoever asks. Nothing here runs by itself. */
-export function createCore({ config, environment, storage, names, desk, schemas, merger, secret }: CoreParts) {
+export function createCore({ config, environment, storage, names, desk, schemas, comparer, secret }: CoreParts) {
   const limits = {
     maxBytes: config.maxContentBytes,
     maxDepth: config.maxContentDepth,
@@ -58,9 +58,9 @@ export function createCore({ config, environment, storage, names, desk, schemas,
     idleMs: config.replicaIdleMs,
     budgetBytes: config.replicaBudgetBytes,
   })
-  const reader = new DocumentReader(storage, replicas)
+  const reader = new DocumentReader(storage, replicas, comparer)
   const lineLength = (document: DocumentId): number => lines.length(document)
-  const parts = { storage, replicas, committer, environment, limits, lineLength, schemas, merger }
+  const parts = { storage, replicas, committer, environment, limits, lineLength, schemas, comparer }
   const acts = new Acts(parts)
   const locks = new DocumentLocks({
     storage,
@@ -93,7 +93,7 @@ export function createCore({ config, environment, storage, names, desk, schemas,
     history,
     labels: new VersionLabels(storage),
     questions: new HistoryQuestions(storage, desk),
-    restorer: new Restorer(storage, writer, history),
+    restorer: new Restorer({ storage, writer, history, comparer }),
     judge: new OfflineMergeJudge(storage, committer, environment),
     transactor: new Transactor(parts, acts),
     transactions: new StagedTransactions<OperationBody>({ environment, idleMs: config.transactionIdleMs }),

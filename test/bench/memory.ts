@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
-import { mergerHere, schemasHere } from '../support/schemas.ts'
+import { comparerHere, schemasHere } from '../support/schemas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId, trustedDocumentId } from '../../server/foundation/ids.ts'
@@ -27,7 +27,7 @@ export async function memory(): Promise<void> {
       environment: systemEnvironment,
       limits,
       schemas: schemasHere(),
-      merger: mergerHere(),
+      comparer: comparerHere(),
     }
     const replicas = new Replicas({ ...parts, idleMs: 3_600_000, budgetBytes: Number.MAX_SAFE_INTEGER })
     const writer = new DocumentWriter(parts, new Acts({ ...parts, replicas, lineLength: () => 0 }))

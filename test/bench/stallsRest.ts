@@ -100,6 +100,58 @@ export const REST_ACTS: readonly StallingAct[] = [
     },
   },
   {
+    name: 'a write that changes half of the lines of a text of # KiB',
+    sizes: [100, 1_000, 10_000],
+    async prepare(scene, size) {
+      await createDocument(scene, { kind: 'text', content: lines(size).join('\n') })
+      const content = changed(lines(size), 'of the other')
+      return async () => {
+        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 }), 200)
+        return nothing
+      }
+    },
+  },
+  {
+    name: 'a stale write of half of the lines of a text of # KiB that is merged with what came between',
+    sizes: [1_000, 10_000],
+    async prepare(scene, size) {
+      await createDocument(scene, { kind: 'text', conflictPolicy: 'merge', content: lines(size).join('\n') })
+      const path = `/documents/${scene.id}/content?baseVersion=1`
+      await answered((await otherWriter(scene)).patch(path, patchOf(0, 1), DELTA), 200)
+      const content = changed(lines(size), 'of the other')
+      return async () => {
+        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 }), 200)
+        return nothing
+      }
+    },
+  },
+  {
+    name: 'a resolution as incoming of a text of # KiB, half of the lines changed on both sides',
+    sizes: [1_000, 10_000],
+    async prepare(scene, size) {
+      await makeText(scene, size)
+      const content = changed(lines(size), 'of the other')
+      const refused = scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 })
+      const { id } = (await answered(refused, 409)).body.conflict
+      const resolution = { conflictId: id, use: 'incoming', baseVersion: 2 }
+      return async () => {
+        await answered(scene.writer.post('/resolve-conflict', resolution), 200)
+        return nothing
+      }
+    },
+  },
+  {
+    name: 'a text of # KiB as it was, half of the lines changed since',
+    sizes: [1_000, 10_000],
+    async prepare(scene, size) {
+      await makeText(scene, size)
+      return async () => {
+        await answered(scene.writer.post(`/documents/${scene.id}/restore`, { version: 1, baseVersion: 2 }), 200)
+        return nothing
+      }
+    },
+  },
+  {
     name: `a write of # KiB by somebody with ${OPEN_CONFLICTS} open conflicts`,
     sizes: [100, 1_000, 7_400],
     async prepare(scene, size) {

@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { Acts } from '../../server/documents/acts/acts.ts'
 import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
-import { mergerHere, schemasHere } from './schemas.ts'
+import { comparerHere, schemasHere } from './schemas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { toPrincipalId, trustedDocumentId } from '../../server/foundation/ids.ts'
@@ -27,7 +27,7 @@ async function typeAll(storage: Storage): Promise<void> {
     environment: systemEnvironment,
     limits: LIMITS,
     schemas: schemasHere(),
-    merger: mergerHere(),
+    comparer: comparerHere(),
   }
   const replicas = new Replicas({ ...parts, idleMs: 60_000, budgetBytes: Number.MAX_SAFE_INTEGER })
   await new DocumentWriter(parts, new Acts({ ...parts, replicas, lineLength: () => 0 })).createEmpty(

@@ -16,13 +16,14 @@ import { Replicas, type Lease } from '../../server/documents/replicas.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import type { SchemaJudge } from '../../server/documents/schemaJudge.ts'
+import type { TextComparer } from '../../server/documents/textComparer.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { toPrincipalId, trustedDocumentId, type PrincipalId } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
-import { mergerHere, schemasHere } from './schemas.ts'
+import { comparerHere, schemasHere } from './schemas.ts'
 import { ManualEnvironment } from './manualEnvironment.ts'
 
 export const ALICE = toPrincipalId('alice')
@@ -37,6 +38,8 @@ export interface CoreOptions {
   readonly budgetBytes?: number
   /** Inline unless told. The one of a server needs the built server. */
   readonly writer?: 'inline' | 'adaptive'
+  /** On the event loop unless told. */
+  readonly comparer?: TextComparer
 }
 
 /** Everything in `server/documents` below HTTP, on a real SQLite file, with a clock and a disk that obey the test. */
@@ -88,7 +91,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     limits,
     lineLength: () => 0,
     schemas,
-    merger: mergerHere(),
+    comparer: options.comparer ?? comparerHere(),
   }
   const acts = new Acts(parts)
   const writer = new DocumentWriter(parts, acts)
@@ -103,7 +106,7 @@ async function openCore(folder: string, seed: number, options: CoreOptions): Pro
     storage,
     committer,
     replicas,
-    reader: new DocumentReader(storage, replicas),
+    reader: new DocumentReader(storage, replicas, parts.comparer),
     writer,
     lifecycle,
     transactor: new Transactor(parts, acts),

@@ -1,4 +1,4 @@
-import { mergerHere, schemasHere } from './schemas.ts'
+import { comparerHere, schemasHere } from './schemas.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,9 +107,9 @@ function onManyNodes(storage: Storage, { hints }: { hints: boolean }): Storage {
 function startNode(storage: Storage, environment: ManualEnvironment): LockNode {
   const committer = new Committer(storage)
   const schemas = schemasHere()
-  const options = { storage, committer, environment, limits: LIMITS, schemas, merger: mergerHere() }
+  const options = { storage, committer, environment, limits: LIMITS, schemas, comparer: comparerHere() }
   const replicas = new Replicas({ ...options, idleMs: 3_600_000, budgetBytes: 256 * 1024 * 1024 })
-  const reader = new DocumentReader(storage, replicas)
+  const reader = new DocumentReader(storage, replicas, options.comparer)
   const parts = { ...options, replicas, lineLength: (document: DocumentId): number => lines.length(document) }
   const acts = new Acts(parts)
   const locks = new DocumentLocks({

@@ -1,9 +1,9 @@
-import { mergingTexts, RefusalMerger } from '../../server/documents/refusalMerger.ts'
+import { comparingTexts, TextComparer } from '../../server/documents/textComparer.ts'
 import { judgingSchemas, SchemaJudge } from '../../server/documents/schemaJudge.ts'
 import { deskHere } from '../../server/threads/desk.ts'
 
 /** Judges by schemas without a thread. */
 export const schemasHere = (): SchemaJudge => new SchemaJudge(deskHere(judgingSchemas))
 
-/** Merges without a thread. */
-export const mergerHere = (): RefusalMerger => new RefusalMerger(deskHere(mergingTexts))
+/** Compares without a thread. */
+export const comparerHere = (): TextComparer => new TextComparer(deskHere(comparingTexts))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readHistory } from '../../server/conflicts/history.ts'
 import { decided, proposed } from '../../server/conflicts/proposals.ts'
+import { comparedHere } from '../../server/content/comparing.ts'
 import { resolvedContentOf } from '../../server/conflicts/resolvedContent.ts'
 import type { Content } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
@@ -143,23 +144,23 @@ describe('the record of a stale write', () => {
 describe('what a resolution wants', () => {
   const conflict = { base: 'a\nb\nc', incoming: 'a\nbb\ncc' }
   const wanted = (lookedAt: Content, way: Parameters<typeof resolvedContentOf>[2]) =>
-    resolvedContentOf(conflict, lookedAt, way)
+    resolvedContentOf(conflict, lookedAt, way, comparedHere)
 
-  it('[RES-1] is what was looked at, the whole incoming content, or the content sent', () => {
-    expect(wanted('x', { use: 'current' })).toEqual({ ok: true, content: 'x' })
-    expect(wanted('x', { use: 'incoming' })).toEqual({ ok: true, content: 'a\nbb\ncc' })
-    expect(wanted('x', { use: 'content', content: 'y' })).toEqual({ ok: true, content: 'y' })
+  it('[RES-1] is what was looked at, the whole incoming content, or the content sent', async () => {
+    expect(await wanted('x', { use: 'current' })).toEqual({ ok: true, content: 'x' })
+    expect(await wanted('x', { use: 'incoming' })).toEqual({ ok: true, content: 'a\nbb\ncc' })
+    expect(await wanted('x', { use: 'content', content: 'y' })).toEqual({ ok: true, content: 'y' })
   })
 
-  it('[RES-5] is nothing where sides overlap and no choice was made', () => {
-    expect(wanted('A\nb\nc', { use: 'merged' })).toEqual({ ok: true, content: 'A\nbb\ncc' })
+  it('[RES-5] is nothing where sides overlap and no choice was made', async () => {
+    expect(await wanted('A\nb\nc', { use: 'merged' })).toEqual({ ok: true, content: 'A\nbb\ncc' })
     const [overlap] = merge(conflict.base, 'a\nB\nc', conflict.incoming).overlaps
     const named = { overlap: overlap?.id, message: expect.stringMatching(/\S/) }
-    expect(wanted('a\nB\nc', { use: 'merged' })).toEqual({ ok: false, errors: [named] })
-    expect(wanted('a\nB\nc', { use: 'choices', choices: new Map() })).toEqual({ ok: false, errors: [named] })
+    expect(await wanted('a\nB\nc', { use: 'merged' })).toEqual({ ok: false, errors: [named] })
+    expect(await wanted('a\nB\nc', { use: 'choices', choices: new Map() })).toEqual({ ok: false, errors: [named] })
     const choices = new Map([[overlap?.id ?? '', 'current'] as const])
-    expect(wanted('a\nB\nc', { use: 'choices', choices })).toMatchObject({ ok: true })
-    expect(wanted('a\nb\nc', { use: 'choices', choices })).toMatchObject({
+    expect(await wanted('a\nB\nc', { use: 'choices', choices })).toMatchObject({ ok: true })
+    expect(await wanted('a\nb\nc', { use: 'choices', choices })).toMatchObject({
       ok: false,
       errors: [{ overlap: overlap?.id }],
     })

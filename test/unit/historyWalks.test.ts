@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { HistoryReader } from '../../server/history/reader.ts'
 import { Restorer } from '../../server/history/restore.ts'
 import type { Storage } from '../../server/storage/storage.ts'
+import { comparerHere } from '../support/schemas.ts'
 import { ALICE, BOB, id, startCore, type DocumentCore } from '../support/documentCore.ts'
 
 /** Past what counts as a short walk. */
@@ -30,7 +31,7 @@ it('[HIST-6] [HIST-7] long histories are gone through one after the other, a sho
           : Reflect.get(target, name),
   })
   const history = new HistoryReader(storage)
-  const restorer = new Restorer(storage, core.writer, history)
+  const restorer = new Restorer({ storage, writer: core.writer, history, comparer: comparerHere() })
   const blame = (document: string) => history.blame(id(document), false)
   const revert = restorer.revert({
     document: id('b'),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Content } from '../../server/content/content.ts'
 import { CONFLICT_POLICIES, type ConflictPolicy } from '../../server/model/document.ts'
+import { comparedHere } from '../../server/content/comparing.ts'
 import { judgeCurrent, judgeStale, type Judgement } from '../../server/documents/judge.ts'
 
 describe('[WRITE-2] a write on the current version', () => {
@@ -95,10 +96,12 @@ const CELLS = MOVES.flatMap((move) =>
   ),
 )
 
+const { merge } = comparedHere
+
 describe('[WRITE-4] [WRITE-5] [WRITE-6] a write on a stale version: content × policy × strict', () => {
   it.each(CELLS)('$kind, $move, policy $policy, strict $strict', async ({ move, kind, policy, strict }) => {
     const input = sides(kind, move)
-    const judgement = await judgeStale({ ...input, strict, policy, isKeepable: async () => true })
+    const judgement = await judgeStale({ ...input, strict, policy, isKeepable: async () => true, merge })
     expect(outcomeOf(judgement)).toBe(TABLE[move][strict ? 'strict' : policy])
     if (judgement.do !== 'write') return
     const wanted = judgement.outcome === 'merged' ? CONTENTS[kind].disjoint.merged : input.incoming
@@ -115,6 +118,7 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] a write on a stale version: content × p
         asked.push(content)
         return false
       },
+      merge,
     })
     expect(judgement).toEqual({ do: 'refuse' })
     expect(asked).toEqual([{ a: 9, b: 8 }])
@@ -123,7 +127,7 @@ describe('[WRITE-4] [WRITE-5] [WRITE-6] a write on a stale version: content × p
   it('[WRITE-6] only the equality of contents counts, not their member order', async () => {
     const stale = { base: { a: 1, b: [1] }, current: { b: [1], a: 1 }, incoming: { a: 2, b: [1] } }
     const judged = async (strict: boolean): Promise<Outcome> =>
-      outcomeOf(await judgeStale({ ...stale, strict, policy: 'manual', isKeepable: async () => true }))
+      outcomeOf(await judgeStale({ ...stale, strict, policy: 'manual', isKeepable: async () => true, merge }))
     expect([await judged(false), await judged(true)]).toEqual(['written', 'refuse-version'])
   })
 })

@@ -14,7 +14,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { Operation, OperationOutcome } from '../../server/transactions/operation.ts'
-import { mergerHere, schemasHere } from '../support/schemas.ts'
+import { comparerHere, schemasHere } from '../support/schemas.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { ALICE, BOB, id, LIMITS } from '../support/documentCore.ts'
 import { ManualEnvironment } from '../support/manualEnvironment.ts'
@@ -100,7 +100,7 @@ async function open(file: string, failpoint?: Failpoint) {
     limits: LIMITS,
     lineLength: () => 0,
     schemas: schemasHere(),
-    merger: mergerHere(),
+    comparer: comparerHere(),
   }
   const acts = new Acts(parts)
   const close = async (): Promise<void> => {

@@ -1,3 +1,5 @@
+import { comparedHere } from '../../content/comparing.ts'
+import type { KnownEffect } from '../../content/view.ts'
 import type { Terms, StoredAnswer } from '../../foundation/answer.ts'
 import { assertNever, invariant } from '../../foundation/assert.ts'
 import type { Environment } from '../../foundation/environment.ts'
@@ -5,16 +7,24 @@ import type { DocumentId } from '../../foundation/ids.ts'
 import { ParleyError } from '../../foundation/problems.ts'
 import { Turns } from '../../foundation/turns.ts'
 import type { Head } from '../../model/document.ts'
-import type { LockPass, LockState } from '../../model/lock.ts'
-import type { ActParts, Staged } from '../commit.ts'
+import type { LockState } from '../../model/lock.ts'
 import type { Settling } from '../openConflicts.ts'
 import { OpenReaches } from '../openReaches.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
 import type { ActResult } from '../../storage/act.ts'
-import type { Standing } from '../../storage/log.ts'
-import { type Found, type NewEntry, type Plan, type Planned, type Planner, storesSomething } from './plan.ts'
-import { type HeadView, headViewOf, Moved, type NoteLock, passesLock, ReplicaView, type ViewParts } from './view.ts'
+import type { TextComparer } from '../textComparer.ts'
+import { partsOf, stageAll, standings } from './handOver.ts'
+import { type Found, type Plan, type Planned, type Planner, storesSomething } from './plan.ts'
+import {
+  type Comparison,
+  type HeadView,
+  headViewOf,
+  Moved,
+  type NoteLock,
+  ReplicaView,
+  type ViewParts,
+} from './view.ts'
 
 /**
  * How often an act is planned anew because a document moved meanwhile. Each round answers to somebody else's success; past
@@ -22,8 +32,15 @@ import { type HeadView, headViewOf, Moved, type NoteLock, passesLock, ReplicaVie
  */
 const MAX_ROUNDS = 8
 
+/**
+ * Rounds in which long texts are compared beside the event loop. Each takes up to half a second then, in which somebody
+ * who types moves the document: in later rounds they are compared in the tick of the act, which nothing comes between.
+ */
+const ROUNDS_BESIDE = 3
+
 export interface ActsParts extends Omit<ViewParts, 'reaches'> {
   readonly replicas: Replicas
+  readonly comparer: TextComparer
   readonly environment: Environment
 }
 
@@ -47,8 +64,14 @@ type Round<Outcome> =
 
 const AGAIN = { do: 'again' } as const
 
+/** One attempt at an act: its documents as they were found, and how long texts are compared in it. */
+interface RoundParts {
+  readonly held: readonly Held[]
+  readonly comparing: Comparison
+}
+
 /** What a planner is asked in one round: `found` is made of what is held then. */
-type Ask<Outcome> = (held: readonly Held[], at: number) => Promise<Planned<Outcome>> | Planned<Outcome>
+type Ask<Outcome> = (attempt: RoundParts, at: number) => Promise<Planned<Outcome>> | Planned<Outcome>
 
 /**
  * The one way in which something is done to documents: hold them, take their turns, let a planner work the act out on what
@@ -76,17 +99,12 @@ export class Acts {
     planner: Planner<Outcome>,
     terms: Terms<Outcome> | null = null,
   ): Promise<Outcome> {
-    const ask: Ask<Outcome> = (held, at) =>
-      planner(
-        this.#views(
-          held,
-          ({ lock }) =>
-            (state) =>
-              lock.see(state),
-        ),
-        at,
-      )
-    return this.#rounds(documents, true, (held) => this.#inTurns(documents, held, ask, terms))
+    const noteIn =
+      ({ lock }: Replica): NoteLock =>
+      (state) =>
+        lock.see(state)
+    const ask: Ask<Outcome> = (attempt, at) => planner(this.#views(attempt, noteIn), at)
+    return this.#rounds(documents, true, (attempt) => this.#inTurns(documents, attempt, ask, terms))
   }
 
   /** The same on one document that is not loaded for it: nothing is appended, and its content is not shown. */
@@ -95,11 +113,11 @@ export class Acts {
     planner: (found: HeadView | Absent, at: number) => Promise<Planned<Outcome>>,
     terms: Terms<Outcome> | null = null,
   ): Promise<Outcome> {
-    const ask: Ask<Outcome> = ([one], at) => {
+    const ask: Ask<Outcome> = ({ held: [one] }, at) => {
       invariant(one !== undefined, 'the document that was named is held')
       return planner('absent' in one ? one : headViewOf(this.#parts.storage, headOf(one)), at)
     }
-    return this.#rounds([document], false, (held) => this.#inTurns([document], held, ask, terms))
+    return this.#rounds([document], false, (attempt) => this.#inTurns([document], attempt, ask, terms))
   }
 
   /** Called after each act that leaves conflicts of its author open. Returns how to stop. */
@@ -110,9 +128,10 @@ export class Acts {
 
   /** What would become of the documents now. The planner is shown what it would be for an act, and nothing is done. */
   preview<Outcome>(documents: readonly DocumentId[], planner: Planner<Outcome>): Promise<Outcome> {
-    const ask: Ask<Outcome> = (held, at) => planner(this.#views(held), at)
-    return this.#rounds(documents, true, async (held) => {
-      const round = held.some(isLeaving) ? AGAIN : await this.#planned(held, ask)
+    const ask: Ask<Outcome> = (attempt, at) => planner(this.#views(attempt), at)
+    return this.#rounds(documents, true, async (attempt) => {
+      const { held } = attempt
+      const round = held.some(isLeaving) ? AGAIN : await this.#planned(attempt, ask)
       return conclude(held, round.do === 'plan' ? { do: 'answer', outcome: round.planned.outcome } : round)
     })
   }
@@ -120,13 +139,14 @@ export class Acts {
   async #rounds<Outcome>(
     documents: readonly DocumentId[],
     loads: boolean,
-    perform: (held: readonly Held[]) => Promise<{ readonly outcome: Outcome } | 'again'>,
+    perform: (attempt: RoundParts) => Promise<{ readonly outcome: Outcome } | 'again'>,
   ): Promise<Outcome> {
+    const beside: Comparison = (by) => this.#parts.comparer.askedBy(by)
     for (let count = 0; count < MAX_ROUNDS; count++) {
       const held: Held[] = []
       try {
         for (const document of documents) held.push(await this.#hold(document, loads))
-        const done = await perform(held)
+        const done = await perform({ held, comparing: count < ROUNDS_BESIDE ? beside : () => comparedHere })
         if (done !== 'again') return done.outcome
       } finally {
         for (const one of held) if ('replica' in one) one.release()
@@ -140,23 +160,23 @@ export class Acts {
     return replicas.leaseLoaded(document) ?? (loads ? replicas.lease(document) : replicas.find(document))
   }
 
-  #views(held: readonly Held[], noteIn?: (replica: Replica) => NoteLock): readonly Found[] {
+  #views({ held, comparing }: RoundParts, noteIn?: (replica: Replica) => NoteLock): readonly Found[] {
     return held.map((one) => {
       if ('absent' in one) return one
       invariant('replica' in one, 'what is planned on is loaded')
-      return new ReplicaView(this.#viewParts, one.replica, noteIn?.(one.replica))
+      return new ReplicaView(this.#viewParts, one.replica, comparing, noteIn?.(one.replica))
     })
   }
 
   async #inTurns<Outcome>(
     documents: readonly DocumentId[],
-    held: readonly Held[],
+    attempt: RoundParts,
     ask: Ask<Outcome>,
     terms: Terms<Outcome> | null,
   ): Promise<{ readonly outcome: Outcome } | 'again'> {
     // In one order for all, so that no two acts wait for each other.
-    const round = await this.#turns.takeAll(documents.toSorted(), () => this.#round(held, ask, terms))
-    const done = await conclude(held, round)
+    const round = await this.#turns.takeAll(documents.toSorted(), () => this.#round(attempt, ask, terms))
+    const done = await conclude(attempt.held, round)
     if (round.do === 'await' && done !== 'again') {
       for (const replica of round.created) this.#parts.replicas.adopt(replica).release()
       for (const { settling } of round.planned.plans) if (settling !== undefined) this.#tell(settling)
@@ -171,18 +191,16 @@ export class Acts {
   }
 
   /** One round in the turns of all documents, up to the hand-over. */
-  async #round<Outcome>(
-    held: readonly Held[],
-    ask: Ask<Outcome>,
-    terms: Terms<Outcome> | null,
-  ): Promise<Round<Outcome>> {
+  async #round<Outcome>(attempt: RoundParts, ask: Ask<Outcome>, terms: Terms<Outcome> | null): Promise<Round<Outcome>> {
     // Who lost the right while others had their turns is no work for anybody.
     terms?.assertAllowed()
+    const { held } = attempt
     if (held.some(isLeaving)) return AGAIN
-    const round = await this.#planned(held, ask)
+    const round = await this.#planned(attempt, ask)
     if (round.do !== 'plan') return round
     const { planned, at } = round
     if (!planned.plans.some(storesSomething)) return { do: 'answer', outcome: planned.outcome }
+    const ahead = await aheadOfWrites(planned.plans, attempt)
     let answer: StoredAnswer | null = null
     if (terms?.keep) {
       // What is rendered of a document that stays as it is may have to be read from storage.
@@ -194,11 +212,11 @@ export class Acts {
       if (entry?.type === 'create') created.push(await this.#parts.replicas.prepare(entry.head))
     }
     terms?.assertAllowed()
-    return this.#handOver({ held, created }, planned, at, answer)
+    return this.#handOver({ held, created, ahead }, planned, at, answer)
   }
 
   async #planned<Outcome>(
-    held: readonly Held[],
+    attempt: RoundParts,
     ask: Ask<Outcome>,
   ): Promise<
     | { readonly do: 'plan'; readonly planned: Planned<Outcome>; readonly at: number }
@@ -207,7 +225,7 @@ export class Acts {
   > {
     const at = this.#parts.environment.now()
     try {
-      return { do: 'plan', planned: await ask(held, at), at }
+      return { do: 'plan', planned: await ask(attempt, at), at }
     } catch (problem) {
       return problem instanceof Moved ? AGAIN : { do: 'refuse', problem }
     }
@@ -215,7 +233,11 @@ export class Acts {
 
   /** Applies what was planned and hands it to storage, in one tick. */
   #handOver<Outcome>(
-    { held, created }: { readonly held: readonly Held[]; readonly created: readonly Replica[] },
+    {
+      held,
+      created,
+      ahead,
+    }: { readonly held: readonly Held[]; readonly created: readonly Replica[]; readonly ahead: Ahead },
     planned: Planned<Outcome>,
     at: number,
     answer: StoredAnswer | null,
@@ -228,7 +250,7 @@ export class Acts {
     if (onto === 'moved') return AGAIN
     committer.assertRoom()
     const parts = partsOf(plans, at, onto, answer)
-    const result = committer.commit(stageAll(plans, replicaOf), parts)
+    const result = committer.commit(stageAll(plans, replicaOf, ahead), parts)
     for (const plan of plans) this.#noteLock(plan, replicaOf.get(plan.document), result)
     return { do: 'await', planned, result, created }
   }
@@ -284,6 +306,24 @@ function told<Outcome>(outcome: Outcome | ParleyError): { readonly outcome: Outc
   return { outcome }
 }
 
+/** What rewritings of long texts do, by document. */
+type Ahead = ReadonlyMap<DocumentId, KnownEffect>
+
+/** Works that out before the tick in which they are done. */
+async function aheadOfWrites(plans: readonly Plan[], { held, comparing }: RoundParts): Promise<Ahead> {
+  const ahead = new Map<DocumentId, KnownEffect>()
+  for (const { document, version, entry } of plans) {
+    if (entry?.type !== 'content') continue
+    const one = held.find((found): found is Lease => 'replica' in found && found.replica.id === document)
+    // A document that has moved is planned on anew.
+    if (one === undefined || one.replica.ended !== null || one.replica.appliedVersion !== version) continue
+    const from = one.replica.content()
+    const effect = await comparing(entry.by.author).aheadOfWrite(from, entry.content)
+    if (effect !== null) ahead.set(document, { from, effect })
+  }
+  return ahead
+}
+
 const headOf = (held: Lease | { readonly head: Head }): Head =>
   'replica' in held ? held.replica.appliedHead : held.head
 
@@ -295,85 +335,4 @@ const isLeaving = (held: Held): boolean =>
 async function onDisk(held: readonly Held[]): Promise<boolean> {
   for (const one of held) if ('replica' in one && !(await one.replica.isOnDisk())) return false
   return true
-}
-
-/** The entries on their way that the act is to stand on; or that a document is not what it was planned on any more. */
-function standings(plans: readonly Plan[], replicaOf: ReadonlyMap<DocumentId, Replica>): readonly Standing[] | 'moved' {
-  const onto: Standing[] = []
-  const hasEntry = plans.some(({ entry }) => entry !== null)
-  for (const { document, version, entry } of plans) {
-    const replica = replicaOf.get(document)
-    if (replica === undefined) continue
-    if (replica.ended !== null) return 'moved'
-    // What is stored together with an entry has to be so at the very moment of that entry.
-    if (hasEntry && replica.appliedVersion !== version) return 'moved'
-    if (entry !== null && !passesLock(replica, entry.by.pass ?? NO_PASS)) return 'moved'
-    const standing = entry === null ? replica.standing(version) : null
-    if (standing === 'unknown') return 'moved'
-    if (standing !== null) onto.push(standing)
-  }
-  return onto
-}
-
-const NO_PASS: LockPass = { by: 'request', tokenHash: null }
-
-/** What the act of the plans does besides their entries. */
-function partsOf(plans: readonly Plan[], at: number, onto: readonly Standing[], answer: StoredAnswer | null): ActParts {
-  const [only] = plans
-  const besides =
-    plans.length === 1 && only
-      ? {
-          conflicts: only.conflicts,
-          contents: only.contents,
-          events: only.events,
-          locks: locksOf(only),
-          purges: purgesOf(only),
-        }
-      : {
-          conflicts: plans.flatMap((plan) => plan.conflicts),
-          contents: new Map(plans.flatMap((plan) => [...plan.contents])),
-          events: plans.flatMap((plan) => plan.events),
-          locks: plans.flatMap(locksOf),
-          purges: plans.flatMap(purgesOf),
-        }
-  const parts = onto.length === 0 ? { at, ...besides } : { at, ...besides, onto }
-  return answer === null ? parts : { ...parts, answer }
-}
-
-const locksOf = ({ lock }: Plan) => (lock === undefined ? [] : [lock])
-const purgesOf = ({ purge }: Plan) => (purge === undefined ? [] : [purge])
-
-/** All or none: what is staged already when another cannot be is in no log. */
-function stageAll(plans: readonly Plan[], replicaOf: ReadonlyMap<DocumentId, Replica>): Staged[] {
-  const staged: Staged[] = []
-  try {
-    for (const { document, entry } of plans) {
-      const replica = replicaOf.get(document)
-      invariant(entry === null || replica !== undefined, 'an entry is for a document that was found or is created')
-      if (entry !== null && replica !== undefined) staged.push(stage(replica, entry))
-    }
-    return staged
-  } catch (error) {
-    const problem = error instanceof ParleyError ? error : new ParleyError('overloaded', 'Try again.', { cause: error })
-    for (const one of staged) one.fail(problem)
-    throw error
-  }
-}
-
-function stage(replica: Replica, entry: NewEntry): Staged {
-  switch (entry.type) {
-    case 'create':
-      return replica.stageCreate(entry.content, entry.by)
-    case 'content': {
-      const staged = replica.stageContent(entry.content, entry.by)
-      invariant(staged !== null, 'contents that differ make an entry')
-      return staged
-    }
-    case 'settings':
-      return replica.stageSettings(entry.settings, entry.by)
-    case 'delete':
-      return replica.stageDelete(entry.by)
-    default:
-      return assertNever(entry)
-  }
 }

@@ -1,3 +1,4 @@
+import type { Comparing } from '../../content/comparing.ts'
 import type { Content } from '../../content/content.ts'
 import type { Effect } from '../../content/effect.ts'
 import type { LimitBreach } from '../../content/limits.ts'
@@ -23,6 +24,9 @@ const OPEN_STALE_WRITES = {
   before: null,
   limit: MAX_OPEN_CONFLICTS,
 } as const
+
+/** How contents are compared in a round of planning, for whom. */
+export type Comparison = (by: PrincipalId) => Comparing
 
 /** How many wait for a document's lock in this process. */
 export type LineLength = (document: DocumentId) => number
@@ -58,6 +62,8 @@ export interface View extends HeadView {
   storedContent(hash: ContentHash): Promise<Content | null>
   /** Throws `locked` or `lock-lost` (SPEC LOCK-2), which come right after 404 and 410 (API-4). */
   assertPasses(pass: LockPass): Promise<void>
+  /** How contents are compared for somebody, while there is time for it. */
+  comparing(by: PrincipalId): Comparing
   /** Resolves once all that is shown is on disk. */
   whenOnDisk(): Promise<void>
 }
@@ -90,10 +96,12 @@ export class ReplicaView implements View {
   readonly head: Head
   readonly #parts: ViewParts
   readonly #replica: Replica
+  readonly comparing: Comparison
   readonly #noteLock: NoteLock | undefined
 
-  constructor(parts: ViewParts, replica: Replica, noteLock?: NoteLock) {
+  constructor(parts: ViewParts, replica: Replica, comparing: Comparison, noteLock?: NoteLock) {
     this.head = replica.appliedHead
+    this.comparing = comparing
     this.#parts = parts
     this.#replica = replica
     this.#noteLock = noteLock

@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { ConflictResolver } from '../../server/conflicts/resolve.ts'
+import { comparedHere } from '../../server/content/comparing.ts'
+import { type Effect, effectBetween, effectOfWrite } from '../../server/content/effect.ts'
+import type { Choice } from '../../server/content/merge.ts'
+import type { WriteResult } from '../../server/documents/planWrite.ts'
+import { comparingTexts, TextComparer, type TextQuestion } from '../../server/documents/textComparer.ts'
+import { toVersion } from '../../server/foundation/ids.ts'
+import { ALICE, BOB, type DocumentCore, Editor, id, startCore } from '../support/documentCore.ts'
+
+/** Long enough that half of its lines are not compared in passing. */
+const LINES = 30_000
+const line = (n: number, by = 'line'): string => `${by} ${n} of a long text\n`
+const text = (by: (n: number) => string | undefined): string =>
+  Array.from({ length: LINES }, (_, n) => line(n, by(n))).join('')
+
+const BASE = text(() => undefined)
+const HALF = text((n) => (n % 2 === 0 ? 'alice' : undefined))
+const FIRST = text((n) => (n === 1 ? 'bob' : undefined))
+const BOTH = text((n) => (n === 1 ? 'bob' : n % 2 === 0 ? 'alice' : undefined))
+const OVERLAPPING = text((n) => (n % 1_000 === 0 ? 'bob' : undefined))
+
+/** A desk beside the event loop as far as anybody can tell; `meanwhile` happens while it compares. */
+function beside(meanwhile: (question: TextQuestion) => Promise<void> | void = () => undefined) {
+  const asked: TextQuestion['ask'][] = []
+  const comparer = new TextComparer({
+    async ask(question) {
+      asked.push(question.ask)
+      const answer = await comparingTexts(question, null)
+      await meanwhile(question)
+      return answer
+    },
+    close: async () => undefined,
+  })
+  return { comparer, asked }
+}
+
+describe('[OPS-8] texts that are compared for somebody', () => {
+  const sides = { base: BASE, current: OVERLAPPING, incoming: HALF }
+  const choices = new Map<string, Choice>([['L1', 'incoming']])
+
+  it('[OPS-8] are compared beside the event loop if they are long, to the same end', async () => {
+    const { comparer, asked } = beside()
+    const comparing = comparer.askedBy('alice')
+    expect(await comparing.merge(sides)).toMatchObject(comparedHere.merge(sides))
+    expect(await comparing.mergeReaching(sides)).toEqual(comparedHere.mergeReaching(sides))
+    expect(await comparing.mergeWith(sides, choices)).toEqual(comparedHere.mergeWith(sides, choices))
+    expect(await comparing.effectBetween(BASE, HALF)).toEqual(effectBetween(BASE, HALF))
+    expect(await comparing.aheadOfWrite(BASE, HALF)).toEqual(effectOfWrite(BASE, HALF))
+    expect(asked).toEqual(['merge', 'merge', 'settle', 'effect', 'effect'])
+  })
+
+  it.each([
+    ['short', line(1), line(2)],
+    ['long and changed in one place', BASE, FIRST],
+    ['long and only put in', '', BASE],
+    ['long and only taken out', `${BASE}${HALF}`, BASE],
+    ['no texts', { a: BASE }, { a: HALF }],
+  ])('[OPS-8] wait for nothing where they are %s', (_what, from, to) => {
+    const { comparer, asked } = beside()
+    const comparing = comparer.askedBy('alice')
+    expect(comparing.aheadOfWrite(from, to)).toBeNull()
+    expect(comparing.effectBetween(from, to)).toEqual(effectBetween(from, to))
+    expect(asked).toEqual([])
+  })
+})
+
+describe('[OPS-8] acts on long texts', () => {
+  let core: DocumentCore
+  afterEach(() => core.stop())
+
+  const outcomeOf = (result: WriteResult): string => (result.status === 'done' ? result.outcome : result.status)
+  const contentOf = async (): Promise<unknown> => (await core.reader.read(id('doc'))).content
+
+  it('[OPS-8] are worked out before their tick: a write, one that is merged, one that is refused, and its resolution', async () => {
+    const { comparer, asked } = beside()
+    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+    await core.create('doc', BASE)
+    const seen: [outcome: string, asked: readonly string[]][] = []
+    const note = (result: WriteResult): void => void seen.push([outcomeOf(result), asked.splice(0)])
+    note(await core.write('doc', FIRST, { version: 1 }, BOB))
+    note(await core.write('doc', HALF, { version: 1, onConflict: 'merge' }))
+    expect(await contentOf()).toBe(BOTH)
+    const refused = await core.write('doc', OVERLAPPING, { version: 1, onConflict: 'manual' }, BOB)
+    note(refused)
+    const conflict = refused.status === 'refused' ? refused.refusal.record.id : null
+    const { storage, environment, schemas } = core
+    const limits = { maxBytes: 10 * 1024 * 1024, maxDepth: 64, maxNodes: 100_000 }
+    const shower = { show: () => Promise.reject(new Error('nothing is shown')) }
+    const resolver = new ConflictResolver({ storage, environment, limits, schemas, shower }, core.acts)
+    const way = { use: 'incoming' } as const
+    const request = { ask: 'resolve', baseVersion: toVersion(3), way, comment: null } as const
+    const shown = { contents: false, by: BOB, linkBase: '' } as const
+    expect(conflict).not.toBeNull()
+    if (conflict !== null) await resolver.perform(conflict, { by: BOB, request, shown })
+    seen.push(['resolved', asked.splice(0)])
+    expect(await contentOf()).toBe(OVERLAPPING)
+    expect(seen).toEqual([
+      ['written', []],
+      ['merged', ['merge', 'effect']],
+      ['refused', ['merge']],
+      ['resolved', ['merge', 'effect']],
+    ])
+  })
+
+  it('[OPS-8] stand although somebody types all the while they are compared', async () => {
+    let typed = 0
+    const { comparer, asked } = beside(async () => {
+      const { replica, release } = await core.lease('doc')
+      await replica.applyLive(new Editor(replica).insert(0, `${++typed} `), BOB)
+      release()
+    })
+    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+    await core.create('doc', BASE)
+    expect(outcomeOf(await core.write('doc', HALF, 'unconditional'))).toBe('written')
+    expect(asked).toEqual(['effect', 'effect', 'effect'])
+    expect([typed, await contentOf()]).toEqual([3, HALF])
+  })
+
+  it('[OPS-8] [DOC-8] do what was found while they were compared, and nothing else', async () => {
+    const whole: Effect = { kind: 'text', delta: [-BASE.length, HALF] }
+    const comparer = new TextComparer({
+      ask: async () => ({ ask: 'effect', effect: whole }),
+      close: async () => undefined,
+    })
+    const effects: unknown[] = []
+    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+    await core.create('doc', BASE)
+    await core.write('doc', HALF, { version: 1 }, ALICE)
+    for (const { effect } of await core.storage.effects(id('doc'), toVersion(1), toVersion(2), 10)) effects.push(effect)
+    expect([effects, await contentOf()]).toEqual([[whole], HALF])
+  })
+})

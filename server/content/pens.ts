@@ -12,6 +12,9 @@ export const isPen = ({ clientID }: Pick<Y.Doc, 'clientID'>, client: number): bo
 
 const numberOf = (client: number, first: number): number => (client - first) >>> 0
 export const penOf = (first: number, number: number): number => (first + number) >>> 0
+/** All of them, of a document that is not being written just now. */
+export const pensOf = ({ clientID }: Pick<Y.Doc, 'clientID'>): number[] =>
+  Array.from({ length: PENS }, (_, number) => penOf(clientID, number))
 
 /**
  * Writes what comes in place of `before` under such a pen that Yjs joins it with what was there. Yjs keeps of a value that was

@@ -5,7 +5,6 @@ import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import type { ClockSet } from '../model/clockSet.ts'
-import { UpdateWriter } from './updateWriter.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type { Head } from '../model/document.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
@@ -15,6 +14,8 @@ import { MAX_INTEGRATION_STEPS, withIntegrationBudget } from './integrationBudge
 import type { Divide } from './knowledge.ts'
 import { contentAt, emptyContent } from './past.ts'
 import { partOfUpdate } from './partOfUpdate.ts'
+import { ReplicaDoc } from './replicaDoc.ts'
+import { UpdateWriter } from './updateWriter.ts'
 
 /** Rows read at a time. */
 const PAGE_ENTRIES = 32
@@ -39,7 +40,7 @@ export async function workOutSides(
   }: { readonly divide: Divide; readonly knowledge: Knowledge; readonly update: Uint8Array },
 ): Promise<OfflineSides> {
   const known = divide.later.filter((entry) => entry.known !== 'none')
-  const doc = new Y.Doc()
+  const doc = new ReplicaDoc({ gc: true })
   const view = new ContentView(doc, head.kind, head.root)
   await replayPrefix(storage, head, doc, divide.prefix)
   // Before the log, where of it only stands what did not lose.
@@ -88,7 +89,7 @@ async function prefixContent(storage: StorageView, head: Head, prefix: Version):
   return prefix < head.firstVersion ? emptyContent(head.kind) : contentAt(storage, head.id, head.kind, prefix)
 }
 
-async function replayPrefix(storage: ReadStorage, head: Head, doc: Y.Doc, prefix: Version): Promise<void> {
+async function replayPrefix(storage: ReadStorage, head: Head, doc: ReplicaDoc, prefix: Version): Promise<void> {
   const stored = await storage.snapshot(head.id)
   const start = stored && stored.version >= head.firstVersion && stored.version <= prefix ? stored : null
   if (start) Y.applyUpdate(doc, start.state)
@@ -99,7 +100,7 @@ async function replayPrefix(storage: ReadStorage, head: Head, doc: Y.Doc, prefix
     const updates = page.map((entry) => entry.update).filter((update) => update.length > 0)
     for (const update of updates) {
       await steps.take(update.length)
-      Y.applyUpdate(doc, update)
+      doc.take(update)
     }
     const last = page.at(-1)
     if (!last) throw damaged(head)

@@ -4,6 +4,7 @@ import type { Content, Path } from '../content/content.ts'
 import { effectCharacters } from '../content/effect.ts'
 import type { SharedAt } from '../content/json.ts'
 import type { ContentLimits, LimitBreach } from '../content/limits.ts'
+import { pensOf } from '../content/pens.ts'
 import { ContentView, type KnownEffect } from '../content/view.ts'
 import { invariant } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
@@ -20,6 +21,7 @@ import { applyWithinBudget } from './integrationBudget.ts'
 import { KnownLock } from './knownLock.ts'
 import { KnownPast } from './knownPast.ts'
 import { encodeOwners } from './owners.ts'
+import type { ReplicaDoc } from './replicaDoc.ts'
 import { type SnapshotPoint, StartingPoints } from './startingPoints.ts'
 
 /** Who wrote an entry, when (milliseconds since the epoch) and by what. */
@@ -62,7 +64,7 @@ const NOTHING_BESIDES: Pick<ActParts, 'conflicts' | 'contents' | 'events'> = {
 export interface ReplicaOptions {
   readonly head: Head
   /** Exactly the prefix of the log at `head.version`, its clientID set to the server's. */
-  readonly doc: Y.Doc
+  readonly doc: ReplicaDoc
   readonly snapshot: SnapshotPoint
   /** As it was read; absent for a new document, which has none. */
   readonly lock?: LockState
@@ -93,7 +95,7 @@ interface CommitWaiter {
  * commits, and only then anyone is shown what came of it. When it may differ from its log it ends.
  */
 export class Replica {
-  readonly doc: Y.Doc
+  readonly doc: ReplicaDoc
   /** Looked at right before something is applied: what storage would refuse for a lock costs the whole replica. */
   readonly lock: KnownLock
   /** What of the log need not be read. */
@@ -199,7 +201,7 @@ export class Replica {
   stageContent(content: Content, authorship: Authorship, known: KnownEffect | null = null): Staged | null {
     this.#assertLive()
     return this.#orEnd(() => {
-      this.doc.transact(() => this.#view.write(content, known))
+      this.#write(content, known)
       return this.#captured.length === 0
         ? null
         : this.#stage(this.headAfter(authorship), authorship, { keepsSettings: true })
@@ -222,7 +224,7 @@ export class Replica {
   stageCreate(content: Content, authorship: Authorship): Staged {
     invariant(this.#applied.version === this.#applied.firstVersion, 'only a new replica stages its creation')
     return this.#orEnd(() => {
-      this.doc.transact(() => this.#view.write(content))
+      this.#write(content, null)
       return this.#stage(this.#applied, authorship)
     })
   }
@@ -240,13 +242,13 @@ export class Replica {
   ): Promise<Version | null> {
     if (this.#applied.deletedAt !== null) await this.whenCommitted(this.#applied.version)
     this.#assertLive()
-    this.#kept.assertAdmitted(update, author)
+    const extended = this.#kept.assertAdmitted(update, author)
     this.#committer.assertRoom()
     const pass: LockPass = { by: 'edit', principal: author, tokenHash }
     const authorship: Authorship = { author, at: this.#environment.now(), origin: 'live', pass }
     merge?.before(this.#applied, this.content(), (path) => this.#view.sharedAt(path))
     const made = this.#orEnd(() => {
-      applyWithinBudget(this.doc, update)
+      this.doc.extending(extended, () => applyWithinBudget(this.doc, update))
       const handedOn = this.#kept.applied(author)
       if (this.#captured.length === 0) return null
       const staged = this.#stage(this.headAfter(authorship), authorship, { keepsSettings: true, handedOn })
@@ -304,6 +306,11 @@ export class Replica {
     for (const listener of this.#endedListeners) listener(problem)
     this.#view.destroy()
     this.doc.destroy()
+  }
+
+  #write(content: Content, known: KnownEffect | null): void {
+    const { doc } = this
+    doc.extending(pensOf(doc), () => doc.transact(() => this.#view.write(content, known)))
   }
 
   #assertLive(): void {

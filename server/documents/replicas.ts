@@ -1,4 +1,4 @@
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import type { ContentLimits } from '../content/limits.ts'
 import { randomTag, type Environment } from '../foundation/environment.ts'
 import {
@@ -219,7 +219,7 @@ export class Replicas {
   }
 
   /** Applies every entry after a version, and notes who brought which Yjs clients; answers the bytes of their updates. */
-  async #replay(doc: Y.Doc, head: Head, after: Version, owners: Map<number, PrincipalId>): Promise<number> {
+  async #replay(doc: ReplicaDoc, head: Head, after: Version, owners: Map<number, PrincipalId>): Promise<number> {
     let version = after
     let bytes = 0
     while (version < head.version) {
@@ -320,9 +320,9 @@ function clientsAfter({ store: { clients } }: Y.Doc, count: number): readonly nu
 }
 
 /** Bytes that pass their checksum and still cannot be applied: the log is damaged all the same. */
-function applyStored(doc: Y.Doc, update: Uint8Array, id: DocumentId): void {
+function applyStored(doc: ReplicaDoc, update: Uint8Array, id: DocumentId): void {
   try {
-    Y.applyUpdate(doc, update)
+    doc.take(update)
   } catch (cause) {
     throw damaged(id, 'an entry cannot be applied', cause)
   }

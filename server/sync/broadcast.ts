@@ -6,8 +6,8 @@ import { yieldTurn } from '../foundation/turns.ts'
 import type { ServerMessage } from './messages.ts'
 import { slices } from './slices.ts'
 
-/** Entries joined to one message: some 1 ms of work … */
-const JOINED_ENTRIES = 64
+/** Entries joined to one message: some 4 ms of work … */
+const JOINED_ENTRIES = 256
 /** … and of what is larger than this, joining costs more than a write to each socket saves. */
 const JOINED_BYTES = 16 * 1024
 
@@ -22,7 +22,7 @@ export interface ShownEntries {
 /** Of the time of the process, a room takes at most one part of so many for showing what is committed … */
 const SHARE = 8
 /** … as long as nobody waits for more than this, which a person does not see … */
-const MAX_GATHERING_MS = 30
+const MAX_GATHERING_MS = 50
 /** … nor for less than this, which is a room of some seventy: in a smaller one a keystroke goes on at once. */
 const MIN_GATHERING_MS = 5
 

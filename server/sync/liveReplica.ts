@@ -1,3 +1,4 @@
+import type * as Y from 'yjs'
 import type { Replica } from '../documents/replica.ts'
 
 /** What live editing needs of a replica. */
@@ -5,7 +6,6 @@ export type LiveReplica = Pick<
   Replica,
   | 'id'
   | 'head'
-  | 'doc'
   | 'lock'
   | 'appliedVersion'
   | 'ended'
@@ -16,7 +16,7 @@ export type LiveReplica = Pick<
   | 'whenCommitted'
   | 'onCommitted'
   | 'onEnded'
->
+> & { readonly doc: Y.Doc }
 
 /** A hold on a replica. */
 export interface LiveLease<R extends LiveReplica = LiveReplica> {

@@ -36,7 +36,7 @@ describe('what is committed', () => {
 
   it.each([
     [2, 14],
-    [200, 30],
+    [200, 50],
   ])('[SYNC-2] where showing it takes %s ms is gathered for %s, and nothing is left out', async (showingMs, gapMs) => {
     const shown = await shownAt(100, showingMs)
     const gaps = shown.slice(1).map(({ ms }, n) => ms - (shown[n]?.ms ?? 0) - showingMs)

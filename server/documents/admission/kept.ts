@@ -80,11 +80,15 @@ export class Kept {
     return admission
   }
 
-  /** Throws unless the update was admitted just now, or is now as one of the principal's. */
-  assertAdmitted(update: Uint8Array, principal: PrincipalId): void {
-    if (this.#newest?.update === update) return
+  /**
+   * Throws unless the update was admitted just now, or is now as one of the principal's. Answers the client ids that get new
+   * structs.
+   */
+  assertAdmitted(update: Uint8Array, principal: PrincipalId): readonly number[] {
+    if (this.#newest?.update === update) return this.#newest.extended
     const admission = this.admit(update, { principal, userOf: () => null, isOwn: () => true, takes: 'whole' })
     if (!admission.admitted) throw new ParleyError(admission.code, admission.reason)
+    return admission.extended
   }
 
   /** The admitted update was applied. Answers which Yjs client ids begin with it that were handed on. */

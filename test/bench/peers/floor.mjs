@@ -7,6 +7,7 @@ database.pragma('journal_mode = WAL')
 database.pragma('synchronous = FULL')
 database.exec('CREATE TABLE documents (id TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL) STRICT')
 const swap = database.prepare('UPDATE documents SET version = version + 1, content = ? WHERE id = ? AND version = ?')
+const newest = database.prepare('SELECT version FROM documents WHERE id = ?').pluck()
 const create = database.prepare('INSERT INTO documents (id, version, content) VALUES (?, 1, ?) ON CONFLICT DO NOTHING')
 
 let waiting = []
@@ -30,7 +31,7 @@ app.put('/documents/:id', async (request, reply) => {
     if (waiting.length === 0) setImmediate(flush)
     waiting.push({ id, body: request.body, resolve })
   })
-  if (changes === 0) return reply.code(409).send({})
+  if (changes === 0) return reply.code(409).send({ version: newest.get(id) })
   return { id, version: request.body.baseVersion + 1 }
 })
 await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as Y from 'yjs'
 import { HubClient } from '../support/hubServer.ts'
+import { inOnePiece } from '../support/inOnePiece.ts'
 import { frames, RawClient } from '../support/rawClient.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
@@ -44,7 +45,9 @@ describe('[RATE-1] live messages', () => {
     const bystander = await stockClient('bystander')
     const watcher = await stockClient('watcher')
     const flooder = await rawClient('flooder')
-    for (let n = 0; n < 20_000; n++) flooder.socket.send(frames.queryAwareness())
+    inOnePiece(flooder.socket, () => {
+      for (let n = 0; n < 20_000; n++) flooder.socket.send(frames.queryAwareness())
+    })
     bystander.text.insert(0, 'not disturbed')
     await watcher.shows('not disturbed')
     expect((await flooder.closed).code).toBe(4529)
@@ -54,7 +57,9 @@ describe('[RATE-1] live messages', () => {
   it('[RATE-1] of a stock client that is closed with 4529 arrive when it comes back', async () => {
     server = await startTestServer({ variables: { PARLEY_RATE_LIVE_MESSAGES: '300' } })
     const [writer, watcher] = [await stockClient('writer'), await stockClient('watcher')]
-    for (let n = 0; n < 2_000; n++) writer.text.insert(n, String(n % 10))
+    inOnePiece(writer.line, () => {
+      for (let n = 0; n < 2_000; n++) writer.text.insert(n, String(n % 10))
+    })
     const text = writer.text.toString()
     await watcher.shows(text)
     expect(new Set(writer.closeCodes)).toEqual(new Set([4529]))
@@ -97,7 +102,10 @@ describe('[RATE-1] [NOTE-2] frames of a notification socket', () => {
   it('[RATE-1] [NOTE-2] that never stop end the socket with 4529', async () => {
     server = await startTestServer()
     const client = await open()
-    for (let n = 0; n < 5_000; n++) client.send({ type: 'ping' })
+    // In one piece: more of them arrive together than are paid back within a minute.
+    inOnePiece(client.socket, () => {
+      for (let n = 0; n < 5_000; n++) client.send({ type: 'ping' })
+    })
     expect(await client.ended()).toEqual({ code: 4529, reason: 'too-many-requests' })
   })
 })

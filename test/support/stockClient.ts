@@ -34,6 +34,13 @@ export class StockClient {
     return this.doc.getMap('content')
   }
 
+  /** What it is connected by now. */
+  get line(): WebSocket {
+    const { ws }: { ws: unknown } = this.provider
+    if (!(ws instanceof WebSocket)) throw new Error('it is not connected')
+    return ws
+  }
+
   async synced(): Promise<this> {
     await vi.waitFor(() => {
       if (!this.provider.synced) throw new Error(`not synced; closed with ${this.closeCodes.join(', ')}`)

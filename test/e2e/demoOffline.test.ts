@@ -58,10 +58,13 @@ describe('the demo, offline', () => {
     await expect.poll(() => server.contentOf('trip'), PATIENCE).toContain('Tuesday')
     expect(await textOf(ada.page)).toContain('on Friday')
     line.mend()
+    // Side by side: news go by themselves after some seconds.
+    await Promise.all([
+      ada.page.locator('[data-testid=notice]', { hasText: 'You came back with offline edits' }).waitFor(),
+      ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor(),
+    ])
     await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
     await expect.poll(() => ben.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
-    await ada.page.locator('[data-testid=notice]', { hasText: 'You came back with offline edits' }).waitFor()
-    await ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor()
     const merged = await server.contentOf('trip')
     const [, mergedLine = ''] = merged.split('\n')
     expect(mergedLine).toMatch(/^We leave on (FridayTuesday|TuesdayFriday)$/)

@@ -73,12 +73,16 @@ const sum = (rate: Rate | undefined): number => (rate === undefined ? Number.NaN
 
 async function rateOf(url: URL, nextToken: NextToken, swap: Swap, seconds: number): Promise<Rate> {
   const tokens = await Promise.all(Array.from({ length: WRITERS }, () => nextToken()))
+  // All begin on the newest version, as the writers that they are have gone on from one to the next.
+  const looking = new Connection(url, await nextToken())
+  const { next: newest } = await swap(looking, 0, 0)
+  looking.close()
   const until = performance.now() + seconds * 1000
   const counts = { won: 0, lost: 0 }
   await Promise.all(
     tokens.map(async (token, writer) => {
       let connection = new Connection(url, token)
-      let version = 0
+      let version = newest
       let refusals = 0
       while (performance.now() < until) {
         const attempt = await swap(connection, writer, version)

@@ -13,13 +13,14 @@ export function startParley(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const [first, ...rest] = [...flags, 'dist/server/main.js', 'serve']
-  return startProcess(first, rest, {
+  const settings = {
     PARLEY_PORT: '0',
     PARLEY_DATABASE: join(folder, 'parley.db'),
     PARLEY_SECRET: BENCH_SECRET,
     ...RATES_NEVER_MET,
     ...variables,
-  })
+  }
+  return startProcess(first, rest, settings, false)
 }
 
 /** Runs with a folder that is gone afterwards. */

@@ -13,20 +13,26 @@ export interface Running {
   stop(): Promise<number | null>
 }
 
-/** Starts a server in a process of its own and waits for its line with `listening` and the URL. */
+/**
+ * Starts a server in a process of its own and waits for its line with `listening` and the URL. `isWatched`: each line of its
+ * log is looked into.
+ */
 export async function startProcess(
   script: string,
   args: string[],
   variables: Record<string, string | undefined> = {},
+  isWatched = true,
 ): Promise<Running> {
   const child = spawn(process.execPath, [script, ...args], {
     env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   // Its log, if it has one of the form of a server's.
-  createInterface(child.stdout).on('line', (line) => {
-    if (line.startsWith('{"level"')) watchLine(line)
-  })
+  if (isWatched) {
+    createInterface(child.stdout).on('line', (line) => {
+      if (line.startsWith('{"level"')) watchLine(line)
+    })
+  }
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const url = await new Promise<string>((resolve, reject) => {
     let output = ''
@@ -35,14 +41,18 @@ export async function startProcess(
       reject(new Error(`${script} did not start: ${output}`))
     }, READY_MS)
     void exited.then((code) => reject(new Error(`${script} ended with ${code}: ${output}`)))
-    child.stdout.on('data', (chunk: Buffer) => {
+    const look = (chunk: Buffer): void => {
       output += chunk.toString()
       const match = /listening[^\n]*?(https?:\/\/[^\s"]+)/.exec(output)
       if (!match?.[1]) return
       clearTimeout(timer)
+      // What it says from now on is not kept, and goes on being taken.
+      child.stdout.off('data', look)
+      child.stdout.resume()
       watchOrigin(match[1])
       resolve(match[1])
-    })
+    }
+    child.stdout.on('data', look)
   })
   void exited.then(() => leaveOrigin(url))
   return {

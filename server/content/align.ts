@@ -105,7 +105,10 @@ function alignMiddle<T>(
   while (tail < shorter - start && same(base.length - 1 - tail, side.length - 1 - tail)) tail += 1
   const [baseEnd, sideEnd] = [base.length - tail, side.length - tail]
   if (start === baseEnd && start === sideEnd) return []
-  if (start === baseEnd || start === sideEnd) return [{ base: [start, baseEnd], side: [start, sideEnd] }]
+  // Of what came or went alone, or one that became one other, as most changes are, nothing can stay.
+  const fewest = Math.min(baseEnd, sideEnd) - start
+  const most = Math.max(baseEnd, sideEnd) - start
+  if (fewest === 0 || most === 1) return [{ base: [start, baseEnd], side: [start, sideEnd] }]
   const baseMiddle = base.slice(start, baseEnd)
   const sideMiddle = side.slice(start, sideEnd)
   return runsBetweenKept(baseMiddle.length, sideMiddle.length, intern(baseMiddle, sideMiddle, keyOf)).map((run) =>

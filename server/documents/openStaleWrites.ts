@@ -61,6 +61,8 @@ export class OpenStaleWrites {
 const keyOf = (document: DocumentId, author: string): string => `${document} ${author}`
 
 function withRecord(list: readonly ConflictRecord[], record: ConflictRecord): readonly ConflictRecord[] {
+  const [newest] = list
+  if (newest === undefined || newest.id < record.id) return [record, ...list]
   const others = list.filter(({ id }) => id !== record.id)
   const older = others.findIndex(({ id }) => id < record.id)
   return others.toSpliced(older === -1 ? others.length : older, 0, record)

@@ -228,7 +228,7 @@ export class WritePlanner {
     const { author, origin } = request
     const end = { use: 'incoming', version: nextVersion(head.version) } as const
     const kept = await recordRefusal(refusalInput(situation), end, {
-      ...this.#parts,
+      environment: this.#parts.environment,
       comparing: view.comparing(author),
       rest: () => undefined,
     })
@@ -257,7 +257,7 @@ export class WritePlanner {
     const { view, request, head, rest } = situation
     const end = open ? null : ({ use: 'current', version: head.version } as const)
     const refusal = await recordRefusal(refusalInput(situation), end, {
-      ...this.#parts,
+      environment: this.#parts.environment,
       comparing: view.comparing(request.author),
       rest,
     })

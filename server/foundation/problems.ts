@@ -1,4 +1,4 @@
-import type { ProblemCode } from './problemTable.ts'
+import { type ProblemCode, problemKind } from './problemTable.ts'
 import type { ShownIn } from './shownContent.ts'
 
 /** Extra members of the problem document (`conflict`, `violations`, `lastVersion`, …). */
@@ -26,7 +26,11 @@ export class ParleyError extends Error {
       shownIn?: ShownIn | null
     } = {},
   ) {
+    const { stackTraceLimit } = Error
+    // Who is refused is told why, and nobody is shown where: to note that takes as long as to merge a small text.
+    if (problemKind(code).status < 500) Error.stackTraceLimit = 0
     super(detail, 'cause' in options ? { cause: options.cause } : undefined)
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
     this.extras = options.extras ?? {}
     this.headers = options.headers ?? {}

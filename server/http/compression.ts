@@ -66,8 +66,7 @@ export function addAnswerCompression(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload: unknown, done) => {
     // It stands for an answer that may be compressed, and caches take over its headers (RFC 9110 §15.4.5).
     if (reply.statusCode === 304) addToVary(reply, 'Accept-Encoding')
-    const bytes = longBytes(payload)
-    if (bytes === null || !mayBeCompressed(request, reply)) {
+    if (!isLong(payload) || !mayBeCompressed(request, reply)) {
       done(null, payload)
       return
     }
@@ -78,7 +77,7 @@ export function addAnswerCompression(app: FastifyInstance): void {
       return
     }
     compressing++
-    COMPRESS[coding](bytes)
+    COMPRESS[coding](bytesOf(payload))
       .finally(() => compressing--)
       .then((compressed) => {
         void reply.header('Content-Encoding', coding).header('Content-Length', compressed.length)
@@ -88,17 +87,17 @@ export function addAnswerCompression(app: FastifyInstance): void {
   })
 }
 
-/** The bytes of an answer that is worth it; null for streams and all that is small. */
-function longBytes(payload: unknown): Buffer | null {
-  if (typeof payload === 'string') {
-    // A unit of UTF-16 is three bytes at the most.
-    if (payload.length * 3 < MIN_BYTES) return null
-    const bytes = Buffer.from(payload)
-    return bytes.length < MIN_BYTES ? null : bytes
-  }
-  if (!(payload instanceof Uint8Array) || payload.length < MIN_BYTES) return null
-  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-}
+/** Whether an answer is worth it, which streams and all that is small are not. */
+const isLong = (payload: unknown): payload is string | Uint8Array =>
+  typeof payload === 'string'
+    ? // A unit of UTF-16 is three bytes at the most.
+      payload.length * 3 >= MIN_BYTES && Buffer.byteLength(payload) >= MIN_BYTES
+    : payload instanceof Uint8Array && payload.length >= MIN_BYTES
+
+const bytesOf = (payload: string | Uint8Array): Buffer =>
+  typeof payload === 'string'
+    ? Buffer.from(payload)
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
 
 function mayBeCompressed(request: FastifyRequest, reply: FastifyReply): boolean {
   if (request.routeOptions.config?.secret === true) return false

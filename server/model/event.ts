@@ -50,5 +50,10 @@ export interface FeedPoint {
 export const eventMark = ({ at, type, document, data }: StoredEvent): string =>
   markOf(JSON.stringify([at, type, document, data]))
 
-/** The place right after an event. */
-export const pointAfter = (event: StoredEvent): FeedPoint => ({ sequence: event.sequence, mark: eventMark(event) })
+/** The place right after an event. Its mark is made when somebody asks for it, for most events are followed by the next. */
+export const pointAfter = (event: StoredEvent): FeedPoint => ({
+  sequence: event.sequence,
+  get mark() {
+    return eventMark(event)
+  },
+})

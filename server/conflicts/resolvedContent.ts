@@ -41,7 +41,7 @@ export async function resolvedContentOf(
       const merged = await comparing.merge(sides)
       if (merged.clean) return { ok: true, content: merged.content }
       const message = 'both sides changed this place; choose one'
-      return { ok: false, errors: merged.overlaps.map((overlap) => ({ overlap: overlap.id, message })) }
+      return { ok: false, errors: merged.overlaps.map((overlap) => ({ overlap, message })) }
     }
     case 'choices': {
       const chosen = await comparing.mergeWith(sides, way.choices)

@@ -1,12 +1,26 @@
-import type { Content } from './content.ts'
+import { commonEnds } from './commonEnds.ts'
+import { isObject, type Content, type JsonValue } from './content.ts'
 import { type Effect, effectBetween } from './effect.ts'
-import { type Choice, merge, type Merge, mergeReaching, mergeWith, type ReachingMerge, type Sides } from './merge.ts'
+import { type Choice, merge, mergeReaching, mergeWith, type ReachingMerge, type Sides } from './merge.ts'
 
 export type Settled = ReturnType<typeof mergeWith>
 
+/** A merge without what stands at its overlaps. */
+export interface MergeOutcome {
+  readonly clean: boolean
+  readonly content: Content
+  /** Ids of its overlaps, in order. */
+  readonly overlaps: readonly string[]
+}
+
+export function mergeOutcome({ base, current, incoming }: Sides): MergeOutcome {
+  const { clean, content, overlaps } = merge(base, current, incoming)
+  return { clean, content, overlaps: overlaps.map(({ id }) => id) }
+}
+
 /** How contents are compared while an act is planned. */
 export interface Comparing {
-  merge(sides: Sides): Promise<Merge> | Merge
+  merge(sides: Sides): Promise<MergeOutcome> | MergeOutcome
   mergeReaching(sides: Sides): Promise<ReachingMerge> | ReachingMerge
   mergeWith(sides: Sides, choices: ReadonlyMap<string, Choice>): Promise<Settled> | Settled
   effectBetween(from: Content, to: Content): Promise<Effect> | Effect
@@ -16,9 +30,50 @@ export interface Comparing {
 
 /** In the tick in which they are asked for. */
 export const comparedHere: Comparing = {
-  merge: ({ base, current, incoming }) => merge(base, current, incoming),
+  merge: mergeOutcome,
   mergeReaching: ({ base, current, incoming }) => mergeReaching(base, current, incoming),
   mergeWith: ({ base, current, incoming }, choices) => mergeWith(base, current, incoming, choices),
   effectBetween,
   aheadOfWrite: () => null,
+}
+
+/**
+ * UTF-16 units of texts that are compared with each other: of what is less, each a line of its own, they are compared in some
+ * 20 ms.
+ */
+const LONG_UNITS = 128 * 1024
+/** Of a json content with more values the handing over would take as long as to compare it. */
+const HANDED_VALUES = 4_000
+
+/** Whether to merge these takes long, and to hand them over does not. */
+export const takeLongToMerge = ({ base, current, incoming }: Sides): boolean =>
+  textUnits([base, current, incoming], unitsThatDiffer) > LONG_UNITS
+
+/** The same of telling what makes one the other. */
+export const takesLongToTell = (from: Content, to: Content): boolean =>
+  textUnits([from, to], ([one = '', other = '']) => unitsRewritten(one, other)) > LONG_UNITS
+
+/** What the texts that stand at one place of each content come to; 0 for contents of very many values. */
+function textUnits(contents: readonly Content[], unitsOf: (texts: readonly string[]) => number): number {
+  let [units, valuesLeft] = [0, HANDED_VALUES]
+  const visit = (values: readonly (JsonValue | undefined)[]): void => {
+    valuesLeft -= 1
+    const [first] = values
+    if (valuesLeft < 0 || values.every((value) => value === first)) return
+    if (values.every((value) => typeof value === 'string')) units += unitsOf(values)
+    else if (values.every(Array.isArray)) values[0]?.forEach((_, index) => visit(values.map((list) => list[index])))
+    else if (values.every(isObject)) {
+      for (const key of Object.keys(values[0] ?? {})) visit(values.map((object) => object[key]))
+    }
+  }
+  visit(contents)
+  return valuesLeft < 0 ? 0 : units
+}
+
+const unitsThatDiffer = (texts: readonly string[]): number => texts.reduce((sum, { length }) => sum + length, 0)
+
+/** From the first unit that differs to the last. Of what was only put in or taken out nothing is compared. */
+function unitsRewritten(from: string, to: string): number {
+  const { start, tail } = commonEnds(from, to)
+  return Math.min(from.length, to.length) > start + tail ? from.length + to.length - 2 * (start + tail) : 0
 }

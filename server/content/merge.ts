@@ -69,14 +69,16 @@ export function mergeReaching(base: Content, current: Content, incoming: Content
   const places = new ReachedPlaces()
   let reach: Reach | null = null
   let areBlanks = true
+  const isEnough = (): boolean => overlaps.length >= MAX_NAMED
   const beyond = {
-    isEnough: () => overlaps.length >= MAX_NAMED,
+    isEnough,
     more: (here: Value, there: Value) => {
       areBlanks &&= isSameButBlanks(here, there)
     },
   }
   const keepCurrent = (overlap: Overlap): 'current' => {
-    overlaps.push(overlap)
+    if (isEnough()) areBlanks &&= differInBlanksOnly([overlap])
+    else overlaps.push(overlap)
     return 'current'
   }
   const content = threeWay(base, current, incoming, keepCurrent, keepCurrent, {

@@ -2,6 +2,7 @@ import type * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
 import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind, type Path } from './content.ts'
 import { effectBetween, effectOfWrite, type Effect } from './effect.ts'
+import { contentEquals } from './equal.ts'
 import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from './json.ts'
 import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
 import { child, stepUnits } from './pointer.ts'
@@ -22,7 +23,7 @@ export class ContentView {
   /** The content at the last `takeEffect`. */
   #taken: Content
   /** The newest write, whose effect need not be found a second time if nothing else came of it. */
-  #written: { readonly from: Content; readonly to: Content; readonly effect: Effect } | null = null
+  #written: (KnownEffect & { readonly to: Content; readonly isKnown: boolean }) | null = null
 
   constructor(doc: Y.Doc, kind: Kind, root: string) {
     this.kind = kind
@@ -48,8 +49,9 @@ export class ContentView {
   write(to: Content, known: KnownEffect | null = null): void {
     invariant(kindOf(to) === this.kind, 'the kind of a document never changes')
     const from = this.content()
-    const effect = known?.from === from ? known.effect : effectOfWrite(from, to)
-    this.#written = { from, to, effect }
+    const isKnown = known?.from === from
+    const effect = isKnown ? known.effect : effectOfWrite(from, to)
+    this.#written = { from, to, effect, isKnown }
     if (effect?.kind === 'text' && this.#root.kind === 'text') writeText(this.#root.type, effect.delta)
     if (effect?.kind === 'json' && this.#root.kind === 'json') writeJson(this.#root.type, effect.edits)
   }
@@ -60,9 +62,9 @@ export class ContentView {
     this.#taken = this.content()
     const written = this.#written
     this.#written = null
-    // Texts only: of a json content the parts that stayed are the same objects, and comparing them is cheap.
-    const isWritten = this.kind === 'text' && written?.from === before && written.to === this.#taken
-    return isWritten ? written.effect : effectBetween(before, this.#taken)
+    // Of a json content the parts that stayed are the same objects, and comparing them is cheap but for a long text.
+    const mayBeTaken = written?.from === before && (this.kind === 'text' || written.isKnown)
+    return mayBeTaken && contentEquals(written.to, this.#taken) ? written.effect : effectBetween(before, this.#taken)
   }
 
   /** UTF-8 bytes of the content as `contentBytes` counts them. */

@@ -1,9 +1,9 @@
 /**
  * What becomes of a write, from plain contents alone (SPEC WRITE-2 to WRITE-6). Pure.
  */
+import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
 import { contentEquals } from '../content/equal.ts'
-import type { Merge, Sides } from '../content/merge.ts'
 import { assertNever } from '../foundation/assert.ts'
 import type { ConflictPolicy } from '../model/document.ts'
 
@@ -33,7 +33,7 @@ export async function judgeStale(input: {
   readonly strict: boolean
   readonly policy: ConflictPolicy
   readonly isKeepable: (content: Content) => Promise<boolean>
-  readonly merge: (sides: Sides) => Promise<Merge> | Merge
+  readonly merge: Comparing['merge']
 }): Promise<Judgement> {
   const { base, current, incoming, policy } = input
   if (contentEquals(incoming, current)) return { do: 'nothing' }

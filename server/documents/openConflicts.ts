@@ -14,14 +14,10 @@ import { verdictOn } from './superseded.ts'
 
 /**
  * Of the content, once for each open conflict: what is less is compared with all of them, which costs no more than to find
- * out which of them it touches.
+ * out which of them it touches. What is more, of those that are touched alone, is not compared within the write: two merges
+ * of that in lines of a few letters take some 40 ms, and whoever writes the document waits for them.
  */
-const COMPARED_ANYWAY_BYTES = 256 * 1024
-/**
- * Likewise for those that are touched: what is more is not compared within the write. Two merges of 1 MiB take some 20 ms,
- * and whoever writes the document waits for them.
- */
-const COMPARED_AT_ONCE_BYTES = 2 * 1024 * 1024
+const COMPARED_AT_ONCE_BYTES = 256 * 1024
 /** Writes that a conflict has still to be compared with: past them the oldest is let go. */
 const MAX_UNSETTLED = 16
 
@@ -65,7 +61,7 @@ export async function supersede(
   if (effect === null) return NOTHING_SUPERSEDED
   const version = nextVersion(view.head.version)
   const bytes = contentBytes(write.after)
-  const touched = own.length * bytes <= COMPARED_ANYWAY_BYTES ? own : await view.touchedBy(own, effect)
+  const touched = own.length * bytes <= COMPARED_AT_ONCE_BYTES ? own : await view.touchedBy(own, effect)
   if (touched.length * bytes > COMPARED_AT_ONCE_BYTES) return later(touched, version)
   return compared(view, touched, { ...write, effect, version })
 }

@@ -1,11 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ConflictResolver } from '../../server/conflicts/resolve.ts'
+import type { Content } from '../../server/content/content.ts'
 import { comparedHere } from '../../server/content/comparing.ts'
 import { type Effect, effectBetween, effectOfWrite } from '../../server/content/effect.ts'
 import type { Choice } from '../../server/content/merge.ts'
 import type { WriteResult } from '../../server/documents/planWrite.ts'
 import { comparingTexts, TextComparer, type TextQuestion } from '../../server/documents/textComparer.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
+import { settled } from '../support/manualEnvironment.ts'
 import { ALICE, BOB, type DocumentCore, Editor, id, startCore } from '../support/documentCore.ts'
 
 /** Long enough that half of its lines are not compared in passing. */
@@ -19,6 +21,9 @@ const HALF = text((n) => (n % 2 === 0 ? 'alice' : undefined))
 const FIRST = text((n) => (n === 1 ? 'bob' : undefined))
 const BOTH = text((n) => (n === 1 ? 'bob' : n % 2 === 0 ? 'alice' : undefined))
 const OVERLAPPING = text((n) => (n % 1_000 === 0 ? 'bob' : undefined))
+
+/** Too many to be handed over. */
+const many = (long: string): Content => ({ long, list: Array.from({ length: 5_000 }, (_, n) => n + long.length) })
 
 /** A desk beside the event loop as far as anybody can tell; `meanwhile` happens while it compares. */
 function beside(meanwhile: (question: TextQuestion) => Promise<void> | void = () => undefined) {
@@ -36,18 +41,45 @@ function beside(meanwhile: (question: TextQuestion) => Promise<void> | void = ()
 }
 
 describe('[OPS-8] texts that are compared for somebody', () => {
-  const sides = { base: BASE, current: OVERLAPPING, incoming: HALF }
-  const choices = new Map<string, Choice>([['L1', 'incoming']])
+  const choices = new Map<string, Choice>([
+    ['L1', 'incoming'],
+    ['P/notes/0/text/L1', 'incoming'],
+  ])
+  const inJson = (text: string): Content => ({ notes: [{ title: 'stays', text }] })
 
-  it('[OPS-8] are compared beside the event loop if they are long, to the same end', async () => {
+  it.each([
+    ['a text', (text: string): Content => text],
+    ['a json content', inJson],
+  ])('[OPS-8] are compared beside the event loop if they are long, in %s, to the same end', async (_what, made) => {
     const { comparer, asked } = beside()
     const comparing = comparer.askedBy('alice')
-    expect(await comparing.merge(sides)).toMatchObject(comparedHere.merge(sides))
+    const sides = { base: made(BASE), current: made(OVERLAPPING), incoming: made(HALF) }
+    expect(await comparing.merge(sides)).toEqual(comparedHere.merge(sides))
     expect(await comparing.mergeReaching(sides)).toEqual(comparedHere.mergeReaching(sides))
     expect(await comparing.mergeWith(sides, choices)).toEqual(comparedHere.mergeWith(sides, choices))
-    expect(await comparing.effectBetween(BASE, HALF)).toEqual(effectBetween(BASE, HALF))
-    expect(await comparing.aheadOfWrite(BASE, HALF)).toEqual(effectOfWrite(BASE, HALF))
-    expect(asked).toEqual(['merge', 'merge', 'settle', 'effect', 'effect'])
+    expect(await comparing.effectBetween(made(BASE), made(HALF))).toEqual(effectBetween(made(BASE), made(HALF)))
+    expect(await comparing.aheadOfWrite(made(BASE), made(HALF))).toEqual(effectOfWrite(made(BASE), made(HALF)))
+    expect(asked).toEqual(['merge', 'reach', 'settle', 'effect', 'effect'])
+  })
+
+  it('[OPS-8] come back with their first overlaps, however many there are, and with what is true of all', async () => {
+    const lines = (by: string, last: string): string =>
+      Array.from({ length: 9_000 }, (_, n) =>
+        n % 2 === 0 ? `line ${n}` : `${by}line ${n}${n === 8_999 ? last : ''}`,
+      ).join('\n')
+    const comparing = beside().comparer.askedBy('alice')
+    const sides = { base: lines('', ''), current: lines('', ' '), incoming: lines('', '  ') }
+    expect(await comparing.mergeReaching(sides)).toMatchObject({ clean: false, blanksOnly: true })
+    for (const [last, blanksOnly] of [
+      ['', true],
+      ['!', false],
+    ] as const) {
+      const indented = { base: lines('', ''), current: lines(' ', ''), incoming: lines('\t', last) }
+      const merged = await comparing.mergeReaching(indented)
+      expect(merged.overlaps.length).toBeLessThanOrEqual(1_001)
+      expect([merged.clean, (await comparing.merge(indented)).overlaps.length]).toEqual([false, 4_500])
+      expect(merged.blanksOnly).toBe(blanksOnly && merged.blanksOnly)
+    }
   })
 
   it.each([
@@ -55,7 +87,7 @@ describe('[OPS-8] texts that are compared for somebody', () => {
     ['long and changed in one place', BASE, FIRST],
     ['long and only put in', '', BASE],
     ['long and only taken out', `${BASE}${HALF}`, BASE],
-    ['no texts', { a: BASE }, { a: HALF }],
+    ['of very many values', many(BASE), many(HALF)],
   ])('[OPS-8] wait for nothing where they are %s', (_what, from, to) => {
     const { comparer, asked } = beside()
     const comparing = comparer.askedBy('alice')
@@ -98,7 +130,7 @@ describe('[OPS-8] acts on long texts', () => {
     expect(seen).toEqual([
       ['written', []],
       ['merged', ['merge', 'effect']],
-      ['refused', ['merge']],
+      ['refused', ['reach']],
       ['resolved', ['merge', 'effect']],
     ])
   })
@@ -115,6 +147,38 @@ describe('[OPS-8] acts on long texts', () => {
     expect(outcomeOf(await core.write('doc', HALF, 'unconditional'))).toBe('written')
     expect(asked).toEqual(['effect', 'effect', 'effect'])
     expect([typed, await contentOf()]).toEqual([3, HALF])
+  })
+
+  it('[OPS-8] keep nobody from a document while their author has others compared', async () => {
+    const held: (() => void)[] = []
+    const { comparer } = beside(() => new Promise<void>((resolve) => held.push(resolve)))
+    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+    for (const document of ['own', 'shared']) await core.create(document, BASE)
+    const first = core.write('own', HALF, { version: 1 })
+    await vi.waitFor(() => expect(held).toHaveLength(1))
+    const second = core.write('shared', HALF, 'unconditional')
+    await settled()
+    expect(outcomeOf(await core.write('shared', FIRST, { version: 1 }, BOB))).toBe('written')
+    held.shift()?.()
+    expect(outcomeOf(await first)).toBe('written')
+    await vi.waitFor(() => expect(held).toHaveLength(1))
+    held.shift()?.()
+    expect(outcomeOf(await second)).toBe('written')
+  })
+
+  it('[OPS-8] are done however many one author asks for at once, one after the other', async () => {
+    let [atOnce, most] = [0, 0]
+    const { comparer } = beside(async () => {
+      most = Math.max(most, ++atOnce)
+      await settled()
+      atOnce -= 1
+    })
+    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+    const documents = Array.from({ length: 105 }, (_, n) => `doc${n}`)
+    const [one, other] = [`b${'a'.repeat(262_200)}b`, `c${'a'.repeat(262_200)}c`]
+    for (const document of documents) await core.create(document, one)
+    const writes = await Promise.all(documents.map((document) => core.write(document, other, { version: 1 })))
+    expect([new Set(writes.map(outcomeOf)), most]).toEqual([new Set(['written']), 1])
   })
 
   it('[OPS-8] [DOC-8] do what was found while they were compared, and nothing else', async () => {

@@ -13,7 +13,7 @@ import { OpenReaches } from '../openReaches.ts'
 import type { Replica } from '../replica.ts'
 import type { Absent, Lease, Replicas } from '../replicas.ts'
 import type { ActResult } from '../../storage/act.ts'
-import type { TextComparer } from '../textComparer.ts'
+import { TakesLong, type TextComparer } from '../textComparer.ts'
 import { partsOf, stageAll, standings } from './handOver.ts'
 import { type Found, type Plan, type Planned, type Planner, storesSomething } from './plan.ts'
 import {
@@ -82,6 +82,8 @@ type Ask<Outcome> = (attempt: RoundParts, at: number) => Promise<Planned<Outcome
 export class Acts {
   readonly #parts: ActsParts
   readonly #turns = new Turns<DocumentId>()
+  /** Of those who have long texts compared, each has one act planned at a time. */
+  readonly #long = new Turns<string>()
   readonly #viewParts: ViewParts
   readonly #listeners = new Set<(settling: Settling) => void>()
 
@@ -139,14 +141,32 @@ export class Acts {
   async #rounds<Outcome>(
     documents: readonly DocumentId[],
     loads: boolean,
-    perform: (attempt: RoundParts) => Promise<{ readonly outcome: Outcome } | 'again'>,
+    perform: (round: RoundParts) => Promise<{ readonly outcome: Outcome } | 'again'>,
   ): Promise<Outcome> {
-    const beside: Comparison = (by) => this.#parts.comparer.askedBy(by)
-    for (let count = 0; count < MAX_ROUNDS; count++) {
+    const { comparer } = this.#parts
+    const rounds = (comparing: (round: number) => Comparison): Promise<Outcome> =>
+      this.#repeat(documents, loads, (held, round) => perform({ held, comparing: comparing(round) }))
+    try {
+      return await rounds(() => (by) => comparer.briefly(by))
+    } catch (problem) {
+      if (!(problem instanceof TakesLong)) throw problem
+      // Whoever waits in this line keeps nobody from a document.
+      return this.#long.take(problem.by, () =>
+        rounds((round) => (round < ROUNDS_BESIDE ? (by) => comparer.askedBy(by) : () => comparedHere)),
+      )
+    }
+  }
+
+  async #repeat<Outcome>(
+    documents: readonly DocumentId[],
+    loads: boolean,
+    perform: (held: readonly Held[], round: number) => Promise<{ readonly outcome: Outcome } | 'again'>,
+  ): Promise<Outcome> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       const held: Held[] = []
       try {
         for (const document of documents) held.push(await this.#hold(document, loads))
-        const done = await perform({ held, comparing: count < ROUNDS_BESIDE ? beside : () => comparedHere })
+        const done = await perform(held, round)
         if (done !== 'again') return done.outcome
       } finally {
         for (const one of held) if ('replica' in one) one.release()
@@ -227,6 +247,7 @@ export class Acts {
     try {
       return { do: 'plan', planned: await ask(attempt, at), at }
     } catch (problem) {
+      if (problem instanceof TakesLong) throw problem
       return problem instanceof Moved ? AGAIN : { do: 'refuse', problem }
     }
   }

@@ -2,6 +2,8 @@ import { commonEnds } from './commonEnds.ts'
 import { isObject, type Content, type JsonValue } from './content.ts'
 import { type Effect, effectBetween } from './effect.ts'
 import { type Choice, merge, mergeReaching, mergeWith, type ReachingMerge, type Sides } from './merge.ts'
+import { child } from './pointer.ts'
+import { isSmallContent } from './smallContent.ts'
 
 export type Settled = ReturnType<typeof mergeWith>
 
@@ -43,7 +45,7 @@ export const comparedHere: Comparing = {
  */
 const LONG_UNITS = 128 * 1024
 /** Of a json content with more values the handing over would take as long as to compare it. */
-const HANDED_VALUES = 4_000
+const HANDED = { units: Number.POSITIVE_INFINITY, values: 4_000 }
 
 /** Whether to merge these takes long, and to hand them over does not. */
 export const takeLongToMerge = ({ base, current, incoming }: Sides): boolean =>
@@ -55,20 +57,20 @@ export const takesLongToTell = (from: Content, to: Content): boolean =>
 
 /** What the texts that stand at one place of each content come to; 0 for contents of very many values. */
 function textUnits(contents: readonly Content[], unitsOf: (texts: readonly string[]) => number): number {
-  let [units, valuesLeft] = [0, HANDED_VALUES]
+  if (!contents.every((content) => isSmallContent(content, HANDED))) return 0
+  let units = 0
   const visit = (values: readonly (JsonValue | undefined)[]): void => {
-    valuesLeft -= 1
     const [first] = values
-    if (valuesLeft < 0 || values.every((value) => value === first)) return
+    if (values.every((value) => value === first)) return
     if (values.every((value) => typeof value === 'string')) units += unitsOf(values)
-    else if (values.every(Array.isArray)) values[0]?.forEach((_, index) => visit(values.map((list) => list[index])))
-    else if (values.every(isObject)) {
-      for (const key of Object.keys(values[0] ?? {})) visit(values.map((object) => object[key]))
-    }
+    else for (const step of stepsOf(first)) visit(values.map((value) => child(value, step)))
   }
   visit(contents)
-  return valuesLeft < 0 ? 0 : units
+  return units
 }
+
+const stepsOf = (value: JsonValue | undefined): readonly (string | number)[] =>
+  Array.isArray(value) ? [...value.keys()] : isObject(value) ? Object.keys(value) : []
 
 const unitsThatDiffer = (texts: readonly string[]): number => texts.reduce((sum, { length }) => sum + length, 0)
 

@@ -25,6 +25,9 @@ const OVERLAPPING = text((n) => (n % 1_000 === 0 ? 'bob' : undefined))
 /** Too many to be handed over. */
 const many = (long: string): Content => ({ long, list: Array.from({ length: 5_000 }, (_, n) => n + long.length) })
 
+const MANY = Array.from({ length: 5_000 }, (_, n) => n)
+const withMany = (long: string): Content => ({ long, list: MANY })
+
 /** A desk beside the event loop as far as anybody can tell; `meanwhile` happens while it compares. */
 function beside(meanwhile: (question: TextQuestion) => Promise<void> | void = () => undefined) {
   const asked: TextQuestion['ask'][] = []
@@ -88,6 +91,7 @@ describe('[OPS-8] texts that are compared for somebody', () => {
     ['long and only put in', '', BASE],
     ['long and only taken out', `${BASE}${HALF}`, BASE],
     ['of very many values', many(BASE), many(HALF)],
+    ['of very many values, most of which stay the same objects', withMany(BASE), withMany(HALF)],
   ])('[OPS-8] wait for nothing where they are %s', (_what, from, to) => {
     const { comparer, asked } = beside()
     const comparing = comparer.askedBy('alice')

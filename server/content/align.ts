@@ -68,6 +68,12 @@ export function spansOverlap(a: Span, b: Span): boolean {
 
 export const spanLength = (span: Span): number => span[1] - span[0]
 
+/** The span from where the first of two begins to where the last of them ends. */
+export const hull = (a: Span, b: Span): Span => [Math.min(a[0], b[0]), Math.max(a[1], b[1])]
+
+/** How many elements more the side has there than the base. */
+export const growthOf = ({ base, side }: Run): number => spanLength(side) - spanLength(base)
+
 /** Scalars stand for themselves; containers by a form that equal ones share, marked so that no string equals it. */
 function elementKey(value: JsonValue): unknown {
   if (typeof value === 'string') return `s${value}`

@@ -1,8 +1,10 @@
-import { align, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
+import { align, hull, spanLength, spansOverlap, splitLines, type Run, type Span } from './align.ts'
 import { alignLines, likenessOfLines } from './alignLines.ts'
 import type { Range } from './content.ts'
 import { linesOf } from './mergeText.ts'
+import { nearest, type Nearest } from './nearest.ts'
 import { nameOfLines, type LiveTextOverlap, type TextOverlap } from './overlap.ts'
+import { spanShifter } from './spanShifter.ts'
 import { weave, type Stretch } from './weave.ts'
 
 /**
@@ -50,12 +52,22 @@ export function rewriteText(
 ): string {
   const merge = new TextMerge(sides, null)
   const lines = splitLines(sides.seen)
-  for (const { overlap, at } of merge.overlaps().toReversed()) {
-    const choice = settle(overlap)
-    const chosen = typeof choice === 'string' ? merge.linesOf(overlap, choice) : linesOf(choice.text, overlap)
-    lines.splice(at[0], spanLength(at), ...chosen)
+  /** The last line first, for choices are made from the end. */
+  const rewritten: string[] = []
+  const add = (added: readonly string[]): void => {
+    for (const line of added.toReversed()) rewritten.push(line)
   }
-  return lines.join('\n')
+  let from = lines.length
+  for (const { overlap, at } of merge.overlaps().toReversed()) {
+    add(lines.slice(at[1], from))
+    // A place that ends within the next one takes as many lines of what was put there.
+    if (at[1] > from) rewritten.length = Math.max(0, rewritten.length - (at[1] - from))
+    const choice = settle(overlap)
+    add(typeof choice === 'string' ? merge.linesOf(overlap, choice) : linesOf(choice.text, overlap))
+    from = at[0]
+  }
+  add(lines.slice(0, from))
+  return rewritten.reverse().join('\n')
 }
 
 /** A line that no text has, for a line holds no line feed. */
@@ -159,8 +171,7 @@ class TextMerge {
       if (this.#atoms.slice(...atoms).some((atom) => atom.isOverlap)) regions.push({ atoms, at: run.side })
       else strays.push(run)
     }
-    if (!this.#isReordered(strays)) regions.push(...strays.map((run) => this.#widened(run)))
-    return regions
+    return this.#isReordered(strays) ? regions : [...regions, ...this.#widened(strays)]
   }
 
   /** A run in which each line is alike what was expected in its place is as many changes; else it stays one. */
@@ -198,28 +209,25 @@ class TextMerge {
     return sameLines(expected, runs.flatMap((run) => this.#lines.merged.slice(...run.side)).sort())
   }
 
-  /** A place where the live merge is not what was expected, with the changes of both sides that made it so. */
-  #widened(run: Run): Region {
-    let [start, end] = this.#atomsOf(run.base)
-    const isChanged = (index: number): boolean => (this.#atoms[index]?.changedBy ?? null) !== null
-    while (isChanged(start - 1)) start -= 1
-    while (isChanged(end)) end += 1
-    for (const side of ['current', 'incoming'] as const) {
-      const other = this.#nearest(side, start, end)
-      if (other !== null) [start, end] = [Math.min(start, other), Math.max(end, other + 1)]
-    }
-    return { atoms: [start, end], at: run.side }
+  /** Places where the live merge is not what was expected, with the changes of both sides that made them so. */
+  #widened(runs: readonly Run[]): Region[] {
+    const unchanged = nearest(this.#atoms, ({ changedBy }) => changedBy === null)
+    const changed = (['current', 'incoming'] as const).map((side) =>
+      nearest(this.#atoms, ({ changedBy }) => changedBy === side || changedBy === 'both'),
+    )
+    return runs.map(({ base, side }) => {
+      const [start, end] = this.#atomsOf(base)
+      const around: Span = [unchanged.before(start) + 1, unchanged.from(end)]
+      return { atoms: changed.reduce((atoms, by) => this.#reaching(atoms, by), around), at: side }
+    })
   }
 
-  /** The atom nearest to these that the side changed; null where one of these is such, or none is. */
-  #nearest(side: 'current' | 'incoming', start: number, end: number): number | null {
-    const isBy = (atom: Atom | undefined): boolean => atom?.changedBy === side || atom?.changedBy === 'both'
-    for (let index = start; index < end; index += 1) if (isBy(this.#atoms[index])) return null
-    for (let away = 1; start - away >= 0 || end + away <= this.#atoms.length; away += 1) {
-      if (isBy(this.#atoms[start - away])) return start - away
-      if (isBy(this.#atoms[end + away - 1])) return end + away - 1
-    }
-    return null
+  /** With the nearest atom that a side changed, where none of these is such. */
+  #reaching([start, end]: Span, changed: Nearest): Span {
+    const [before, after] = [changed.before(start), changed.from(end)]
+    if (changed.from(start) < end || (before === -1 && after === this.#atoms.length)) return [start, end]
+    const isBefore = before !== -1 && (after === this.#atoms.length || start - before <= after - end + 1)
+    return isBefore ? [before, end] : [start, after + 1]
   }
 
   /** Regions that share an atom are one; each with its place in the merged text. */
@@ -231,10 +239,8 @@ class TextMerge {
         joined[joined.length - 1] = { atoms: hull(last.atoms, region.atoms), at: hull(last.at, region.at) }
       } else joined.push(region)
     }
-    return joined.map((region) => ({
-      ...region,
-      at: hull(region.at, shifted(this.#expectedOf(region.atoms), this.#runs)),
-    }))
+    const shifted = spanShifter(this.#runs)
+    return joined.map(({ atoms, at }) => ({ atoms, at: hull(at, shifted(this.#expectedOf(atoms))) }))
   }
 
   #expectedOf([start, end]: Span): Span {
@@ -245,10 +251,10 @@ class TextMerge {
   /** The regions in the text that is looked at. Those that became one place there become one overlap. */
   #moved(regions: readonly Region[]): Region[] {
     if (this.#lines.seen === this.#lines.merged) return [...regions]
-    const runs = align(this.#lines.merged, this.#lines.seen)
+    const shifted = spanShifter(align(this.#lines.merged, this.#lines.seen))
     const moved: Region[] = []
     for (const { atoms, at } of regions) {
-      const region = { atoms, at: shifted(at, runs) }
+      const region = { atoms, at: shifted(at) }
       const last = moved.at(-1)
       if (last && spansOverlap(last.at, region.at)) {
         moved[moved.length - 1] = { atoms: hull(last.atoms, atoms), at: hull(last.at, region.at) }
@@ -281,25 +287,9 @@ class TextMerge {
   }
 }
 
-/** Where a span is after the runs of change; what changed at it belongs to it. */
-function shifted(span: Span, runs: readonly Run[]): Span {
-  let [start, end] = span
-  for (const { base } of runs) if (spansOverlap(span, base)) [start, end] = hull([start, end], base)
-  let [startBy, endBy] = [0, 0]
-  for (const run of runs) {
-    const growth = spanLength(run.side) - spanLength(run.base)
-    const isInside = spansOverlap([start, end], run.base)
-    if (run.base[1] <= start && !isInside) startBy += growth
-    if (run.base[1] <= end && (isInside || run.base[1] <= start)) endBy += growth
-  }
-  return [start + startBy, end + endBy]
-}
-
 const lineAt = (index: number): Span => [index, index + 1]
 
 const linesIn = (lines: readonly string[], [start, end]: Span): string[] => lines.slice(start, end)
-
-const hull = (a: Span, b: Span): Span => [Math.min(a[0], b[0]), Math.max(a[1], b[1])]
 
 const toRange = ([start, end]: Span): Range => ({ start: start + 1, end: end + 1 })
 

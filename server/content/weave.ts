@@ -1,4 +1,4 @@
-import { spanLength, spansOverlap, type Run, type Span } from './align.ts'
+import { growthOf, spansOverlap, type Run, type Span } from './align.ts'
 
 /** A stretch of the base that at least one side changed, and what each side has in its place. */
 export interface Stretch {
@@ -64,8 +64,6 @@ interface Group {
   readonly growth: Record<Side, number>
   changedBy: Stretch['changedBy']
 }
-
-const growthOf = (run: Run): number => spanLength(run.side) - spanLength(run.base)
 
 function joinOverlapping(sorted: readonly WovenChange[]): Group[] {
   const groups: Group[] = []

@@ -74,3 +74,38 @@ describe('a content that looks like what the comparison works with', () => {
     },
   )
 })
+
+/** To look at all changes for each of them would take minutes. */
+describe('a text of very many changed lines', () => {
+  const LINES = 150_000
+  const text = (line: (n: number) => string): string => Array.from({ length: LINES }, (_, n) => line(n)).join('\n')
+  const odd = (by: string): string => text((n) => (n % 2 === 1 ? `${by}${n}` : `${n}`))
+  const even = (by: string): string => text((n) => (n % 2 === 0 ? `${by}${n}` : `${n}`))
+  const base = text(String)
+
+  it('[OPS-8] half of which both sides changed is resolved in one walk, also where it went on', () => {
+    const merged = odd('mineyours ')
+    const sides = { base, current: odd('mine '), incoming: odd('yours '), merged, seen: `more\n${merged}!` }
+    const { content, errors } = rewriteOverlaps(sides, () => 'parts', 'incoming')
+    expect(errors).toEqual([])
+    expect(content === `more\n${sides.incoming}`).toBe(true)
+    const overlaps = liveOverlaps(sides, () => 'parts')
+    expect(overlaps).toHaveLength(LINES / 2)
+    expect(overlaps.at(-1)).toMatchObject({
+      lines: { current: { start: LINES, end: LINES + 1 }, merged: { start: LINES + 1, end: LINES + 2 } },
+      current: `mine ${LINES - 1}`,
+      incoming: `yours ${LINES - 1}`,
+      merged: `mineyours ${LINES - 1}!`,
+    })
+  })
+
+  it.each([
+    ['changed by one side alone', odd('mine '), base, `L${LINES}`],
+    ['far from the one change', base, `${base}!`, `L2-${LINES}`],
+    ['amid changes of all lines', odd('mine '), even('yours '), `L1-${LINES}`],
+  ])('[OPS-8] half of which the merge made up is looked through in one walk: %s', (_title, current, incoming, id) => {
+    const merged = odd('own ')
+    const overlaps = liveOverlaps({ base, current, incoming, merged, seen: merged }, () => 'parts')
+    expect(overlaps.at(-1)?.id).toBe(id)
+  })
+})

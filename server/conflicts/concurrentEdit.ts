@@ -1,13 +1,13 @@
 /**
  * The record of a live merge in which both sides changed the same place (SPEC CONF-6). Pure.
  */
+import { granularityOf, type Granularities } from '../content/granularity.ts'
 import type { Content } from '../content/content.ts'
 import { liveOverlaps, type LiveExpectation, type LiveSides } from '../content/liveMerge.ts'
 import { differInBlanksOnly, type LiveOverlap } from '../content/overlap.ts'
 import type { Head } from '../model/document.ts'
 import type { ConflictId, PrincipalId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord, ContentHash, LiveFacts, SideRef } from '../model/conflict.ts'
-import { granularityOf, type Granularities } from './granularity.ts'
 import { placesOf } from '../documents/staleWrite.ts'
 
 /** Versions of the returning client itself that are remembered with a conflict; more are taken for others' in `authors`. */

@@ -3,7 +3,7 @@ import type { Content } from '../content/content.ts'
 import type { Merge, Sides } from '../content/merge.ts'
 import type { Version } from '../foundation/ids.ts'
 import type { StorageView } from '../storage/view.ts'
-import { lookedAt, overlapsOf } from './concurrentEdit.ts'
+import { lookedAt } from './concurrentEdit.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { liveSides, sidesOf, standing } from './show.ts'
 import { refreshed } from '../documents/staleWrite.ts'
@@ -19,11 +19,11 @@ export async function conflictAtVersion(
   storage: StorageView,
   record: ConflictRecord,
   newer: { readonly version: Version; readonly content: Content },
-  comparing: Pick<Comparing, 'mergeReaching'>,
+  comparing: Pick<Comparing, 'mergeReaching' | 'liveOverlaps'>,
 ): Promise<ConflictAtVersion> {
   if (record.live) {
     const sides = { ...(await liveSides(storage, record, record.live)), seen: newer.content }
-    const overlaps = overlapsOf(sides, record.live)
+    const overlaps = await comparing.liveOverlaps(sides, record.live)
     const merged = { clean: false, content: newer.content, overlaps }
     return { record: lookedAt(record, record.live, newer.version, overlaps), known: { sides, merged } }
   }

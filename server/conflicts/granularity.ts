@@ -3,16 +3,13 @@
  * with a conflict, to find its overlaps again from the contents. Pure.
  */
 import type { Content } from '../content/content.ts'
-import { mergeJson, type GranularityAt } from '../content/mergeJson.ts'
+import type { Granularities } from '../content/granularity.ts'
+import { mergeJson } from '../content/mergeJson.ts'
 import { toPointer } from '../content/pointer.ts'
 import type { OfflineSides } from '../model/offlineSides.ts'
-import type { LiveFacts } from '../model/conflict.ts'
 
 /** Pointers of either form kept, together; what is past it is compared like plain values. */
 const MAX_POINTER_CHARACTERS = 64 * 1024
-
-/** See `LiveFacts`. */
-export type Granularities = Pick<LiveFacts, 'texts' | 'wholes'>
 
 /**
  * Where both sides changed a shared text, which is compared by lines, and where they hold different things: the
@@ -36,14 +33,6 @@ export function granularitiesOf(
     return here.isText ? 'lines' : 'parts'
   })
   return { texts: withinCharacters(texts), wholes: withinCharacters(wholes) }
-}
-
-export function granularityOf({ texts, wholes }: Granularities): GranularityAt {
-  const [lines, whole] = [new Set(texts), new Set(wholes)]
-  return (current) => {
-    const pointer = toPointer(current)
-    return whole.has(pointer) ? 'whole' : lines.has(pointer) ? 'lines' : 'parts'
-  }
 }
 
 function withinCharacters(pointers: readonly string[]): readonly string[] {

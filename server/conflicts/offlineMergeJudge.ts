@@ -1,5 +1,6 @@
 import type { Content } from '../content/content.ts'
 import { contentHash } from '../content/equal.ts'
+import { type Granularities, granularityOf } from '../content/granularity.ts'
 import { expectLive, type LiveExpectation } from '../content/liveMerge.ts'
 import { merge, mergeWith, type Sides } from '../content/merge.ts'
 import type { OfflineEdits } from '../model/clientKnowledge.ts'
@@ -18,7 +19,7 @@ import type { StorageView } from '../storage/view.ts'
 import { concurrentEdit, type MergedReturn } from './concurrentEdit.ts'
 import type { ConflictRecord, ContentHash, LiveFacts } from '../model/conflict.ts'
 import { sidesOf } from './show.ts'
-import { type Granularities, granularityOf, granularitiesOf } from './granularity.ts'
+import { granularitiesOf } from './granularity.ts'
 import { newConflictId } from '../documents/conflictIds.ts'
 
 /** Conflicts of an author in a document that edits are compared with, and those remembered of a replica. */

@@ -4,9 +4,9 @@
  */
 import type { Comparing } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
-import { rewriteOverlaps, type LiveSides } from '../content/liveMerge.ts'
+import type { Granularities } from '../content/granularity.ts'
+import type { LiveSides } from '../content/liveMerge.ts'
 import { assertNever } from '../foundation/assert.ts'
-import { granularityOf, type Granularities } from './granularity.ts'
 import type { ResolvedContent, Way } from './resolvedContent.ts'
 
 /** The places are not what they were when they were last looked for. */
@@ -21,7 +21,7 @@ export async function resolvedLiveContentOf(
   granularities: Granularities,
   lookedAt: Content,
   way: Way,
-  comparing: Pick<Comparing, 'merge'>,
+  comparing: Pick<Comparing, 'merge' | 'rewriteLive'>,
 ): Promise<ResolvedLiveContent> {
   switch (way.use) {
     case 'merged':
@@ -32,7 +32,7 @@ export async function resolvedLiveContentOf(
     case 'incoming':
     case 'choices': {
       const choices = way.use === 'choices' ? way.choices : way.use
-      const rewritten = rewriteOverlaps(sides, granularityOf(granularities), choices)
+      const rewritten = await comparing.rewriteLive(sides, granularities, choices)
       if (rewritten.errors.length > 0) return { ok: false, errors: rewritten.errors }
       return moved({ from: sides.seen, to: rewritten.content }, lookedAt, comparing)
     }

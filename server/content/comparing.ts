@@ -1,7 +1,10 @@
 import { commonEnds } from './commonEnds.ts'
 import { isObject, type Content, type JsonValue } from './content.ts'
 import { type Effect, effectBetween } from './effect.ts'
+import { type Granularities, granularityOf } from './granularity.ts'
+import { type LiveChoices, liveOverlaps, type LiveSides, rewriteOverlaps } from './liveMerge.ts'
 import { type Choice, merge, mergeReaching, mergeWith, type ReachingMerge, type Sides } from './merge.ts'
+import type { LiveOverlap } from './overlap.ts'
 import { child } from './pointer.ts'
 import { isSmallContent } from './smallContent.ts'
 
@@ -20,11 +23,20 @@ export function mergeOutcome({ base, current, incoming }: Sides): MergeOutcome {
   return { clean, content, overlaps: overlaps.map(({ id }) => id) }
 }
 
+/** As many as the record of a conflict keeps, and one more. */
+const MAX_NAMED = 1_001
+
+export const firstLiveOverlaps = (sides: LiveSides, by: Granularities): readonly LiveOverlap[] =>
+  liveOverlaps(sides, granularityOf(by)).slice(0, MAX_NAMED)
+
 /** How contents are compared while an act is planned. */
 export interface Comparing {
   merge(sides: Sides): Promise<MergeOutcome> | MergeOutcome
   mergeReaching(sides: Sides): Promise<ReachingMerge> | ReachingMerge
   mergeWith(sides: Sides, choices: ReadonlyMap<string, Choice>): Promise<Settled> | Settled
+  /** The overlaps of a live merge; of very many the first ones. */
+  liveOverlaps(sides: LiveSides, by: Granularities): Promise<readonly LiveOverlap[]> | readonly LiveOverlap[]
+  rewriteLive(sides: LiveSides, by: Granularities, choices: LiveChoices): Promise<Settled> | Settled
   effectBetween(from: Content, to: Content): Promise<Effect> | Effect
   /** As `effectOfWrite`; null where it may be left to the write itself. */
   aheadOfWrite(from: Content, to: Content): Promise<Effect> | null
@@ -35,6 +47,8 @@ export const comparedHere: Comparing = {
   merge: mergeOutcome,
   mergeReaching: ({ base, current, incoming }) => mergeReaching(base, current, incoming),
   mergeWith: ({ base, current, incoming }, choices) => mergeWith(base, current, incoming, choices),
+  liveOverlaps: firstLiveOverlaps,
+  rewriteLive: (sides, by, choices) => rewriteOverlaps(sides, granularityOf(by), choices),
   effectBetween,
   aheadOfWrite: () => null,
 }
@@ -50,6 +64,10 @@ const HANDED = { units: Number.POSITIVE_INFINITY, values: 4_000 }
 /** Whether to merge these takes long, and to hand them over does not. */
 export const takeLongToMerge = ({ base, current, incoming }: Sides): boolean =>
   textUnits([base, current, incoming], unitsThatDiffer) > LONG_UNITS
+
+/** The same of a live merge. */
+export const takesLongToFind = ({ base, current, incoming, merged, seen }: LiveSides): boolean =>
+  textUnits([base, current, incoming, merged, seen], unitsThatDiffer) > LONG_UNITS
 
 /** The same of telling what makes one the other. */
 export const takesLongToTell = (from: Content, to: Content): boolean =>

@@ -20,6 +20,9 @@ export interface LiveSides {
   readonly seen: Content
 }
 
+/** All to one side, or each to the choice for its id. */
+export type LiveChoices = 'current' | 'incoming' | ReadonlyMap<string, Choice>
+
 /** What can be worked out before the merge. */
 export type LiveExpectation = TextExpectation | JsonExpectation
 
@@ -54,7 +57,7 @@ export function liveOverlaps(
 export function rewriteOverlaps(
   sides: LiveSides,
   granularityAt: GranularityAt,
-  choices: 'current' | 'incoming' | ReadonlyMap<string, Choice>,
+  choices: LiveChoices,
 ): { content: Content; errors: ChoiceError[] } {
   if (typeof choices === 'string') {
     const take = (): typeof choices => choices

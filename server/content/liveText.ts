@@ -60,8 +60,6 @@ export function rewriteText(
   let from = lines.length
   for (const { overlap, at } of merge.overlaps().toReversed()) {
     add(lines.slice(at[1], from))
-    // A place that ends within the next one takes as many lines of what was put there.
-    if (at[1] > from) rewritten.length = Math.max(0, rewritten.length - (at[1] - from))
     const choice = settle(overlap)
     add(typeof choice === 'string' ? merge.linesOf(overlap, choice) : linesOf(choice.text, overlap))
     from = at[0]
@@ -240,7 +238,9 @@ class TextMerge {
       } else joined.push(region)
     }
     const shifted = spanShifter(this.#runs)
-    return joined.map(({ atoms, at }) => ({ atoms, at: hull(at, shifted(this.#expectedOf(atoms))) }))
+    const placed = joined.map(({ atoms, at }) => ({ atoms, at: hull(at, shifted(this.#expectedOf(atoms))) }))
+    // Where lines were only reordered between two of them they may come to share some: one line is put in one place.
+    return joinedWhere(placed, (a, b) => Math.max(a[0], b[0]) < Math.min(a[1], b[1]))
   }
 
   #expectedOf([start, end]: Span): Span {
@@ -252,15 +252,8 @@ class TextMerge {
   #moved(regions: readonly Region[]): Region[] {
     if (this.#lines.seen === this.#lines.merged) return [...regions]
     const shifted = spanShifter(align(this.#lines.merged, this.#lines.seen))
-    const moved: Region[] = []
-    for (const { atoms, at } of regions) {
-      const region = { atoms, at: shifted(at) }
-      const last = moved.at(-1)
-      if (last && spansOverlap(last.at, region.at)) {
-        moved[moved.length - 1] = { atoms: hull(last.atoms, atoms), at: hull(last.at, region.at) }
-      } else moved.push(region)
-    }
-    return moved
+    const moved = regions.map(({ atoms, at }) => ({ atoms, at: shifted(at) }))
+    return joinedWhere(moved, spansOverlap)
   }
 
   #overlapOf({ atoms, at }: Region): LiveTextOverlap {
@@ -285,6 +278,18 @@ class TextMerge {
       merged: this.#lines.seen.slice(...at).join('\n'),
     }
   }
+}
+
+/** Neighbours whose places in the text meet are one. */
+function joinedWhere(regions: readonly Region[], meet: (a: Span, b: Span) => boolean): Region[] {
+  const joined: Region[] = []
+  for (const region of regions) {
+    const last = joined.at(-1)
+    if (last && meet(last.at, region.at)) {
+      joined[joined.length - 1] = { atoms: hull(last.atoms, region.atoms), at: hull(last.at, region.at) }
+    } else joined.push(region)
+  }
+  return joined
 }
 
 const lineAt = (index: number): Span => [index, index + 1]

@@ -1,15 +1,20 @@
 import {
   comparedHere,
   type Comparing,
+  firstLiveOverlaps,
   mergeOutcome,
   type MergeOutcome,
   type Settled,
   takeLongToMerge,
+  takesLongToFind,
   takesLongToTell,
 } from '../content/comparing.ts'
 import type { Content } from '../content/content.ts'
 import { type Effect, effectBetween, effectOfWrite } from '../content/effect.ts'
+import { type Granularities, granularityOf } from '../content/granularity.ts'
+import { type LiveChoices, type LiveSides, rewriteOverlaps } from '../content/liveMerge.ts'
 import { type Choice, mergeReaching, mergeWith, type ReachingMerge, type Sides } from '../content/merge.ts'
+import type { LiveOverlap } from '../content/overlap.ts'
 import { assertNever, invariant } from '../foundation/assert.ts'
 import type { Answering, Desk } from '../threads/desk.ts'
 
@@ -17,12 +22,20 @@ import type { Answering, Desk } from '../threads/desk.ts'
 export type TextQuestion =
   | ({ readonly ask: 'merge' | 'reach' } & Sides)
   | ({ readonly ask: 'settle'; readonly choices: ReadonlyMap<string, Choice> } & Sides)
+  | { readonly ask: 'find-live'; readonly sides: LiveSides; readonly by: Granularities }
+  | {
+      readonly ask: 'rewrite-live'
+      readonly sides: LiveSides
+      readonly by: Granularities
+      readonly choices: LiveChoices
+    }
   | { readonly ask: 'effect'; readonly of: 'write' | 'difference'; readonly from: Content; readonly to: Content }
 
 export type TextAnswer =
   | { readonly ask: 'merge'; readonly merged: MergeOutcome }
   | { readonly ask: 'reach'; readonly merged: ReachingMerge }
-  | { readonly ask: 'settle'; readonly settled: Settled }
+  | { readonly ask: 'settle' | 'rewrite-live'; readonly settled: Settled }
+  | { readonly ask: 'find-live'; readonly overlaps: readonly LiveOverlap[] }
   | { readonly ask: 'effect'; readonly effect: Effect }
 
 const EFFECTS = { write: effectOfWrite, difference: effectBetween } as const
@@ -36,6 +49,12 @@ export const comparingTexts: Answering<TextQuestion, TextAnswer> = async (questi
     case 'settle': {
       const { base, current, incoming, choices } = question
       return { ask: 'settle', settled: mergeWith(base, current, incoming, choices) }
+    }
+    case 'find-live':
+      return { ask: 'find-live', overlaps: firstLiveOverlaps(question.sides, question.by) }
+    case 'rewrite-live': {
+      const { sides, by, choices } = question
+      return { ask: 'rewrite-live', settled: rewriteOverlaps(sides, granularityOf(by), choices) }
     }
     case 'effect':
       return { ask: 'effect', effect: EFFECTS[question.of](question.from, question.to) }
@@ -94,6 +113,14 @@ class ComparingBeside implements Comparing {
     return takeLongToMerge(sides) ? this.#settled(sides, choices) : comparedHere.mergeWith(sides, choices)
   }
 
+  liveOverlaps(sides: LiveSides, by: Granularities): Promise<readonly LiveOverlap[]> | readonly LiveOverlap[] {
+    return takesLongToFind(sides) ? this.#found(sides, by) : comparedHere.liveOverlaps(sides, by)
+  }
+
+  rewriteLive(sides: LiveSides, by: Granularities, choices: LiveChoices): Promise<Settled> | Settled {
+    return takesLongToFind(sides) ? this.#rewritten(sides, by, choices) : comparedHere.rewriteLive(sides, by, choices)
+  }
+
   effectBetween(from: Content, to: Content): Promise<Effect> | Effect {
     return takesLongToTell(from, to) ? this.#effect('difference', from, to) : effectBetween(from, to)
   }
@@ -120,11 +147,26 @@ class ComparingBeside implements Comparing {
     return answer.settled
   }
 
+  async #found(sides: LiveSides, by: Granularities): Promise<readonly LiveOverlap[]> {
+    const answer = await this.#ask({ ask: 'find-live', sides, by: plain(by) })
+    invariant(answer.ask === 'find-live', ANSWERS_THE_QUESTION)
+    return answer.overlaps
+  }
+
+  async #rewritten(sides: LiveSides, by: Granularities, choices: LiveChoices): Promise<Settled> {
+    const answer = await this.#ask({ ask: 'rewrite-live', sides, by: plain(by), choices })
+    invariant(answer.ask === 'rewrite-live', ANSWERS_THE_QUESTION)
+    return answer.settled
+  }
+
   async #effect(of: 'write' | 'difference', from: Content, to: Content): Promise<Effect> {
     const answer = await this.#ask({ ask: 'effect', of, from, to })
     invariant(answer.ask === 'effect', ANSWERS_THE_QUESTION)
     return answer.effect
   }
 }
+
+/** Nothing else of the record that they stand in is handed over. */
+const plain = ({ texts, wholes }: Granularities): Granularities => ({ texts, wholes })
 
 const ANSWERS_THE_QUESTION = 'the desk answers what it was asked'

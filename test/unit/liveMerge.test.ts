@@ -75,6 +75,30 @@ describe('a content that looks like what the comparison works with', () => {
   )
 })
 
+describe('[CONF-7] [RES-1] overlaps of a text between which lines were only reordered', () => {
+  const lines = (text: string): string => text.replaceAll(' ', '\n')
+  const sides = {
+    base: lines('head-of-all aaaa cccc tail-of-all k1 k2 k3 k4 k5 k6 end'),
+    current: lines('head-of-one y1 y2 y3 cccc tail-of-one k1 k2 k3 k4 k5 k6 end'),
+    incoming: lines('head-of-two aaaa z1 z2 z3 tail-of-two k1 k2 k3 k4 k5 k6 q1 q2 end'),
+    merged: lines('AA BB CC y2 q1 q2 z2 DD EE FF k1 k2 k3 k4 k5 k6 y3 z1 end'),
+  }
+
+  it('[RES-1] share no line, and current is there whole', () => {
+    const seen = { ...sides, seen: sides.merged }
+    const { content, errors } = rewriteOverlaps(seen, () => 'parts', 'current')
+    expect(errors).toEqual([])
+    const written = String(content).split('\n')
+    expect(sides.current.split('\n').filter((line) => !written.includes(line))).toEqual([])
+    let end = 0
+    for (const overlap of liveOverlaps(seen, () => 'parts')) {
+      if (!('lines' in overlap)) throw new Error('an overlap of a text has lines')
+      expect(overlap.lines.merged.start).toBeGreaterThan(end)
+      end = overlap.lines.merged.end - 1
+    }
+  })
+})
+
 /** To look at all changes for each of them would take minutes. */
 describe('a text of very many changed lines', () => {
   const LINES = 150_000

@@ -62,7 +62,13 @@ describe('[OPS-8] texts that are compared for somebody', () => {
     expect(await comparing.mergeWith(sides, choices)).toEqual(comparedHere.mergeWith(sides, choices))
     expect(await comparing.effectBetween(made(BASE), made(HALF))).toEqual(effectBetween(made(BASE), made(HALF)))
     expect(await comparing.aheadOfWrite(made(BASE), made(HALF))).toEqual(effectOfWrite(made(BASE), made(HALF)))
-    expect(asked).toEqual(['merge', 'reach', 'settle', 'effect', 'effect'])
+    const live = { ...sides, merged: made(HALF), seen: made(BOTH) }
+    const by = { texts: ['/notes/0/text'], wholes: [] }
+    expect(await comparing.liveOverlaps(live, by)).toEqual(comparedHere.liveOverlaps(live, by))
+    expect(await comparing.rewriteLive(live, by, 'current')).toEqual(comparedHere.rewriteLive(live, by, 'current'))
+    expect(await comparing.rewriteLive(live, by, choices)).toEqual(comparedHere.rewriteLive(live, by, choices))
+    const merges = ['merge', 'reach', 'settle', 'effect', 'effect']
+    expect(asked).toEqual([...merges, 'find-live', 'rewrite-live', 'rewrite-live'])
   })
 
   it('[OPS-8] come back with their first overlaps, however many there are, and with what is true of all', async () => {

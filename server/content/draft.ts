@@ -52,8 +52,12 @@ export class Draft {
   splice(path: Path, index: number, remove: number, insert: readonly JsonValue[]): void {
     const array = this.open(path)
     invariant(Array.isArray(array) && index + remove <= array.length, 'a splice stays within its array')
-    array.splice(index, remove)
-    for (let done = 0; done < insert.length; done += MAX_SPLICED) {
+    // What takes the place of another moves nothing.
+    const replaced = Math.min(remove, insert.length)
+    for (let done = 0; done < replaced; done += 1) array[index + done] = insert[done] ?? null
+    if (remove === insert.length) return
+    if (remove > replaced) array.splice(index + replaced, remove - replaced)
+    for (let done = replaced; done < insert.length; done += MAX_SPLICED) {
       array.splice(index + done, 0, ...insert.slice(done, done + MAX_SPLICED))
     }
     this.cost += (array.length - index) / ELEMENTS_PER_MEMBER

@@ -16,8 +16,9 @@ import {
   type Overlap,
   type TextOverlap,
 } from './overlap.ts'
+import { PlaceIndex, type ReachedPlace } from './placeIndex.ts'
 import { child, parsePointer } from './pointer.ts'
-import { placeOfEdit, placesMeet, type Reach, type ReachedPlace, ReachedPlaces } from './reach.ts'
+import { placeOfEdit, type Reach, ReachedPlaces } from './reach.ts'
 
 export type {
   Change,
@@ -131,7 +132,8 @@ export function touches(effect: Effect, before: Content, overlaps: readonly Over
     }
     case 'json': {
       const places = overlaps.flatMap((overlap) => ('pointer' in overlap ? [placeOfOverlap(overlap, before)] : []))
-      return effect.edits.map(placeOfEdit).some((edit) => places.some((place) => placesMeet(edit, place)))
+      const index = new PlaceIndex(places)
+      return effect.edits.some((edit) => index.meets(placeOfEdit(edit)))
     }
     default:
       return assertNever(effect)

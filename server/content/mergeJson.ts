@@ -15,7 +15,8 @@ import type { Choice, JsonOverlap, ValueChange } from './overlap.ts'
 import { membersInOrder } from './order.ts'
 import { toPointer } from './pointer.ts'
 import { mergeText } from './mergeText.ts'
-import { placeAt, type ReachedPlace } from './reach.ts'
+import type { ReachedPlace } from './placeIndex.ts'
+import { placeAt } from './reach.ts'
 import { reachedSpans, weave, type Stretch } from './weave.ts'
 
 /** Decides what stands at an overlap. Where it has `elements`, a chosen value is a list. */

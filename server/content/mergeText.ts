@@ -43,9 +43,17 @@ export function lineChanges(base: string, side: string): LineChange[] {
 
 /** Whether the lines that differ between two texts overlap (CONF-2) any of these lines of the first. */
 export function changesLines(before: string, after: string, ranges: readonly Range[]): boolean {
-  const runs = alignLines(splitLines(before), splitLines(after))
-  const spans = ranges.map((range): Span => [range.start - 1, range.end - 1])
-  return runs.some((run) => spans.some((span) => spansOverlap(run.base, span)))
+  const spans = ranges.map((range): Span => [range.start - 1, range.end - 1]).sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  let first = 0
+  for (const { base } of alignLines(splitLines(before), splitLines(after))) {
+    while (first < spans.length && (spans[first]?.[1] ?? 0) < base[0]) first += 1
+    for (let next = first; next < spans.length; next += 1) {
+      const span = spans[next]
+      if (span === undefined || span[0] > base[1]) break
+      if (spansOverlap(base, span)) return true
+    }
+  }
+  return false
 }
 
 type Lines = Record<'base' | 'current' | 'incoming', readonly string[]>

@@ -1,12 +1,10 @@
 import { assertNever } from '../foundation/assert.ts'
-import { spanLength, spansOverlap, type Span } from './align.ts'
+import { spanLength, type Span } from './align.ts'
 import type { Path } from './content.ts'
 import type { Effect } from './effect.ts'
 import type { JsonEdit } from './jsonEdits.ts'
+import { PlaceIndex, type ReachedPlace } from './placeIndex.ts'
 import type { TextDelta } from './textDelta.ts'
-
-/** Keys, and the elements of arrays that are met on the way or at the end. */
-export type ReachedPlace = readonly (string | Span)[]
 
 /**
  * Where a refused write would change a content, or was refused to: of a text the spans in UTF-16 units, apart and in order;
@@ -129,10 +127,14 @@ function spansAfter(spans: readonly Span[], delta: TextDelta): Reach | null {
 
 function placesAfter(places: readonly ReachedPlace[], edits: readonly JsonEdit[]): Reach | null {
   let after = places
+  let index = new PlaceIndex(after)
   for (const edit of edits) {
-    const at = placeOfEdit(edit)
-    if (after.some((place) => placesMeet(at, place, spansTouch))) return null
-    if ('index' in edit) after = after.map((place) => spliced(place, edit))
+    if (index.meets(placeOfEdit(edit), spansTouch)) return null
+    if (!('index' in edit) || edit.remove === edit.insert.length) continue
+    const moved = after.map((place) => spliced(place, edit))
+    if (moved.every((place, i) => place === after[i])) continue
+    after = moved
+    index = new PlaceIndex(after)
   }
   return { json: after }
 }
@@ -166,16 +168,6 @@ export function placeOfEdit(edit: JsonEdit): ReachedPlace {
 
 export const placeAt = (path: Path): (string | Span)[] =>
   path.map((step): string | Span => (typeof step === 'number' ? [step, step + 1] : step))
-
-/** One is the other or lies below it. Spans meet as `spansOverlap` says. */
-export function placesMeet(a: ReachedPlace, b: ReachedPlace, spansMeet = spansOverlap): boolean {
-  return a.every((step, i) => {
-    const other = b[i]
-    if (other === undefined) return true
-    if (typeof step === 'string' || typeof other === 'string') return step === other
-    return spansMeet(step, other)
-  })
-}
 
 /** Spans that are next to each other meet too: of equal elements it is open which of them changed. */
 const spansTouch = (a: Span, b: Span): boolean => Math.max(a[0], b[0]) <= Math.min(a[1], b[1])

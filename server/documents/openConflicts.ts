@@ -1,6 +1,7 @@
 import type { Content } from '../content/content.ts'
 import type { Effect } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
+import { isSmallContent } from '../content/smallContent.ts'
 import { type ConflictId, nextVersion, NO_VERSION, type PrincipalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
@@ -18,6 +19,10 @@ import { verdictOn } from './superseded.ts'
  * of that in lines of a few letters take some 40 ms, and whoever writes the document waits for them.
  */
 const COMPARED_AT_ONCE_BYTES = 256 * 1024
+/** Likewise of a json content: elements that were written are looked for among elements in question one by one. */
+const COMPARED_AT_ONCE = { units: Number.POSITIVE_INFINITY, values: 5_000 }
+/** Edits, once for each open conflict: to find out which of them so many touch takes some 20 ms. */
+const MAX_EDITS_LOOKED_FOR = 100_000
 /** Writes that a conflict has still to be compared with: past them the oldest is let go. */
 const MAX_UNSETTLED = 16
 
@@ -61,10 +66,15 @@ export async function supersede(
   if (effect === null) return NOTHING_SUPERSEDED
   const version = nextVersion(view.head.version)
   const bytes = contentBytes(write.after)
-  const touched = own.length * bytes <= COMPARED_AT_ONCE_BYTES ? own : await view.touchedBy(own, effect)
-  if (touched.length * bytes > COMPARED_AT_ONCE_BYTES) return later(touched, version)
+  const isLittle = own.length * bytes <= COMPARED_AT_ONCE_BYTES
+  const touched = isLittle || isWide(effect, own.length) ? own : await view.touchedBy(own, effect)
+  const isMuch = touched.length * bytes > COMPARED_AT_ONCE_BYTES || !isSmallContent(write.after, COMPARED_AT_ONCE)
+  if (touched.length > 0 && isMuch) return later(touched, version)
   return compared(view, touched, { ...write, effect, version })
 }
+
+const isWide = (effect: Effect, conflicts: number): boolean =>
+  effect?.kind === 'json' && effect.edits.length * conflicts > MAX_EDITS_LOOKED_FOR
 
 async function compared(
   view: SupersedingView,

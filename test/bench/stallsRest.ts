@@ -5,6 +5,8 @@ import { benchToken } from './token.ts'
 
 /** Open conflicts of one author, as many as there may be (SPEC CONF-9). */
 const OPEN_CONFLICTS = 100
+/** As many places as are kept of a conflict, so that writes can be told apart from them. */
+const REFUSED_KEYS = 250
 /** Those who ask for one thing at once. */
 const ASKING = 30
 
@@ -173,6 +175,26 @@ export const REST_ACTS: readonly StallingAct[] = [
     },
   },
   {
+    name: `a write of # keys by somebody with ${OPEN_CONFLICTS} open conflicts of ${REFUSED_KEYS} others`,
+    sizes: [1_000, 20_000],
+    async prepare(scene, size) {
+      await createDocument(scene, { kind: 'json', content: keys(size, 0) })
+      const other = await otherWriter(scene)
+      const path = `/documents/${scene.id}/content?baseVersion=1`
+      await answered(other.patch(path, keys(REFUSED_KEYS, 1), MERGE_PATCH), 200)
+      for (let n = 0; n < OPEN_CONFLICTS; n++) {
+        await answered(scene.writer.patch(path, keys(REFUSED_KEYS, n + 2), MERGE_PATCH), 409)
+      }
+      const content = { ...keys(size, 2), ...keys(REFUSED_KEYS, 1) }
+      return async () => {
+        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 2 }), 200)
+        // What is done behind the answer counts too.
+        await new Promise((resolve) => setTimeout(resolve, 3_000))
+        return nothing
+      }
+    },
+  },
+  {
     name: 'a write of # objects under a schema with uniqueItems',
     sizes: [2_000, 20_000],
     async prepare(scene, size) {
@@ -218,6 +240,7 @@ export const REST_ACTS: readonly StallingAct[] = [
 
 const nothing = (): void => undefined
 
+const MERGE_PATCH = { 'content-type': 'application/merge-patch+json', prefer: 'return=minimal' }
 const DELTA = { 'content-type': 'application/vnd.parley.delta+json', prefer: 'return=minimal' }
 const LINE_UNITS = prose(1).length
 

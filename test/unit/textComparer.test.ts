@@ -71,6 +71,21 @@ describe('[OPS-8] texts that are compared for somebody', () => {
     expect(asked).toEqual([...merges, 'find-live', 'rewrite-live', 'rewrite-live'])
   })
 
+  it('[OPS-8] are found beside the event loop also where a live merge was of very many values', async () => {
+    const { comparer, asked } = beside()
+    const comparing = comparer.askedBy('alice')
+    const list = (by: string): Content => ({
+      list: Array.from({ length: 5_000 }, (_, n) => (n % 2 === 0 ? n : `${by}${n}`)),
+    })
+    const seen = { list: ['new', ...Array.from({ length: 5_000 }, (_, n) => (n % 2 === 0 ? n : `b${n}`))] }
+    const live = { base: list(''), current: list('a'), incoming: list('b'), merged: list('b'), seen }
+    const by = { texts: [], wholes: [] }
+    expect(await comparing.liveOverlaps(live, by)).toEqual(comparedHere.liveOverlaps(live, by))
+    const rewritten = await comparing.rewriteLive(live, by, 'current')
+    expect(rewritten).toEqual({ errors: [], content: { list: ['new', ...Reflect.get(Object(list('a')), 'list')] } })
+    expect(asked).toEqual(['find-live', 'rewrite-live'])
+  })
+
   it('[OPS-8] come back with their first overlaps, however many there are, and with what is true of all', async () => {
     const lines = (by: string, last: string): string =>
       Array.from({ length: 9_000 }, (_, n) =>

@@ -62,7 +62,7 @@ const LONG_UNITS = 128 * 1024
 const HANDED = { units: Number.POSITIVE_INFINITY, values: 4_000 }
 
 /** Whether to merge these takes long, and to hand them over does not. */
-export const takeLongToMerge = ({ base, current, incoming }: Sides): boolean =>
+export const takesLongToMerge = ({ base, current, incoming }: Sides): boolean =>
   textUnits([base, current, incoming], unitsThatDiffer) > LONG_UNITS
 
 /** Five contents of this size are looked through in some 20 ms; to hand over what is larger takes an eighth of that. */

@@ -19,8 +19,9 @@ import { verdictOn } from './superseded.ts'
  * of that in lines of a few letters take some 40 ms, and whoever writes the document waits for them.
  */
 const COMPARED_AT_ONCE_BYTES = 256 * 1024
-/** Likewise of a json content: elements that were written are looked for among elements in question one by one. */
+/** Likewise of a json content with more values: each edit is held against the elements in question one by one. */
 const COMPARED_AT_ONCE = { units: Number.POSITIVE_INFINITY, values: 5_000 }
+const EDITS_AT_ONCE = 100
 /** Edits, once for each open conflict: to find out which of them so many touch takes some 20 ms. */
 const MAX_EDITS_LOOKED_FOR = 100_000
 /** Writes that a conflict has still to be compared with: past them the oldest is let go. */
@@ -68,10 +69,13 @@ export async function supersede(
   const bytes = contentBytes(write.after)
   const isLittle = own.length * bytes <= COMPARED_AT_ONCE_BYTES
   const touched = isLittle || isWide(effect, own.length) ? own : await view.touchedBy(own, effect)
-  const isMuch = touched.length * bytes > COMPARED_AT_ONCE_BYTES || !isSmallContent(write.after, COMPARED_AT_ONCE)
+  const isMuch = touched.length * bytes > COMPARED_AT_ONCE_BYTES || areManyIn(effect, write.after)
   if (touched.length > 0 && isMuch) return later(touched, version)
   return compared(view, touched, { ...write, effect, version })
 }
+
+const areManyIn = (effect: Effect, content: Content): boolean =>
+  effect?.kind === 'json' && effect.edits.length > EDITS_AT_ONCE && !isSmallContent(content, COMPARED_AT_ONCE)
 
 const isWide = (effect: Effect, conflicts: number): boolean =>
   effect?.kind === 'json' && effect.edits.length * conflicts > MAX_EDITS_LOOKED_FOR

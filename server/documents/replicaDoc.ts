@@ -33,9 +33,11 @@ export class ReplicaDoc extends Y.Doc {
     if (name === 'beforeObserverCalls') transaction.afterState = this.#structs.completed(transaction.afterState)
   }
 
-  /** Takes in an update that lacks nothing. */
+  /** Takes in an update of which only the ids are known that it names itself. */
   take(update: Uint8Array): void {
-    if (this.store.clients.size < MANY_IDS) Y.applyUpdate(this, update)
+    const { clients, pendingStructs } = this.store
+    // What waited for this update is of other ids.
+    if (clients.size < MANY_IDS || pendingStructs !== null) Y.applyUpdate(this, update)
     else this.extending([...Y.parseUpdateMeta(update).to.keys()], () => Y.applyUpdate(this, update))
   }
 

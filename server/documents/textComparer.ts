@@ -5,7 +5,7 @@ import {
   mergeOutcome,
   type MergeOutcome,
   type Settled,
-  takeLongToMerge,
+  takesLongToMerge,
   takesLongToFind,
   takesLongToTell,
 } from '../content/comparing.ts'
@@ -102,15 +102,15 @@ class ComparingBeside implements Comparing {
   }
 
   merge(sides: Sides): Promise<MergeOutcome> | MergeOutcome {
-    return takeLongToMerge(sides) ? this.#merged(sides) : comparedHere.merge(sides)
+    return takesLongToMerge(sides) ? this.#merged(sides) : comparedHere.merge(sides)
   }
 
   mergeReaching(sides: Sides): Promise<ReachingMerge> | ReachingMerge {
-    return takeLongToMerge(sides) ? this.#reaching(sides) : comparedHere.mergeReaching(sides)
+    return takesLongToMerge(sides) ? this.#reaching(sides) : comparedHere.mergeReaching(sides)
   }
 
   mergeWith(sides: Sides, choices: ReadonlyMap<string, Choice>): Promise<Settled> | Settled {
-    return takeLongToMerge(sides) ? this.#settled(sides, choices) : comparedHere.mergeWith(sides, choices)
+    return takesLongToMerge(sides) ? this.#settled(sides, choices) : comparedHere.mergeWith(sides, choices)
   }
 
   liveOverlaps(sides: LiveSides, by: Granularities): Promise<readonly LiveOverlap[]> | readonly LiveOverlap[] {

@@ -94,11 +94,7 @@ export const REST_ACTS: readonly StallingAct[] = [
     sizes: [100, 1_000, 10_000],
     async prepare(scene, size) {
       await makeText(scene, size)
-      return async () => {
-        const content = changed(lines(size), 'of the other')
-        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 }), 409)
-        return nothing
-      }
+      return () => putOther(scene, size, 409)
     },
   },
   {
@@ -106,11 +102,7 @@ export const REST_ACTS: readonly StallingAct[] = [
     sizes: [100, 1_000, 10_000],
     async prepare(scene, size) {
       await createDocument(scene, { kind: 'text', content: lines(size).join('\n') })
-      const content = changed(lines(size), 'of the other')
-      return async () => {
-        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 }), 200)
-        return nothing
-      }
+      return () => putOther(scene, size, 200)
     },
   },
   {
@@ -120,11 +112,7 @@ export const REST_ACTS: readonly StallingAct[] = [
       await createDocument(scene, { kind: 'text', conflictPolicy: 'merge', content: lines(size).join('\n') })
       const path = `/documents/${scene.id}/content?baseVersion=1`
       await answered((await otherWriter(scene)).patch(path, patchOf(0, 1), DELTA), 200)
-      const content = changed(lines(size), 'of the other')
-      return async () => {
-        await answered(scene.writer.put(`/documents/${scene.id}`, { content, baseVersion: 1 }), 200)
-        return nothing
-      }
+      return () => putOther(scene, size, 200)
     },
   },
   {
@@ -259,6 +247,13 @@ async function makeKeys(scene: Scene, size: number, isOf?: (n: number) => boolea
   await createDocument(scene, { kind: 'json', content: keys(size, 0) })
   const other = await otherWriter(scene)
   await answered(other.put(`/documents/${scene.id}`, { content: keys(size, 1, isOf), baseVersion: 1 }), 200)
+}
+
+/** Half of the lines otherwise than in version 1, on that. */
+async function putOther({ writer, id }: Scene, size: number, wanted: number): Promise<() => void> {
+  const content = changed(lines(size), 'of the other')
+  await answered(writer.put(`/documents/${id}`, { content, baseVersion: 1 }), wanted)
+  return nothing
 }
 
 async function makeText(scene: Scene, size: number): Promise<void> {

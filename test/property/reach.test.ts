@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Content, JsonObject, JsonValue } from '../../server/content/content.ts'
 import { effectBetween } from '../../server/content/effect.ts'
 import { mergeReaching } from '../../server/content/merge.ts'
+import type { JsonEdit } from '../../server/content/jsonEdits.ts'
 import { reachAfter } from '../../server/content/reach.ts'
 import { broughtBy, touchesOverlap } from '../../server/documents/superseded.ts'
 
@@ -147,6 +148,19 @@ describe('[WRITE-7] where a refused write reaches', () => {
     follows(base, current, incoming, [shorter, { list: ['a', 'later', 'D', 'theirs'] }])
     const { reach } = mergeReaching(base, current, incoming)
     expect(reachAfter(reach, effectBetween(current, shorter))).toBeNull()
+  })
+
+  it('[WRITE-7] is where it has come to after elements before it came or went', () => {
+    const reach = { json: [['l', [5, 6]] as const] }
+    const [longer, same] = [
+      [0, 0],
+      [1, 1, 1, 1],
+    ].map((insert): JsonEdit => ({ at: ['l'], index: 0, remove: 0, insert }))
+    const set = (index: number): JsonEdit => ({ at: ['l', index], value: 'written' })
+    const after = (...edits: (JsonEdit | undefined)[]) =>
+      reachAfter(reach, { kind: 'json', edits: edits.filter((edit) => edit !== undefined) })
+    expect([after(longer, set(7)), after(same, set(9))]).toEqual([null, null])
+    expect(after(longer, set(5))).toEqual({ json: [['l', [7, 8]]] })
   })
 
   it('[WRITE-7] is touched by few of the edits', () => {

@@ -111,6 +111,26 @@ describe('[SYNC-1] a document that goes through what a change extends', () => {
     )
   })
 
+  it('[SYNC-1] tells what waited for an update as well, in whatever order they come', () => {
+    const chains = fc.array(Step, { maxLength: 20 }).chain((steps) => {
+      const updates = updatesOf(steps)
+      return fc.shuffledSubarray(updates, { minLength: updates.length })
+    })
+    fc.assert(
+      fc.property(chains, (updates) => {
+        const [plain, replica] = [new Y.Doc(), new ReplicaDoc({ gc: true })]
+        for (const update of BY_OTHERS) for (const doc of [plain, replica]) Y.applyUpdate(doc, update)
+        const told = { plain: toldBy(plain), replica: toldBy(replica) }
+        for (const update of updates) {
+          Y.applyUpdate(plain, update)
+          replica.take(update)
+        }
+        expect(told.replica).toEqual(told.plain)
+        expect(Y.encodeStateAsUpdate(replica)).toEqual(Y.encodeStateAsUpdate(plain))
+      }),
+    )
+  })
+
   it('[SYNC-1] goes through everything again once the change is made, or has failed', () => {
     const doc = new ReplicaDoc({ gc: true })
     for (const update of updatesOf([0, 1, 2].map((editor) => ({ editor, act: 'insert', at: 0, text: 'x' })))) {

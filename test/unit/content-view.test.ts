@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Content, JsonObject, Kind } from '../../server/content/content.ts'
-import { applyEffect } from '../../server/content/effect.ts'
+import { applyEffect, effectOfWrite } from '../../server/content/effect.ts'
 import { contentBytes } from '../../server/content/equal.ts'
 import { readJson } from '../../server/content/json.ts'
 import { ContentView } from '../../server/content/view.ts'
@@ -25,6 +25,19 @@ const exchange = (a: Y.Doc, b: Y.Doc): void => {
   Y.applyUpdate(a, Y.encodeStateAsUpdate(b))
   Y.applyUpdate(b, Y.encodeStateAsUpdate(a))
 }
+
+describe('ContentView of what somebody else writes as well', () => {
+  it.each<[Kind, Content, Content, (doc: Y.Doc) => void]>([
+    ['text', 'one two', 'one 2', (doc) => doc.getText('content').insert(0, 'more ')],
+    ['json', { a: 1 }, { a: 2 }, (doc) => doc.getMap('content').set('more', true)],
+  ])('[DOC-8] the effect is of all of it, also where the write was known: %s', (kind, from, to, more) => {
+    const { doc, view } = open(kind, from)
+    const before = view.content()
+    doc.transact(() => view.write(to, { from: before, effect: effectOfWrite(before, to) }))
+    doc.transact(() => more(doc))
+    expect(applyEffect(before, view.takeEffect())).toEqual(view.content())
+  })
+})
 
 describe('ContentView of a text', () => {
   it('[DOC-8] a cursor and formatting elsewhere survive a write', () => {

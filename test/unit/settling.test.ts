@@ -162,6 +162,37 @@ describe('[WRITE-7] a write by somebody with many open conflicts on a long text'
     expect((await open()).map(({ unsettled }) => unsettled)).toEqual([undefined])
   })
 
+  it.each([
+    ['few members of many', 50, ['superseded']],
+    ['many members of many', 4_000, ['open']],
+  ])('[WRITE-7] [OPS-8] closes it within its act where it writes %s: %j', async (_what, written, inAct) => {
+    const members = (by: string, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, by]))
+    const base = members('', 6_000)
+    await core.create('doc', base)
+    await core.write('doc', { ...base, k0: 'bob' }, { version: 1 }, BOB)
+    await core.write('doc', { ...base, k0: 'alice' }, { version: 1 })
+    const acts = core.storage.acts.length
+    await core.write('doc', { ...base, ...members('both', written) }, { version: 2 })
+    expect(core.storage.acts[acts]?.conflicts.map(({ record }) => record.state.status)).toEqual(inAct)
+    await settleAll()
+    expect(await open()).toEqual([])
+  })
+
+  it('[WRITE-7] [OPS-8] looks for none of them within its act where it writes very many members beside them', async () => {
+    const members = (by: string, from: number, to: number) =>
+      Object.fromEntries(Array.from({ length: to - from }, (_, n) => [`k${from + n}`, by]))
+    const base = members('', 0, 20_000)
+    await core.create('doc', base)
+    await core.write('doc', { ...base, ...members('bob', 0, 10) }, { version: 1 }, BOB)
+    for (let n = 0; n < CONFLICTS; n++) await core.write('doc', { ...base, [`k${n}`]: 'alice' }, { version: 1 })
+    const written = { ...members('bob', 0, 10), ...members('alice', 10, 20_000) }
+    await core.write('doc', written, { version: 2 })
+    expect((await open()).map(({ unsettled }) => unsettled)).toEqual(Array.from({ length: CONFLICTS }, () => [3]))
+    await settleAll()
+    expect((await open()).map(({ unsettled }) => unsettled)).toEqual(Array.from({ length: CONFLICTS }, () => undefined))
+  })
+
   it('[WRITE-7] does not keep others from writing meanwhile', async () => {
     await openConflicts()
     const { content } = await core.reader.read(id('doc'))

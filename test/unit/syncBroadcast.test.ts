@@ -46,6 +46,18 @@ describe('what is committed', () => {
     expect(shown.at(-1)?.text).toBe('x'.repeat(100))
   })
 
+  it('[SYNC-2] is one message for up to 256 entries of one turn', async () => {
+    const shown: number[][] = []
+    const show = ({ entries, messages }: ShownEntries): void => void shown.push([entries.length, messages.length])
+    const broadcast = new Broadcast(new ManualEnvironment(0), show)
+    for (let n = 0; n < 300; n++) broadcast.add(entry(n))
+    await settled()
+    expect(shown).toEqual([
+      [256, 1],
+      [44, 1],
+    ])
+  })
+
   it('[LOCK-4] is shown in part where a session may not see the rest', () => {
     const three = [entry(0), entry(1), entry(2)]
     const whole: ShownEntries = { entries: three, messages: [] }

@@ -86,25 +86,23 @@ describe('[OPS-8] texts that are compared for somebody', () => {
     expect(asked).toEqual(['find-live', 'rewrite-live'])
   })
 
-  it('[OPS-8] come back with their first overlaps, however many there are, and with what is true of all', async () => {
-    const lines = (by: string, last: string): string =>
-      Array.from({ length: 9_000 }, (_, n) =>
-        n % 2 === 0 ? `line ${n}` : `${by}line ${n}${n === 8_999 ? last : ''}`,
-      ).join('\n')
-    const comparing = beside().comparer.askedBy('alice')
-    const sides = { base: lines('', ''), current: lines('', ' '), incoming: lines('', '  ') }
-    expect(await comparing.mergeReaching(sides)).toMatchObject({ clean: false, blanksOnly: true })
-    for (const [last, blanksOnly] of [
-      ['', true],
-      ['!', false],
-    ] as const) {
-      const indented = { base: lines('', ''), current: lines(' ', ''), incoming: lines('\t', last) }
-      const merged = await comparing.mergeReaching(indented)
-      expect(merged.overlaps.length).toBeLessThanOrEqual(1_001)
-      expect([merged.clean, (await comparing.merge(indented)).overlaps.length]).toEqual([false, 4_500])
-      expect(merged.blanksOnly).toBe(blanksOnly && merged.blanksOnly)
-    }
-  })
+  it.each([
+    ['', true],
+    ['!', false],
+  ])(
+    '[OPS-8] come back with their first overlaps, and with what is true of all: the last ends in %j',
+    async (last, blanksOnly) => {
+      const lines = (blanks: string, end = ''): string =>
+        Array.from({ length: 9_000 }, (_, n) => `line ${n}${n % 2 === 0 ? '' : blanks}${n === 8_999 ? end : ''}`).join(
+          '\n',
+        )
+      const comparing = beside().comparer.askedBy('alice')
+      const sides = { base: lines(''), current: lines(' '), incoming: lines('  ', last) }
+      const merged = await comparing.mergeReaching(sides)
+      expect([merged.clean, merged.overlaps.length, merged.blanksOnly]).toEqual([false, 1_001, blanksOnly])
+      expect((await comparing.merge(sides)).overlaps).toHaveLength(4_500)
+    },
+  )
 
   it.each([
     ['short', line(1), line(2)],
@@ -206,17 +204,31 @@ describe('[OPS-8] acts on long texts', () => {
     expect([new Set(writes.map(outcomeOf)), most]).toEqual([new Set(['written']), 1])
   })
 
-  it('[OPS-8] [DOC-8] do what was found while they were compared, and nothing else', async () => {
-    const whole: Effect = { kind: 'text', delta: [-BASE.length, HALF] }
-    const comparer = new TextComparer({
-      ask: async () => ({ ask: 'effect', effect: whole }),
-      close: async () => undefined,
-    })
-    const effects: unknown[] = []
-    core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
-    await core.create('doc', BASE)
-    await core.write('doc', HALF, { version: 1 }, ALICE)
-    for (const { effect } of await core.storage.effects(id('doc'), toVersion(1), toVersion(2), 10)) effects.push(effect)
-    expect([effects, await contentOf()]).toEqual([[whole], HALF])
+  it.each<[string, Content, Content, Effect]>([
+    ['a text', BASE, HALF, { kind: 'text', delta: [-BASE.length, HALF] }],
+    ['a json content', { t: BASE }, { t: HALF }, { kind: 'json', edits: [{ at: ['t'], value: HALF }] }],
+  ])(
+    '[OPS-8] [DOC-8] do to %s what was found while it was compared, and nothing else',
+    async (_what, from, to, effect) => {
+      const comparer = new TextComparer({ ask: async () => ({ ask: 'effect', effect }), close: async () => undefined })
+      core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
+      await core.create('doc', from)
+      await core.write('doc', to, { version: 1 }, ALICE)
+      const [entry] = await core.storage.effects(id('doc'), toVersion(1), toVersion(2), 10)
+      expect([entry?.effect, await contentOf()]).toEqual([effect, to])
+    },
+  )
+
+  it('[OPS-8] find out anew what they do where that was found for another content', async () => {
+    const wrong: Effect = { kind: 'text', delta: [-BASE.length, 'wrong'] }
+    core = await startCore({ limits: { maxBytes: 10 * 1024 * 1024 } })
+    await core.create('doc', 'old')
+    const { replica, release } = await core.lease('doc')
+    const by = { author: ALICE, at: 0, origin: 'write' } as const
+    expect(replica.stageContent('new', by, { from: BASE, effect: wrong })?.append.entry.effect).toEqual(
+      effectOfWrite('old', 'new'),
+    )
+    expect(replica.content()).toBe('new')
+    release()
   })
 })

@@ -64,14 +64,23 @@ type Round<Outcome> =
 
 const AGAIN = { do: 'again' } as const
 
-/** One attempt at an act: its documents as they were found, and how long texts are compared in it. */
-interface RoundParts {
+/** One attempt at an act: its documents as they were found, and how contents are compared in it. */
+interface ActAttempt {
   readonly held: readonly Held[]
   readonly comparing: Comparison
 }
 
+/** What an act was found to need before the tick in which it is done. */
+interface ReadyAct {
+  readonly held: readonly Held[]
+  /** Replicas of the documents that it creates. */
+  readonly created: readonly Replica[]
+  /** What rewritings of long texts do, by document. */
+  readonly ahead: ReadonlyMap<DocumentId, KnownEffect>
+}
+
 /** What a planner is asked in one round: `found` is made of what is held then. */
-type Ask<Outcome> = (attempt: RoundParts, at: number) => Promise<Planned<Outcome>> | Planned<Outcome>
+type Ask<Outcome> = (attempt: ActAttempt, at: number) => Promise<Planned<Outcome>> | Planned<Outcome>
 
 /**
  * The one way in which something is done to documents: hold them, take their turns, let a planner work the act out on what
@@ -141,7 +150,7 @@ export class Acts {
   async #rounds<Outcome>(
     documents: readonly DocumentId[],
     loads: boolean,
-    perform: (round: RoundParts) => Promise<{ readonly outcome: Outcome } | 'again'>,
+    perform: (attempt: ActAttempt) => Promise<{ readonly outcome: Outcome } | 'again'>,
   ): Promise<Outcome> {
     const { comparer } = this.#parts
     const rounds = (comparing: (round: number) => Comparison): Promise<Outcome> =>
@@ -180,7 +189,7 @@ export class Acts {
     return replicas.leaseLoaded(document) ?? (loads ? replicas.lease(document) : replicas.find(document))
   }
 
-  #views({ held, comparing }: RoundParts, noteIn?: (replica: Replica) => NoteLock): readonly Found[] {
+  #views({ held, comparing }: ActAttempt, noteIn?: (replica: Replica) => NoteLock): readonly Found[] {
     return held.map((one) => {
       if ('absent' in one) return one
       invariant('replica' in one, 'what is planned on is loaded')
@@ -190,7 +199,7 @@ export class Acts {
 
   async #inTurns<Outcome>(
     documents: readonly DocumentId[],
-    attempt: RoundParts,
+    attempt: ActAttempt,
     ask: Ask<Outcome>,
     terms: Terms<Outcome> | null,
   ): Promise<{ readonly outcome: Outcome } | 'again'> {
@@ -211,7 +220,7 @@ export class Acts {
   }
 
   /** One round in the turns of all documents, up to the hand-over. */
-  async #round<Outcome>(attempt: RoundParts, ask: Ask<Outcome>, terms: Terms<Outcome> | null): Promise<Round<Outcome>> {
+  async #round<Outcome>(attempt: ActAttempt, ask: Ask<Outcome>, terms: Terms<Outcome> | null): Promise<Round<Outcome>> {
     // Who lost the right while others had their turns is no work for anybody.
     terms?.assertAllowed()
     const { held } = attempt
@@ -236,7 +245,7 @@ export class Acts {
   }
 
   async #planned<Outcome>(
-    attempt: RoundParts,
+    attempt: ActAttempt,
     ask: Ask<Outcome>,
   ): Promise<
     | { readonly do: 'plan'; readonly planned: Planned<Outcome>; readonly at: number }
@@ -247,18 +256,13 @@ export class Acts {
     try {
       return { do: 'plan', planned: await ask(attempt, at), at }
     } catch (problem) {
-      if (problem instanceof TakesLong) throw problem
       return problem instanceof Moved ? AGAIN : { do: 'refuse', problem }
     }
   }
 
   /** Applies what was planned and hands it to storage, in one tick. */
   #handOver<Outcome>(
-    {
-      held,
-      created,
-      ahead,
-    }: { readonly held: readonly Held[]; readonly created: readonly Replica[]; readonly ahead: Ahead },
+    { held, created, ahead }: ReadyAct,
     planned: Planned<Outcome>,
     at: number,
     answer: StoredAnswer | null,
@@ -327,11 +331,8 @@ function told<Outcome>(outcome: Outcome | ParleyError): { readonly outcome: Outc
   return { outcome }
 }
 
-/** What rewritings of long texts do, by document. */
-type Ahead = ReadonlyMap<DocumentId, KnownEffect>
-
-/** Works that out before the tick in which they are done. */
-async function aheadOfWrites(plans: readonly Plan[], { held, comparing }: RoundParts): Promise<Ahead> {
+/** What the writes of the plans do to long texts, which takes long to find out. */
+async function aheadOfWrites(plans: readonly Plan[], { held, comparing }: ActAttempt): Promise<ReadyAct['ahead']> {
   const ahead = new Map<DocumentId, KnownEffect>()
   for (const { document, version, entry } of plans) {
     if (entry?.type !== 'content') continue

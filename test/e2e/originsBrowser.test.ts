@@ -75,7 +75,9 @@ describe('an application of another origin', () => {
       `const events = new EventSource(api + '/conflict-notifications?documents=' + id + '&token=' + token)
        await new Promise((done) => (events.onopen = done))
        const came = new Promise((done) => events.addEventListener('parley.conflict.detected', done))
-       const polled = call('GET', '/conflict-notifications?waitSeconds=20&documents=' + id)
+       const path = '/conflict-notifications?documents=' + id
+       const { cursor } = await (await call('GET', path + '&waitSeconds=0')).json()
+       const polled = call('GET', path + '&waitSeconds=20&since=' + encodeURIComponent(cursor))
        await call('PUT', '/documents/' + id, { 'content-type': 'application/json' }, '{"content":"x","baseVersion":1}')
        const { data } = await came
        events.close()

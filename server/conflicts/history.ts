@@ -52,8 +52,8 @@ async function newestEntries(
     const start = toVersion(Math.max(after, end - PAGE_ENTRIES))
     const page = await storage.effects(record.document, start, end, PAGE_ENTRIES)
     pages.unshift(page)
-    characters += JSON.stringify(page).length
     end = start
+    if (end > after) characters += JSON.stringify(page).length
   }
   return { entries: pages.flat(), isWhole: end <= after }
 }

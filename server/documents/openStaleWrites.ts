@@ -7,16 +7,22 @@ const MAX_LISTS = 10_000
 /** Records with their places and proposals, some 100 bytes each. */
 const MAX_PARTS = 100_000
 
+/** Newest first. */
+interface OpenList {
+  readonly records: readonly ConflictRecord[]
+  readonly parts: number
+}
+
 /**
  * The open stale writes of authors, newest first, as every act leaves them that was handed over, on disk or not: each write
  * asks for those of its author. There is one way in which they change, an act of the committer, which tells of each; what
  * is not known is read, and what an act changed that did not come about is forgotten.
  */
 export class OpenStaleWrites {
-  readonly #lists = new LRUCache<string, readonly ConflictRecord[]>({
+  readonly #lists = new LRUCache<string, OpenList>({
     max: MAX_LISTS,
     maxSize: MAX_PARTS,
-    sizeCalculation: partsOf,
+    sizeCalculation: ({ parts }) => parts,
   })
   /** How often anything was changed or forgotten: what is read meanwhile may be either. */
   #changes = 0
@@ -29,10 +35,10 @@ export class OpenStaleWrites {
   ): Promise<readonly ConflictRecord[]> {
     const key = keyOf(document, author)
     const known = this.#lists.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.records
     const changes = this.#changes
     const list = await read()
-    if (changes === this.#changes) this.#lists.set(key, list)
+    if (changes === this.#changes) this.#lists.set(key, openList(list))
     return list
   }
 
@@ -42,12 +48,12 @@ export class OpenStaleWrites {
     const key = keyOf(record.document, record.author)
     const list = this.#lists.get(key)
     if (list === undefined || record.kind !== 'stale-write') return
-    const known = list.find(({ id }) => id === record.id)
+    const known = list.records.find(({ id }) => id === record.id)
     if (known !== undefined && known.revision >= record.revision) return
-    const isOpen = record.state.status === 'open'
+    if (record.state.status === 'open') this.#lists.set(key, withRecord(list, record, known))
     // As many as are read at once: there may be more.
-    if (!isOpen && list.length >= MAX_OPEN_CONFLICTS) this.#lists.delete(key)
-    else this.#lists.set(key, isOpen ? withRecord(list, record) : list.filter(({ id }) => id !== record.id))
+    else if (list.records.length >= MAX_OPEN_CONFLICTS) this.#lists.delete(key)
+    else this.#lists.set(key, openList(list.records.filter(({ id }) => id !== record.id)))
   }
 
   /** What was told of the document may not have come about, or was erased. */
@@ -60,13 +66,19 @@ export class OpenStaleWrites {
 /** No id of a document holds a blank. */
 const keyOf = (document: DocumentId, author: string): string => `${document} ${author}`
 
-function withRecord(list: readonly ConflictRecord[], record: ConflictRecord): readonly ConflictRecord[] {
-  const [newest] = list
-  if (newest === undefined || newest.id < record.id) return [record, ...list]
-  const others = list.filter(({ id }) => id !== record.id)
+function withRecord(list: OpenList, record: ConflictRecord, known: ConflictRecord | undefined): OpenList {
+  const [newest] = list.records
+  // As nearly all are: the others are neither looked at nor counted again.
+  if (newest === undefined || newest.id < record.id)
+    return { records: [record, ...list.records], parts: list.parts + partsOf(record) }
+  const others = list.records.filter((one) => one !== known)
   const older = others.findIndex(({ id }) => id < record.id)
-  return others.toSpliced(older === -1 ? others.length : older, 0, record)
+  return openList(others.toSpliced(older === -1 ? others.length : older, 0, record))
 }
 
-const partsOf = (list: readonly ConflictRecord[]): number =>
-  list.reduce((parts, { places, proposals }) => parts + 1 + places.length + proposals.length, 1)
+const openList = (records: readonly ConflictRecord[]): OpenList => ({
+  records,
+  parts: records.reduce((parts, record) => parts + partsOf(record), 1),
+})
+
+const partsOf = ({ places, proposals }: ConflictRecord): number => 1 + places.length + proposals.length

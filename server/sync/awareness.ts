@@ -87,41 +87,49 @@ export function decodeAwareness(body: Uint8Array): readonly AwarenessEntry[] | n
 }
 
 function isState(text: string): boolean {
+  if (!text.includes(FORBIDDEN_KEY) && !text.includes('\\')) return isObjectOrNull(JSON.parse(text))
+  // Only then may a key be it, in letters or escaped; to look at each takes three times as long.
   let hasForbiddenKey = false
   const state: unknown = JSON.parse(text, (key, value: unknown) => {
     hasForbiddenKey ||= key === FORBIDDEN_KEY
     return value
   })
-  return typeof state === 'object' && !Array.isArray(state) && !hasForbiddenKey
+  return isObjectOrNull(state) && !hasForbiddenKey
 }
 
-/** Awareness bodies that hold the entries, each of at most some 128 KiB. */
-export function encodeAwareness(entries: readonly AwarenessEntry[]): Uint8Array[] {
+const isObjectOrNull = (state: unknown): boolean => typeof state === 'object' && !Array.isArray(state)
+
+/** Awareness bodies that hold entries as `encodeEntry` made them, each of at most some 128 KiB. */
+export function awarenessBodies(entries: readonly Uint8Array[]): Uint8Array[] {
   const bodies: Uint8Array[] = []
-  let batch: AwarenessEntry[] = []
+  let batch: Uint8Array[] = []
   let batchBytes = 0
   for (const entry of entries) {
-    const bytes = Buffer.byteLength(entry.state) + 20
-    if (batch.length > 0 && batchBytes + bytes > MESSAGE_BYTES) {
-      bodies.push(encodeEntries(batch))
+    if (batch.length > 0 && batchBytes + entry.length > MESSAGE_BYTES) {
+      bodies.push(bodyOf(batch))
       batch = []
       batchBytes = 0
     }
     batch.push(entry)
-    batchBytes += bytes
+    batchBytes += entry.length
   }
-  if (batch.length > 0) bodies.push(encodeEntries(batch))
+  if (batch.length > 0) bodies.push(bodyOf(batch))
   return bodies
 }
 
-function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
+function bodyOf(entries: readonly Uint8Array[]): Uint8Array {
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, entries.length)
-  for (const { client, clock, state } of entries) {
-    encoding.writeVarUint(encoder, client)
-    encoding.writeVarUint(encoder, clock)
-    encoding.writeVarString(encoder, state)
-  }
+  for (const entry of entries) encoding.writeUint8Array(encoder, entry)
+  return encoding.toUint8Array(encoder)
+}
+
+/** One entry, as it stands in bodies. */
+export function encodeEntry({ client, clock, state }: AwarenessEntry): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, client)
+  encoding.writeVarUint(encoder, clock)
+  encoding.writeVarString(encoder, state)
   return encoding.toUint8Array(encoder)
 }
 

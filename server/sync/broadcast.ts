@@ -2,8 +2,8 @@ import type { CommittedUpdate } from '../documents/replica.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Version } from '../foundation/ids.ts'
 import { joinUpdates } from '../documents/joinUpdates.ts'
-import { yieldTurn } from '../foundation/turns.ts'
 import type { ServerMessage } from './messages.ts'
+import { Pace } from './pace.ts'
 import { slices } from './slices.ts'
 
 /** Entries joined to one message: some 4 ms of work … */
@@ -19,46 +19,42 @@ export interface ShownEntries {
   readonly messages: readonly EntryMessage[]
 }
 
-/** Of the time of the process, a room takes at most one part of so many for showing what is committed … */
-const SHARE = 8
-/** … as long as nobody waits for more than this, which a person does not see … */
-const MAX_GATHERING_MS = 50
-/** … nor for less than this, which is a room of some seventy: in a smaller one a keystroke goes on at once. */
-const MIN_GATHERING_MS = 5
-
-/**
- * What is committed goes out together: encoded once, and written once to each socket, which is what costs in a crowd. An
- * entry that is alone does not wait for others; where there are many readers, the next ones are gathered for seven times as
- * long as it took to show the last ones.
- */
+/** What all of a room are told, at its pace: what is committed, and what there is besides. */
 export class Broadcast {
-  readonly #environment: Environment
-  readonly #show: (shown: ShownEntries) => void
+  readonly #pace: Pace
   #entries: CommittedUpdate[] = []
-  /** When the next ones may go out, by the monotonic clock. */
-  #nextMs = Number.NEGATIVE_INFINITY
 
-  constructor(environment: Environment, show: (shown: ShownEntries) => void) {
-    this.#environment = environment
-    this.#show = show
+  /** Entries first, because cursors stand in what these bring. */
+  constructor(
+    environment: Environment,
+    show: (shown: ShownEntries) => void,
+    tellBesides: () => void = () => undefined,
+  ) {
+    this.#pace = new Pace(environment, () => {
+      for (const shown of this.#take()) show(shown)
+      tellBesides()
+    })
   }
 
   add(entry: CommittedUpdate): void {
     this.#entries.push(entry)
-    if (this.#entries.length > 1) return
-    const waitMs = this.#nextMs - this.#environment.monotonicMs()
-    if (waitMs >= MIN_GATHERING_MS) this.#environment.after(waitMs, () => this.now())
-    else void yieldTurn().then(() => this.now())
+    this.soon()
   }
 
-  /** Shows at once what has come. */
+  /** There is something to tell besides. */
+  soon(): void {
+    this.#pace.soon()
+  }
+
+  /** Tells at once what has come. */
   now(): void {
+    this.#pace.now()
+  }
+
+  #take(): ShownEntries[] {
     const entries = this.#entries
     this.#entries = []
-    const startMs = this.#environment.monotonicMs()
-    for (const group of groups(entries)) this.#show(showing(group))
-    const endMs = this.#environment.monotonicMs()
-    this.#nextMs = endMs + Math.min((SHARE - 1) * (endMs - startMs), MAX_GATHERING_MS)
+    return groups(entries).map(showing)
   }
 }
 

@@ -105,7 +105,7 @@ export class IncomingEdits {
     // New structs always make a version; without one the update was refused, as the promise is about to tell.
     const after = replica.appliedVersion
     if (extended.length > 0 && after === before) member.isHeard = false
-    if (after !== before) member.writing.add(after)
+    if (after !== before) member.wrote(after)
   }
 
   /**

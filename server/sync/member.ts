@@ -41,8 +41,8 @@ export class Member implements AwarenessMember, Questioned {
   readonly pass: LockPass
   readonly mayWrite: boolean
   readonly channel: Channel
-  /** Versions that it wrote and that are not on disk yet. */
-  readonly writing = new Set<Version>()
+  /** Versions that it wrote and that are not shown yet, oldest first. */
+  readonly #writing: Version[] = []
   /** False once an update of it was refused: what follows may build on that, and the session is about to end. */
   isHeard = true
   /** Whether its client was told why it ends; its editor keeps what it has then. */
@@ -114,6 +114,23 @@ export class Member implements AwarenessMember, Questioned {
       this.#waiting = { untilMs, timer: untilMs === null ? null : this.#environment.after(delayMs, waited) }
     }
     if (!this.isOpen) this.#stop()
+  }
+
+  /** It wrote an entry, newer than those before. */
+  wrote(version: Version): void {
+    this.#writing.push(version)
+  }
+
+  /** Whether it wrote any of the entries up to a version that are about to be shown. */
+  hasWritten(upTo: Version): boolean {
+    const [oldest] = this.#writing
+    return oldest !== undefined && oldest <= upTo
+  }
+
+  /** Those that it wrote; from now on they are shown. */
+  takeWritten(upTo: Version): ReadonlySet<Version> {
+    const later = this.#writing.findIndex((version) => version > upTo)
+    return new Set(this.#writing.splice(0, later === -1 ? this.#writing.length : later))
   }
 
   /** Sends a question after what was sent before. */

@@ -1,4 +1,4 @@
-import { encodeAwareness, type AwarenessEntry } from './awareness.ts'
+import { awarenessBodies } from './awareness.ts'
 import type { StateVector } from '../model/clockSet.ts'
 import { SLICE_BYTES, slices } from './slices.ts'
 
@@ -38,7 +38,7 @@ export function* updateMessages(update: Uint8Array): Generator<ServerMessage> {
   for (const slice of slices(update)) yield { type: 'update', update: slice }
 }
 
-/** Who is here, or is not any more. */
-export function awarenessMessages(entries: readonly AwarenessEntry[]): ServerMessage[] {
-  return encodeAwareness(entries).map((body) => ({ type: 'awareness', body }))
+/** Who is here, or is not any more: entries as `encodeEntry` made them. */
+export function awarenessMessages(entries: readonly Uint8Array[]): ServerMessage[] {
+  return awarenessBodies(entries).map((body) => ({ type: 'awareness', body }))
 }

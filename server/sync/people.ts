@@ -1,6 +1,6 @@
 import type { Environment, Timer } from '../foundation/environment.ts'
 import type { PrincipalId } from '../foundation/ids.ts'
-import { Awareness, decodeAwareness, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
+import { Awareness, decodeAwareness, encodeEntry, type AwarenessEntry, type AwarenessMember } from './awareness.ts'
 import type { Member } from './member.ts'
 import { awarenessMessages, EMPTY_AWARENESS, type ServerMessage } from './messages.ts'
 
@@ -14,11 +14,21 @@ interface Said {
   readonly isNews: boolean
 }
 
+/** What is to be told of an id, and whom it came from. */
+interface News {
+  readonly entry: AwarenessEntry
+  readonly from: AwarenessMember
+}
+
 /** Who is in a room, told to everyone in it (SYNC-5). */
 export class People {
   readonly awareness: Awareness
   readonly #environment: Environment
   readonly #members: () => Iterable<Member>
+  /** There is something to tell. */
+  readonly #soon: () => void
+  /** By id, the newest: a cursor may move several times meanwhile. */
+  readonly #news = new Map<number, News>()
   /** When awareness states are next looked through; null while there is none. */
   #outdating: Timer | null = null
 
@@ -26,13 +36,15 @@ export class People {
     environment: Environment,
     members: () => Iterable<Member>,
     ownerOf: (client: number) => PrincipalId | null,
+    soon: () => void,
   ) {
     this.awareness = new Awareness(ownerOf)
     this.#environment = environment
     this.#members = members
+    this.#soon = soon
   }
 
-  /** Takes what a session says and tells the others. Null where it is malformed. */
+  /** Takes what a session says; the others are told soon. Null where it is malformed. */
   announce(member: Member, body: Uint8Array): Said | null {
     const entries = decodeAwareness(body)
     if (!entries) return null
@@ -47,7 +59,7 @@ export class People {
 
   /** Everybody but the session itself. */
   others(member: Member): ServerMessage[] {
-    return awarenessMessages(this.awareness.states(member))
+    return awarenessMessages(this.awareness.states(member).map(encodeEntry))
   }
 
   /** Tells a session who is here, or that nobody is. */
@@ -76,11 +88,22 @@ export class People {
     })
   }
 
-  /** Tells everyone but whom it came from: a client takes its own state from nobody. */
+  /** Tells everyone what is new but whom it came from: a client takes its own state from nobody. */
+  tell(): void {
+    const news = [...this.#news.values()].map(({ entry, from }) => ({ encoded: encodeEntry(entry), from }))
+    this.#news.clear()
+    const messages = awarenessMessages(news.map(({ encoded }) => encoded))
+    const tellers = new Set(news.map(({ from }) => from))
+    const messagesTo = (member: Member): readonly ServerMessage[] =>
+      tellers.has(member)
+        ? awarenessMessages(news.filter(({ from }) => from !== member).map(({ encoded }) => encoded))
+        : messages
+    for (const member of [...this.#members()]) for (const message of messagesTo(member)) member.sendAside(message)
+  }
+
   #spread(entries: readonly AwarenessEntry[], from: AwarenessMember): void {
-    for (const message of awarenessMessages(entries)) {
-      for (const member of [...this.#members()]) if (member !== from) member.sendAside(message)
-    }
+    for (const entry of entries) this.#news.set(entry.client, { entry, from })
+    if (entries.length > 0) this.#soon()
   }
 
   #nowMs(): number {

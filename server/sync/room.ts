@@ -6,7 +6,7 @@ import { assertNever } from '../foundation/assert.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { DocumentId, LockHash, PrincipalId, Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
+import type { ProblemCode } from '../foundation/problemTable.ts'
 import { Answers } from './answers.ts'
 import { Broadcast, partOf, type ShownEntries } from './broadcast.ts'
 import { Brought } from './brought.ts'
@@ -23,7 +23,7 @@ import type { StateVector } from '../model/clockSet.ts'
 import { Questions } from './questions.ts'
 import { NO_VERSIONS } from './seenVersions.ts'
 import type { HeldEdits, SessionAction, SessionEvent } from './session.ts'
-import { mayPass } from './sessionStep.ts'
+import { isForEveryone, mayPass } from './sessionStep.ts'
 import { step } from './sessionTable.ts'
 import { RoomAround } from './surroundings.ts'
 
@@ -86,7 +86,13 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.replica = replica
     const tell = (member: Member, event: SessionEvent): void => this.#told(member, event)
     const members = (): Iterable<Member> => this.#members.keys()
-    this.#people = new People(environment, members, (client) => replica.ownerOf(client))
+    this.#broadcast = new Broadcast(
+      environment,
+      (shown) => this.#show(shown),
+      () => this.#people.tell(),
+    )
+    const ownerOf = (client: number): PrincipalId | null => replica.ownerOf(client)
+    this.#people = new People(environment, members, ownerOf, () => this.#broadcast.soon())
     this.#answers = new Answers(replica)
     this.#incoming = new IncomingEdits({
       replica,
@@ -109,7 +115,6 @@ export class Room<R extends LiveReplica = LiveReplica> {
       onUnexpected: options.onUnexpected,
       onIdle: () => this.#shutWhenEmpty(),
     })
-    this.#broadcast = new Broadcast(environment, (shown) => this.#show(shown))
     this.#questions = new Questions(environment, limits.windowMs, members, (one) => tell(one, { type: 'proof-wanted' }))
     const stops = [
       replica.onCommitted((entry) => this.#broadcast.add(entry)),
@@ -290,15 +295,15 @@ export class Room<R extends LiveReplica = LiveReplica> {
 
   #show(shown: ShownEntries): void {
     const versions = shown.entries.map(({ version }) => version)
+    const newest = versions.at(-1)
+    if (newest === undefined) return
     // Authors last: to them this may be only the confirmation, and each write to a socket keeps the others waiting.
     const authors: Member[] = []
     for (const member of [...this.#members.keys()]) {
-      const isAuthor = member.writing.size > 0 && versions.some((version) => member.writing.has(version))
-      if (isAuthor) authors.push(member)
+      if (member.hasWritten(newest)) authors.push(member)
       else this.#showTo(member, shown, versions, NO_VERSIONS)
     }
-    for (const author of authors)
-      this.#showTo(author, shown, versions, new Set(versions.filter((version) => author.writing.delete(version))))
+    for (const author of authors) this.#showTo(author, shown, versions, author.takeWritten(newest))
     this.#incoming.moved()
   }
 
@@ -388,13 +393,4 @@ export class Room<R extends LiveReplica = LiveReplica> {
     this.#options.lease.release()
     this.#options.onClosed()
   }
-}
-
-/**
- * Whether what ended a replica ends the sessions of everybody for the same reason. A code that stops stock
- * clients for good (44xx) must not reach those who had no part in it.
- */
-function isForEveryone(code: ProblemCode): boolean {
-  const close = problemKind(code).close ?? 0
-  return code === 'document-deleted' || close < 4400 || close >= 4500
 }

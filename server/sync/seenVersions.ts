@@ -95,6 +95,10 @@ export class SeenVersions {
   /** Entries are sent to the page, oldest first; `ownOnes` came from there. */
   allSent(versions: readonly Version[], ownOnes: ReadonlySet<Version>, nowMs: number): SeenVersions {
     let { sent, unseen, own } = this.#facts
+    const newest = versions.at(-1)
+    // To most of a crowd all of them are others', and need not be gone through.
+    if (newest !== undefined && ownOnes.size === 0)
+      return this.#with({ sent: newest, unseen: unseen ?? { after: sent, sinceMs: nowMs } })
     for (const version of versions) {
       if (!ownOnes.has(version)) unseen ??= { after: sent, sinceMs: nowMs }
       else if (own.length < MAX_OWN) own = [...own, version]

@@ -1,5 +1,5 @@
 import { UpdatePile } from '../documents/joinUpdates.ts'
-import type { ProblemCode } from '../foundation/problemTable.ts'
+import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import type { Knowledge } from '../model/clientKnowledge.ts'
 import type {
   Arriving,
@@ -104,3 +104,12 @@ export const takingIn = (
   held: UpdatePile.EMPTY,
   untilMs: null,
 })
+
+/**
+ * Whether what ended a replica ends the sessions of everybody for the same reason. A code that stops stock
+ * clients for good (44xx) must not reach those who had no part in it.
+ */
+export function isForEveryone(code: ProblemCode): boolean {
+  const close = problemKind(code).close ?? 0
+  return code === 'document-deleted' || close < 4400 || close >= 4500
+}

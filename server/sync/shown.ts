@@ -43,7 +43,9 @@ export function shownOf(shown: Shown, versions: readonly Version[], silentAfter?
   if (shown.name === 'nothing') return []
   const isDue = (version: Version): boolean =>
     version > shown.since && (silentAfter === undefined || version <= silentAfter)
-  return versions.every(isDue) ? versions : versions.filter(isDue)
+  const [oldest, newest] = [versions[0], versions.at(-1)]
+  const areAll = oldest === undefined || newest === undefined || (isDue(oldest) && isDue(newest))
+  return areAll ? versions : versions.filter(isDue)
 }
 
 const begin = (stateVector: StateVector, since: Version): ShownNext => ({

@@ -4,7 +4,8 @@ import { toPrincipalId } from '../../server/foundation/ids.ts'
 import {
   Awareness,
   decodeAwareness,
-  encodeAwareness,
+  awarenessBodies,
+  encodeEntry,
   MAX_STATE_BYTES,
   type AwarenessMember,
 } from '../../server/sync/awareness.ts'
@@ -47,6 +48,15 @@ describe('decodeAwareness', () => {
     expect(decodeAwareness(awarenessBody([{ client: 7, clock: 1, state }]))).toBeNull()
   })
 
+  it('[SYNC-9] refuses a forbidden key however it is written, and takes it as a value', () => {
+    const bodyOf = (state: string): Uint8Array =>
+      awarenessBodies([encodeEntry({ client: 1, clock: 1, state })])[0] ?? Uint8Array.of(0)
+    expect(decodeAwareness(bodyOf(String.raw`{"a":{"\u005f_proto__":1}}`))).toBeNull()
+    expect(decodeAwareness(bodyOf('{"name":"__proto__"}'))).toHaveLength(1)
+    expect(decodeAwareness(bodyOf(String.raw`{"name":"a\nb"}`))).toHaveLength(1)
+    expect(decodeAwareness(bodyOf(String.raw`["\u005f"]`))).toBeNull()
+  })
+
   it('[SYNC-5] refuses all for one bad entry, a clock out of range, bytes that are too few or too many', () => {
     const good = awarenessBody([{ client: 7, clock: LAST_CLOCK, state: {} }])
     expect(decodeAwareness(good)).toHaveLength(1)
@@ -55,7 +65,9 @@ describe('decodeAwareness', () => {
     expect(decodeAwareness(good.subarray(0, -1))).toBeNull()
     expect(decodeAwareness(Uint8Array.of(2, ...good.subarray(1)))).toBeNull()
     const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
-    expect(decodeAwareness(encodeAwareness([{ client: 1, clock: 1, state: deep }])[0] ?? Uint8Array.of(0))).toBeNull()
+    expect(
+      decodeAwareness(awarenessBodies([encodeEntry({ client: 1, clock: 1, state: deep })])[0] ?? Uint8Array.of(0)),
+    ).toBeNull()
     expect(decodeAwareness(awarenessBody([{ client: 1, clock: 1, state: { x: 'y'.repeat(1024 * 1024) } }]))).toBeNull()
   })
 
@@ -66,14 +78,14 @@ describe('decodeAwareness', () => {
   })
 })
 
-describe('encodeAwareness', () => {
+describe('awareness bodies', () => {
   it('[SYNC-9] writes what clients read, in messages of bounded size', () => {
     const entries = Array.from({ length: 40 }, (_, i) => entry(i, 1, { text: 'x'.repeat(10_000) }))
-    const bodies = encodeAwareness(entries)
+    const bodies = awarenessBodies(entries.map(encodeEntry))
     expect(bodies.length).toBeGreaterThan(2)
     expect(Math.max(...bodies.map((body) => body.length))).toBeLessThan(160 * 1024)
     expect(bodies.flatMap(readAwareness).map((one) => one.client)).toEqual(entries.map((one) => one.client))
-    expect(encodeAwareness([])).toEqual([])
+    expect(awarenessBodies([])).toEqual([])
   })
 })
 

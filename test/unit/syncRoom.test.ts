@@ -659,6 +659,7 @@ describe('awareness', () => {
     const { live, open } = setUp()
     const [alice, bob] = [await live('alice'), open('bob')]
     alice.send(frames.states([state(1)]))
+    await settled()
     const carol = open('carol')
     expect(alice.told).toEqual([])
     expect(bob.told).toEqual([state(1)])
@@ -671,8 +672,10 @@ describe('awareness', () => {
     const [alice, bob, carol] = [await live('alice'), await live('bob'), await live('carol')]
     alice.send(frames.states([state(1)]))
     bob.send(frames.states([state(2)]))
+    await settled()
     alice.leave()
     bob.send(frames.update(Uint8Array.of(1)))
+    await settled()
     expect(carol.told).toEqual([
       state(1),
       state(2),
@@ -694,6 +697,7 @@ describe('awareness', () => {
     expect(before.told.at(-1)).toEqual({ client: 1, clock: 1, state: null })
     expect(open('dora').told).toEqual([state(2, 2)])
     alice.send(frames.states([state(1, 2)]))
+    await settled()
     expect(before.told.at(-1)).toEqual(state(1, 2))
     expect(open('emma').told).toEqual([state(1, 2), state(2, 2)])
   })
@@ -709,8 +713,34 @@ describe('awareness', () => {
         { client: 1, clock: 9, state: null },
       ]),
     )
+    await settled()
     expect(bob.closed).toBeNull()
     expect(carol.told).toEqual([state(1)])
+  })
+
+  it('[SYNC-5] of one turn is one message to each, of each the newest, and to nobody their own', async () => {
+    const { live } = setUp()
+    const [alice, bob, carol] = [await live('alice'), await live('bob'), await live('carol')]
+    const before = carol.received.length
+    alice.send(frames.states([state(1)]))
+    bob.send(frames.states([state(2)]))
+    alice.send(frames.states([state(1, 2)]))
+    alice.send(frames.states([{ client: 1, clock: 3, state: { cursor: 5 } }]))
+    await settled()
+    const newest = { client: 1, clock: 3, state: { cursor: 5 } }
+    expect(carol.received.slice(before)).toEqual([{ type: 'awareness', entries: [newest, state(2)] }])
+    expect(alice.told).toEqual([state(2)])
+    expect(bob.told).toEqual([newest])
+  })
+
+  it('[SYNC-5] comes behind the entries that are told together with it', async () => {
+    const { live } = setUp()
+    const [alice, bob] = [await live('alice'), await live('bob')]
+    const before = bob.received.length
+    alice.send(frames.states([state(1)]))
+    alice.send(frames.update(typed(1, 'x')))
+    await settled()
+    expect(bob.types.slice(before)).toEqual(['update', 'awareness'])
   })
 
   it('[SYNC-1] is listed for whoever asks, even if nobody is there', async () => {
@@ -719,6 +749,7 @@ describe('awareness', () => {
     bob.send(frames.queryAwareness())
     expect(bob.received.at(-1)).toEqual({ type: 'awareness', entries: [] })
     alice.send(frames.states([state(1)]))
+    await settled()
     bob.send(frames.queryAwareness())
     expect(bob.told).toEqual([state(1), state(1)])
   })

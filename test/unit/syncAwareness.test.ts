@@ -48,7 +48,7 @@ describe('decodeAwareness', () => {
     expect(decodeAwareness(awarenessBody([{ client: 7, clock: 1, state }]))).toBeNull()
   })
 
-  it('[SYNC-9] refuses a forbidden key however it is written, and takes it as a value', () => {
+  it('[SYNC-5] refuses a forbidden key however it is written, and takes it as a value', () => {
     const bodyOf = (state: string): Uint8Array =>
       awarenessBodies([encodeEntry({ client: 1, clock: 1, state })])[0] ?? Uint8Array.of(0)
     expect(decodeAwareness(bodyOf(String.raw`{"a":{"\u005f_proto__":1}}`))).toBeNull()

@@ -47,7 +47,8 @@ describe('[OPS-8] [API-8] hostile bodies', () => {
     for (let n = 0; n < MANY; n++)
       expect(await put('/documents/text/content?baseVersion=1', bomb, 'text/plain')).toBe(413)
     await expectHonestBodiesTaken()
-  })
+    // Seven seconds of inflating where nothing else goes on.
+  }, 180_000)
 
   it('[OPS-8] [API-8] whose senders leave in the middle leave nothing behind', async () => {
     const address = new URL(server.url)

@@ -126,6 +126,40 @@ describe('the demo, by tokens', () => {
     expect(troubles.errors).toEqual([])
   }, 60_000)
 
+  it('[DEMO-1] [DEMO-5] what waits behind the offline switch is there for whoever signs in, and when the document is opened again', async () => {
+    await server.send('POST', '/documents', { id: 'waits', kind: 'text', content: 'Monday\n' })
+    const { page, troubles } = await browser.person()
+    const editor = page.locator('[data-testid=editor-content]')
+    const typeOffline = async (text: string): Promise<void> => {
+      await page.locator('[data-testid=connection][data-phase=live]').waitFor()
+      await page.locator('[data-testid=offline-switch]').check()
+      await editor.locator('.cm-line').first().click()
+      await page.keyboard.press('End')
+      await page.keyboard.type(text)
+    }
+    await server.signIn({ page }, '/demo/#/documents/waits', await server.token({ sub: 'hal', name: 'Hal' }))
+    await typeOffline(' evening')
+    expect(await server.send('POST', '/revocations', { sub: 'hal' })).toBe(201)
+    // Whoever works offline hears of it by what they ask for; where something was being asked already, at once.
+    const asksForMore = page.locator('[data-testid=history-open]').click({ timeout: 3_000 })
+    await asksForMore.catch(() => undefined)
+    await page.locator('[data-testid=sign-in][data-why=refused]').waitFor()
+    expect(await server.contentOf('waits')).toBe('Monday\n')
+    await page.locator('[data-testid=token-input]').fill(await server.token({ sub: 'ivy', name: 'Ivy' }))
+    await page.keyboard.press('Enter')
+    await expect.poll(() => server.contentOf('waits'), PATIENCE).toBe('Monday evening\n')
+    expect(await editor.innerText()).toContain('Monday evening')
+
+    await typeOffline(' at nine')
+    await page.goto(`${server.url}/demo/#/`)
+    await page.locator('[data-testid=document-link], a[href="#/documents/waits"]').first().waitFor()
+    expect(await server.contentOf('waits')).toBe('Monday evening\n')
+    await page.goto(`${server.url}/demo/#/documents/waits`)
+    await expect.poll(() => editor.innerText(), PATIENCE).toContain('Monday evening at nine')
+    await expect.poll(() => server.contentOf('waits'), PATIENCE).toBe('Monday evening at nine\n')
+    expect(troubles.errors).toEqual([])
+  }, 60_000)
+
   it('[DEMO-5] what could not be read while nobody was signed in is read once somebody is', async () => {
     await server.send('POST', '/documents', { id: 'again', kind: 'text', content: 'Monday\n' })
     const { page, troubles } = await browser.person()

@@ -226,8 +226,12 @@ export class DocumentSession {
     if (this.#editor?.kind === 'json') await this.#editor.saver.save()
   }
 
-  /** Ends everything but what still holds edits: those are shelved, or sent when the connection is back. */
+  /**
+   * Ends everything but what still holds edits: those are sent when the connection is back, or shelved for who opens it next.
+   * Idempotent.
+   */
   close(): void {
+    if (this.#closed) return
     this.#closed = true
     this.#options.notices.leave()
     globalThis.removeEventListener('online', this.#wakeFeed)
@@ -237,7 +241,9 @@ export class DocumentSession {
     this.#actors.close()
     this.conflicts.close()
     const editor = this.#editor
-    if (editor?.kind === 'text' && this.hasUnsavedEdits) editor.editing.linger(() => this.#end(editor))
+    // Where the person wanted no connection there is nobody left who could take it up again.
+    const lingers = this.hasUnsavedEdits && !this.offline.value
+    if (editor?.kind === 'text' && lingers) editor.editing.linger(() => this.#end(editor))
     else this.#end(editor)
     this.#options.shelf.look()
   }

@@ -115,12 +115,17 @@ function focusOn(selector: string): void {
   document.querySelector<HTMLElement>(selector)?.focus()
 }
 
+/**
+ * The one on the screen. A page is taken away after the one in its place was made, which is to find what was left: somebody
+ * else may have signed in.
+ */
+const shown: { session: DocumentSession | null } = { session: null }
+
 function useSession(id: string, self: Identity): DocumentSession {
   const { rest, headStart, keeper, notices, nameBook, shelf, storage, socketBase } = useParts()
-  const created = useRef<DocumentSession | null>(null)
   const session = useMemo(() => {
-    created.current?.close()
-    created.current = new DocumentSession({
+    shown.session?.close()
+    shown.session = new DocumentSession({
       id,
       self,
       rest,
@@ -135,7 +140,7 @@ function useSession(id: string, self: Identity): DocumentSession {
         location.hash = conflictHref(id, conflictId)
       },
     })
-    return created.current
+    return shown.session
     // A renewed token is no other person.
   }, [id, self.sub, rest, headStart, keeper, notices, nameBook, shelf, storage, socketBase])
   useEffect(() => () => session.close(), [session])

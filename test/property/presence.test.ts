@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as decoding from 'lib0/decoding'
 import { expect, it } from 'vitest'
-import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { Departures } from '../../server/sync/departures.ts'
@@ -20,7 +20,7 @@ const WRITE_MS = 1.2
 
 /** A page with the awareness of a stock client, which echoes what it is told; what it sends arrives when it is delivered. */
 class Page implements Channel {
-  readonly awareness = new Awareness(new Y.Doc())
+  awareness = new Awareness(new Y.Doc())
   readonly name: string
   readonly #environment: ManualEnvironment
   #seat: Seat | null = null
@@ -29,11 +29,7 @@ class Page implements Channel {
   constructor(name: string, environment: ManualEnvironment) {
     this.name = name
     this.#environment = environment
-    this.awareness.setLocalState({ name })
-    this.awareness.on('update', (changed: Record<'added' | 'updated' | 'removed', number[]>) => {
-      const clients = [...changed.added, ...changed.updated, ...changed.removed]
-      if (this.#seat) this.#say(clients)
-    })
+    this.#begin()
   }
 
   get id(): number {
@@ -50,14 +46,18 @@ class Page implements Channel {
     this.#toServer.push(frames.syncStep2(Uint8Array.of(0, 0)))
   }
 
-  /** As a stock provider does, which forgets the others. */
+  /**
+   * For good: whoever comes back is another page. A stock page that only lost its line takes others' states anew when their
+   * clocks have moved on, with their next heartbeat.
+   */
   leave(): void {
     const seat = this.#seat
     this.#seat = null
     this.#toServer = []
     seat?.leave()
-    const others = [...this.awareness.getStates().keys()].filter((client) => client !== this.id)
-    removeAwarenessStates(this.awareness, others, this)
+    this.awareness.destroy()
+    this.awareness = new Awareness(new Y.Doc())
+    this.#begin()
   }
 
   deliver(): void {
@@ -85,6 +85,14 @@ class Page implements Channel {
   resume(): void {}
   close(): void {
     this.#seat = null
+  }
+
+  #begin(): void {
+    this.awareness.setLocalState({ name: this.name })
+    this.awareness.on('update', (changed: Record<'added' | 'updated' | 'removed', number[]>) => {
+      const clients = [...changed.added, ...changed.updated, ...changed.removed]
+      if (this.#seat) this.#say(clients)
+    })
   }
 
   #say(clients: readonly number[]): void {

@@ -117,11 +117,32 @@ export function awarenessBodies(entries: readonly Uint8Array[]): Uint8Array[] {
   return bodies
 }
 
-function bodyOf(entries: readonly Uint8Array[]): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, entries.length)
-  for (const entry of entries) encoding.writeUint8Array(encoder, entry)
-  return encoding.toUint8Array(encoder)
+const bodyOf = (entries: readonly Uint8Array[]): Uint8Array => new JoinedEntries(entries).body()
+
+/** Entries as `encodeEntry` made them, side by side: a body without some of them is a copy of what lies between. */
+export class JoinedEntries {
+  readonly #bytes: Uint8Array
+  /** Where each begins, and the last one ends. */
+  readonly #starts: readonly number[]
+
+  constructor(entries: readonly Uint8Array[]) {
+    this.#bytes = Buffer.concat(entries)
+    let end = 0
+    this.#starts = [0, ...entries.map(({ length }) => (end += length))]
+  }
+
+  /** The body of all entries but those at these places, which are in order. */
+  body(without: readonly number[] = []): Uint8Array {
+    const encoder = encoding.createEncoder()
+    encoding.writeVarUint(encoder, this.#starts.length - 1 - without.length)
+    const parts: Uint8Array[] = [encoding.toUint8Array(encoder)]
+    let start = 0
+    for (const place of without) {
+      parts.push(this.#bytes.subarray(start, this.#starts[place]))
+      start = this.#starts[place + 1] ?? start
+    }
+    return Buffer.concat([...parts, this.#bytes.subarray(start)])
+  }
 }
 
 /** One entry, as it stands in bodies. */

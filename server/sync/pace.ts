@@ -17,6 +17,7 @@ export class Pace {
   readonly #environment: Environment
   readonly #tell: () => void
   #isDue = false
+  #isTelling = false
   /** When it may be told next, by the monotonic clock. */
   #nextMs = Number.NEGATIVE_INFINITY
 
@@ -25,22 +26,29 @@ export class Pace {
     this.#tell = tell
   }
 
-  /** There is something new. */
+  /** There is something new; also while others are told. */
   soon(): void {
     if (this.#isDue) return
     this.#isDue = true
-    const waitMs = this.#nextMs - this.#environment.monotonicMs()
-    if (waitMs >= MIN_GATHERING_MS) this.#environment.after(waitMs, () => this.now())
-    else void yieldTurn().then(() => this.now())
+    if (!this.#isTelling) this.#schedule()
   }
 
   /** It is told at once, if there is anything. */
   now(): void {
     if (!this.#isDue) return
     this.#isDue = false
+    this.#isTelling = true
     const startMs = this.#environment.monotonicMs()
     this.#tell()
     const endMs = this.#environment.monotonicMs()
+    this.#isTelling = false
     this.#nextMs = endMs + Math.min((SHARE - 1) * (endMs - startMs), MAX_GATHERING_MS)
+    if (this.#isDue) this.#schedule()
+  }
+
+  #schedule(): void {
+    const waitMs = this.#nextMs - this.#environment.monotonicMs()
+    if (waitMs >= MIN_GATHERING_MS) this.#environment.after(waitMs, () => this.now())
+    else void yieldTurn().then(() => this.now())
   }
 }

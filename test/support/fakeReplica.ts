@@ -125,9 +125,9 @@ export class FakeReplica implements LiveReplica {
     return () => this.#ends.delete(listener)
   }
 
-  /** Everything applied reaches the disk. */
-  commit(): void {
-    for (const { version, update, author } of this.#staged.splice(0)) {
+  /** What was applied reaches the disk, or the oldest so many of that. */
+  commit(count = Number.POSITIVE_INFINITY): void {
+    for (const { version, update, author } of this.#staged.splice(0, count)) {
       this.log.push({ author, update })
       this.#committedVersion = version
       while (this.#waiters[0] && this.#waiters[0].version <= version) this.#waiters.shift()?.settle(null)

@@ -46,6 +46,19 @@ describe('what is committed', () => {
     expect(shown.at(-1)?.text).toBe('x'.repeat(100))
   })
 
+  it('[SYNC-2] and comes while others are told is gathered as well', async () => {
+    const environment = new ManualEnvironment(0)
+    const shownMs: number[] = []
+    const broadcast = new Broadcast(environment, ({ entries }) => {
+      environment.jump(4)
+      shownMs.push(environment.monotonicMs())
+      if (shownMs.length < 4) broadcast.add(entry(entries.length + shownMs.length))
+    })
+    broadcast.add(entry(0))
+    await environment.advance(1_000)
+    expect(shownMs).toEqual([4, 36, 68, 100])
+  })
+
   it('[SYNC-2] is one message for up to 256 entries of one turn', async () => {
     const shown: number[][] = []
     const show = ({ entries, messages }: ShownEntries): void => void shown.push([entries.length, messages.length])

@@ -652,6 +652,28 @@ describe('a Yjs client id that was handed on', () => {
   })
 })
 
+describe('what a session wrote itself', () => {
+  it('[CONF-6] is nothing that its page has to prove, however it reaches the disk', async () => {
+    const { environment, replica, live } = setUp()
+    const alice = await live('alice')
+    const questions = (): number =>
+      alice.frames.filter((frame) => ['sync-step-1', 'query-awareness'].includes(readFrame(frame).type)).length
+    const before = questions()
+    replica.isHeld = true
+    for (const [clock, letter] of [...'abc'].entries()) alice.send(frames.update(typed(7, letter, clock)))
+    for (const count of [1, 2]) {
+      replica.commit(count)
+      await environment.advance(5_000)
+    }
+    expect(alice.text).toBe('abc')
+    expect(questions()).toBe(before)
+    replica.isHeld = false
+    replica.write((doc) => doc.getText('content').insert(0, 'x'))
+    await environment.advance(5_000)
+    expect(questions()).toBeGreaterThan(before)
+  })
+})
+
 describe('awareness', () => {
   const state = (client: number, clock = 1) => ({ client, clock, state: { name: `user ${client}` } })
 
@@ -731,6 +753,31 @@ describe('awareness', () => {
     expect(carol.received.slice(before)).toEqual([{ type: 'awareness', entries: [newest, state(2)] }])
     expect(alice.told).toEqual([state(2)])
     expect(bob.told).toEqual([newest])
+  })
+
+  it('[SYNC-5] [OPS-8] of a crowd with large states is told in turns, each one message that all but its tellers share', async () => {
+    const { live, environment } = setUp()
+    const people = []
+    for (let n = 0; n < 12; n++) people.push(await live(`person ${n}`))
+    const looker = await live('looker')
+    const large = (client: number, clock: number) => ({
+      client,
+      clock,
+      state: { text: `${client}`.padEnd(10_000, 'x') },
+    })
+    const before = looker.frames.length
+    for (const [n, person] of people.entries()) person.send(frames.states([large(n + 1, 1)]))
+    await settled()
+    await environment.advance(1_000)
+    expect(looker.told).toEqual(people.map((_, n) => large(n + 1, 1)))
+    const told = looker.frames.slice(before)
+    expect(told).toHaveLength(2)
+    expect(Math.max(...told.map(({ length }) => length))).toBeLessThan(65 * 1024)
+    for (const [n, person] of people.entries()) {
+      expect(person.told).toEqual(people.flatMap((_, other) => (other === n ? [] : [large(other + 1, 1)])))
+      // The very same bytes, where it told nothing of them.
+      expect(told.filter((frame) => person.frames.includes(frame))).toHaveLength(1)
+    }
   })
 
   it('[SYNC-5] comes behind the entries that are told together with it', async () => {

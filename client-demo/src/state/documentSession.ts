@@ -226,10 +226,7 @@ export class DocumentSession {
     if (this.#editor?.kind === 'json') await this.#editor.saver.save()
   }
 
-  /**
-   * Ends everything but what still holds edits: those are sent when the connection is back, or shelved for who opens it next.
-   * Idempotent.
-   */
+  /** Ends all but edits that wait: they are sent once the connection is back, or shelved for whoever opens it next. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -260,11 +257,8 @@ export class DocumentSession {
     const { shelf } = this.#options
     const unsaved = this.unsaved()
     if (unsaved === null) return
-    if ('text' in unsaved) {
-      shelf.leave(this.id, unsaved.text)
-      return
-    }
-    if (this.#editor?.kind === 'json') this.#editor.saver.leaveOn(shelf, unsaved.kept.life)
+    if ('text' in unsaved) shelf.leave(this.id, unsaved.text)
+    else if (this.#editor?.kind === 'json') this.#editor.saver.leaveOn(shelf, unsaved.kept.life)
     else shelf.put(this.id, unsaved.kept)
   }
 

@@ -110,7 +110,7 @@ export function sideContent(storage: StorageView, record: ConflictRecord, side: 
 
 /** A content that is kept with the conflict: what was refused, or what a proposal would make. */
 export async function storedContent(storage: StorageView, record: ConflictRecord, hash: string): Promise<Content> {
-  const content = await storage.content(hash)
+  const content = await storage.content(record.id, hash)
   if (content === null) throw new ParleyError('document-damaged', `A content of conflict ${record.id} is missing.`)
   return content
 }

@@ -15,27 +15,28 @@ export const shownInConflict =
       if (ref !== null && holds(body, path)) shown.push({ ...ref, path, document })
     }
     // The current one last: of an answer's versions the last is held back from compaction, and the conflict holds the others.
-    add(refOf(record.base), 'conflict', 'base', 'content')
-    add(refOf(record.incoming), 'conflict', 'incoming', 'content')
+    add(refOf(record, record.base), 'conflict', 'base', 'content')
+    add(refOf(record, record.incoming), 'conflict', 'incoming', 'content')
     add(mergedRef(record), 'conflict', 'merged', 'content')
     for (const [index, { id, hash }] of proposals.entries()) {
-      add({ hash }, 'conflict', 'proposals', index, 'content')
-      if (id === made?.id) add({ hash }, 'proposal', 'content')
+      add({ hash, conflict: record.id }, 'conflict', 'proposals', index, 'content')
+      if (id === made?.id) add({ hash, conflict: record.id }, 'proposal', 'content')
     }
-    add(refOf(record.current), 'conflict', 'current', 'content')
+    add(refOf(record, record.current), 'conflict', 'current', 'content')
     return shown
   }
 
 /** Null for a side of neither kind, of which there is none. */
-function refOf({ version, hash }: SideRef): ContentRef | null {
-  if (hash !== null) return { hash }
+function refOf({ id }: Pick<ConflictRecord, 'id'>, { version, hash }: SideRef): ContentRef | null {
+  if (hash !== null) return { hash, conflict: id }
   return version === null ? null : { version }
 }
 
-function mergedRef({ kind, live, base, current, incoming }: ConflictRecord): ContentRef | null {
+function mergedRef(record: ConflictRecord): ContentRef | null {
+  const { kind, live, base, current, incoming } = record
   if (live) return { version: live.seen }
-  if (kind === 'invalid-merge') return refOf(incoming)
-  const [one, two, three] = [refOf(base), refOf(current), refOf(incoming)]
+  if (kind === 'invalid-merge') return refOf(record, incoming)
+  const [one, two, three] = [refOf(record, base), refOf(record, current), refOf(record, incoming)]
   return one && two && three && { merge: { base: one, current: two, incoming: three } }
 }
 

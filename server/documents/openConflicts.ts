@@ -145,7 +145,8 @@ function lastContentAt(view: Pick<View, 'contentAt'>): (version: Version) => Pro
 }
 
 async function storedIncoming(view: Pick<View, 'storedContent'>, record: ConflictRecord): Promise<Content> {
-  const content = record.incoming.hash === null ? null : await view.storedContent(record.incoming.hash)
+  const { hash } = record.incoming
+  const content = hash === null ? null : await view.storedContent(record.id, hash)
   if (content === null) throw new ParleyError('document-damaged', `The incoming content of ${record.id} is missing.`)
   return content
 }

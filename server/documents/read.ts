@@ -53,7 +53,7 @@ export class DocumentReader {
   async contentOf(id: DocumentId, ref: ContentRef): Promise<Content> {
     if ('version' in ref) return this.at(id, ref.version)
     if ('hash' in ref) {
-      const content = await this.#storage.content(ref.hash)
+      const content = await this.#storage.content(ref.conflict ?? null, ref.hash)
       if (content === null) throw new ParleyError('document-damaged', `A content of a conflict of ${id} is missing.`)
       return content
     }

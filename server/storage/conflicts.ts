@@ -25,7 +25,11 @@ export interface ConflictReads {
   conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
   /** Open conflicts of living documents, counted by document. */
   openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
-  content(hash: ContentHash): Promise<Content | null>
+  /**
+   * A content that a conflict refers to; null where there is none. Without a conflict, as answers of before small contents
+   * lay with theirs name it, none of those is found.
+   */
+  content(conflict: ConflictId | null, hash: ContentHash): Promise<Content | null>
 }
 
 /** How conflicts are forgotten. */

@@ -19,7 +19,7 @@ async function restartAfterDays(days: number): Promise<void> {
 function countContents(): unknown {
   const database = new Database(server.file, { readonly: true })
   try {
-    return database.prepare('SELECT count(*) FROM contents').pluck().get()
+    return database.prepare('SELECT sum(json_array_length(contents)) FROM conflicts').pluck().get()
   } finally {
     database.close()
   }

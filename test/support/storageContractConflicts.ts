@@ -2,6 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { ConflictRecord } from '../../server/model/conflict.ts'
 import type { ConflictQuery } from '../../server/storage/conflicts.ts'
+import type { Act } from '../../server/storage/act.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { CreateFixture, SharedFixture } from './storageFixture.ts'
 import {
@@ -16,8 +17,11 @@ import {
   createDocument,
   newConflict,
   newDocumentId,
+  largeContent,
   NOON,
   opening,
+  openingWith,
+  smallContent,
 } from './storageSamples.ts'
 
 const proposal = (hash: string): ConflictRecord['proposals'][number] => ({
@@ -162,54 +166,100 @@ function describeQueries(shared: SharedFixture): void {
 }
 
 function describeContents(shared: SharedFixture): void {
-  it('[CONF-9] equal contents are stored once', async () => {
+  it('[CONF-9] equal contents of 1 KiB and more are stored once', async () => {
     const fixture = shared()
     const { storage } = fixture
     const document = newDocumentId()
     const before = await fixture.countContents()
-    await commitAll(storage, opening(newConflict(document)), opening(newConflict(document), newConflict(document)))
+    const records = [newConflict(document), newConflict(document), newConflict(document)] as const
+    await commitAll(storage, opening(records[0]), opening(records[1], records[2]))
     expect(await fixture.countContents()).toBe(before + 1)
     const hash = `incoming of ${document}`
-    expect(await storage.content(hash)).toBe(`content ${hash}`)
-    expect(await storage.content('of nothing')).toBeNull()
+    for (const { id } of records) expect(await storage.content(id, hash)).toBe(largeContent(hash))
+    expect(await storage.content(records[0].id, 'of nothing')).toBeNull()
+    // As an answer of before small ones lay with their conflicts names it.
+    expect(await storage.content(null, hash)).toBe(largeContent(hash))
   })
 
-  it('contents keep text and json exactly', async () => {
+  it('a small content lies with its conflict, and is found by it alone', async () => {
     const { storage } = shared()
     const document = newDocumentId()
-    const json = { list: [1, { deep: null }], text: 'é\ud800\u0000' }
-    const record = newConflict(document, { base: { version: null, hash: `base of ${document}` } })
-    const contents = new Map<string, string | typeof json>([
-      [`base of ${document}`, json],
-      [`incoming of ${document}`, ''],
-    ])
-    await commitAll(storage, { ...opening(record), contents })
-    expect(await storage.content(`base of ${document}`)).toEqual(json)
-    expect(await storage.content(`incoming of ${document}`)).toBe('')
+    const [one, two] = [newConflict(document), newConflict(document, { incoming: { version: null, hash: 'other' } })]
+    await commitAll(storage, openingWith(smallContent, one, two))
+    const hash = `incoming of ${document}`
+    expect(await storage.content(one.id, hash)).toBe(smallContent(hash))
+    expect(await storage.content(two.id, 'other')).toBe(smallContent('other'))
+    expect(await storage.content(two.id, hash)).toBeNull()
+    expect(await storage.content(null, hash)).toBeNull()
   })
 
-  it('a content goes when the last conflict that refers to it stops to', async () => {
+  it.each([
+    ['small', ''],
+    ['large', 'long '.repeat(400)],
+  ])('%s contents keep text and json exactly, one beside the other', async (_which, more) => {
     const { storage } = shared()
+    const document = newDocumentId()
+    const json = { list: [1, { deep: null }], text: `é\ud800\u0000${more}`, ['"]\\']: more }
+    const record = newConflict(document, { base: { version: null, hash: `base of "${document}"` } })
+    const contents = new Map<string, string | typeof json>([
+      [`base of "${document}"`, json],
+      [`incoming of ${document}`, more],
+    ])
+    await commitAll(storage, { ...opening(record), contents })
+    expect(await storage.content(record.id, `base of "${document}"`)).toEqual(json)
+    expect(await storage.content(record.id, `incoming of ${document}`)).toBe(more)
+  })
+
+  it.each([
+    ['small', smallContent],
+    ['large', largeContent],
+  ])('a %s content goes when the last conflict that refers to it stops to', async (_which, contentOf) => {
+    const fixture = shared()
+    const { storage } = fixture
+    const before = await fixture.countContents()
     const document = newDocumentId()
     const hash = `current of ${document}`
     const [one, two] = [1, 2].map(() => newConflict(document, { current: { version: toVersion(1), hash } }))
     if (!one || !two) throw new Error('two records')
     const refreshed = { version: toVersion(3), hash: null }
-    await commitAll(storage, opening(one, two), changing({ ...one, revision: 2, current: refreshed }))
-    expect(await storage.content(hash)).not.toBeNull()
+    await commitAll(storage, openingWith(contentOf, one, two), changing({ ...one, revision: 2, current: refreshed }))
+    expect(await storage.content(two.id, hash)).toBe(contentOf(hash))
     await commitAll(storage, changing({ ...two, revision: 2, current: refreshed }))
-    expect(await storage.content(hash)).toBeNull()
-    expect(await storage.content(`incoming of ${document}`)).not.toBeNull()
+    for (const { id } of [one, two]) {
+      expect(await storage.content(id, hash)).toBeNull()
+      expect(await storage.content(id, `incoming of ${document}`)).toBe(contentOf(`incoming of ${document}`))
+    }
+    expect(await fixture.countContents()).toBe(before + (contentOf === smallContent ? 2 : 1))
   })
 
-  it('a change may bring a further content', async () => {
-    const { storage } = shared()
+  it.each([
+    [smallContent, smallContent],
+    [smallContent, largeContent],
+    [largeContent, smallContent],
+    [largeContent, largeContent],
+  ])('a change may bring a further content (%o, %o)', async (had, brought) => {
+    const fixture = shared()
+    const { storage } = fixture
+    const before = await fixture.countContents()
     const record = newConflict(newDocumentId())
-    const hash = `proposed for ${record.document}`
-    const proposed = { ...record, revision: 2, proposals: [proposal(hash)] }
-    await commitAll(storage, opening(record), { ...changing(proposed), contents: new Map([[hash, 'proposed']]) })
-    expect(await storage.content(hash)).toBe('proposed')
-    expect(await storage.content(`incoming of ${record.document}`)).not.toBeNull()
+    const [first, second] = ['first', 'second'].map((which) => `${which} for ${record.document}`)
+    if (first === undefined || second === undefined) throw new Error('two hashes')
+    const proposed = { ...record, revision: 2, proposals: [proposal(first)] }
+    const again = { ...proposed, revision: 3, proposals: [proposal(first), proposal(second)] }
+    const bringing = (changed: ConflictRecord, hash: string): Act => ({
+      ...changing(changed),
+      contents: new Map([[hash, brought(hash)]]),
+    })
+    await commitAll(storage, openingWith(had, record), bringing(proposed, first), bringing(again, second))
+    const incoming = `incoming of ${record.document}`
+    expect(await storage.content(record.id, incoming)).toBe(had(incoming))
+    for (const hash of [first, second]) expect(await storage.content(record.id, hash)).toBe(brought(hash))
+    expect(await fixture.countContents()).toBe(before + 3)
+    // What it brings anew is had once, and what nobody refers to any more goes.
+    await commitAll(storage, bringing({ ...again, revision: 4, proposals: [proposal(second)] }, second))
+    expect(await storage.content(record.id, first)).toBeNull()
+    expect(await storage.content(record.id, second)).toBe(brought(second))
+    expect(await fixture.countContents()).toBe(before + 2)
   })
 }
 
@@ -221,23 +271,25 @@ function describePruning(create: CreateFixture): void {
     const [old, young] = [newDocumentId(), newDocumentId()]
     const shared = { version: null, hash: 'shared' }
     const closedAt = (at: number): ConflictRecord['state'] => ({ ...closed, closedAt: at })
+    const small = newConflict(old, { state: closedAt(NOON - 1), incoming: { version: null, hash: 'small' } })
     const records = [
       newConflict(old, { state: closedAt(NOON - 1), base: shared }),
       newConflict(old, { state: closedAt(NOON), base: shared }),
       newConflict(young, { detectedAt: 1 }),
     ]
-    await commitAll(storage, ...records.map((record) => opening(record)))
-    expect(await storage.pruneConflicts(NOON)).toBe(1)
+    await commitAll(storage, ...records.map((record) => opening(record)), openingWith(smallContent, small))
+    expect(await storage.pruneConflicts(NOON)).toBe(2)
     expect(await Promise.all(records.map(async ({ id }) => (await storage.conflict(id)) !== null))).toEqual([
       false,
       true,
       true,
     ])
-    expect(await storage.content('shared')).not.toBeNull()
+    expect(await storage.content(small.id, 'small')).toBeNull()
+    expect(await storage.content(null, 'shared')).not.toBeNull()
     expect(await storage.pruneConflicts(NOON + 1)).toBe(1)
-    expect(await storage.content('shared')).toBeNull()
-    expect(await storage.content(`incoming of ${old}`)).toBeNull()
-    expect(await storage.content(`incoming of ${young}`)).not.toBeNull()
+    expect(await storage.content(null, 'shared')).toBeNull()
+    expect(await storage.content(null, `incoming of ${old}`)).toBeNull()
+    expect(await storage.content(null, `incoming of ${young}`)).not.toBeNull()
     expect(await storage.pruneConflicts(NOON + 1)).toBe(0)
     expect(await fixture.countContents()).toBe(1)
   })

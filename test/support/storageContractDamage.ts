@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Content } from '../../server/content/content.ts'
 import { type DocumentId, toVersion } from '../../server/foundation/ids.ts'
 import { entryChecksum } from '../../server/storage/log.ts'
 import type { Storage } from '../../server/storage/storage.ts'
@@ -10,13 +11,22 @@ import {
   appendTo,
   commitAll,
   EVERYTHING,
+  largeContent,
   newAnswer,
   newConflict,
   newDocumentId,
   newHead,
   NOTHING,
   opening,
+  openingWith,
+  smallContent,
 } from './storageSamples.ts'
+
+/** Without the conflict's id where its record is damaged. */
+async function contentOf(storage: Storage, id: DocumentId, hash: string): Promise<Content | null> {
+  const [record] = await storage.conflicts({ patterns: [{ exact: id }], before: null, limit: 10 })
+  return storage.content(record?.id ?? null, hash)
+}
 
 /** Everything that can be read of one document, by name. */
 const READS = {
@@ -29,7 +39,8 @@ const READS = {
     const [record] = await storage.conflicts({ patterns: [{ exact: id }], before: null, limit: 10 })
     return record ?? null
   },
-  content: (storage: Storage, id: DocumentId) => storage.content(`incoming of ${id}`),
+  content: (storage: Storage, id: DocumentId) => contentOf(storage, id, `incoming of ${id}`),
+  'own-content': (storage: Storage, id: DocumentId) => contentOf(storage, id, `base of ${id}`),
   answer: (storage: Storage, id: DocumentId) => storage.answer(alice, `key of ${id}`),
   waiting: async (storage: Storage, id: DocumentId) => {
     const [facts] = await storage.waiting({ document: id, after: 0, limit: 1 })
@@ -50,6 +61,7 @@ const REFUSED: Readonly<Record<Damage, readonly Read[]>> = {
   checkpoint: ['checkpoint'],
   conflict: [],
   content: ['content'],
+  'own-content': ['own-content'],
   answer: ['answer'],
   waiting: ['waiting'],
 }
@@ -59,7 +71,9 @@ async function createWhole(storage: Storage): Promise<DocumentId> {
   const two = appendTo(after(one), {}, 'a checkpoint long enough to be packed, packed, packed, packed')
   const three = appendTo(after(two.head))
   const answer = newAnswer({ key: `key of ${one.id}`, documents: [one.id] })
-  await commitAll(storage, { ...actOf(appendTo(one), two, three), answer }, opening(newConflict(one.id)))
+  const record = newConflict(one.id, { base: { version: null, hash: `base of ${one.id}` } })
+  const contentFor = (hash: string): string => (hash.startsWith('base') ? smallContent(hash) : largeContent(hash))
+  await commitAll(storage, { ...actOf(appendTo(one), two, three), answer }, openingWith(contentFor, record))
   const snapshot = { version: three.head.version, state: Uint8Array.of(1, 2, 3), owners: Uint8Array.of(4, 5, 6) }
   await storage.storeSnapshot(one.id, snapshot, entryChecksum(three.entry.update))
   const rows = await storage.entries(one.id, NOTHING, toVersion(1), 1)

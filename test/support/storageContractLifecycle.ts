@@ -35,7 +35,7 @@ export function describeLifecycle(create: CreateFixture): void {
       await storage.checkpoint(head.id, EVERYTHING),
       await storage.snapshot(head.id),
       await storage.conflict(record.id),
-      await storage.content(`incoming of ${head.id}`),
+      await storage.content(record.id, `incoming of ${head.id}`),
       await storage.events(toSequence(0), 10),
       await storage.revocations(0),
     ]

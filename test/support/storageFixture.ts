@@ -13,6 +13,7 @@ export const DAMAGES = [
   'checkpoint',
   'conflict',
   'content',
+  'own-content',
   'answer',
   'waiting',
 ] as const
@@ -26,7 +27,7 @@ export interface StorageFixture {
   reopen(): Promise<void>
   /** Changes what is stored of a document, behind the adapter's back; of its log that is the entry of version 2. */
   damage(what: Damage, document: DocumentId): Promise<void>
-  /** How many contents of conflicts are stored. */
+  /** How many contents of conflicts are stored, those that lie with their conflicts among them. */
   countContents(): Promise<number>
   dispose(): Promise<void>
 }

@@ -147,11 +147,17 @@ export const newAnswer = (changes: Partial<StoredAnswer> = {}): StoredAnswer => 
   ...changes,
 })
 
+/** A content that lies with its conflict, and one that is kept once for all that refer to it. */
+export const smallContent = (hash: string): string => `content ${hash}`
+export const largeContent = (hash: string): string => `content ${hash}`.padEnd(2_000, '.')
+
 /** An act that opens conflicts, with the contents that they refer to. */
-export function opening(...records: ConflictRecord[]): Act {
+export const opening = (...records: ConflictRecord[]): Act => openingWith(largeContent, ...records)
+
+export function openingWith(contentOf: (hash: string) => Content, ...records: ConflictRecord[]): Act {
   const hashes = records.flatMap((record) => [record.base, record.current, record.incoming, ...record.proposals])
   const contents = new Map<string, Content>()
-  for (const { hash } of hashes) if (hash !== null) contents.set(hash, `content ${hash}`)
+  for (const { hash } of hashes) if (hash !== null) contents.set(hash, contentOf(hash))
   return newAct({ conflicts: records.map((record) => ({ op: 'insert', record })), contents })
 }
 

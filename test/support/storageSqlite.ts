@@ -83,7 +83,7 @@ export async function createSqliteFixture(writer: Writer): Promise<StorageFixtur
     },
     countContents: async () => {
       const connection = new Database(file, { readonly: true })
-      const count = connection.prepare<[], number>('SELECT count(*) FROM contents').pluck().get()
+      const count = connection.prepare<[], number>(COUNT_CONTENTS).pluck().get()
       connection.close()
       return count ?? 0
     },
@@ -94,6 +94,8 @@ export async function createSqliteFixture(writer: Writer): Promise<StorageFixtur
   }
 }
 
+const COUNT_CONTENTS = `SELECT (SELECT count(*) FROM contents)
+  + (SELECT coalesce(sum(json_array_length(contents)), 0) FROM conflicts)`
 const OF_DOCUMENT = 'WHERE document = (SELECT key FROM documents WHERE id = ?)'
 /** A row of the log is in one of these. */
 const ofLog = (sql: (table: string) => string): string[] => ['entries', 'fresh_entries'].map(sql)
@@ -110,6 +112,7 @@ const DAMAGE: Readonly<Record<Damage, readonly string[]>> = {
   checkpoint: [`UPDATE checkpoints SET content = zeroblob(length(content)) ${OF_DOCUMENT}`],
   conflict: ["UPDATE conflicts SET record = replace(record, 'alice', 'aloce') WHERE document = ?"],
   content: ["UPDATE contents SET content = zeroblob(length(content)) WHERE hash = 'incoming of ' || ?"],
+  'own-content': ["UPDATE conflicts SET contents = replace(contents, 'content', 'CONTENT') WHERE document = ?"],
   waiting: ['UPDATE waiting_edits SET at = at + 1 WHERE document = ?'],
   answer: ["UPDATE answers SET record = replace(record, '200', '201') WHERE key = 'key of ' || ?"],
 }

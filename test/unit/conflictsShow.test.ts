@@ -36,7 +36,7 @@ function logOf(contents: readonly Content[], stored: Record<string, Content> = {
     effects: async (_, after, upTo, limit) =>
       entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit),
     checkpoint: async (_, version) => ({ version, content: contents[version - 1] ?? expect.fail() }),
-    content: async (hash) => stored[hash] ?? null,
+    content: async (_, hash) => stored[hash] ?? null,
   }
   // Showing asks for nothing else.
   return log as Storage

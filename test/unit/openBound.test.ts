@@ -63,7 +63,8 @@ describe('the bound of open conflicts', () => {
     const state = { status: 'superseded', closedAt: scene.core.environment.now(), closedBy: 'alice', comment }
     expect(closedOne).toEqual({ ...first, state, revision: 2 })
     // What it holds can be read still.
-    expect(await scene.core.storage.content(first?.incoming.hash ?? '')).toBe('astart')
+    const { id, incoming } = first ?? expect.fail()
+    expect(await scene.core.storage.content(id, incoming.hash ?? '')).toBe('astart')
     const events = await scene.core.storage.events(toSequence(0), 500)
     expect(events.slice(-2)).toMatchObject([
       { type: 'parley.conflict.detected', data: { conflict: rest.at(-1)?.id } },

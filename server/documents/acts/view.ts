@@ -59,7 +59,7 @@ export interface View extends HeadView {
   /** Newest first. */
   conflicts(query: Omit<ConflictQuery, 'patterns'>): Promise<readonly ConflictRecord[]>
   /** A content that a conflict keeps; null where there is none. */
-  storedContent(hash: ContentHash): Promise<Content | null>
+  storedContent(conflict: ConflictId, hash: ContentHash): Promise<Content | null>
   /** Throws `locked` or `lock-lost` (SPEC LOCK-2), which come right after 404 and 410 (API-4). */
   assertPasses(pass: LockPass): Promise<void>
   /** How contents are compared for somebody, while there is time for it. */
@@ -164,8 +164,8 @@ export class ReplicaView implements View {
     return appliedConflicts(this.#parts, this.head.id, query)
   }
 
-  async storedContent(hash: ContentHash): Promise<Content | null> {
-    return this.#parts.committer.contentUnderway(hash) ?? this.#parts.storage.content(hash)
+  async storedContent(conflict: ConflictId, hash: ContentHash): Promise<Content | null> {
+    return this.#parts.committer.contentUnderway(hash) ?? this.#parts.storage.content(conflict, hash)
   }
 
   async assertPasses(pass: LockPass): Promise<void> {

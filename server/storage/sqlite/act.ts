@@ -138,9 +138,9 @@ export class SqliteActWriter {
       if (refusal !== null) return refusal
     }
     if (act.settles?.every((position) => this.#to.waiting.settle(position)) === false) return { status: 'settled' }
-    for (const content of act.contents ?? []) this.#to.conflicts.keepContent(content)
     for (const write of act.conflicts ?? []) {
-      if (!this.#to.conflicts.write(write)) return { status: 'conflict-moved', conflict: write.row.id }
+      if (!this.#to.conflicts.write(write, act.contents ?? []))
+        return { status: 'conflict-moved', conflict: write.row.id }
     }
     const value = this.#to.feed.append(act.at, act.events ?? [])
     let lockExpiresAt = 0

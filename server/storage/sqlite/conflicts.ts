@@ -1,33 +1,29 @@
 import type Database from 'better-sqlite3'
-import { LRUCache } from 'lru-cache'
 import type { Content } from '../../content/content.ts'
 import { invariant } from '../../foundation/assert.ts'
-import { type ConflictId, type DocumentId, type Pattern, trustedDocumentId } from '../../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Act } from '../act.ts'
-import type { ConflictQuery, ConflictWrite } from '../conflicts.ts'
-import { idRanges } from '../idRanges.ts'
-import { notPurged } from './purges.ts'
-import {
-  damaged,
-  packContent,
-  type PackedContent,
-  parseStored,
-  pushUndamaged,
-  rowChecksum,
-  unpackContent,
-} from './row.ts'
+import type { ConflictWrite } from '../conflicts.ts'
+import { damaged, packContent, parseStored, rowChecksum } from './row.ts'
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
-/** Conditions that are asked for in various ways; most questions are of a few. */
-const PREPARED_QUERIES = 16
+/**
+ * What is shorter, in characters of JSON, lies in the row of its conflict: the entry of an index by hash, at a random place,
+ * would write a page of four times as much.
+ */
+const SMALL_CONTENT = 1024
 
 /** What of a row of `conflicts` is the conflict itself; the other columns repeat it for queries. */
-interface RecordRow {
+export interface RecordRow {
   readonly id: string
   readonly checksum: number
   readonly record: string
+}
+/** The small contents of a conflict, as its row keeps them; null where it has none. */
+export interface OwnContentsRow {
+  readonly contents: string | null
+  readonly contents_checksum: number | null
 }
 interface ConflictRow extends RecordRow {
   readonly document: string
@@ -56,7 +52,7 @@ function encodeConflict(record: ConflictRecord): ConflictRow {
 }
 
 /** Throws `document-damaged`. */
-function decodeConflict(row: RecordRow): ConflictRecord {
+export function decodeConflict(row: RecordRow): ConflictRecord {
   if (rowChecksum([row.id], row.record) !== row.checksum) throw damaged(`Conflict ${row.id}`)
   return parseStored<ConflictRecord>(row.record)
 }
@@ -84,6 +80,7 @@ export interface ConflictWriteRow {
   readonly versions: readonly number[]
 }
 
+/** What an act brings of a content. */
 export interface ContentJson {
   readonly hash: string
   readonly json: string
@@ -95,6 +92,25 @@ export const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => (
   hashes: referredContents(write.record),
   versions: referredVersions(write.record),
 })
+
+const isSmall = ({ json }: ContentJson): boolean => json.length < SMALL_CONTENT
+
+function ownContentsRow(conflict: string, own: readonly ContentJson[]): OwnContentsRow {
+  if (own.length === 0) return { contents: null, contents_checksum: null }
+  const contents = `[${own.map(({ hash, json }) => `[${JSON.stringify(hash)},${json}]`).join(',')}]`
+  return { contents, contents_checksum: rowChecksum([conflict], contents) }
+}
+
+/** Throws `document-damaged`. */
+export function ownContents(
+  conflict: string,
+  row: OwnContentsRow,
+): readonly (readonly [hash: string, content: Content])[] {
+  if (row.contents === null) return []
+  if (rowChecksum([conflict], row.contents) !== row.contents_checksum)
+    throw damaged(`A content of conflict ${conflict}`)
+  return parseStored<[string, Content][]>(row.contents)
+}
 
 /** Throws where no conflict of the act refers to a content, which is a bug of the caller. */
 export function encodeContents(contents: Act['contents'], conflicts: readonly ConflictWriteRow[]): ContentJson[] {
@@ -116,31 +132,59 @@ export class SqliteConflictWriter {
     this.#isGone = isGone
   }
 
-  /** Equal contents are kept once. */
-  keepContent({ hash, json }: ContentJson): void {
+  /** Whether the stored revision was the one that the write builds on. `brought`: the contents of its act. */
+  write(write: ConflictWriteRow, brought: readonly ContentJson[]): boolean {
+    const { op, row, versions } = write
+    // It was worked out from versions that were there then.
+    if (versions.some((version) => this.#isGone(row.document, version))) return false
+    const key = op === 'insert' ? this.#insert(write, brought) : this.#update(write, brought)
+    if (key === null) return false
+    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
+    return true
+  }
+
+  #insert({ row, hashes }: ConflictWriteRow, brought: readonly ContentJson[]): number {
+    const own = brought.filter((content) => isSmall(content) && hashes.includes(content.hash))
+    const key = Number(this.#sql.insertConflict.run({ ...row, ...ownContentsRow(row.id, own) }).lastInsertRowid)
+    if (own.length < hashes.length) this.#linkOthers(key, hashes, own, brought)
+    return key
+  }
+
+  #update({ row, hashes }: ConflictWriteRow, brought: readonly ContentJson[]): number | null {
+    const stored = this.#sql.updateConflict.get(row)
+    if (stored === undefined) return null
+    const { key } = stored
+    this.#sql.deleteConflictVersions.run(key)
+    const kept = ownContents(row.id, stored).map(([hash, content]) => ({ hash, json: JSON.stringify(content) }))
+    const added = brought.filter((content) => isSmall(content) && !kept.some(({ hash }) => hash === content.hash))
+    const own = [...kept, ...added].filter(({ hash }) => hashes.includes(hash))
+    this.#sql.setOwnContents.run({ key, ...ownContentsRow(row.id, own) })
+    this.#linkOthers(key, hashes, own, brought)
+    return key
+  }
+
+  /** Links a conflict with the contents that it shares with others, and with no longer any else. */
+  #linkOthers(
+    key: number,
+    hashes: readonly string[],
+    own: readonly ContentJson[],
+    brought: readonly ContentJson[],
+  ): void {
+    const others = hashes.filter((hash) => !own.some((content) => content.hash === hash))
+    const before = this.#sql.selectLinks.all(key)
+    for (const hash of others) {
+      if (before.includes(hash)) continue
+      const content = brought.find((one) => one.hash === hash)
+      if (content !== undefined) this.#keepOnce(content)
+      this.#sql.insertLink.run(hash, key)
+    }
+    for (const hash of before) if (!others.includes(hash)) this.#unlink(hash, key)
+  }
+
+  #keepOnce({ hash, json }: ContentJson): void {
     if (this.#sql.selectContent.get(hash) !== undefined) return
     const packed = packContent([hash], json)
     this.#sql.insertContent.run(hash, packed.checksum, packed.content)
-  }
-
-  /** Whether the stored revision was the one that the write builds on. */
-  write({ op, row, hashes, versions }: ConflictWriteRow): boolean {
-    // It was worked out from versions that were there then.
-    if (versions.some((version) => this.#isGone(row.document, version))) return false
-    if (op === 'insert') {
-      const key = Number(this.#sql.insertConflict.run(row).lastInsertRowid)
-      for (const hash of hashes) this.#sql.insertLink.run(hash, key)
-      for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
-      return true
-    }
-    const key = this.#sql.updateConflict.get(row)
-    if (key === undefined) return false
-    this.#sql.deleteConflictVersions.run(key)
-    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
-    const before = this.#sql.selectLinks.all(key)
-    for (const hash of hashes) if (!before.includes(hash)) this.#sql.insertLink.run(hash, key)
-    for (const hash of before) if (!hashes.includes(hash)) this.#unlink(hash, key)
-    return true
   }
 
   /** A conflict no longer refers to a content; the last one takes it along. */
@@ -164,115 +208,22 @@ export class SqliteConflictWriter {
   }
 }
 
-/** Answers what is asked about conflicts. */
-export class SqliteConflictReader {
-  readonly #connection: Database.Database
-  readonly #sql: ReturnType<typeof prepareReads>
-  /** By their text: to prepare one takes as long as to answer it. */
-  readonly #queries = new LRUCache<string, Database.Statement<unknown[], RecordRow>>({ max: PREPARED_QUERIES })
-
-  constructor(connection: Database.Database) {
-    this.#connection = connection
-    this.#sql = prepareReads(connection)
-  }
-
-  conflict(id: ConflictId): ConflictRecord | null {
-    const row = this.#sql.conflict.get(id)
-    return row === undefined ? null : decodeConflict(row)
-  }
-
-  /** Damaged records are left out, as in `heads`. */
-  conflicts(query: ConflictQuery): ConflictRecord[] {
-    const records: ConflictRecord[] = []
-    const { sql, parameters } = conflictsQuery(query)
-    for (const row of this.#query(sql).iterate(...parameters)) {
-      if (records.length >= query.limit) break
-      pushUndamaged(records, () => decodeConflict(row))
-    }
-    return records
-  }
-
-  #query(sql: string): Database.Statement<unknown[], RecordRow> {
-    const known = this.#queries.get(sql) ?? this.#connection.prepare<unknown[], RecordRow>(sql)
-    this.#queries.set(sql, known)
-    return known
-  }
-
-  openConflictCounts(documents: readonly DocumentId[]): Map<DocumentId, number> {
-    const rows = this.#sql.openConflictCounts.all(JSON.stringify(documents))
-    return new Map(rows.map((row) => [trustedDocumentId(row.document), row.count]))
-  }
-
-  content(hash: ContentHash): Content | null {
-    const row = this.#sql.content.get(hash)
-    return row === undefined ? null : unpackContent([hash], row, 'A content of a conflict')
-  }
-}
-
-/** Newest first. Every value is a parameter; only the shape of the condition depends on the query. */
-function conflictsQuery(query: ConflictQuery): { sql: string; parameters: unknown[] } {
-  const conditions = [matching(query.patterns), { sql: notPurged('conflicts', 'key', 'conflict'), parameters: [] }]
-  if (query.before !== null) conditions.push({ sql: 'id < ?', parameters: [query.before] })
-  if (query.statuses !== undefined) conditions.push(oneOf('status', query.statuses))
-  if (query.kinds !== undefined) conditions.push(oneOf('kind', query.kinds))
-  if (query.author !== undefined) conditions.push({ sql: 'author = ?', parameters: [query.author] })
-  return {
-    sql: `SELECT id, checksum, record FROM conflicts ${indexFor(query)}
-          WHERE ${conditions.map((condition) => condition.sql).join(' AND ')} ORDER BY id DESC`,
-    parameters: conditions.flatMap((condition) => condition.parameters),
-  }
-}
-
-/**
- * Of one document only its own conflicts are looked at. SQLite, which does not count them, would rather go through those of
- * the status, everybody's, because they stand in order.
- */
-function indexFor({ patterns: [first, ...others], statuses = [] }: ConflictQuery): string {
-  if (first === undefined || others.length > 0 || !('exact' in first)) return ''
-  const isOpen = statuses.length === 1 && statuses[0] === 'open'
-  return isOpen ? 'INDEXED BY conflicts_open' : 'INDEXED BY conflicts_by_document'
-}
-
-interface Condition {
-  readonly sql: string
-  readonly parameters: readonly unknown[]
-}
-
-/** `status = 'open'` stands as it does in the index of open conflicts, which serves no condition that is put otherwise. */
-function oneOf(column: 'status' | 'kind', values: readonly string[]): Condition {
-  if (column === 'status' && values.length === 1 && values[0] === 'open')
-    return { sql: "status = 'open'", parameters: [] }
-  const sql = values.length === 1 ? `${column} = ?` : `${column} IN (${values.map(() => '?').join(', ')})`
-  return { sql, parameters: values }
-}
-
-/** Many ranges are one parameter, because a condition may only be so long. */
-function matching(patterns: readonly Pattern[]): Condition {
-  const [only] = patterns
-  if (only !== undefined && patterns.length === 1 && 'exact' in only) {
-    return { sql: 'document = ?', parameters: [only.exact] }
-  }
-  if (patterns.some((pattern) => 'prefix' in pattern && pattern.prefix === '')) return { sql: 'true', parameters: [] }
-  return {
-    sql: `EXISTS (SELECT 1 FROM json_each(?) AS range
-                  WHERE document >= range.value ->> 'from' AND document < range.value ->> 'to')`,
-    parameters: [JSON.stringify(idRanges(patterns))],
-  }
-}
-
 function prepareWrites(connection: Database.Database) {
   return {
-    insertConflict: connection.prepare<[ConflictRow]>(
-      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record)
-       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record)`,
+    insertConflict: connection.prepare<[ConflictRow & OwnContentsRow]>(
+      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record,
+         contents, contents_checksum)
+       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record,
+         @contents, @contents_checksum)`,
     ),
-    updateConflict: connection
-      .prepare<[ConflictRow], number>(
-        `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
-           checksum = @checksum, record = @record
-         WHERE id = @id AND revision = @revision - 1 RETURNING key`,
-      )
-      .pluck(),
+    updateConflict: connection.prepare<[ConflictRow], OwnContentsRow & { readonly key: number }>(
+      `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
+         checksum = @checksum, record = @record
+       WHERE id = @id AND revision = @revision - 1 RETURNING key, contents, contents_checksum`,
+    ),
+    setOwnContents: connection.prepare<[OwnContentsRow & { readonly key: number }]>(
+      'UPDATE conflicts SET contents = @contents, contents_checksum = @contents_checksum WHERE key = @key',
+    ),
     selectClosedConflicts: connection
       .prepare<[before: number, limit: number], number>(
         'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
@@ -300,21 +251,5 @@ function prepareWrites(connection: Database.Database) {
     deleteLink: connection.prepare<[hash: string, conflict: number]>(
       'DELETE FROM conflict_contents WHERE hash = ? AND conflict = ?',
     ),
-  }
-}
-
-function prepareReads(connection: Database.Database) {
-  return {
-    conflict: connection.prepare<[id: string], RecordRow>(
-      `SELECT id, checksum, record FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
-    ),
-    openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
-      `SELECT conflicts.document, count(*) AS count
-       FROM documents CROSS JOIN conflicts INDEXED BY conflicts_open ON conflicts.document = documents.id
-       WHERE documents.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL AND status = 'open'
-         AND ${notPurged('conflicts', 'key', 'conflict')}
-       GROUP BY conflicts.document`,
-    ),
-    content: connection.prepare<[hash: string], PackedContent>('SELECT checksum, content FROM contents WHERE hash = ?'),
   }
 }

@@ -2,11 +2,10 @@ import type Database from 'better-sqlite3'
 import type { Kind } from '../../content/content.ts'
 import { type DocumentId, toIncarnation, toPrincipalId, toVersion, trustedDocumentId } from '../../foundation/ids.ts'
 import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
-import type { HeadQuery } from '../documents.ts'
-import { type IdRange, idRanges } from '../idRanges.ts'
+import type { IdRange } from '../idRanges.ts'
 import type { EntryMark } from '../log.ts'
 import { NO_PASS, PASSES, type PassRow } from './locks.ts'
-import { damaged, parseStored, pushUndamaged, rowChecksum } from './row.ts'
+import { damaged, parseStored, pushUndamaged, rowChecksum, STEP_ROWS } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** Many more documents than are busy at one time; a full cache starts anew. */
@@ -191,6 +190,13 @@ export class SqliteDocumentWriter {
   }
 }
 
+/** What a step found, in the order of the ids. */
+export interface HeadStep {
+  readonly heads: readonly Head[]
+  /** Where the next step goes on: after this one. Null where there is nothing left. */
+  readonly after: string | null
+}
+
 /** Answers what is asked about documents. */
 export class SqliteDocumentReader {
   readonly #sql: ReturnType<typeof prepareReads>
@@ -204,16 +210,19 @@ export class SqliteDocumentReader {
     return row === undefined ? null : decodeHead(row)
   }
 
-  /** A head that is damaged is left out, so that one document does not hide the others (SPEC OPS-6). */
-  heads(query: HeadQuery): Head[] {
+  /**
+   * The first living documents of a range after `after`, of a bounded number that are there or were. A head that is damaged is
+   * left out, so that one document does not hide the others (SPEC OPS-6).
+   */
+  heads(range: IdRange, after: string, limit: number): HeadStep {
+    const last = this.#sql.stepEnd.get({ ...range, after }) ?? null
     const heads: Head[] = []
-    for (const { from, to } of idRanges(query.patterns)) {
-      for (const row of this.#sql.heads.iterate({ from, to, after: query.after ?? '' })) {
-        if (heads.length >= query.limit) return heads
-        pushUndamaged(heads, () => decodeHead(row))
-      }
+    // No id is the end of a range.
+    for (const row of this.#sql.heads.iterate({ from: range.from, to: last ?? range.to, after })) {
+      if (heads.length >= limit) break
+      pushUndamaged(heads, () => decodeHead(row))
     }
-    return heads
+    return { heads, after: last }
   }
 
   formerClients(document: DocumentId): Map<number, number> {
@@ -274,8 +283,14 @@ function prepareReads(connection: Database.Database) {
     head: connection.prepare<[id: string], HeadRow>(`SELECT ${ALL_COLUMNS} FROM documents WHERE id = ?`),
     heads: connection.prepare<[IdRange & { after: string }], HeadRow>(
       `SELECT ${ALL_COLUMNS} FROM documents
-       WHERE id >= @from AND id < @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
+       WHERE id >= @from AND id <= @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
     ),
+    stepEnd: connection
+      .prepare<[IdRange & { after: string }], string>(
+        `SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after
+         ORDER BY id LIMIT 1 OFFSET ${STEP_ROWS - 1}`,
+      )
+      .pluck(),
     formerClients: connection.prepare<[id: string], { client: number; clock: number }>(
       `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
        WHERE id = ? ORDER BY client`,

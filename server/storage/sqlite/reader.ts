@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { SqliteAnswerReader } from './answers.ts'
-import { SqliteConflictReader } from './conflicts.ts'
+import { SqliteConflictReader } from './conflictReader.ts'
 import { SqliteDocumentReader } from './documents.ts'
 import { SqliteFeedReader } from './feed.ts'
 import { SqliteHistoryReader } from './history.ts'

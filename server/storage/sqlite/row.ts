@@ -120,3 +120,6 @@ export const decodeHandedOn = (stored: string | null): { readonly handedOn?: rea
 
 /** About how many bytes the fixed fields of a row hold while it waits to be written, generously. */
 export const ROW_BYTES = 256
+
+/** Rows that one step of a question looks at, some 5 ms: of very many that are there, a principal may have asked for few. */
+export const STEP_ROWS = 4_096

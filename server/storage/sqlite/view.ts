@@ -1,6 +1,7 @@
 import type { Content } from '../../content/content.ts'
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import type { ConflictId, DocumentId, PrincipalId, Sequence, Version } from '../../foundation/ids.ts'
+import { yieldTurn } from '../../foundation/turns.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Head } from '../../model/document.ts'
 import type { StoredEvent } from '../../model/event.ts'
@@ -8,6 +9,7 @@ import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
 import type { StoredDelivery, StoredWebhook, WebhookId } from '../../model/webhook.ts'
 import type { ConflictQuery } from '../conflicts.ts'
 import type { HeadQuery } from '../documents.ts'
+import { type IdRange, idRanges } from '../idRanges.ts'
 import type { LogState, VersionFacts } from '../history.ts'
 import type { Checkpoint, Entry, EntryEffect, Snapshot } from '../log.ts'
 import type { Revocation } from '../revocations.ts'
@@ -15,6 +17,7 @@ import type { PeopleQuery, Person } from '../people.ts'
 import type { StorageView } from '../view.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
+import type { HeadStep } from './documents.ts'
 import { toStorageError } from './errors.ts'
 import type { SqliteReader } from './reader.ts'
 
@@ -45,7 +48,22 @@ export abstract class SqliteView implements StorageView {
   }
 
   async heads(query: HeadQuery): Promise<readonly Head[]> {
-    return this.ask((reader) => reader.documents.heads(query))
+    const found: Head[] = []
+    for (const range of idRanges(query.patterns)) {
+      let after: string | null = query.after ?? ''
+      while (after !== null) {
+        const step: HeadStep = this.#headStep(range, after, query.limit - found.length)
+        found.push(...step.heads)
+        if (found.length >= query.limit) return found
+        after = step.after
+        if (after !== null) await yieldTurn()
+      }
+    }
+    return found
+  }
+
+  #headStep(range: IdRange, after: string, limit: number): HeadStep {
+    return this.ask((reader) => reader.documents.heads(range, after, limit))
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {
@@ -97,15 +115,23 @@ export abstract class SqliteView implements StorageView {
   }
 
   async conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]> {
-    return this.ask((reader) => reader.conflicts.conflicts(query))
+    const found: ConflictRecord[] = []
+    for (let { before } = query; ;) {
+      const limit = query.limit - found.length
+      const step = this.ask((reader) => reader.conflicts.conflicts({ ...query, before, limit }))
+      found.push(...step.records)
+      if (step.before === null || found.length >= query.limit) return found
+      before = step.before
+      await yieldTurn()
+    }
   }
 
   async openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>> {
     return this.ask((reader) => reader.conflicts.openConflictCounts(documents))
   }
 
-  async content(hash: ContentHash): Promise<Content | null> {
-    return this.ask((reader) => reader.conflicts.content(hash))
+  async content(conflict: ConflictId | null, hash: ContentHash): Promise<Content | null> {
+    return this.ask((reader) => reader.conflicts.content(conflict, hash))
   }
 
   async people(document: DocumentId, query: PeopleQuery): Promise<readonly Person[]> {

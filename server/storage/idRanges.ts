@@ -29,3 +29,15 @@ const rangeOf = (pattern: Pattern): IdRange =>
   'exact' in pattern
     ? { from: pattern.exact, to: pattern.exact + LOWEST }
     : { from: pattern.prefix, to: pattern.prefix + HIGHEST }
+
+/** Whether an id is in one of them. */
+export function isInRanges(ranges: readonly IdRange[], id: string): boolean {
+  let [low, high] = [0, ranges.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ranges[middle]?.to ?? '') <= id) low = middle + 1
+    else high = middle
+  }
+  const range = ranges[low]
+  return range !== undefined && range.from <= id
+}

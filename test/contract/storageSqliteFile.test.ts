@@ -356,6 +356,20 @@ it('new rows are sorted in piece by piece, and the log is whole at any moment', 
   }
 })
 
+it('[OPS-8] of large new rows a few are sorted in at a time, also of one document', async () => {
+  const storage = await opened(newFile(), 'inline', { fresh: { batch: 1, rows: 12 } })
+  const head = newHead(newDocumentId())
+  let last = head
+  for (let n = 0; n < 12; n++, last = after(last)) {
+    await commitAll(storage, actOf(appendTo(last, { update: Buffer.alloc(1_500_000, n) })))
+  }
+  let pieces = 1
+  while (await storage.tidy()) pieces += 1
+  expect(pieces).toBeGreaterThanOrEqual(6)
+  const read = await storage.entries(head.id, NOTHING, EVERYTHING, 20)
+  expect(read.map((entry) => entry.version)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1))
+})
+
 it('new rows that cannot be sorted in stay where they are: whoever sorts hears of it, nobody who writes or reads', async () => {
   const file = newFile()
   let refuses = true
@@ -384,6 +398,28 @@ it('new rows that cannot be sorted in stay where they are: whoever sorts hears o
   const others = [newHead(newDocumentId()), newHead(newDocumentId())]
   for (const head of others) await commitAll(storage, actOf(appendTo(head)))
   expect(told).toBe(2)
+})
+
+it('[OPS-8] no table keeps rows that may be large in the tree that they are found by', async () => {
+  const file = newFile()
+  await (await opened(file)).close()
+  const named = readRows(file, "SELECT name FROM pragma_table_list WHERE wr = 1 AND schema = 'main' ORDER BY name")
+  // Of names, numbers and hashes, which are short; and a thousand webhooks, of which the largest has 30 KB.
+  const short = ['conflict_contents', 'conflict_versions', 'former_clients', 'labels', 'locks', 'people', 'revocations']
+  expect(named).toEqual(['answer_documents', ...short, 'webhooks'].map((name) => ({ name })))
+})
+
+it('[OPS-8] what is read of a row without its update stands before it', async () => {
+  const file = newFile()
+  await (await opened(file)).close()
+  for (const [table, large] of [
+    ['entries', 'update_bytes'],
+    ['fresh_entries', 'update_bytes'],
+    ['packs', 'updates'],
+  ]) {
+    const last = readRows(file, `SELECT name FROM pragma_table_info('${table}') ORDER BY cid DESC LIMIT 1`)
+    expect(last).toEqual([{ name: large }])
+  }
 })
 
 function readRows(file: string, sql: string): unknown[] {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { toVersion } from '../../server/foundation/ids.ts'
 import type { WebhookId } from '../../server/model/webhook.ts'
@@ -109,6 +110,19 @@ export function describeAnswers(shared: SharedFixture): void {
     expect(pruned).toBe(1200)
     expect(await storage.answer(alice, keys[0] ?? '')).toBeNull()
     expect(await storage.answer(alice, kept.key)).toEqual(kept)
+  })
+
+  it('[OPS-8] of large answers a few are pruned at a time', async () => {
+    const { storage } = shared()
+    const large = Array.from({ length: 6 }, () =>
+      newAnswer({ key: newKey(), expiresAt: NOON - 1, body: randomBytes(1_500_000).toString('base64') }),
+    )
+    await commitAll(storage, ...large.map((answer) => newAct({ answer })))
+    const pruned: number[] = []
+    do pruned.push(await storage.pruneAnswers(NOON))
+    while (pruned.at(-1) !== 0)
+    expect(Math.max(...pruned)).toBeLessThan(6)
+    for (const { key } of large) expect(await storage.answer(alice, key)).toBeNull()
   })
 
   it('[WRITE-8] revocations and webhooks take theirs along, or are refused with it', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { expect, it, onTestFinished } from 'vitest'
 import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { ConflictRecord } from '../../server/model/conflict.ts'
@@ -292,6 +293,26 @@ function describePruning(create: CreateFixture): void {
     expect(await storage.content(null, `incoming of ${young}`)).not.toBeNull()
     expect(await storage.pruneConflicts(NOON + 1)).toBe(0)
     expect(await fixture.countContents()).toBe(1)
+  })
+
+  it('[OPS-8] of conflicts with large contents a few are pruned at a time', async () => {
+    const fixture = await create()
+    onTestFinished(() => fixture.dispose())
+    const { storage } = fixture
+    const document = newDocumentId()
+    for (let n = 0; n < 6; n++) {
+      const record = newConflict(document, { state: closed, incoming: { version: null, hash: `${n}` } })
+      await commitAll(
+        storage,
+        openingWith(() => randomBytes(1_500_000).toString('base64'), record),
+      )
+    }
+    const pruned: number[] = []
+    do pruned.push(await storage.pruneConflicts(NOON * 2))
+    while (pruned.at(-1) !== 0)
+    expect(pruned.reduce((sum, count) => sum + count)).toBe(6)
+    expect(Math.max(...pruned)).toBeLessThan(6)
+    expect(await fixture.countContents()).toBe(0)
   })
 
   it('pruning conflicts is bounded, and goes on with the next call', async () => {

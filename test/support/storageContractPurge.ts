@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import type { StoredAnswer } from '../../server/foundation/answer.ts'
 import { nextVersion, toSequence, toVersion } from '../../server/foundation/ids.ts'
@@ -19,8 +20,10 @@ import {
   newConflict,
   newDocumentId,
   newEvent,
+  newHead,
   NOON,
   opening,
+  openingWith,
 } from './storageSamples.ts'
 
 /** What is left of a head, as a purge by bob makes it. */
@@ -65,6 +68,33 @@ async function deletedDocument(storage: Storage, formerClients?: ReadonlyMap<num
   )
   await storage.setLabel(head.id, toVersion(2), 'a name')
   return deleted
+}
+
+/** A document with six of all that may be large, of which one kind is; deleted, and its purge begun. */
+async function purgedWith(
+  storage: Storage,
+  large: 'update' | 'effect' | 'checkpoint' | 'answer' | 'content' | 'pack' | null,
+): Promise<Head['id']> {
+  const head = newHead(newDocumentId())
+  // As nothing that deflates.
+  const noise = (): string => randomBytes(1_500_000).toString('base64')
+  const valueOf = (what: typeof large): string => (large === what ? noise() : 'small')
+  let last = head
+  for (let n = 0; n < 6; n++, last = after(last)) {
+    const effect = { kind: 'text', delta: [valueOf('effect')] } as const
+    const append = appendTo(last, { update: Buffer.from(valueOf('update')), effect }, valueOf('checkpoint'))
+    const answer = newAnswer({ key: `${n} of ${head.id}`, documents: [head.id], body: valueOf('answer') })
+    const incoming = { version: null, hash: `${n} of ${head.id}` }
+    const opens = openingWith(() => valueOf('content'), newConflict(head.id, { incoming }))
+    await commitAll(storage, { ...actOf(append), answer }, opens)
+    if (large !== 'pack') continue
+    const rows = [{ ...append.entry, update: Buffer.from(valueOf('pack')) }]
+    if (!(await storage.rewrite({ document: head.id, replaced: [last.version], rows }))) throw new Error('it is packed')
+  }
+  const deleted = { ...last, deletedAt: NOON }
+  await commitAll(storage, actOf(appendTo(deleted, { origin: 'delete' })))
+  await purge(storage, deleted)
+  return head.id
 }
 
 async function eraseAll(storage: Storage, id: Head['id']): Promise<number> {
@@ -261,6 +291,17 @@ export function describePurge(shared: SharedFixture): void {
     expect(await fixture.storage.unfinishedPurges()).not.toContain(head.id)
     expect(await fixture.storage.versions(head.id, toVersion(0), deleted.version, 2_000)).toEqual([])
   })
+
+  it.each(['update', 'effect', 'checkpoint', 'answer', 'content', 'pack'] as const)(
+    '[OPS-8] of large rows a purge erases a few at a time: %s',
+    async (large) => {
+      const { storage } = shared()
+      const few = await eraseAll(storage, await purgedWith(storage, null))
+      const purgedId = await purgedWith(storage, large)
+      expect(await eraseAll(storage, purgedId)).toBeGreaterThan(few)
+      expect(await storage.unfinishedPurges()).not.toContain(purgedId)
+    },
+  )
 
   it('[HIST-5] deliveries to webhooks that tell of it go too, but for that of its deletion', async () => {
     const { storage } = shared()

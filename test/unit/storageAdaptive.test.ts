@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest'
+import { toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { AdaptiveExecutor, type AdaptiveLimits } from '../../server/storage/sqlite/adaptiveExecutor.ts'
+import { encodeHead, type NewHeadRow } from '../../server/storage/sqlite/documents.ts'
+import { encodeEntry } from '../../server/storage/sqlite/log.ts'
 import type { SqliteOperation } from '../../server/storage/sqlite/operation.ts'
 import type { ExecutedBatch } from '../../server/storage/sqlite/writeQueue.ts'
+import { appendTo, newHead } from '../support/storageSamples.ts'
 
 const LIMITS: AdaptiveLimits = {
   slowCommitMs: 5,
@@ -48,6 +52,31 @@ it('a large batch is written in the thread, and the next small one here again', 
   const { write } = start()
   expect([await write(1001), await write()]).toEqual(['thread', 'here'])
 })
+
+const DOCUMENT = newHead(trustedDocumentId('doc'))
+const head = encodeHead({ ...DOCUMENT, version: toVersion(3) })
+const appending = (changes: Partial<NewHeadRow>, expected = 2): SqliteOperation => ({
+  op: 'act',
+  at: 0,
+  appends: [{ expected, isStep: true, head: { ...head, ...changes }, entry: encodeEntry(appendTo(DOCUMENT).entry) }],
+})
+
+it.each<[string, 'here' | 'thread', SqliteOperation]>([
+  ['a write', 'here', appending({})],
+  ['a new document', 'here', appending({ version: 1, first_version: 1 }, 0)],
+  ['a new life of a document', 'thread', appending({ version: 3, first_version: 3 })],
+  ['a deletion', 'thread', appending({ deleted_at: 1 })],
+  ['a purge', 'thread', { op: 'act', at: 0, purges: [head] }],
+  ['forgetting conflicts', 'thread', { op: 'prune-conflicts', before: 0 }],
+  ['forgetting answers', 'thread', { op: 'prune-answers', before: 0 }],
+])(
+  '[OPS-8] what may take much away is done in the thread, however little says so: %s',
+  async (_what, where, operation) => {
+    const { executor, log } = start()
+    await executor.execute([PROBE, operation], 10)
+    expect(log).toEqual([where])
+  },
+)
 
 it('after some operations the thread has a turn, in which it may move the WAL', async () => {
   const { write, disk } = start()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { DOCUMENT_ID_PATTERN, matchesPattern, trustedDocumentId, type Pattern } from '../../server/foundation/ids.ts'
-import { idRanges } from '../../server/storage/idRanges.ts'
+import { idRanges, isInRanges } from '../../server/storage/idRanges.ts'
 
 /** Few characters, so that prefixes and ids often meet; the lowest and the highest an id may hold are among them. */
 const id = fc.stringMatching(/^[a0Z][a0Z.~:_-]{0,3}$/).map(trustedDocumentId)
@@ -18,6 +18,7 @@ it('[API-6] an id lies in one of the ranges exactly if one of the patterns match
         expect(one).toMatch(new RegExp(DOCUMENT_ID_PATTERN))
         const within = ranges.filter(({ from, to }) => from <= one && one < to).length
         expect(within).toBe(patterns.some((some) => matchesPattern(some, one)) ? 1 : 0)
+        expect(isInRanges(ranges, one)).toBe(within === 1)
       }
     }),
     { numRuns: 500 },

@@ -1,3 +1,5 @@
+import type { ActOperation } from './act.ts'
+import type { NewHeadRow } from './documents.ts'
 import type { SqliteOperation } from './operation.ts'
 import type { BatchExecutor, ExecutedBatch } from './writeQueue.ts'
 
@@ -32,8 +34,27 @@ export const ADAPTIVE_LIMITS: AdaptiveLimits = {
 const OPERATION_BYTES = 4 * 1024
 
 /** Each is some milliseconds of work or more, and can wait: they are done where that holds nobody up. */
-const BACKGROUND: ReadonlySet<SqliteOperation['op']> = new Set(['rewrite', 'erase-purged', 'empty-wal', 'tidy'])
-const isBackground = ({ op }: SqliteOperation): boolean => BACKGROUND.has(op)
+const BACKGROUND: ReadonlySet<SqliteOperation['op']> = new Set([
+  'rewrite',
+  'erase-purged',
+  'empty-wal',
+  'tidy',
+  'prune-conflicts',
+  'prune-answers',
+  'webhook-disable',
+  'webhook-delete',
+])
+
+/** What is taken away may be much, however little says so: whatever waits goes with a document that is deleted. */
+const takesAway = ({ purges, appends = [] }: ActOperation): boolean =>
+  purges !== undefined || appends.some(({ head, expected }) => head.deleted_at !== null || beginsAnew(head, expected))
+
+/** A document that was there before. */
+const beginsAnew = ({ version, first_version: first }: NewHeadRow, before: number): boolean =>
+  version === first && before > 0
+
+const isBackground = (operation: SqliteOperation): boolean =>
+  BACKGROUND.has(operation.op) || (operation.op === 'act' && takesAway(operation))
 
 /** The writer of this thread. Its connection never moves the WAL into the file, which takes long. */
 export interface InlineWriter {

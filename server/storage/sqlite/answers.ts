@@ -2,7 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type Database from 'better-sqlite3'
 import type { StoredAnswer } from '../../foundation/answer.ts'
 import { toPrincipalId } from '../../foundation/ids.ts'
-import { damaged, parseStored, rowChecksum } from './row.ts'
+import { countWithin, damaged, ERASED_BYTES, parseStored, rowChecksum } from './row.ts'
 
 /** As for contents: all other acts wait for the one that is being packed. */
 const DEFLATE_LEVEL = 1
@@ -86,8 +86,8 @@ function decodeAnswer(row: AnswerRow): StoredAnswer {
 const checksumOf = (row: Omit<AnswerRow, 'checksum'>): number =>
   rowChecksum([row.principal, row.key, row.at, row.expires_at], row.record, row.body ?? '')
 
-/** Answers one pruning call deletes at most: each may take a body of some MiB along. */
-const PRUNED_ANSWERS = 500
+/** Answers one pruning call deletes at most: each may speak of a hundred documents, and have a body of some MiB. */
+const PRUNED_ANSWERS = 100
 
 /** Stores answers for the repeats of their requests; knows nothing of transactions. */
 export class SqliteAnswerWriter {
@@ -111,7 +111,10 @@ export class SqliteAnswerWriter {
 
   /** Deletes what expired before `before`, at most a bounded number; answers how many. */
   prune(before: number): number {
-    return this.#sql.prune.run(before, PRUNED_ANSWERS).changes
+    const expired = this.#sql.expired.all(before, PRUNED_ANSWERS)
+    const some = expired.slice(0, countWithin(expired, ERASED_BYTES))
+    for (const { id } of some) this.#sql.delete.run(id)
+    return some.length
   }
 }
 
@@ -148,8 +151,9 @@ function prepareWrites(connection: Database.Database) {
     insertDocument: connection.prepare<[document: string, answer: number, version: number | null]>(
       'INSERT INTO answer_documents (document, answer, version) VALUES (?, ?, ?)',
     ),
-    prune: connection.prepare<[before: number, limit: number]>(
-      'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE expires_at < ? ORDER BY expires_at LIMIT ?)',
+    expired: connection.prepare<[before: number, limit: number], { readonly id: number; readonly bytes: number }>(
+      `SELECT id, coalesce(length(body), 0) AS bytes FROM answers WHERE expires_at < ? ORDER BY expires_at LIMIT ?`,
     ),
+    delete: connection.prepare<[id: number]>('DELETE FROM answers WHERE id = ?'),
   }
 }

@@ -10,13 +10,19 @@ import {
 } from '../../foundation/ids.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { ConflictQuery } from '../conflicts.ts'
-import { idRanges } from '../idRanges.ts'
+import { type IdRange, idRanges, isInRanges } from '../idRanges.ts'
 import { decodeConflict, ownContents, type OwnContentsRow, type RecordRow } from './conflicts.ts'
 import { notPurged } from './purges.ts'
 import { type PackedContent, pushUndamaged, STEP_ROWS, unpackContent } from './row.ts'
 
 /** Conditions that are asked for in various ways; most questions are of a few. */
 const PREPARED_QUERIES = 32
+
+/** Where a row is, and whose document it is of. */
+interface RowPlace {
+  readonly key: number
+  readonly document: string
+}
 
 /** What a step found, newest first. */
 export interface ConflictStep {
@@ -30,7 +36,7 @@ export class SqliteConflictReader {
   readonly #connection: Database.Database
   readonly #sql: ReturnType<typeof prepareReads>
   /** By their text: to prepare one takes as long as to answer it. */
-  readonly #queries = new LRUCache<string, Database.Statement<unknown[], RecordRow>>({ max: PREPARED_QUERIES })
+  readonly #queries = new LRUCache<string, Database.Statement>({ max: PREPARED_QUERIES })
 
   constructor(connection: Database.Database) {
     this.#connection = connection
@@ -47,26 +53,44 @@ export class SqliteConflictReader {
     const walk = walkOf(query)
     const last = walk.isShort ? null : this.#stepEnd(walk, query.before)
     const records: ConflictRecord[] = []
-    const { sql, parameters } = conflictsQuery(query, walk, last)
-    for (const row of this.#query(sql).iterate(...parameters)) {
+    for (const row of this.#rows(query, walk, last)) {
       if (records.length >= query.limit) break
       pushUndamaged(records, () => decodeConflict(row))
     }
     return { records, before: last }
   }
 
+  /** A token may name hundreds of patterns: SQLite would compare each row with all of them. */
+  *#rows(query: ConflictQuery, walk: Walk, last: ConflictId | null): Generator<RecordRow> {
+    const conditions = conditionsOf(query, walk, last)
+    const ranges = rangesTested(query.patterns)
+    if (ranges === null) {
+      yield* this.#query<RecordRow>(rowsOf(walk, conditions, 'id, checksum, record')).iterate(...conditions.parameters)
+      return
+    }
+    const places = this.#query<RowPlace>(rowsOf(walk, conditions, 'key, document'))
+    // All at once, for a connection that goes through rows answers nothing else meanwhile.
+    for (const { key, document } of places.all(...conditions.parameters)) {
+      if (!isInRanges(ranges, document)) continue
+      const row = this.#sql.record.get(key)
+      if (row !== undefined) yield row
+    }
+  }
+
   /** The last row that a step looks at; null where it comes to the end. */
   #stepEnd({ index, condition }: Walk, before: ConflictId | null): ConflictId | null {
     const conditions = joined([condition, ...olderThan(before)])
     const sql = `SELECT id FROM conflicts ${index} WHERE ${conditions.sql} ORDER BY id DESC LIMIT 1 OFFSET ${STEP_ROWS - 1}`
-    const [row] = this.#query(sql).all(...conditions.parameters)
+    const row = this.#query<{ id: string }>(sql).get(...conditions.parameters)
     return row === undefined ? null : toConflictId(row.id)
   }
 
-  #query(sql: string): Database.Statement<unknown[], RecordRow> {
-    const known = this.#queries.get(sql) ?? this.#connection.prepare<unknown[], RecordRow>(sql)
+  /** `Row` is what the statement answers with. */
+  #query<Row>(sql: string): Database.Statement<unknown[], Row> {
+    const known = this.#queries.get(sql) ?? this.#connection.prepare(sql)
     this.#queries.set(sql, known)
-    return known
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the text of the statement says what it answers
+    return known as Database.Statement<unknown[], Row>
   }
 
   openConflictCounts(documents: readonly DocumentId[]): Map<DocumentId, number> {
@@ -116,27 +140,26 @@ function walkOf({ patterns: [first, ...others], statuses = [], kinds = [], autho
   if (statuses.length !== 1 || statuses[0] !== 'open')
     return { index: 'INDEXED BY conflicts_by_document', condition: ofDocument, isShort: false }
   const condition = joined([ofDocument, OPEN])
-  const isShort = author !== undefined || (kinds.length === 1 && kinds[0] === 'invalid-merge')
+  const isShort = kinds.length === 1 && (author !== undefined || kinds[0] === 'invalid-merge')
   return { index: `INDEXED BY ${isShort ? 'conflicts_open_of_author' : 'conflicts_open'}`, condition, isShort }
 }
 
-/** Newest first, from `query.before` down to `last`. Every value is a parameter; only the shape of the condition depends on the query. */
-function conflictsQuery(query: ConflictQuery, walk: Walk, last: ConflictId | null): Condition {
-  const { sql, parameters } = joined([
+/** From `query.before` down to `last`. Every value is a parameter; only the shape of the condition depends on the query. */
+function conditionsOf(query: ConflictQuery, walk: Walk, last: ConflictId | null): Condition {
+  return joined([
     walk.condition,
     ...olderThan(query.before),
     ...(last === null ? [] : [{ sql: 'id >= ?', parameters: [last] }]),
-    matching(query.patterns),
     ...(query.statuses === undefined ? [] : [oneOf('status', query.statuses)]),
     ...(query.kinds === undefined ? [] : [oneOf('kind', query.kinds)]),
     ...(query.author === undefined ? [] : [{ sql: 'author = ?', parameters: [query.author] }]),
     { sql: notPurged('conflicts', 'key', 'conflict'), parameters: [] },
   ])
-  return {
-    sql: `SELECT id, checksum, record FROM conflicts ${walk.index} WHERE ${sql} ORDER BY id DESC`,
-    parameters,
-  }
 }
+
+/** Newest first. */
+const rowsOf = ({ index }: Walk, { sql }: Condition, columns: string): string =>
+  `SELECT ${columns} FROM conflicts ${index} WHERE ${sql} ORDER BY id DESC`
 
 const olderThan = (before: ConflictId | null): Condition[] =>
   before === null ? [] : [{ sql: 'id < ?', parameters: [before] }]
@@ -152,17 +175,12 @@ function oneOf(column: 'status' | 'kind', values: readonly string[]): Condition 
   return { sql, parameters: values }
 }
 
-/** Many ranges are one parameter, because a condition may only be so long. */
-function matching(patterns: readonly Pattern[]): Condition {
+/** What is tested of each row of the walk; null where all that the walk finds fits. */
+function rangesTested(patterns: readonly Pattern[]): readonly IdRange[] | null {
   const [only] = patterns
   // The walk has asked for it.
-  if (only !== undefined && patterns.length === 1 && 'exact' in only) return ALL
-  if (patterns.some((pattern) => 'prefix' in pattern && pattern.prefix === '')) return ALL
-  return {
-    sql: `EXISTS (SELECT 1 FROM json_each(?) AS range
-                  WHERE document >= range.value ->> 'from' AND document < range.value ->> 'to')`,
-    parameters: [JSON.stringify(idRanges(patterns))],
-  }
+  if (only !== undefined && patterns.length === 1 && 'exact' in only) return null
+  return patterns.some((pattern) => 'prefix' in pattern && pattern.prefix === '') ? null : idRanges(patterns)
 }
 
 function prepareReads(connection: Database.Database) {
@@ -170,6 +188,7 @@ function prepareReads(connection: Database.Database) {
     conflict: connection.prepare<[id: string], RecordRow>(
       `SELECT id, checksum, record FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
     ),
+    record: connection.prepare<[key: number], RecordRow>('SELECT id, checksum, record FROM conflicts WHERE key = ?'),
     ownContents: connection.prepare<[id: string], OwnContentsRow>(
       'SELECT contents, contents_checksum FROM conflicts WHERE id = ?',
     ),

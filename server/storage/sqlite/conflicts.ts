@@ -4,7 +4,7 @@ import { invariant } from '../../foundation/assert.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Act } from '../act.ts'
 import type { ConflictWrite } from '../conflicts.ts'
-import { damaged, packContent, parseStored, rowChecksum } from './row.ts'
+import { damaged, ERASED_BYTES, packContent, parseStored, rowChecksum } from './row.ts'
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
@@ -187,24 +187,31 @@ export class SqliteConflictWriter {
     this.#sql.insertContent.run(hash, packed.checksum, packed.content)
   }
 
-  /** A conflict no longer refers to a content; the last one takes it along. */
-  #unlink(hash: string, conflict: number): void {
+  /** A conflict no longer refers to a content; the last one takes it along. Answers how many bytes went. */
+  #unlink(hash: string, conflict: number): number {
     this.#sql.deleteLink.run(hash, conflict)
-    this.#sql.deleteUnlinkedContent.run(hash)
+    return this.#sql.deleteUnlinkedContent.get(hash) ?? 0
   }
 
   /** Deletes what was closed before `before`, at most a bounded number; answers how many. */
   prune(before: number): number {
-    const conflicts = this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)
-    for (const conflict of conflicts) this.forget(conflict)
-    return conflicts.length
+    let forgotten = 0
+    let bytes = 0
+    for (const conflict of this.#sql.selectClosedConflicts.all(before, PRUNED_CONFLICTS)) {
+      if (bytes > ERASED_BYTES) break
+      bytes += this.forget(conflict)
+      forgotten += 1
+    }
+    return forgotten
   }
 
-  /** Deletes a conflict with the contents that nobody else refers to. */
-  forget(conflict: number): void {
-    for (const hash of this.#sql.selectLinks.all(conflict)) this.#unlink(hash, conflict)
+  /** Deletes a conflict with the contents that nobody else refers to; answers how many bytes these had. */
+  forget(conflict: number): number {
+    let bytes = 0
+    for (const hash of this.#sql.selectLinks.all(conflict)) bytes += this.#unlink(hash, conflict)
     this.#sql.deleteConflictVersions.run(conflict)
     this.#sql.deleteConflict.run(conflict)
+    return bytes
   }
 }
 
@@ -238,10 +245,13 @@ function prepareWrites(connection: Database.Database) {
     insertContent: connection.prepare<[hash: string, checksum: number, content: Uint8Array]>(
       'INSERT INTO contents (hash, checksum, content) VALUES (?, ?, ?)',
     ),
-    deleteUnlinkedContent: connection.prepare<[hash: string]>(
-      `DELETE FROM contents WHERE hash = ?
-         AND NOT EXISTS (SELECT 1 FROM conflict_contents WHERE conflict_contents.hash = contents.hash)`,
-    ),
+    deleteUnlinkedContent: connection
+      .prepare<[hash: string], number>(
+        `DELETE FROM contents WHERE hash = ?
+           AND NOT EXISTS (SELECT 1 FROM conflict_contents WHERE conflict_contents.hash = contents.hash)
+         RETURNING length(content)`,
+      )
+      .pluck(),
     selectLinks: connection
       .prepare<[conflict: number], string>('SELECT hash FROM conflict_contents WHERE conflict = ?')
       .pluck(),

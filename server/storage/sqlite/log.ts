@@ -5,6 +5,7 @@ import { type DocumentId, toPrincipalId, toVersion, type Version } from '../../f
 import { type Entry, entryChecksum, type EntryEffect, type Standing } from '../log.ts'
 import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, type PackFactsRow } from './packs.ts'
 import {
+  countWithin,
   damaged,
   decodeHandedOn,
   encodeHandedOn,
@@ -210,8 +211,10 @@ function prepareReads(connection: Database.Database) {
 
 /** Many more than write at one time; a full cache starts anew. */
 const CACHED_PRINCIPALS = 10_000
-/** Sorted in at one time: some 2 ms of work. */
+/** Sorted in at one time: some 2 ms of work … */
 const SORTED_ROWS = 256
+/** … or, of large ones, some 10 ms; one that is larger goes alone. */
+const SORTED_BYTES = 4 * 1024 * 1024
 
 /**
  * Takes new entries of logs; knows nothing of transactions. Either each goes to its place in `entries`, on a page of its
@@ -221,8 +224,8 @@ export class SqliteLogWriter {
   readonly #sql: ReturnType<typeof prepareWrites>
   readonly #principals = new Map<string, number>()
   #isLeft = false
-  /** While they are being sorted in: the key of the document up to which that is done. */
-  #sortedUpTo: number | null = null
+  /** While they are being sorted in: the last row that was. */
+  #sortedUpTo: RowPlace | null = null
 
   constructor(connection: Database.Database) {
     this.#sql = prepareWrites(connection)
@@ -268,19 +271,24 @@ export class SqliteLogWriter {
     return this.#sortedUpTo !== null || (this.#sql.span.get() ?? 0) >= many
   }
 
-  /** Moves the rows of some documents to their places: a page of a document is then written for many of its rows. */
+  /** Moves some rows to their places: a page of a document is then written for many of its rows. */
   sortSome(): void {
-    const after = this.#sortedUpTo ?? 0
-    const upTo = this.#sql.document.get(after, SORTED_ROWS - 1)
-    const range = { after, upTo: upTo ?? Number.MAX_SAFE_INTEGER }
+    const from = this.#sortedUpTo ?? { document: 0, version: 0 }
+    const next = [...this.#sql.next.iterate({ ...from, limit: SORTED_ROWS })]
+    const last = next[countWithin(next, SORTED_BYTES) - 1]
+    this.#sortedUpTo = null
+    if (last === undefined) return
+    const range = { ...from, lastDocument: last.document, lastVersion: last.version }
     this.#sql.copy.run(range)
     this.#sql.remove.run(range)
-    this.#sortedUpTo = upTo ?? null
+    const isEnd = last === next.at(-1) && next.length < SORTED_ROWS
+    if (!isEnd) this.#sortedUpTo = { document: last.document, version: last.version }
   }
 }
 
 function prepareWrites(connection: Database.Database) {
   const columns = 'document, version, author, at, origin, checksum, update_checksum, effect, handed_on, update_bytes'
+  const inRange = '(document, version) > (@document, @version) AND (document, version) <= (@lastDocument, @lastVersion)'
   const insertInto = (table: 'entries' | 'fresh_entries'): Database.Statement<NewRow> =>
     connection.prepare<NewRow>(`INSERT INTO ${table} (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   return {
@@ -301,23 +309,27 @@ function prepareWrites(connection: Database.Database) {
         'SELECT (SELECT max(key) FROM fresh_entries) - (SELECT min(key) FROM fresh_entries) + 1',
       )
       .pluck(),
-    document: connection
-      .prepare<[after: number, offset: number], number>(
-        'SELECT document FROM fresh_entries WHERE document > ? ORDER BY document, version LIMIT 1 OFFSET ?',
-      )
-      .pluck(),
-    copy: connection.prepare<[RowRange]>(
-      `INSERT INTO entries (${columns}) SELECT ${columns} FROM fresh_entries
-       WHERE document > @after AND document <= @upTo ORDER BY document, version`,
+    next: connection.prepare<[RowPlace & { limit: number }], RowPlace & { bytes: number }>(
+      `SELECT document, version, length(update_bytes) + coalesce(length(effect), 0) AS bytes FROM fresh_entries
+       WHERE (document, version) > (@document, @version) ORDER BY document, version LIMIT @limit`,
     ),
-    remove: connection.prepare<[RowRange]>('DELETE FROM fresh_entries WHERE document > @after AND document <= @upTo'),
+    copy: connection.prepare<[RowRange]>(
+      `INSERT INTO entries (${columns}) SELECT ${columns} FROM fresh_entries WHERE ${inRange} ORDER BY document, version`,
+    ),
+    remove: connection.prepare<[RowRange]>(`DELETE FROM fresh_entries WHERE ${inRange}`),
   }
 }
 
-/** Keys of documents. */
-interface RowRange {
-  readonly after: number
-  readonly upTo: number
+/** `document` is the key that stands for it. */
+interface RowPlace {
+  readonly document: number
+  readonly version: number
+}
+
+/** The rows after a place, up to the last one. */
+interface RowRange extends RowPlace {
+  readonly lastDocument: number
+  readonly lastVersion: number
 }
 
 type NewRow = [...numbers: Seven, effect: string | null, handedOn: string | null, updateBytes: Uint8Array]

@@ -1,14 +1,12 @@
 import type Database from 'better-sqlite3'
 import { type DocumentId, trustedDocumentId } from '../../foundation/ids.ts'
 import type { NewHeadRow, SqliteDocumentWriter } from './documents.ts'
+import { countWithin, ERASED_BYTES } from './row.ts'
 
 /** Rows one step erases at most: what waits behind it waits some milliseconds, not longer. */
 const ERASED_ROWS = 500
 /** Fewer than rows of the log, because each may take contents along. */
 const ERASED_CONFLICTS = 50
-
-/** Each is as large as many rows. */
-const ERASED_PACKS = 32
 
 /**
  * What a purge asks of the writer once it has begun: to erase some of the rows, to empty the WAL, which holds what they held,
@@ -43,10 +41,10 @@ interface Purge {
 export class SqlitePurgeWriter {
   readonly #sql: ReturnType<typeof prepareWriter>
   readonly #documents: SqliteDocumentWriter
-  readonly #forgetConflict: (key: number) => void
+  readonly #forgetConflict: (key: number) => number
 
-  /** `forgetConflict` deletes a conflict with the contents nobody else refers to. */
-  constructor(connection: Database.Database, documents: SqliteDocumentWriter, forgetConflict: (key: number) => void) {
+  /** `forgetConflict` deletes a conflict with the contents nobody else refers to, and answers how large those were. */
+  constructor(connection: Database.Database, documents: SqliteDocumentWriter, forgetConflict: (key: number) => number) {
     this.#sql = prepareWriter(connection)
     this.#documents = documents
     this.#forgetConflict = forgetConflict
@@ -72,20 +70,26 @@ export class SqlitePurgeWriter {
   erase(id: string): number {
     const purge = this.#sql.selectPurge.get(id)
     if (purge === undefined) return PURGE.none
-    const steps = [
-      this.#sql.deletePacks,
-      this.#sql.deleteEntries,
-      this.#sql.deleteFreshEntries,
-      this.#sql.deleteCheckpoints,
-      this.#sql.deleteLabels,
-      this.#sql.deleteEvents,
-    ]
-    for (const step of [...steps, this.#sql.deleteDeliveries, this.#sql.deleteAnswers]) {
+    for (const { next, remove } of this.#sql.large) {
+      const rows = next.all(purge)
+      const some = rows.slice(0, countWithin(rows, ERASED_BYTES))
+      for (const { key } of some) remove.run(key)
+      if (some.length > 0) return PURGE.rowsLeft
+    }
+    for (const step of [this.#sql.deleteLabels, this.#sql.deleteEvents, this.#sql.deleteDeliveries]) {
       if (step.run(purge).changes > 0) return PURGE.rowsLeft
     }
+    return this.#forgetConflicts(purge) ? PURGE.rowsLeft : PURGE.rowsGone
+  }
+
+  #forgetConflicts(purge: Purge): boolean {
     const conflicts = this.#sql.selectConflicts.all(purge)
-    for (const conflict of conflicts) this.#forgetConflict(conflict)
-    return conflicts.length > 0 ? PURGE.rowsLeft : PURGE.rowsGone
+    let bytes = 0
+    for (const conflict of conflicts) {
+      if (bytes > ERASED_BYTES) break
+      bytes += this.#forgetConflict(conflict)
+    }
+    return conflicts.length > 0
   }
 
   /** Nothing is left to be erased. */
@@ -137,21 +141,29 @@ function preparePurges(connection: Database.Database) {
 }
 
 function prepareErasing(connection: Database.Database) {
-  const ofLog = (table: 'entries' | 'fresh_entries' | 'checkpoints' | 'labels'): Database.Statement<[Purge]> =>
-    connection.prepare<[Purge]>(
-      `DELETE FROM ${table} WHERE document = @document AND version IN (
-         SELECT version FROM ${table} WHERE document = @document AND version <= @version LIMIT ${ERASED_ROWS})`,
-    )
-  return {
-    deleteEntries: ofLog('entries'),
-    deleteFreshEntries: ofLog('fresh_entries'),
-    // None reaches past the purge: while it is not finished nothing of the document is packed.
-    deletePacks: connection.prepare<[Purge]>(
-      `DELETE FROM packs WHERE document = @document AND last_version IN (
-         SELECT last_version FROM packs WHERE document = @document AND last_version <= @version LIMIT ${ERASED_PACKS})`,
+  /** Of a table whose rows may be large; `bytes` says how large. */
+  const rowsOf = (table: string, bytes: string, condition: string, key = 'rowid') => ({
+    next: connection.prepare<[Purge], LargeRow>(
+      `SELECT ${table}.${key} AS key, ${bytes} AS bytes FROM ${table} WHERE ${condition} LIMIT ${ERASED_ROWS}`,
     ),
-    deleteCheckpoints: ofLog('checkpoints'),
-    deleteLabels: ofLog('labels'),
+    remove: connection.prepare<[key: number]>(`DELETE FROM ${table} WHERE ${key} = ?`),
+  })
+  const ofLog = 'document = @document AND version <= @version'
+  const ofEntry = 'length(update_bytes) + coalesce(length(effect), 0)'
+  const answered = 'id IN (SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer)'
+  return {
+    large: [
+      // None reaches past the purge: while it is not finished nothing of the document is packed.
+      rowsOf('packs', 'length(facts) + length(updates)', 'document = @document AND last_version <= @version'),
+      rowsOf('entries', ofEntry, ofLog),
+      rowsOf('fresh_entries', ofEntry, ofLog),
+      rowsOf('checkpoints', 'length(content)', ofLog),
+      rowsOf('answers', 'coalesce(length(body), 0)', answered, 'id'),
+    ],
+    deleteLabels: connection.prepare<[Purge]>(
+      `DELETE FROM labels WHERE document = @document AND version IN (
+         SELECT version FROM labels WHERE document = @document AND version <= @version LIMIT ${ERASED_ROWS})`,
+    ),
     // That it was deleted, and by whom, is told to those who were away as well.
     deleteEvents: connection.prepare<[Purge]>(
       `DELETE FROM events WHERE sequence IN (
@@ -163,16 +175,17 @@ function prepareErasing(connection: Database.Database) {
          SELECT position FROM webhook_deliveries WHERE record ->> 'document' = @id AND position <= @delivery
            AND record ->> 'type' <> 'parley.document.deleted' LIMIT ${ERASED_ROWS})`,
     ),
-    deleteAnswers: connection.prepare<[Purge]>(
-      `DELETE FROM answers WHERE id IN (
-         SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer LIMIT ${ERASED_ROWS})`,
-    ),
     selectConflicts: connection
       .prepare<[Purge], number>(
         `SELECT key FROM conflicts WHERE document = @id AND key <= @conflict LIMIT ${ERASED_CONFLICTS}`,
       )
       .pluck(),
   }
+}
+
+interface LargeRow {
+  readonly key: number
+  readonly bytes: number
 }
 
 function prepareReader(connection: Database.Database) {

@@ -123,3 +123,16 @@ export const ROW_BYTES = 256
 
 /** Rows that one step of a question looks at, some 5 ms: of very many that are there, a principal may have asked for few. */
 export const STEP_ROWS = 4_096
+
+/** What one step erases at most of rows that may be large, which are overwritten with zeros: some 20 ms of work. */
+export const ERASED_BYTES = 4 * 1024 * 1024
+
+/** How many of them come to no more than so many bytes; the first always does. */
+export function countWithin(rows: readonly { readonly bytes: number }[], mostBytes: number): number {
+  let bytes = 0
+  const end = rows.findIndex((row, index) => {
+    bytes += row.bytes
+    return index > 0 && bytes > mostBytes
+  })
+  return end === -1 ? rows.length : end
+}

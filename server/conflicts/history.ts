@@ -73,7 +73,7 @@ export class LogAtHand {
     return this.#entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit)
   }
 
-  async versionAt(_document: DocumentId, wanted: Version): Promise<EntryEffect | null> {
+  versionAt(_document: DocumentId, wanted: Version): EntryEffect | null {
     return this.#entries.find(({ version }) => version === wanted) ?? null
   }
 }

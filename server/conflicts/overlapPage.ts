@@ -2,7 +2,8 @@ import { placesOf } from '../documents/staleWrite.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { StorageView } from '../storage/view.ts'
 import { readHistory } from './history.ts'
-import { authoredOverlaps, workOut } from './show.ts'
+import { workOut } from './show.ts'
+import { authoredOverlaps } from './showOverlaps.ts'
 
 /** Overlaps shown in one page, together, as JSON; one that is larger by itself comes without its values. */
 const PAGE_BYTES = 1024 * 1024

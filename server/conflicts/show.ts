@@ -1,31 +1,21 @@
-import { Attribution, soughtOverlap, soughtSince } from '../content/attribution.ts'
 import type { Content, Kind, Violation } from '../content/content.ts'
 import { effectPointers } from '../content/effect.ts'
 import { contentBytes } from '../content/equal.ts'
-import { authorsOf, type Hand, handOf, newestOf } from '../content/hands.ts'
 import type { LiveSides } from '../content/liveMerge.ts'
-import { type JsonOverlap, merge, type Merge, type Overlap, type TextOverlap, type Sides } from '../content/merge.ts'
+import { merge, type Merge, type Sides } from '../content/merge.ts'
 import { differInBlanksOnly } from '../content/overlap.ts'
 import { formatEtagOf } from '../documents/etag.ts'
-import { contentAt, firstVersionOf } from '../documents/past.ts'
-import { nameCharacters } from '../documents/staleWrite.ts'
+import { contentAt } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import {
-  type DocumentId,
-  NO_VERSION,
-  previousVersion,
-  type PrincipalId,
-  type ProposalId,
-  type Version,
-} from '../foundation/ids.ts'
+import { type DocumentId, NO_VERSION, type PrincipalId, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
-import { inSteps } from '../foundation/steps.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef } from '../model/conflict.ts'
 import type { VersionFacts } from '../storage/history.ts'
 import type { EntryEffect, LogReads } from '../storage/log.ts'
 import type { StorageEpoch, StorageView } from '../storage/view.ts'
 import { overlapsOf } from './concurrentEdit.ts'
 import { type History, LogAtHand, readHistory } from './history.ts'
+import { showOverlaps } from './showOverlaps.ts'
 
 /** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
 const CONTENT_CAP_BYTES = 1024 * 1024
@@ -127,10 +117,13 @@ export async function showConflict(
   return storage.read((view) => showIn(view, view, record, options))
 }
 
+/** What is asked about a version to name it. */
+type NamingFacts = Pick<VersionFacts, 'version' | 'author' | 'at'>
+
 /** What a conflict is shown with of the log. */
 type ShownLog = StorageEpoch &
   Pick<LogReads, 'effects'> & {
-    versionAt(document: DocumentId, version: Version): Promise<Pick<VersionFacts, 'version' | 'author' | 'at'> | null>
+    versionAt(document: DocumentId, version: Version): NamingFacts | null | Promise<NamingFacts | null>
   }
 
 async function showIn(
@@ -142,7 +135,7 @@ async function showIn(
   const { sides, merged } = options.known ?? (await workOut(storage, record, options.incoming))
   const history = await readHistory(log, record)
   const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
-  const proposals = await showProposals(storage, record, options)
+  const proposals = record.proposals.length === 0 ? NO_PROPOSALS : await showProposals(storage, record, options)
   const outline = await outlineOf(log, record, options)
   const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
   const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
@@ -220,9 +213,15 @@ export async function outlineOf(
   const { state } = record
   const isOpen = state.status === 'open'
   const holding = holdingVersion(record)
-  const side = async (name: 'base' | 'current' | 'incoming'): Promise<ShownSide> => {
+  const factsOf = ({ version }: SideRef): ReturnType<ShownLog['versionAt']> =>
+    version === null || version === NO_VERSION ? null : log.versionAt(record.document, version)
+  const [base, current, incoming] = [
+    await factsOf(record.base),
+    await factsOf(record.current),
+    await factsOf(record.incoming),
+  ]
+  const side = (name: 'base' | 'current' | 'incoming', facts: NamingFacts | null): ShownSide => {
     const { version } = record[name]
-    const facts = version === null || version === NO_VERSION ? null : await log.versionAt(record.document, version)
     const etag = facts?.version === version ? formatEtagOf(record, log.epoch, facts) : null
     return { version, etag, href: stored ? `${linkBase}/conflicts/${record.id}/${name}` : null }
   }
@@ -236,9 +235,9 @@ export async function outlineOf(
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
     closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,
-    base: await side('base'),
-    current: await side('current'),
-    incoming: { ...(await side('incoming')), authors: [record.author] },
+    base: side('base', base),
+    current: side('current', current),
+    incoming: { ...side('incoming', incoming), authors: [record.author] },
     merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
     whitespaceOnly: record.whitespaceOnly,
     overlaps: record.places.map((place) => ({ ...place })),
@@ -261,6 +260,8 @@ export function showNewProposal(record: ConflictRecord, made: NonNullable<ShowOp
   const fits = contents && contentBytes(content) <= CONTENT_CAP_BYTES
   return proposal && { ...showProposal(proposal), ...(fits ? { content } : {}) }
 }
+
+const NO_PROPOSALS = { shown: [], truncated: false }
 
 /** The proposals with their contents, as far as these fit. */
 async function showProposals(
@@ -308,81 +309,4 @@ function currentAuthors(record: ConflictRecord, { baseAuthors, between }: Histor
 
 function distinctAuthors(entries: readonly EntryEffect[]): string[] {
   return [...new Set(entries.map((entry) => entry.author))]
-}
-
-interface WorkedOut {
-  readonly sides: Sides
-  readonly merged: Merge
-  readonly history: History
-  readonly gone: AbortSignal | null
-}
-
-/** The overlaps, null where they are too large to be sent along. */
-async function showOverlaps(
-  storage: StorageView,
-  record: ConflictRecord,
-  { sides, merged, history, gone }: WorkedOut,
-): Promise<object[] | null> {
-  const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
-  if (characters > CONTENT_CAP_BYTES) return null
-  const shown = await authoredOverlaps(storage, record, sides, merged.overlaps, history, gone)
-  return Buffer.byteLength(JSON.stringify(shown)) <= CONTENT_CAP_BYTES ? shown : null
-}
-
-/** Overlaps of a conflict with who is behind their current side. */
-export async function authoredOverlaps(
-  storage: StorageView,
-  record: ConflictRecord,
-  sides: Sides,
-  overlaps: readonly Overlap[],
-  history: History,
-  gone: AbortSignal | null = null,
-): Promise<object[]> {
-  const hands = await handsBehind(storage, record, sides, overlaps, history, gone)
-  return overlaps.map((overlap, index) => showOverlap(overlap, hands[index] ?? []))
-}
-
-/** Who is behind the current side of each overlap: as far as the history was read, and not what the returning client knew. */
-async function handsBehind(
-  storage: StorageView,
-  record: ConflictRecord,
-  { base, current }: Sides,
-  overlaps: readonly Overlap[],
-  { between, isWhole }: History,
-  gone: AbortSignal | null,
-): Promise<(readonly Hand[])[]> {
-  const [first] = between
-  if (first === undefined || overlaps.length === 0) return []
-  const isFromBase = isWhole && record.base.version !== null
-  // Whatever differs from base then came of it.
-  if (isFromBase && between.length === 1 && !record.live) return overlaps.map(() => [handOf(first)])
-  const { document, documentKind } = record
-  const start = previousVersion(firstVersionOf(first))
-  const before = isFromBase ? base : await contentAt(storage, document, documentKind, start)
-  const sought = isFromBase ? soughtOverlap : soughtSince(before, current)
-  const attribution = new Attribution(before)
-  await inSteps(between, gone, effectSize, ({ effect, version, author, at }) =>
-    attribution.apply(effect, { version, author, at }),
-  )
-  const own = new Set<number>(record.live?.own)
-  const hands: (readonly Hand[])[] = []
-  await inSteps(
-    overlaps,
-    gone,
-    () => 1,
-    (overlap) => {
-      hands.push(attribution.handsOf(sought(overlap)).filter(({ by }) => !own.has(by.version)))
-    },
-  )
-  return hands
-}
-
-const effectSize = ({ effect }: EntryEffect): number =>
-  effect?.kind === 'json' ? effect.edits.length : (effect?.delta.length ?? 0)
-
-function showOverlap(overlap: TextOverlap | JsonOverlap, hands: readonly Hand[]): object {
-  if ('lines' in overlap) return { ...overlap, authors: authorsOf(hands) }
-  const newest = newestOf(hands)
-  const blame = newest && { version: newest.version, author: newest.author, at: toTimestamp(newest.at) }
-  return { ...overlap, current: { ...overlap.current, ...blame } }
 }

@@ -67,13 +67,20 @@ function intentOfIfMatch(ifMatch: IfMatch, baseVersion: number | null): Intent {
 }
 
 /** The base of a write to a living document; throws as `baseByHead`. */
-export async function baseOf(
+export function baseOf(
   intent: Intent,
   head: Head,
   storage: StorageEpoch & Pick<HistoryReads, 'versionAt'>,
-): Promise<Base> {
+): Base | Promise<Base> {
   const base = baseByHead(intent, head, storage.epoch)
-  if (base.type !== 'older') return base
+  return base.type === 'older' ? olderBase(base, head, storage) : base
+}
+
+async function olderBase(
+  base: Extract<BaseByHead, { type: 'older' }>,
+  head: Head,
+  storage: Pick<HistoryReads, 'versionAt'>,
+): Promise<Base> {
   for (const { version, mark } of base.named) {
     const facts = await storage.versionAt(head.id, version)
     // One that became part of another cannot be told, and cannot be a base either.

@@ -50,8 +50,8 @@ export class Committer {
   readonly #marks = new LRUCache<DocumentId, object>({ max: MAX_MARKS })
   /** Contents that they bring. */
   readonly #contents = new Map<ContentHash, { readonly content: Content; acts: number }>()
-  /** The last act handed over for each document that has one on its way. */
-  readonly #last = new Map<DocumentId, Promise<void>>()
+  /** The acts on their way for each document that has some. */
+  readonly #underway = new Map<DocumentId, Set<Promise<ActResult>>>()
 
   readonly #listeners = new Set<(done: DoneAct) => void>()
 
@@ -78,8 +78,16 @@ export class Committer {
    */
   commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const ended = this.#perform(staged, parts)
-    this.#remember(staged, parts, ended)
-    this.#followConflicts(parts, ended)
+    const forget = this.#remember(staged, parts, ended)
+    const endConflicts = this.#followConflicts(parts)
+    const end = (isCommitted: boolean): void => {
+      forget()
+      endConflicts(isCommitted)
+    }
+    ended.then(
+      ({ status }) => end(status === 'committed'),
+      () => end(false),
+    )
     return ended
   }
 
@@ -94,7 +102,7 @@ export class Committer {
    * ended may have left some on their way; one that is loaded without them would be behind the log.
    */
   async settled(document: DocumentId): Promise<void> {
-    await this.#last.get(document)
+    await Promise.allSettled(this.#underway.get(document) ?? new Set<Promise<ActResult>>())
   }
 
   /** What acts on their way make of conflicts of the document, oldest first. */
@@ -135,24 +143,31 @@ export class Committer {
     return settled
   }
 
-  /** One that is refused at once ends before those that are on their way, so each stands for all before it. */
-  #remember(staged: readonly Staged[], parts: ActParts, ended: Promise<unknown>): void {
+  /** Answers what is to be called once the act has ended. */
+  #remember(staged: readonly Staged[], parts: ActParts, ended: Promise<ActResult>): () => void {
     const documents = staged.map((one) => one.append.head.id)
     for (const write of parts.conflicts) documents.push(write.record.document)
     for (const write of parts.locks ?? []) documents.push(write.document)
-    const before = documents.map((document) => this.#last.get(document)).filter((one) => one !== undefined)
-    const forget = (): void => {
-      for (const document of documents) if (this.#last.get(document) === last) this.#last.delete(document)
+    for (const document of documents) {
+      const underway = this.#underway.get(document)
+      if (underway === undefined) this.#underway.set(document, new Set([ended]))
+      else underway.add(ended)
     }
-    // Most acts are alone, and to wait for several costs each some microseconds.
-    const all = before.length === 0 ? ended : Promise.allSettled([...before, ended])
-    const last: Promise<void> = all.then(forget, forget)
-    for (const document of documents) this.#last.set(document, last)
+    return () => {
+      for (const document of documents) {
+        const underway = this.#underway.get(document)
+        underway?.delete(ended)
+        if (underway?.size === 0) this.#underway.delete(document)
+      }
+    }
   }
 
-  /** What an act does to conflicts shows until it has ended, and of open stale writes also afterwards. */
-  #followConflicts({ conflicts, contents, purges = [] }: ActParts, ended: Promise<ActResult>): void {
-    if (conflicts.length === 0 && purges.length === 0) return
+  /**
+   * What an act does to conflicts shows until it has ended, and of open stale writes also afterwards. Answers what is to be
+   * called then.
+   */
+  #followConflicts({ conflicts, contents, purges = [] }: ActParts): (isCommitted: boolean) => void {
+    if (conflicts.length === 0 && purges.length === 0) return () => undefined
     for (const { record } of conflicts) {
       const underway = this.#conflicts.get(record.document)
       if (underway === undefined) this.#conflicts.set(record.document, [record])
@@ -165,7 +180,7 @@ export class Committer {
       if (kept === undefined) this.#contents.set(hash, { content, acts: 1 })
       else kept.acts += 1
     }
-    const end = (isCommitted: boolean): void => {
+    return (isCommitted) => {
       for (const { record } of conflicts) this.#forgetConflict(record, isCommitted)
       for (const hash of contents.keys()) this.#forgetContent(hash)
       // Until then they are read by whoever looks.
@@ -174,10 +189,6 @@ export class Committer {
         this.#names.forget(id)
       }
     }
-    ended.then(
-      ({ status }) => end(status === 'committed'),
-      () => end(false),
-    )
   }
 
   #forgetConflict(record: ConflictRecord, isCommitted: boolean): void {

@@ -25,31 +25,29 @@ export function judgeCurrent(current: Content, incoming: Content): Judgement {
   return contentEquals(current, incoming) ? { do: 'nothing' } : { do: 'write', outcome: 'written', content: incoming }
 }
 
-/** A write on a stale version. `isKeepable` tells whether a content satisfies the document's schema and the limits. */
-export async function judgeStale(input: {
+interface JudgedWrite {
   readonly base: Content
   readonly current: Content
   readonly incoming: Content
   readonly strict: boolean
   readonly policy: ConflictPolicy
+  /** Whether a content satisfies the document's schema and the limits. */
   readonly isKeepable: (content: Content) => Promise<boolean>
   readonly merge: Comparing['merge']
-}): Promise<Judgement> {
-  const { base, current, incoming, policy } = input
+}
+
+/** A write on a stale version. */
+export function judgeStale(write: JudgedWrite): Judgement | Promise<Judgement> {
+  const { base, current, incoming, policy } = write
   if (contentEquals(incoming, current)) return { do: 'nothing' }
   const moved = !contentEquals(base, current)
-  if (input.strict) return moved ? { do: 'refuse' } : { do: 'refuse-version' }
+  if (write.strict) return moved ? { do: 'refuse' } : { do: 'refuse-version' }
   if (!moved) return { do: 'write', outcome: 'written', content: incoming }
   switch (policy) {
     case 'manual':
       return { do: 'refuse' }
-    case 'merge': {
-      const merged = await input.merge({ base, current, incoming })
-      // Two sides that can be kept can make a whole that cannot: a person has to look at it.
-      return merged.clean && (await input.isKeepable(merged.content))
-        ? { do: 'write', outcome: 'merged', content: merged.content }
-        : { do: 'refuse' }
-    }
+    case 'merge':
+      return judgeMerge(write)
     case 'incoming-wins':
       return { do: 'overwrite' }
     case 'current-wins':
@@ -57,4 +55,12 @@ export async function judgeStale(input: {
     default:
       return assertNever(policy)
   }
+}
+
+async function judgeMerge({ base, current, incoming, merge, isKeepable }: JudgedWrite): Promise<Judgement> {
+  const merged = await merge({ base, current, incoming })
+  // Two sides that can be kept can make a whole that cannot: a person has to look at it.
+  return merged.clean && (await isKeepable(merged.content))
+    ? { do: 'write', outcome: 'merged', content: merged.content }
+    : { do: 'refuse' }
 }

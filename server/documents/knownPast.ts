@@ -44,9 +44,11 @@ export class KnownPast {
   }
 
   /** The content at a version, which `read` finds in the log where it is not at hand. */
-  async contentAt(version: Version, read: () => Promise<Content>): Promise<Content> {
-    const known = this.#contents?.get(version)
-    if (known !== undefined) return known
+  contentAt(version: Version, read: () => Promise<Content>): Content | Promise<Content> {
+    return this.#contents?.get(version) ?? this.#read(version, read)
+  }
+
+  async #read(version: Version, read: () => Promise<Content>): Promise<Content> {
     const forgotten = this.#forgotten
     const content = await read()
     if (forgotten === this.#forgotten) this.keep(version, content)

@@ -28,14 +28,16 @@ export class OpenStaleWrites {
   #changes = 0
 
   /** Of one author; `read` answers them as they are applied, where they are not known. */
-  async of(
+  of(
     document: DocumentId,
     author: PrincipalId,
     read: () => Promise<readonly ConflictRecord[]>,
-  ): Promise<readonly ConflictRecord[]> {
+  ): readonly ConflictRecord[] | Promise<readonly ConflictRecord[]> {
     const key = keyOf(document, author)
-    const known = this.#lists.get(key)
-    if (known !== undefined) return known.records
+    return this.#lists.get(key)?.records ?? this.#read(key, read)
+  }
+
+  async #read(key: string, read: () => Promise<readonly ConflictRecord[]>): Promise<readonly ConflictRecord[]> {
     const changes = this.#changes
     const list = await read()
     if (changes === this.#changes) this.#lists.set(key, openList(list))

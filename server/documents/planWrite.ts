@@ -24,7 +24,7 @@ import type { HistoryReads } from '../storage/history.ts'
 import type { StorageEpoch } from '../storage/view.ts'
 import { type Found, NO_CONTENTS, nothing, type Step } from './acts/plan.ts'
 import type { View } from './acts/view.ts'
-import { type Base, baseOf, type Intent } from './base.ts'
+import { baseOf, type Intent } from './base.ts'
 import { type ConflictPolicy, type Head, headAfter, type Origin } from '../model/document.ts'
 import { judgeCurrent, type Judgement, judgeStale } from './judge.ts'
 import { supersede } from './openConflicts.ts'
@@ -131,7 +131,8 @@ export class WritePlanner {
     await found.assertPasses(pass)
     const { head } = found
     const current = found.content()
-    const stale = await this.#staleBase(request, head)
+    const base = await baseOf(request.intent, head, this.#parts.storage)
+    const stale = base.type === 'version' && base.version !== head.version ? base : null
     const past = stale ? { version: stale.version, content: await found.contentAt(stale.version) } : null
     const policy = request.onConflict ?? head.conflictPolicy
     const rest = restOf(current, stale !== null && (stale.strict || policy === 'manual' || policy === 'current-wins'))
@@ -169,12 +170,6 @@ export class WritePlanner {
     const content = request.incoming(kind === 'text' ? '' : {})
     const origin = request.origin === 'write' ? 'create' : request.origin
     return this.creation({ id: document, kind }, content, { author, at, origin }, absent)
-  }
-
-  /** The base if it is not the current version, else null. */
-  async #staleBase({ intent }: WriteRequest, head: Head): Promise<Extract<Base, { type: 'version' }> | null> {
-    const base = await baseOf(intent, head, this.#parts.storage)
-    return base.type === 'version' && base.version !== head.version ? base : null
   }
 
   #planned(situation: Situation, judgement: Judgement): Step<WriteResult> | Promise<Step<WriteResult>> {

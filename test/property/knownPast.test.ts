@@ -111,7 +111,7 @@ class Run {
     const { firstVersion, version: last } = view.head
     for (let version = firstVersion; version <= last; version = toVersion(version + 1)) {
       const read = await outcomeOf(contentAt(storage, DOC, this.#kind, version))
-      expect(await outcomeOf(view.contentAt(version))).toEqual(read)
+      expect(await outcomeOf((async () => view.contentAt(version))())).toEqual(read)
       this.compared.contents += 1
       const entries = view.entriesFrom(version)
       if (entries === null) continue

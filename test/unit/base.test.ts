@@ -119,7 +119,7 @@ describe('[WRITE-1] the base of a write to a living document', () => {
     ['a version that became part of another, whatever its mark', tags(strong(lostTag(7))), version(7, true)],
   ]
   it.each(rows)('%s', async (_name, intent, wanted) => {
-    const base = baseOf(intent, head, storage)
+    const base = (async () => baseOf(intent, head, storage))()
     expect(
       await base.catch((error: unknown) =>
         outcome(() => {

@@ -46,7 +46,7 @@ it('[CONF-9] those of an author that take too much room are read again', async (
   const [kept] = await core.storage.conflicts({ patterns: [{ exact: id('doc') }], before: null, limit: 1 })
   const lists = new OpenStaleWrites()
   let reads = 0
-  const look = (): Promise<readonly ConflictRecord[]> =>
+  const look = async (): Promise<readonly ConflictRecord[]> =>
     lists.of(id('doc'), ALICE, async () => {
       reads += 1
       return []

@@ -229,7 +229,7 @@ export class Acts {
     if (round.do !== 'plan') return round
     const { planned, at } = round
     if (!planned.plans.some(storesSomething)) return { do: 'answer', outcome: planned.outcome }
-    const ahead = await aheadOfWrites(planned.plans, attempt)
+    const ahead = planned.plans.some(writesContent) ? await aheadOfWrites(planned.plans, attempt) : NOTHING_AHEAD
     let answer: StoredAnswer | null = null
     if (terms?.keep) {
       // What is rendered of a document that stays as it is may have to be read from storage.
@@ -330,6 +330,10 @@ function told<Outcome>(outcome: Outcome | ParleyError): { readonly outcome: Outc
   if (outcome instanceof ParleyError) throw outcome
   return { outcome }
 }
+
+const NOTHING_AHEAD: ReadyAct['ahead'] = new Map()
+
+const writesContent = ({ entry }: Plan): boolean => entry?.type === 'content'
 
 /** What the writes of the plans do to long texts, which takes long to find out. */
 async function aheadOfWrites(plans: readonly Plan[], { held, comparing }: ActAttempt): Promise<ReadyAct['ahead']> {

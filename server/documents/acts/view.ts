@@ -45,13 +45,13 @@ export interface View extends HeadView {
   /** At `head.version`. Shared: never change it. */
   content(): Content
   /** At an earlier version, or at this one. */
-  contentAt(version: Version): Promise<Content>
+  contentAt(version: Version): Content | Promise<Content>
   /** All entries from an earlier version up to this one, oldest first; null where they would have to be read. */
   entriesFrom(version: Version): readonly EntryEffect[] | null
   /** What refuses a content in place of the present one; null where nothing does. */
   refusesContent(content: Content): LimitBreach | null
   /** The open stale writes of one author, newest first. */
-  openConflicts(author: PrincipalId): Promise<readonly ConflictRecord[]>
+  openConflicts(author: PrincipalId): readonly ConflictRecord[] | Promise<readonly ConflictRecord[]>
   /** Of open conflicts those that a write with this effect may settle. */
   touchedBy(conflicts: readonly ConflictRecord[], effect: Effect): Promise<readonly ConflictRecord[]>
   /** As it is on disk, once whatever is on its way for it is too: storage has all that it refers to then. */
@@ -61,7 +61,7 @@ export interface View extends HeadView {
   /** A content that a conflict keeps; null where there is none. */
   storedContent(conflict: ConflictId, hash: ContentHash): Promise<Content | null>
   /** Throws `locked` or `lock-lost` (SPEC LOCK-2), which come right after 404 and 410 (API-4). */
-  assertPasses(pass: LockPass): Promise<void>
+  assertPasses(pass: LockPass): undefined | Promise<void>
   /** How contents are compared for somebody, while there is time for it. */
   comparing(by: PrincipalId): Comparing
   /** Resolves once all that is shown is on disk. */
@@ -116,7 +116,7 @@ export class ReplicaView implements View {
     return this.#replica.content()
   }
 
-  async contentAt(version: Version): Promise<Content> {
+  contentAt(version: Version): Content | Promise<Content> {
     const { head } = this
     if (version === head.version) return this.content()
     const replica = this.#replica
@@ -140,7 +140,7 @@ export class ReplicaView implements View {
     return this.#replica.refusesContent(wanted)
   }
 
-  openConflicts(author: PrincipalId): Promise<readonly ConflictRecord[]> {
+  openConflicts(author: PrincipalId): readonly ConflictRecord[] | Promise<readonly ConflictRecord[]> {
     const read = (): Promise<readonly ConflictRecord[]> => this.conflicts({ ...OPEN_STALE_WRITES, author })
     return this.#parts.committer.openStaleWrites?.of(this.head.id, author, read) ?? read()
   }
@@ -168,8 +168,11 @@ export class ReplicaView implements View {
     return this.#parts.committer.contentUnderway(hash) ?? this.#parts.storage.content(conflict, hash)
   }
 
-  async assertPasses(pass: LockPass): Promise<void> {
-    if (passesLock(this.#replica, pass)) return
+  assertPasses(pass: LockPass): undefined | Promise<void> {
+    return passesLock(this.#replica, pass) ? undefined : this.#assertPassesRow(pass)
+  }
+
+  async #assertPassesRow(pass: LockPass): Promise<void> {
     const { committer, storage, lineLength } = this.#parts
     const { id } = this.head
     // Nobody is refused by what this process remembers, which may be an act on its way: the row is read.

@@ -19,7 +19,7 @@ import { type PackedContent, pushUndamaged, STEP_ROWS, unpackContent } from './r
 const PREPARED_QUERIES = 32
 
 /** Where a row is, and whose document it is of. */
-interface RowPlace {
+interface ConflictPlace {
   readonly key: number
   readonly document: string
 }
@@ -68,7 +68,7 @@ export class SqliteConflictReader {
       yield* this.#query<RecordRow>(rowsOf(walk, conditions, 'id, checksum, record')).iterate(...conditions.parameters)
       return
     }
-    const places = this.#query<RowPlace>(rowsOf(walk, conditions, 'key, document'))
+    const places = this.#query<ConflictPlace>(rowsOf(walk, conditions, 'key, document'))
     // All at once, for a connection that goes through rows answers nothing else meanwhile.
     for (const { key, document } of places.all(...conditions.parameters)) {
       if (!isInRanges(ranges, document)) continue

@@ -119,7 +119,7 @@ function preparePurges(connection: Database.Database) {
   return {
     insertPurge: connection.prepare<[{ document: number; id: string; version: number }]>(
       `INSERT INTO purges (document, id, version, conflict, event, delivery, answer) VALUES (@document, @id, @version,
-         (SELECT coalesce(max(key), 0) FROM conflicts WHERE document = @id),
+         (SELECT coalesce(max(key), 0) FROM conflicts),
          (SELECT coalesce(max(sequence), 0) FROM events WHERE document = @id),
          (SELECT coalesce(max(position), 0) FROM webhook_deliveries),
          (SELECT coalesce(max(answer), 0) FROM answer_documents WHERE document = @id))

@@ -33,7 +33,7 @@ describe('the demo says no more than it knows', () => {
     await typeBehind(page, 'Who talks', ' Ben does.')
     await page.reload()
     await page
-      .locator('[data-testid=returned][data-met=false]', { hasText: 'loaded anew. What you wrote is in the document' })
+      .locator('[data-testid=returned][data-met=false]', { hasText: 'opened anew. What you wrote is in the document' })
       .waitFor()
     expect(await stage.contentOf('reloaded')).toContain('Ben does.')
     expect(troubles.errors).toEqual([])

@@ -40,7 +40,7 @@ function reasonOf(because: Because): string {
     case 'lock':
       return 'The lock has ended.'
     case 'reload':
-      return 'The page was loaded anew.'
+      return 'The document was opened anew.'
     default:
       return assertNever(because)
   }

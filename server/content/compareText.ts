@@ -27,10 +27,14 @@ const LOOKED_AT = 100
 /**
  * The smallest change from one text to another (SPEC DOC-8): lines first, then characters within changed
  * lines, both by a shortest edit script within fixed limits of work. Never splits a surrogate pair.
- * Equal texts give `[]`. Several deltas may share one budget of `work`.
+ * Equal texts give `[]`. Several deltas may share one budget of `work`. `ends`: what they have in common, where it is known.
  */
-export function textDelta(from: string, to: string, work: Work = characterWork()): TextDelta {
-  const ends = commonEnds(from, to)
+export function textDelta(
+  from: string,
+  to: string,
+  work: Work = characterWork(),
+  ends: Ends = commonEnds(from, to),
+): TextDelta {
   const [gone, come] = [between(from, ends), between(to, ends)]
   if (isPlain(gone, come)) return oneChange(ends.start, gone, come)
   return compareLines(from, to, ends, { builder: new DeltaBuilder(), work, by: 'characters' })

@@ -2,8 +2,9 @@ import { invariant } from '../foundation/assert.ts'
 import type { Content, JsonValue, Path } from './content.ts'
 import { applyJsonEdits, joinEdits, jsonEdits, type JsonEdit } from './jsonEdits.ts'
 import { toPointer } from './pointer.ts'
-import { rewriteDelta, textDelta } from './compareText.ts'
+import { characterWork, rewriteDelta, textDelta } from './compareText.ts'
 import { applyTextDelta, joinDeltas, type TextDelta } from './textDelta.ts'
+import { endsAround, type Splice } from './textSplice.ts'
 
 /**
  * What one log entry did to the content: enough to go from the content before it to the content after.
@@ -27,6 +28,13 @@ export function applyEffect(content: Content, effect: Effect): Content {
 
 /** The smallest effect that makes one content the other, to the character; null when they are equal. */
 export const effectBetween = (from: Content, to: Content): Effect => effectBy(from, to, textDelta)
+
+/** The same of two contents that only a splice tells apart; of texts, for what is spliced is one. */
+export function effectOfSplice(from: Content, to: Content, { start }: Splice): Effect {
+  if (typeof from !== 'string' || typeof to !== 'string') return effectBetween(from, to)
+  const ends = endsAround(from, to, start)
+  return ends === null ? effectBetween(from, to) : { kind: 'text', delta: textDelta(from, to, characterWork(), ends) }
+}
 
 /** What a write does to make one content the other (`rewriteDelta`); null when they are equal. */
 export const effectOfWrite = (from: Content, to: Content): Effect => effectBy(from, to, rewriteDelta)

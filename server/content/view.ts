@@ -1,12 +1,13 @@
 import type * as Y from 'yjs'
 import { invariant } from '../foundation/assert.ts'
 import { isObject, kindOf, type Content, type JsonObject, type JsonValue, type Kind, type Path } from './content.ts'
-import { effectBetween, effectOfWrite, type Effect } from './effect.ts'
+import { effectBetween, effectOfSplice, effectOfWrite, type Effect } from './effect.ts'
 import { contentEquals } from './equal.ts'
 import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from './json.ts'
 import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
 import { child, stepUnits } from './pointer.ts'
 import { readText, writeText } from './text.ts'
+import { type Splice, spliced, spliceOf } from './textSplice.ts'
 
 /**
  * The plain content of one root of a Y.Doc. It is read when asked for and kept until the root changes; of a
@@ -20,8 +21,9 @@ export class ContentView {
   readonly #sizes: Sizes = new WeakMap()
   #content: Content | null = null
   #textSize: { readonly of: string; readonly size: ContentSize } | null = null
-  /** The content at the last `takeEffect`. */
+  /** The content at the last `takeEffect`, and what came of it since. */
   #taken: Content
+  #since: { readonly kind: 'nothing' | 'much' } | { readonly kind: 'splice'; readonly splice: Splice } = NOTHING_SINCE
   /** The newest write, whose effect need not be found a second time if nothing else came of it. */
   #written: (KnownEffect & { readonly to: Content; readonly isKnown: boolean }) | null = null
 
@@ -58,13 +60,16 @@ export class ContentView {
 
   /** What all transactions since the last call, or since the start, did to the content; null for nothing. */
   takeEffect(): Effect {
-    const before = this.#taken
+    const { written, before, since } = { written: this.#written, before: this.#taken, since: this.#since }
     this.#taken = this.content()
-    const written = this.#written
     this.#written = null
+    this.#since = NOTHING_SINCE
     // Of a json content the parts that stayed are the same objects, and comparing them is cheap but for a long text.
     const mayBeTaken = written?.from === before && (this.kind === 'text' || written.isKnown)
-    return mayBeTaken && contentEquals(written.to, this.#taken) ? written.effect : effectBetween(before, this.#taken)
+    if (mayBeTaken && contentEquals(written.to, this.#taken)) return written.effect
+    return since.kind === 'splice'
+      ? effectOfSplice(before, this.#taken, since.splice)
+      : effectBetween(before, this.#taken)
   }
 
   /** UTF-8 bytes of the content as `contentBytes` counts them. */
@@ -88,8 +93,23 @@ export class ContentView {
   readonly #forgetChanged = (transaction: Y.Transaction): void => {
     const changed: ReadonlyMap<object, unknown> = transaction.changedParentTypes
     if (!changed.has(this.#root.type)) return
-    this.#content = null
+    const text = this.#root.kind === 'text' && typeof this.#content === 'string' ? this.#content : null
+    const splice = this.#root.kind === 'text' && text !== null ? spliceOf(transaction, this.#root.type, text) : null
+    this.#since = splice !== null && this.#since.kind === 'nothing' ? { kind: 'splice', splice } : { kind: 'much' }
+    this.#content = text !== null && splice !== null ? this.#splice(text, splice) : null
     for (const type of changed.keys()) this.#plain.delete(type)
+  }
+
+  /** A key costs what it changes, and not what is written already. */
+  #splice(text: string, splice: Splice): string {
+    const { start, gone, come } = splice
+    const next = spliced(text, splice)
+    if (this.#textSize?.of === text) {
+      const goneBytes = Buffer.byteLength(text.slice(start, start + gone))
+      const bytes = this.#textSize.size.bytes - goneBytes + Buffer.byteLength(come)
+      this.#textSize = { of: next, size: textSize(bytes) }
+    }
+    return next
   }
 
   /** A transaction is open and has changed something, of which nobody is told before its end. */
@@ -101,6 +121,8 @@ export class ContentView {
     return this.#root.kind === 'text' ? readText(this.#root.type) : readJson(this.#root.type, plain)
   }
 }
+
+const NOTHING_SINCE = { kind: 'nothing' } as const
 
 /** What a write does, worked out before it from what the content was then. */
 export interface KnownEffect {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { isObject, type Content, type JsonValue, type Kind } from '../../server/content/content.ts'
-import { applyEffect } from '../../server/content/effect.ts'
+import { applyEffect, effectBetween } from '../../server/content/effect.ts'
 import { contentBytes, contentEquals } from '../../server/content/equal.ts'
 import { merge } from '../../server/content/merge.ts'
 import { ContentView } from '../../server/content/view.ts'
@@ -221,4 +221,73 @@ describe('a write while others edit elsewhere', () => {
       RUNS,
     )
   })
+})
+
+/** One key or one passage that somebody puts in or takes out, who has seen as much as `lag` says. */
+const key = fc.record({
+  who: fc.nat(2),
+  lag: fc.constantFrom(0, 0, 0, 1, 3),
+  at: fc.nat(60),
+  gone: fc.integer({ min: 1, max: 3 }),
+  come: fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom('a', 'b', 'long ') },
+    { weight: 2, arbitrary: fc.constantFrom('', 'x😀y', 'x😁z', '😀', '\ud83d', '\ude00', '\ufffd', '\n') },
+    { weight: 1, arbitrary: text() },
+  ),
+  what: fc.nat(20),
+})
+
+it('[DOC-8] a text that is followed key by key is the text that is read, and so are size and effect', () => {
+  const seen = { keys: 0, read: 0 }
+  fc.assert(
+    fc.property(fc.array(key, { minLength: 30, maxLength: 60 }), text(), fc.boolean(), (keys, begin, isTidy) => {
+      const { server, view, clients } = startSession('text')
+      server.gc = isTidy
+      server.transact(() => view.write(begin))
+      view.takeEffect()
+      const sent: Uint8Array[] = [Y.encodeStateAsUpdate(server)]
+      const shared = server.getText('content')
+      const readAll = shared.toString.bind(shared)
+      let reads = 0
+      shared.toString = () => {
+        reads += 1
+        return readAll()
+      }
+      const known = clients.map(() => 0)
+      for (const { doc } of clients) {
+        // Each of its transactions comes to the server by itself, as from a socket.
+        doc.on('update', (update: Uint8Array, origin: unknown) => {
+          if (origin === 'from the server') return
+          const before = view.content()
+          reads = 0
+          Y.applyUpdate(server, update)
+          sent.push(update)
+          const after = view.content()
+          const effect = view.takeEffect()
+          seen.keys += 1
+          if (reads > 0) seen.read += 1
+          expect(after).toBe(readAll())
+          expect(effect).toEqual(effectBetween(before, after))
+          expect(view.bytes()).toBe(contentBytes(after))
+        })
+      }
+      for (const { who, lag, at, gone, come, what } of keys) {
+        const doc = clients[who]?.doc ?? expect.fail()
+        const upTo = Math.max(known[who] ?? 0, sent.length - lag)
+        for (const update of sent.slice(known[who], upTo)) Y.applyUpdate(doc, update, 'from the server')
+        known[who] = upTo
+        const type = doc.getText('content')
+        const index = at % (type.length + 1)
+        if (what === 0) type.format(index, Math.min(gone, type.length - index), { bold: true })
+        else if (what === 1) type.insertEmbed(index, { image: come })
+        else if (what === 2)
+          doc.transact(() => (type.delete(index, Math.min(gone, type.length - index)), type.insert(index, come)))
+        else if (what < 7) type.delete(index, Math.min(gone, type.length - index))
+        else type.insert(index, come)
+      }
+    }),
+    { numRuns: 150 },
+  )
+  // Most keys read nothing, or nothing is proved.
+  expect(seen.read / seen.keys).toBeLessThan(0.5)
 })

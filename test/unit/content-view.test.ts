@@ -90,6 +90,41 @@ describe('ContentView of a text', () => {
     expect(view.content()).toBe('Xc')
   })
 
+  it('[DOC-9] what is typed into a shared text within the text is no part of it', () => {
+    const { doc, view } = open('text', 'abc')
+    const inner = new Y.Text()
+    doc.getText('content').insertEmbed(1, inner)
+    view.takeEffect()
+    inner.insert(0, 'hidden')
+    expect(view.content()).toBe('abc')
+    expect(view.takeEffect()).toBeNull()
+    inner.delete(1, 2)
+    expect(view.content()).toBe('abc')
+  })
+
+  it('[DOC-8] keys of several authors that come as one are all seen', () => {
+    const { doc, view } = open('text', 'abc')
+    const [one, two] = [fork(doc), fork(doc)]
+    one.getText('content').insert(0, 'one ')
+    two.getText('content').insert(3, ' two')
+    Y.applyUpdate(doc, Y.mergeUpdates([Y.encodeStateAsUpdate(one), Y.encodeStateAsUpdate(two)]))
+    expect(view.content()).toBe('one abc two')
+    expect(view.takeEffect()).toEqual({ kind: 'text', delta: ['one ', 3, ' two'] })
+  })
+
+  it('[OPS-8] a key does not read the text that is there', () => {
+    const { doc, view } = open('text', 'a long text, of which a key changes little')
+    const shared = doc.getText('content')
+    shared.toString = () => expect.fail()
+    shared.insert(6, 'er')
+    expect(view.content()).toBe('a longer text, of which a key changes little')
+    expect(view.takeEffect()).toEqual({ kind: 'text', delta: [6, 'er'] })
+    shared.delete(0, 2)
+    expect(view.content()).toBe('longer text, of which a key changes little')
+    expect(view.takeEffect()).toEqual({ kind: 'text', delta: [-2] })
+    expect(view.bytes()).toBe(42)
+  })
+
   it('[DOC-9] a pair torn apart by a client is told exactly as it reads now', () => {
     const { doc, view } = open('text', 'a😀b')
     const before = view.content()

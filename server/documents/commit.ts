@@ -79,7 +79,7 @@ export class Committer {
   commit(staged: readonly Staged[], parts: ActParts): Promise<ActResult> {
     const ended = this.#perform(staged, parts)
     const forget = this.#remember(staged, parts, ended)
-    const endConflicts = this.#followConflicts(parts)
+    const endConflicts = this.#followConflicts(staged, parts)
     const end = (isCommitted: boolean): void => {
       forget()
       endConflicts(isCommitted)
@@ -166,7 +166,10 @@ export class Committer {
    * What an act does to conflicts shows until it has ended, and of open stale writes also afterwards. Answers what is to be
    * called then.
    */
-  #followConflicts({ conflicts, contents, purges = [] }: ActParts): (isCommitted: boolean) => void {
+  #followConflicts(
+    staged: readonly Staged[],
+    { conflicts, contents, purges = [] }: ActParts,
+  ): (isCommitted: boolean) => void {
     if (conflicts.length === 0 && purges.length === 0) return () => undefined
     for (const { record } of conflicts) {
       const underway = this.#conflicts.get(record.document)
@@ -183,7 +186,8 @@ export class Committer {
     return (isCommitted) => {
       for (const { record } of conflicts) this.#forgetConflict(record, isCommitted)
       for (const hash of contents.keys()) this.#forgetContent(hash)
-      // Until then they are read by whoever looks.
+      // Until then they are read by whoever looks. With a deletion others expire than those that its act closes.
+      for (const { append } of staged) if (append.head.deletedAt !== null) this.openStaleWrites?.forget(append.head.id)
       for (const { id } of purges) {
         this.openStaleWrites?.forget(id)
         this.#names.forget(id)

@@ -4,14 +4,20 @@ import { contentHash } from '../content/equal.ts'
 import type { Merge, Sides } from '../content/merge.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { PrincipalId, Version } from '../foundation/ids.ts'
-import { type ConflictRecord, type ConflictState, type ContentHash, MAX_OPEN_CONFLICTS } from '../model/conflict.ts'
+import {
+  closed,
+  type ConflictRecord,
+  type ConflictState,
+  type ContentHash,
+  MAX_OPEN_CONFLICTS,
+} from '../model/conflict.ts'
 import type { ConflictPolicy, Head } from '../model/document.ts'
 import type { NewEvent } from '../model/event.ts'
 import { conflictDetected, conflictResolved } from '../model/events.ts'
 import type { ConflictWrite } from '../storage/conflicts.ts'
 import type { EntryEffect } from '../storage/log.ts'
 import { newConflictId } from './conflictIds.ts'
-import { closed, newStaleWrite, refreshed } from './staleWrite.ts'
+import { newStaleWrite, refreshed } from './staleWrite.ts'
 
 /** A write that did not stand as it was sent, with all it met. */
 export interface RefusedWrite extends Sides {

@@ -120,3 +120,18 @@ export interface ConflictRecord {
   /** Grows with each change of the record; an update names the one it saw. */
   readonly revision: number
 }
+
+/** The record after its conflict ended; proposals still pending are rejected by whoever ended it (SPEC RES-1). */
+export function closed(record: ConflictRecord, state: Exclude<ConflictState, { status: 'open' }>): ConflictRecord {
+  const by = state.status === 'resolved' ? state.resolution.by : state.closedBy
+  return {
+    ...record,
+    state,
+    proposals: record.proposals.map((proposal) =>
+      proposal.status === 'pending'
+        ? { ...proposal, status: 'rejected', decidedBy: by, decidedAt: state.closedAt }
+        : proposal,
+    ),
+    revision: record.revision + 1,
+  }
+}

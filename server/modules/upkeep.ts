@@ -1,6 +1,7 @@
 import { startTidying } from '../operations/tidying.ts'
 import { MAX_TTL_SECONDS } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
+import { ConflictExpirer } from '../conflicts/expiring.ts'
 import { OpenBound } from '../conflicts/openBound.ts'
 import { ConflictSettler } from '../conflicts/settling.ts'
 import { ValidityWatch } from '../conflicts/validityWatch.ts'
@@ -35,12 +36,14 @@ export function watchModule({ storage, environment, jobs, core, http }: UpkeepPa
   const parts = { storage, ...core, environment, onUnexpected: http.report('a document could not be looked after') }
   const keeper = new LockKeeper(parts)
   const settler = new ConflictSettler(parts)
-  const watches = [new ValidityWatch(parts), new OpenBound(parts), settler]
+  const expirer = new ConflictExpirer(parts)
+  const watches = [new ValidityWatch(parts), new OpenBound(parts), settler, expirer]
   return {
     name: 'watches',
     start: async () => {
       keeper.start(jobs)
       settler.start(jobs)
+      expirer.start(jobs)
     },
     stop: {
       deadlineMs: 1_000,

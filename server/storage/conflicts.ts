@@ -21,8 +21,16 @@ export interface ConflictQuery {
 
 /** What is asked about conflicts. */
 export interface ConflictReads {
+  /**
+   * Here as in all other answers, open conflicts of a document count as expired from the act on that deletes it, by whoever
+   * deleted it and at that time. Those that the act itself does not close are stored as open until they are written so.
+   */
   conflict(id: ConflictId): Promise<ConflictRecord | null>
   conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]>
+  /** Documents with conflicts that count as expired and are not stored so yet. */
+  expiringDocuments(): Promise<readonly DocumentId[]>
+  /** Such conflicts of a document, oldest first, as an update is to store them. */
+  expiringConflicts(document: DocumentId, limit: number): Promise<readonly ConflictRecord[]>
   /** Open conflicts of living documents, counted by document. */
   openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>>
   /**

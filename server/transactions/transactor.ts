@@ -5,7 +5,7 @@ import { ParleyError } from '../foundation/problems.ts'
 import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 import type { Acts } from '../documents/acts/acts.ts'
 import { nothing, NO_CONTENTS, type Found, type Plan, type Planned, type Step } from '../documents/acts/plan.ts'
-import { LifecyclePlanner } from '../documents/lifecycle.ts'
+import { LifecyclePlanner, MAX_EXPIRED_AT_ONCE } from '../documents/lifecycle.ts'
 import { WritePlanner, type PlannerParts } from '../documents/planWrite.ts'
 import { gravest, isConflict } from './gravest.ts'
 import type { Done, OperationFailure, Operation, OperationOutcome, Verdict } from './operation.ts'
@@ -51,23 +51,29 @@ export class Transactor {
     found: readonly Found[],
     at: number,
   ): Promise<readonly Planning[]> {
+    // Of all deletions together, because it is one act.
+    const expiring = Math.floor(MAX_EXPIRED_AT_ONCE / Math.max(1, operations.filter(isDeletion).length))
     const steps: Planning[] = []
     for (const [index, operation] of operations.entries()) {
       const one = found[index]
       invariant(one !== undefined, 'every document is shown')
-      steps.push(await asVerdict(one, () => this.#planOn(operation, one, author, at)))
+      steps.push(await asVerdict(one, () => this.#planOn(operation, one, { author, at, expiring })))
     }
     return steps
   }
 
-  async #planOn(operation: Operation, found: Found, author: PrincipalId, at: number): Promise<Step<Verdict>> {
+  async #planOn(
+    operation: Operation,
+    found: Found,
+    { author, at, expiring }: { readonly author: PrincipalId; readonly at: number; readonly expiring: number },
+  ): Promise<Step<Verdict>> {
     switch (operation.do) {
       case 'create':
         return this.#writes.creation(operation.wanted, operation.content, { author, at, origin: 'transaction' }, found)
       case 'write':
         return this.#writes.write(operation.request, found, at)
       case 'delete': {
-        const { outcome, plan } = await this.#lifecycle.removal(operation.change, found, at)
+        const { outcome, plan } = await this.#lifecycle.removal(operation.change, found, at, expiring)
         return {
           plan,
           outcome: outcome instanceof ParleyError ? outcome : { status: 'done', outcome: 'deleted', head: outcome },
@@ -78,6 +84,8 @@ export class Transactor {
     }
   }
 }
+
+const isDeletion = (operation: Operation): boolean => operation.do === 'delete'
 
 /** What one operation comes to; there is no plan where it fails on a document that is not there. */
 interface Planning {

@@ -405,7 +405,16 @@ it('[OPS-8] no table keeps rows that may be large in the tree that they are foun
   await (await opened(file)).close()
   const named = readRows(file, "SELECT name FROM pragma_table_list WHERE wr = 1 AND schema = 'main' ORDER BY name")
   // Of names, numbers and hashes, which are short; and a thousand webhooks, of which the largest has 30 KB.
-  const short = ['conflict_contents', 'conflict_versions', 'former_clients', 'labels', 'locks', 'people', 'revocations']
+  const short = [
+    'conflict_contents',
+    'conflict_versions',
+    'expiring',
+    'former_clients',
+    'labels',
+    'locks',
+    'people',
+    'revocations',
+  ]
   expect(named).toEqual(['answer_documents', ...short, 'webhooks'].map((name) => ({ name })))
 })
 

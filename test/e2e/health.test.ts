@@ -34,6 +34,7 @@ describe('[OPS-1] whoever runs a server', () => {
           'tidying',
           'lock expiry',
           'settling',
+          'expiring',
         ].map((job) => ({ name: `job: ${job}`, status: 'ok' })),
         { name: 'feed', status: 'ok' },
       ],

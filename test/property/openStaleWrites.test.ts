@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { nothing, onOne, type Found } from '../../server/documents/acts/plan.ts'
-import { closed } from '../../server/documents/staleWrite.ts'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
-import { MAX_OPEN_CONFLICTS, type ConflictRecord } from '../../server/model/conflict.ts'
+import { closed, MAX_OPEN_CONFLICTS, type ConflictRecord } from '../../server/model/conflict.ts'
 import { ALICE, BOB, id, startCore, type DocumentCore } from '../support/documentCore.ts'
 import { settled } from '../support/manualEnvironment.ts'
 

@@ -4,6 +4,7 @@ import { describeAnswers } from './storageContractAnswers.ts'
 import { describeConflicts } from './storageContractConflicts.ts'
 import { describeDamage } from './storageContractDamage.ts'
 import { describeEvents } from './storageContractEvents.ts'
+import { describeExpiring } from './storageContractExpiring.ts'
 import { describeLifecycle } from './storageContractLifecycle.ts'
 import { describeLocks } from './storageContractLocks.ts'
 import { describePeople } from './storageContractPeople.ts'
@@ -36,6 +37,7 @@ export function describeStorageContract(name: string, create: CreateFixture): vo
     describe('a question of several steps', () => describeView(shared))
     describe('answers', () => describeAnswers(shared))
     describe('conflicts', () => describeConflicts(shared, create))
+    describe('conflicts of deleted documents', () => describeExpiring(create))
     describe('events', () => describeEvents(shared, create))
     describe('locks', () => describeLocks(shared, create))
     describe('edits that wait', () => describeWaiting(shared, create))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it, onTestFinished } from 'vitest'
-import { toIncarnation, toProposalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
+import { toIncarnation, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import type { ConflictRecord } from '../../server/model/conflict.ts'
 import type { ConflictQuery } from '../../server/storage/conflicts.ts'
 import type { Act } from '../../server/storage/act.ts'
@@ -18,6 +18,8 @@ import {
   createDocument,
   newConflict,
   newDocumentId,
+  newHead,
+  newProposal,
   largeContent,
   NOON,
   opening,
@@ -25,24 +27,11 @@ import {
   smallContent,
 } from './storageSamples.ts'
 
-const proposal = (hash: string): ConflictRecord['proposals'][number] => ({
-  id: toProposalId('prp_1'),
-  use: 'content',
-  hash,
-  baseVersion: toVersion(2),
-  by: bob,
-  at: NOON,
-  comment: null,
-  status: 'pending',
-  decidedBy: null,
-  decidedAt: null,
-  decisionComment: null,
-})
-
 export function describeConflicts(shared: SharedFixture, create: CreateFixture): void {
   describeRecords(shared)
   describeQueries(shared)
   describeContents(shared)
+  describeReferredVersions(shared)
   describePruning(create)
 }
 
@@ -57,7 +46,7 @@ function describeRecords(shared: SharedFixture): void {
         kind: 'concurrent-edit',
         incarnation: toIncarnation('wxyz6789'),
         base: { version: null, hash: `base of ${document}` },
-        proposals: [proposal(`proposed for ${document}`)],
+        proposals: [newProposal(`proposed for ${document}`)],
         state: {
           status: 'resolved',
           closedAt: NOON + 1,
@@ -245,8 +234,8 @@ function describeContents(shared: SharedFixture): void {
     const record = newConflict(newDocumentId())
     const [first, second] = ['first', 'second'].map((which) => `${which} for ${record.document}`)
     if (first === undefined || second === undefined) throw new Error('two hashes')
-    const proposed = { ...record, revision: 2, proposals: [proposal(first)] }
-    const again = { ...proposed, revision: 3, proposals: [proposal(first), proposal(second)] }
+    const proposed = { ...record, revision: 2, proposals: [newProposal(first)] }
+    const again = { ...proposed, revision: 3, proposals: [newProposal(first), newProposal(second)] }
     const bringing = (changed: ConflictRecord, hash: string): Act => ({
       ...changing(changed),
       contents: new Map([[hash, brought(hash)]]),
@@ -257,10 +246,58 @@ function describeContents(shared: SharedFixture): void {
     for (const hash of [first, second]) expect(await storage.content(record.id, hash)).toBe(brought(hash))
     expect(await fixture.countContents()).toBe(before + 3)
     // What it brings anew is had once, and what nobody refers to any more goes.
-    await commitAll(storage, bringing({ ...again, revision: 4, proposals: [proposal(second)] }, second))
+    await commitAll(storage, bringing({ ...again, revision: 4, proposals: [newProposal(second)] }, second))
     expect(await storage.content(record.id, first)).toBeNull()
     expect(await storage.content(record.id, second)).toBe(brought(second))
     expect(await fixture.countContents()).toBe(before + 2)
+  })
+}
+
+function describeReferredVersions(shared: SharedFixture): void {
+  const at = (version: number): ConflictRecord['base'] => ({ version: toVersion(version), hash: null })
+  const pinned = async (storage: Storage, { document }: ConflictRecord): Promise<number[]> =>
+    [...(await storage.pinned(document, toVersion(0), toVersion(1_000)))].toSorted((a, b) => a - b)
+  /** Makes one row of the rows from a version to another. */
+  const join = (storage: Storage, { document }: ConflictRecord, first: number, last: number): Promise<boolean> => {
+    const versions = Array.from({ length: last - first + 1 }, (_, n) => toVersion(first + n))
+    const { entry } = appendTo(newHead(document, { version: toVersion(last), firstVersion: toVersion(1) }))
+    return storage.rewrite({ document, replaced: versions, rows: [{ ...entry, firstVersion: toVersion(first) }] })
+  }
+
+  it('[HIST-4] a conflict pins what it refers to after each change, and releases what it no longer does', async () => {
+    const { storage } = shared()
+    const { id } = await createDocument(storage, newDocumentId(), 12)
+    const proposed = newProposal(`incoming of ${id}`)
+    const record = newConflict(id, { base: at(3), current: at(5) })
+    const other = newConflict(id, { base: at(3), current: at(4) })
+    await commitAll(storage, opening(record, other))
+    expect(await pinned(storage, record)).toEqual([3, 4, 5])
+    const seen = { ...record, current: at(8), proposals: [{ ...proposed, baseVersion: toVersion(6) }], revision: 2 }
+    await commitAll(storage, changing(seen))
+    expect(await pinned(storage, record)).toEqual([3, 4, 6, 8])
+    await commitAll(storage, changing({ ...seen, revision: 3 }))
+    expect(await pinned(storage, record)).toEqual([3, 4, 6, 8])
+    expect(await join(storage, record, 4, 5)).toBe(false)
+    const decided = { ...proposed, baseVersion: toVersion(6), status: 'rejected' as const }
+    await commitAll(storage, changing({ ...seen, base: at(2), proposals: [decided], state: closed, revision: 4 }))
+    expect(await pinned(storage, record)).toEqual([2, 3, 4, 8])
+    await commitAll(storage, changing({ ...other, base: at(4), revision: 2 }))
+    expect(await pinned(storage, record)).toEqual([2, 4, 8])
+    expect([await join(storage, record, 5, 7), await join(storage, record, 8, 9)]).toEqual([true, false])
+  })
+
+  it('[HIST-4] a change that refers to a version compacted away meanwhile is refused, and releases nothing', async () => {
+    const { storage } = shared()
+    const { id } = await createDocument(storage, newDocumentId(), 8)
+    const record = newConflict(id, { base: at(2), current: at(3) })
+    await commitAll(storage, opening(record))
+    expect(await join(storage, record, 4, 6)).toBe(true)
+    const late = { ...record, current: at(5), revision: 2 }
+    expect(await storage.commit(changing(late))).toEqual({ status: 'conflict-moved', conflict: record.id })
+    expect(await storage.conflict(record.id)).toEqual(record)
+    expect(await pinned(storage, record)).toEqual([2, 3])
+    await commitAll(storage, changing({ ...late, current: at(6) }))
+    expect(await pinned(storage, record)).toEqual([2, 6])
   })
 }
 

@@ -7,6 +7,7 @@ import {
   toConflictId,
   toIncarnation,
   toPrincipalId,
+  toProposalId,
   toVersion,
   trustedDocumentId,
   type Version,
@@ -132,6 +133,21 @@ export function newConflict(document: DocumentId, changes: Partial<ConflictRecor
     ...changes,
   }
 }
+
+/** A pending one by bob, on version 2. */
+export const newProposal = (hash: string): ConflictRecord['proposals'][number] => ({
+  id: toProposalId('prp_1'),
+  use: 'content',
+  hash,
+  baseVersion: toVersion(2),
+  by: bob,
+  at: NOON,
+  comment: null,
+  status: 'pending',
+  decidedBy: null,
+  decidedAt: null,
+  decisionComment: null,
+})
 
 /** An answer of alice that is kept for a day from noon on. */
 export const newAnswer = (changes: Partial<StoredAnswer> = {}): StoredAnswer => ({

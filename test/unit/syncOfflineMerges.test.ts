@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { nothing, onOne, type Found, type Step } from '../../server/documents/acts/plan.ts'
-import { closed } from '../../server/documents/staleWrite.ts'
+import { closed } from '../../server/model/conflict.ts'
 import { invariant } from '../../server/foundation/assert.ts'
 import { toVersion } from '../../server/foundation/ids.ts'
 import type { SyncLimits } from '../../server/sync/limits.ts'

@@ -14,6 +14,7 @@ import {
 } from './conflicts.ts'
 import { encodeHead, type HeadMove, type NewHeadRow, type SqliteDocumentWriter } from './documents.ts'
 import { encodeEvent, type NewEventRow, type SqliteFeedWriter } from './feed.ts'
+import type { SqliteExpiringWriter } from './expiring.ts'
 import { encodePass, type SqliteLockWriter } from './locks.ts'
 import { encodeEntry, type NewEntryRow, type SqliteLogWriter } from './log.ts'
 import type { SqlitePeopleWriter } from './people.ts'
@@ -115,6 +116,7 @@ interface ActTables {
   readonly log: SqliteLogWriter
   readonly snapshots: SqliteSnapshotWriter
   readonly conflicts: SqliteConflictWriter
+  readonly expiring: SqliteExpiringWriter
   readonly feed: SqliteFeedWriter
   readonly locks: SqliteLockWriter
   readonly waiting: SqliteWaitingWriter
@@ -142,6 +144,7 @@ export class SqliteActWriter {
       if (!this.#to.conflicts.write(write, act.contents ?? []))
         return { status: 'conflict-moved', conflict: write.row.id }
     }
+    this.#followExpiry(act)
     const value = this.#to.feed.append(act.at, act.events ?? [])
     let lockExpiresAt = 0
     for (const write of act.locks ?? []) {
@@ -167,6 +170,13 @@ export class SqliteActWriter {
     this.#to.documents.keepFormerClients(head.id, formerClients)
     if (head.version === head.first_version) this.#to.snapshots.forget(head.id)
     return null
+  }
+
+  /** Comes after the conflicts of the act: what it closes is left to nobody. */
+  #followExpiry({ appends = [], conflicts = [] }: ActOperation): void {
+    const expired = conflicts.filter(({ row }) => row.status === 'expired').map(({ row }) => row.document)
+    for (const document of new Set(expired)) this.#to.expiring.end(document)
+    for (const { head } of appends) if (head.deleted_at !== null) this.#to.expiring.begin(head)
   }
 
   #stale(document: string): ActRefusal {

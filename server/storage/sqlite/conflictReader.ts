@@ -6,17 +6,26 @@ import {
   type DocumentId,
   type Pattern,
   toConflictId,
+  toPrincipalId,
   trustedDocumentId,
 } from '../../foundation/ids.ts'
-import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
+import { closed, type ConflictRecord, type ContentHash } from '../../model/conflict.ts'
 import type { ConflictQuery } from '../conflicts.ts'
 import { type IdRange, idRanges, isInRanges } from '../idRanges.ts'
 import { decodeConflict, ownContents, type OwnContentsRow, type RecordRow } from './conflicts.ts'
+import { NOT_EXPIRING } from './expiring.ts'
 import { notPurged } from './purges.ts'
 import { type PackedContent, pushUndamaged, STEP_ROWS, unpackContent } from './row.ts'
 
 /** Conditions that are asked for in various ways; most questions are of a few. */
 const PREPARED_QUERIES = 32
+/** The columns of a `KeyedRow`. */
+const RECORD = 'key, id, checksum, record'
+
+/** A record, and the key by which it is known whether a deletion left it to be expired. */
+interface KeyedRow extends RecordRow {
+  readonly key: number
+}
 
 /** Where a row is, and whose document it is of. */
 interface ConflictPlace {
@@ -45,27 +54,38 @@ export class SqliteConflictReader {
 
   conflict(id: ConflictId): ConflictRecord | null {
     const row = this.#sql.conflict.get(id)
-    return row === undefined ? null : decodeConflict(row)
+    return row === undefined ? null : this.#record(row)
+  }
+
+  /** As it counts. Throws `document-damaged`. */
+  #record(row: KeyedRow): ConflictRecord {
+    const record = decodeConflict(row)
+    if (record.state.status !== 'open') return record
+    const deletion = this.#sql.deletion.get(record.document, row.key)
+    if (deletion === undefined) return record
+    const { at, by } = deletion
+    return closed(record, { status: 'expired', closedAt: at, closedBy: toPrincipalId(by), comment: null })
   }
 
   /** The newest that fit, of a bounded number of rows. Damaged records are left out, as in `heads`. */
   conflicts(query: ConflictQuery): ConflictStep {
-    const walk = walkOf(query)
+    const isAnyExpiring = this.#sql.anyExpiring.get() !== undefined
+    const walk = walkOf(query, isAnyExpiring)
     const last = walk.isShort ? null : this.#stepEnd(walk, query.before)
     const records: ConflictRecord[] = []
-    for (const row of this.#rows(query, walk, last)) {
+    for (const row of this.#rows(query, walk, { last, isAnyExpiring })) {
       if (records.length >= query.limit) break
-      pushUndamaged(records, () => decodeConflict(row))
+      pushUndamaged(records, () => this.#record(row))
     }
     return { records, before: last }
   }
 
   /** A token may name hundreds of patterns: SQLite would compare each row with all of them. */
-  *#rows(query: ConflictQuery, walk: Walk, last: ConflictId | null): Generator<RecordRow> {
-    const conditions = conditionsOf(query, walk, last)
+  *#rows(query: ConflictQuery, walk: Walk, step: WalkStep): Generator<KeyedRow> {
+    const conditions = conditionsOf(query, walk, step)
     const ranges = rangesTested(query.patterns)
     if (ranges === null) {
-      yield* this.#query<RecordRow>(rowsOf(walk, conditions, 'id, checksum, record')).iterate(...conditions.parameters)
+      yield* this.#query<KeyedRow>(rowsOf(walk, conditions, RECORD)).iterate(...conditions.parameters)
       return
     }
     const places = this.#query<ConflictPlace>(rowsOf(walk, conditions, 'key, document'))
@@ -75,6 +95,20 @@ export class SqliteConflictReader {
       const row = this.#sql.record.get(key)
       if (row !== undefined) yield row
     }
+  }
+
+  expiringDocuments(): DocumentId[] {
+    return this.#sql.expiringDocuments.all().map(trustedDocumentId)
+  }
+
+  /** Damaged ones are left out and stay as they are. */
+  expiringConflicts(document: DocumentId, limit: number): ConflictRecord[] {
+    const records: ConflictRecord[] = []
+    for (const row of this.#sql.expiringConflicts.iterate(document)) {
+      if (records.length >= limit) break
+      pushUndamaged(records, () => this.#record(row))
+    }
+    return records
   }
 
   /** The last row that a step looks at; null where it comes to the end. */
@@ -129,9 +163,14 @@ const OPEN: Condition = { sql: "status = 'open'", parameters: [] }
  * Of one document only its own conflicts are looked at, and of an author only theirs: of one author, and of `invalid-merge`, few
  * are open at a time. SQLite, which does not count them, would rather go through those of everybody, because they stand in order.
  */
-function walkOf({ patterns: [first, ...others], statuses = [], kinds = [], author }: ConflictQuery): Walk {
+function walkOf(
+  { patterns: [first, ...others], statuses = [], kinds = [], author }: ConflictQuery,
+  isAnyExpiring: boolean,
+): Walk {
   const document = first !== undefined && others.length === 0 && 'exact' in first ? first.exact : null
-  const status = statuses.length === 1 ? oneOf('status', statuses) : ALL
+  // What counts as expired may be stored as open.
+  const isOneStatus = statuses.length === 1 && !(isAnyExpiring && statuses[0] === 'expired')
+  const status = isOneStatus ? oneOf('status', statuses) : ALL
   if (document === null) {
     const index = status === ALL ? '' : 'INDEXED BY conflicts_by_status'
     return { index, condition: status, isShort: false }
@@ -144,13 +183,21 @@ function walkOf({ patterns: [first, ...others], statuses = [], kinds = [], autho
   return { index: `INDEXED BY ${isShort ? 'conflicts_open_of_author' : 'conflicts_open'}`, condition, isShort }
 }
 
+/** What a walk looks at in one step. */
+interface WalkStep {
+  readonly last: ConflictId | null
+  readonly isAnyExpiring: boolean
+}
+
 /** From `query.before` down to `last`. Every value is a parameter; only the shape of the condition depends on the query. */
-function conditionsOf(query: ConflictQuery, walk: Walk, last: ConflictId | null): Condition {
+function conditionsOf(query: ConflictQuery, walk: Walk, { last, isAnyExpiring }: WalkStep): Condition {
   return joined([
     walk.condition,
     ...olderThan(query.before),
     ...(last === null ? [] : [{ sql: 'id >= ?', parameters: [last] }]),
-    ...(query.statuses === undefined ? [] : [oneOf('status', query.statuses)]),
+    ...(query.statuses === undefined
+      ? []
+      : [isAnyExpiring ? countsAs(query.statuses) : oneOf('status', query.statuses)]),
     ...(query.kinds === undefined ? [] : [oneOf('kind', query.kinds)]),
     ...(query.author === undefined ? [] : [{ sql: 'author = ?', parameters: [query.author] }]),
     { sql: notPurged('conflicts', 'key', 'conflict'), parameters: [] },
@@ -169,6 +216,12 @@ const joined = (conditions: readonly Condition[]): Condition => ({
   parameters: conditions.flatMap(({ parameters }) => parameters),
 })
 
+const countsAs = (statuses: readonly string[]): Condition => ({
+  sql: `CASE WHEN status = 'open' AND NOT ${NOT_EXPIRING} THEN 'expired' ELSE status END
+          IN (${statuses.map(() => '?').join(', ')})`,
+  parameters: statuses,
+})
+
 function oneOf(column: 'status' | 'kind', values: readonly string[]): Condition {
   if (column === 'status' && values.length === 1 && values[0] === 'open') return OPEN
   const sql = values.length === 1 ? `${column} = ?` : `${column} IN (${values.map(() => '?').join(', ')})`
@@ -185,20 +238,39 @@ function rangesTested(patterns: readonly Pattern[]): readonly IdRange[] | null {
 
 function prepareReads(connection: Database.Database) {
   return {
-    conflict: connection.prepare<[id: string], RecordRow>(
-      `SELECT id, checksum, record FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
+    conflict: connection.prepare<[id: string], KeyedRow>(
+      `SELECT ${RECORD} FROM conflicts WHERE id = ? AND ${notPurged('conflicts', 'key', 'conflict')}`,
     ),
-    record: connection.prepare<[key: number], RecordRow>('SELECT id, checksum, record FROM conflicts WHERE key = ?'),
+    record: connection.prepare<[key: number], KeyedRow>(`SELECT ${RECORD} FROM conflicts WHERE key = ?`),
     ownContents: connection.prepare<[id: string], OwnContentsRow>(
       'SELECT contents, contents_checksum FROM conflicts WHERE id = ?',
     ),
+    ...prepareExpiring(connection),
     openConflictCounts: connection.prepare<[documents: string], { document: string; count: number }>(
       `SELECT conflicts.document, count(*) AS count
        FROM documents CROSS JOIN conflicts INDEXED BY conflicts_open ON conflicts.document = documents.id
        WHERE documents.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL AND status = 'open'
-         AND ${notPurged('conflicts', 'key', 'conflict')}
+         AND ${NOT_EXPIRING} AND ${notPurged('conflicts', 'key', 'conflict')}
        GROUP BY conflicts.document`,
     ),
     content: connection.prepare<[hash: string], PackedContent>('SELECT checksum, content FROM contents WHERE hash = ?'),
+  }
+}
+
+function prepareExpiring(connection: Database.Database) {
+  return {
+    anyExpiring: connection.prepare<[]>('SELECT 1 FROM expiring LIMIT 1'),
+    deletion: connection.prepare<[document: string, key: number], { at: number; by: string }>(
+      `SELECT deleted_at AS at, deleted_by AS by FROM expiring
+       WHERE document = ? AND conflict >= ? ORDER BY conflict LIMIT 1`,
+    ),
+    expiringDocuments: connection
+      .prepare<[], string>('SELECT DISTINCT document FROM expiring ORDER BY document')
+      .pluck(),
+    expiringConflicts: connection.prepare<[document: string], KeyedRow>(
+      `SELECT ${RECORD} FROM conflicts INDEXED BY conflicts_open
+       WHERE document = ? AND status = 'open' AND NOT ${NOT_EXPIRING} AND ${notPurged('conflicts', 'key', 'conflict')}
+       ORDER BY id`,
+    ),
   }
 }

@@ -4,6 +4,7 @@ import { invariant } from '../../foundation/assert.ts'
 import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Act } from '../act.ts'
 import type { ConflictWrite } from '../conflicts.ts'
+import { notPurged } from './purges.ts'
 import { damaged, ERASED_BYTES, packContent, parseStored, rowChecksum } from './row.ts'
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
@@ -134,12 +135,23 @@ export class SqliteConflictWriter {
 
   /** Whether the stored revision was the one that the write builds on. `brought`: the contents of its act. */
   write(write: ConflictWriteRow, brought: readonly ContentJson[]): boolean {
-    const { op, row, versions } = write
-    // It was worked out from versions that were there then.
-    if (versions.some((version) => this.#isGone(row.document, version))) return false
-    const key = op === 'insert' ? this.#insert(write, brought) : this.#update(write, brought)
+    const key = write.op === 'insert' ? this.#insert(write, brought) : this.#update(write, brought)
     if (key === null) return false
-    for (const version of versions) this.#sql.insertConflictVersion.run(row.document, version, key)
+    return this.#refer(key, write, write.op === 'insert' ? [] : this.#sql.selectConflictVersions.all(key))
+  }
+
+  /** Pins the versions that it refers to, and no longer any else of `before`; false where one of them is gone. */
+  #refer(key: number, { row, versions }: ConflictWriteRow, before: readonly number[]): boolean {
+    const { document } = row
+    for (const version of versions) {
+      // What it referred to before cannot have gone meanwhile.
+      if (before.includes(version)) continue
+      // It was worked out from versions that were there then.
+      if (this.#isGone(document, version)) return false
+      this.#sql.insertConflictVersion.run(document, version, key)
+    }
+    for (const version of before)
+      if (!versions.includes(version)) this.#sql.deleteConflictVersion.run(document, version, key)
     return true
   }
 
@@ -154,11 +166,11 @@ export class SqliteConflictWriter {
     const stored = this.#sql.updateConflict.get(row)
     if (stored === undefined) return null
     const { key } = stored
-    this.#sql.deleteConflictVersions.run(key)
     const kept = ownContents(row.id, stored).map(([hash, content]) => ({ hash, json: JSON.stringify(content) }))
     const added = brought.filter((content) => isSmall(content) && !kept.some(({ hash }) => hash === content.hash))
     const own = [...kept, ...added].filter(({ hash }) => hashes.includes(hash))
-    this.#sql.setOwnContents.run({ key, ...ownContentsRow(row.id, own) })
+    if (added.length > 0 || own.length < kept.length)
+      this.#sql.setOwnContents.run({ key, ...ownContentsRow(row.id, own) })
     this.#linkOthers(key, hashes, own, brought)
     return key
   }
@@ -226,18 +238,28 @@ function prepareWrites(connection: Database.Database) {
     updateConflict: connection.prepare<[ConflictRow], OwnContentsRow & { readonly key: number }>(
       `UPDATE conflicts SET status = @status, revision = @revision, closed_at = @closed_at,
          checksum = @checksum, record = @record
-       WHERE id = @id AND revision = @revision - 1 RETURNING key, contents, contents_checksum`,
+       WHERE id = @id AND revision = @revision - 1 AND ${notPurged('conflicts', 'key', 'conflict')}
+       RETURNING key, contents, contents_checksum`,
     ),
     setOwnContents: connection.prepare<[OwnContentsRow & { readonly key: number }]>(
       'UPDATE conflicts SET contents = @contents, contents_checksum = @contents_checksum WHERE key = @key',
     ),
     selectClosedConflicts: connection
       .prepare<[before: number, limit: number], number>(
-        'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
+        // Not of a document whose conflicts are being closed: the key that says up to where is given to no other meanwhile.
+        `SELECT key FROM conflicts WHERE closed_at < ?
+           AND NOT EXISTS (SELECT 1 FROM expiring WHERE expiring.document = conflicts.document)
+         ORDER BY closed_at LIMIT ?`,
       )
       .pluck(),
     insertConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(
       'INSERT INTO conflict_versions (document, version, conflict) VALUES (?, ?, ?)',
+    ),
+    selectConflictVersions: connection
+      .prepare<[conflict: number], number>('SELECT version FROM conflict_versions WHERE conflict = ?')
+      .pluck(),
+    deleteConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(
+      'DELETE FROM conflict_versions WHERE document = ? AND version = ? AND conflict = ?',
     ),
     deleteConflictVersions: connection.prepare<[conflict: number]>('DELETE FROM conflict_versions WHERE conflict = ?'),
     deleteConflict: connection.prepare<[conflict: number]>('DELETE FROM conflicts WHERE key = ?'),

@@ -60,6 +60,8 @@ export class SqlitePurgeWriter {
     this.#sql.insertPurge.run({ document, id: head.id, version: head.version })
     this.#sql.deleteSnapshot.run(document)
     this.#sql.deleteProgress.run(document)
+    // Of its conflicts nothing is told any more.
+    this.#sql.deleteExpiring.run(head.id)
     // At once, because who acts in a new life of the id has a name there as well.
     this.#sql.deletePeople.run(document)
     this.#sql.clearLock.run(head.id)
@@ -134,6 +136,7 @@ function preparePurges(connection: Database.Database) {
     clearLock: connection.prepare<[id: string]>(
       'UPDATE locks SET owner = NULL, token_hash = NULL, ttl_ms = NULL, expires_at = NULL WHERE document = ?',
     ),
+    deleteExpiring: connection.prepare<[id: string]>('DELETE FROM expiring WHERE document = ?'),
     deletePeople: connection.prepare<[document: number]>('DELETE FROM people WHERE document = ?'),
     deleteProgress: connection.prepare<[document: number]>('DELETE FROM log_progress WHERE document = ?'),
     deleteSnapshot: connection.prepare<[document: number]>('DELETE FROM snapshots WHERE document = ?'),

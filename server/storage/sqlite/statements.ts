@@ -4,6 +4,7 @@ import { SqliteActWriter } from './act.ts'
 import { SqliteAnswerWriter } from './answers.ts'
 import { SqliteConflictWriter } from './conflicts.ts'
 import { SqliteDocumentWriter } from './documents.ts'
+import { SqliteExpiringWriter } from './expiring.ts'
 import { SqliteFeedWriter } from './feed.ts'
 import { SqliteHistoryWriter } from './history.ts'
 import { SqliteLockWriter } from './locks.ts'
@@ -65,6 +66,7 @@ export class SqliteStatements {
       log: this.#log,
       snapshots: this.#snapshots,
       conflicts: this.#conflicts,
+      expiring: new SqliteExpiringWriter(connection),
       feed: this.#feed,
       locks: new SqliteLockWriter(connection, clock),
       waiting: this.#waiting,

@@ -126,6 +126,14 @@ export abstract class SqliteView implements StorageView {
     }
   }
 
+  async expiringDocuments(): Promise<readonly DocumentId[]> {
+    return this.ask((reader) => reader.conflicts.expiringDocuments())
+  }
+
+  async expiringConflicts(document: DocumentId, limit: number): Promise<readonly ConflictRecord[]> {
+    return this.ask((reader) => reader.conflicts.expiringConflicts(document, limit))
+  }
+
   async openConflictCounts(documents: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, number>> {
     return this.ask((reader) => reader.conflicts.openConflictCounts(documents))
   }

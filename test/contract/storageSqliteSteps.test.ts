@@ -15,6 +15,7 @@ import {
   opening,
 } from '../support/storageSamples.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
+import { withTurns } from '../support/turns.ts'
 
 async function openedStorage(): Promise<Storage> {
   const folder = temporaryFolder()
@@ -24,20 +25,6 @@ async function openedStorage(): Promise<Storage> {
     folder.dispose()
   })
   return storage
-}
-
-/** Turns of the event loop that others had while a question was answered. */
-async function withTurns<T>(question: () => Promise<T>): Promise<{ answer: T; turns: number }> {
-  let turns = 0
-  let ended = false
-  const count = (): void => {
-    turns += 1
-    if (!ended) setImmediate(count)
-  }
-  setImmediate(count)
-  const answer = await question()
-  ended = true
-  return { answer, turns }
 }
 
 it('[OPS-8] whoever may read few of very many conflicts is answered in steps, whatever is asked for', async () => {

@@ -1,15 +1,19 @@
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { trustedDocumentId } from '../../server/foundation/ids.ts'
+import { toSequence, trustedDocumentId } from '../../server/foundation/ids.ts'
+import { NO_MARK } from '../../server/foundation/mark.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import {
   actOf,
+  after,
   alice,
   appendTo,
   bob,
   commitAll,
   newConflict,
   newDocumentId,
+  newAct,
+  newEvent,
   newHead,
   NOON,
   opening,
@@ -82,6 +86,36 @@ it('[OPS-8] whoever may read few of very many conflicts is answered in steps, wh
   expect(longest).toBeGreaterThanOrEqual(2)
 })
 
+it('[OPS-8] events among very many that a purge hides are found in steps, and a mark without looking for others', async () => {
+  const storage = await openedStorage()
+  const [purged, other] = [newDocumentId('purged'), newDocumentId('other')]
+  const isOther = (sequence: number): boolean => sequence % 4_500 === 5 || (sequence >= 4_094 && sequence <= 4_099)
+  const events = Array.from({ length: 9_000 }, (_, n) => newEvent(isOther(n + 1) ? other : purged))
+  const deleted = after(newHead(purged), { deletedAt: NOON })
+  await commitAll(
+    storage,
+    newAct({ events }),
+    actOf(appendTo(newHead(purged)), appendTo(deleted, { origin: 'delete' })),
+  )
+  await commitAll(storage, newAct({ purges: [{ ...deleted, schema: null }] }))
+  await commitAll(storage, newAct({ events: [newEvent(purged)] }))
+  const shown = [...Array.from({ length: 9_000 }, (_, n) => n + 1).filter(isOther), 9_001]
+  for (const [start, limit] of [
+    [0, 500],
+    [0, 3],
+    [5, 1],
+    [4_096, 500],
+    [9_000, 500],
+    [9_001, 500],
+  ] as const) {
+    const { answer, turns } = await withTurns(() => storage.events(toSequence(start), limit))
+    expect(answer.map(({ sequence }) => sequence)).toEqual(shown.filter((one) => one > start).slice(0, limit))
+    if (start === 0 && limit === 500) expect(turns).toBeGreaterThanOrEqual(2)
+  }
+  expect(await storage.eventMark(toSequence(6))).toBe(NO_MARK)
+  expect(await storage.eventMark(toSequence(5))).not.toBe(NO_MARK)
+})
+
 it('[OPS-8] living documents among very many deleted ones are found in steps', async () => {
   const storage = await openedStorage()
   const [prefix, other] = [newDocumentId('gone-'), newDocumentId('gone-')]
@@ -94,15 +128,15 @@ it('[OPS-8] living documents among very many deleted ones are found in steps', a
   await commitAll(storage, actOf(...heads.map((head) => appendTo(head))))
   const living = ids.filter((_, n) => isLiving(n)).toSorted()
   const patterns = [{ prefix }, { prefix: other }]
-  for (const [after, limit] of [
+  for (const [start, limit] of [
     [null, 500],
     [null, 2],
     [living[0] ?? null, 500],
     [ids[4_000] ?? null, 500],
   ] as const) {
-    const { answer, turns } = await withTurns(() => storage.heads({ patterns, after, limit }))
-    const expected = living.filter((id) => after === null || id > after).slice(0, limit)
+    const { answer, turns } = await withTurns(() => storage.heads({ patterns, after: start, limit }))
+    const expected = living.filter((id) => start === null || id > start).slice(0, limit)
     expect(answer.map(({ id }) => id)).toEqual(expected)
-    if (after === null && limit === 500) expect(turns).toBeGreaterThanOrEqual(2)
+    if (start === null && limit === 500) expect(turns).toBeGreaterThanOrEqual(2)
   }
 })

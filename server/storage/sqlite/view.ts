@@ -19,6 +19,7 @@ import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
 import type { HeadStep } from './documents.ts'
 import { toStorageError } from './errors.ts'
+import type { EventStep } from './feed.ts'
 import type { SqliteReader } from './reader.ts'
 
 /** The questions of a `StorageView`, each answered by a reader. */
@@ -167,6 +168,17 @@ export abstract class SqliteView implements StorageView {
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
+    const found: StoredEvent[] = []
+    for (let at: number = after; ;) {
+      const step: EventStep = this.#eventStep(at, limit - found.length)
+      found.push(...step.events)
+      if (step.after === null || found.length >= limit) return found
+      at = step.after
+      await yieldTurn()
+    }
+  }
+
+  #eventStep(after: number, limit: number): EventStep {
     return this.ask((reader) => reader.feed.events(after, limit))
   }
 

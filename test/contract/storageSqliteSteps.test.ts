@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { toSequence, trustedDocumentId } from '../../server/foundation/ids.ts'
+import { toSequence, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { NO_MARK } from '../../server/foundation/mark.ts'
+import type { Head } from '../../server/model/document.ts'
+import type { Append } from '../../server/storage/act.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import {
   actOf,
@@ -114,6 +116,68 @@ it('[OPS-8] events among very many that a purge hides are found in steps, and a 
   }
   expect(await storage.eventMark(toSequence(6))).toBe(NO_MARK)
   expect(await storage.eventMark(toSequence(5))).not.toBe(NO_MARK)
+})
+
+/** A document of as many packs, each of so many rows whose effects are so long. */
+async function packedDocument(storage: Storage, packs: number, rows: number, characters: number): Promise<Head> {
+  let head = newHead(newDocumentId('packed'))
+  const effect = { kind: 'text', delta: ['x'.repeat(characters)] } as const
+  for (let n = 0; n < packs; n += 1) {
+    const appends: Append[] = []
+    for (let row = 0; row < rows; row += 1) {
+      if (n + row > 0) head = after(head)
+      appends.push(appendTo(head, { effect }))
+    }
+    await commitAll(storage, actOf(...appends))
+    const entries = appends.map(({ entry }) => entry)
+    const replaced = entries.map(({ version }) => version)
+    expect(await storage.rewrite({ document: head.id, replaced, rows: entries })).toBe(true)
+  }
+  return head
+}
+
+it('[OPS-8] versions are listed in steps, of many packs and of large ones', async () => {
+  const storage = await openedStorage()
+  for (const [packs, rows, characters] of [
+    [90, 1, 5],
+    [20, 2, 80_000],
+  ] as const) {
+    const { id, version: last } = await packedDocument(storage, packs, rows, characters)
+    for (const [from, upTo, limit] of [
+      [0, last, 1_000],
+      [0, last, 3],
+      [2, last - 1, 1_000],
+    ] as const) {
+      const { answer, turns } = await withTurns(() => storage.versions(id, toVersion(from), toVersion(upTo), limit))
+      const expected = Array.from({ length: upTo - from }, (_, n) => upTo - n).slice(0, limit)
+      expect(answer.map(({ version }) => version)).toEqual(expected)
+      expect(turns).toBeGreaterThanOrEqual(limit === 3 ? 0 : 2)
+    }
+  }
+})
+
+it('[OPS-8] [HIST-2] rows that become one while versions are listed leave no gap', async () => {
+  const storage = await openedStorage()
+  const { id, version: last } = await packedDocument(storage, 90, 1, 5)
+  const rows = await storage.entries(id, toVersion(0), last, 100)
+  const [one, end] = [rows[0], rows.at(-1)]
+  if (!one || !end) throw new Error('there are ninety')
+  const rewriting = { isOver: false }
+  const replaced = rows.map(({ version }) => version)
+  const done = storage
+    .rewrite({ document: id, replaced, rows: [one, { ...end, firstVersion: toVersion(2) }] })
+    .then(() => (rewriting.isOver = true))
+  const lengths = new Set<number>()
+  do {
+    const listed = await storage.versions(id, toVersion(0), last, 1_000)
+    lengths.add(listed.length)
+    expect(listed.map(({ firstVersion }) => firstVersion - 1)).toEqual([
+      ...listed.slice(1).map(({ version }) => version),
+      0,
+    ])
+  } while (!rewriting.isOver || !lengths.has(2))
+  await done
+  expect(lengths).toEqual(new Set([90, 2]))
 })
 
 it('[OPS-8] living documents among very many deleted ones are found in steps', async () => {

@@ -20,6 +20,7 @@ import type { DeliveryQuery } from '../webhooks.ts'
 import type { HeadStep } from './documents.ts'
 import { toStorageError } from './errors.ts'
 import type { EventStep } from './feed.ts'
+import type { VersionStep } from './history.ts'
 import type { SqliteReader } from './reader.ts'
 
 /** The questions of a `StorageView`, each answered by a reader. */
@@ -84,6 +85,20 @@ export abstract class SqliteView implements StorageView {
   }
 
   async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {
+    const found: VersionFacts[] = []
+    for (let end = upTo; ;) {
+      const step = this.#versionStep(document, after, end, limit - found.length)
+      found.push(...step.versions)
+      if (step.upTo === null || found.length >= limit) return found
+      await yieldTurn()
+      // Rows on both sides may have become one meanwhile, and none of it would be listed.
+      const isStill = (await this.versionAt(document, step.upTo))?.version === step.upTo
+      if (!isStill) found.length = 0
+      end = isStill ? step.upTo : upTo
+    }
+  }
+
+  #versionStep(document: DocumentId, after: Version, upTo: Version, limit: number): VersionStep {
     return this.ask((reader) => reader.history.versions(document, after, upTo, limit))
   }
 

@@ -204,3 +204,21 @@ it('[OPS-8] living documents among very many deleted ones are found in steps', a
     if (start === null && limit === 500) expect(turns).toBeGreaterThanOrEqual(2)
   }
 })
+
+it('[OPS-8] documents of many patterns are found in steps, also where each alone has few', async () => {
+  const storage = await openedStorage()
+  const prefixes = Array.from({ length: 30 }, (_, n) => newDocumentId(`gone-${n}-`))
+  const heads = prefixes.flatMap((prefix, n) =>
+    Array.from({ length: 300 }, (_, nth) =>
+      newHead(trustedDocumentId(`${prefix}${String(nth).padStart(3, '0')}`), nth === n ? {} : { deletedAt: NOON }),
+    ),
+  )
+  await commitAll(storage, actOf(...heads.map((head) => appendTo(head))))
+  const patterns = prefixes.map((prefix) => ({ prefix }))
+  const { answer, turns } = await withTurns(() => storage.heads({ patterns, after: null, limit: 500 }))
+  const living = heads.filter(({ deletedAt }) => deletedAt === null).map(({ id }) => id)
+  expect(answer.map(({ id }) => id)).toEqual(living.toSorted())
+  expect(turns).toBeGreaterThanOrEqual(2)
+  const none = Array.from({ length: 2_000 }, (_, n) => ({ prefix: `nothing-${n}-` }))
+  expect((await withTurns(() => storage.heads({ patterns: none, after: null, limit: 500 }))).turns).toBeGreaterThan(1)
+})

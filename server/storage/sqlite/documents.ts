@@ -5,7 +5,7 @@ import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
 import type { IdRange } from '../idRanges.ts'
 import type { EntryMark } from '../log.ts'
 import { NO_PASS, PASSES, type PassRow } from './locks.ts'
-import { damaged, parseStored, pushUndamaged, rowChecksum, STEP_ROWS } from './row.ts'
+import { damaged, parseStored, pushUndamaged, rowChecksum } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** Many more documents than are busy at one time; a full cache starts anew. */
@@ -193,6 +193,8 @@ export class SqliteDocumentWriter {
 /** What a step found, in the order of the ids. */
 export interface HeadStep {
   readonly heads: readonly Head[]
+  /** How many rows it went through, of deleted documents as well. */
+  readonly rows: number
   /** Where the next step goes on: after this one. Null where there is nothing left. */
   readonly after: string | null
 }
@@ -211,18 +213,20 @@ export class SqliteDocumentReader {
   }
 
   /**
-   * The first living documents of a range after `after`, of a bounded number that are there or were. A head that is damaged is
-   * left out, so that one document does not hide the others (SPEC OPS-6).
+   * The first living documents of a range after `after`, of `room` that are there or were. A head that is damaged is left out,
+   * so that one document does not hide the others (SPEC OPS-6).
    */
-  heads(range: IdRange, after: string, limit: number): HeadStep {
-    const last = this.#sql.stepEnd.get({ ...range, after }) ?? null
+  heads(range: IdRange, { after, room, limit }: { after: string; room: number; limit: number }): HeadStep {
+    const step = this.#sql.step.get({ ...range, after, room })
+    const rows = step?.rows ?? 0
+    const last = rows < room ? null : (step?.last ?? null)
     const heads: Head[] = []
     // No id is the end of a range.
     for (const row of this.#sql.heads.iterate({ from: range.from, to: last ?? range.to, after })) {
       if (heads.length >= limit) break
       pushUndamaged(heads, () => decodeHead(row))
     }
-    return { heads, after: last }
+    return { heads, rows, after: last }
   }
 
   formerClients(document: DocumentId): Map<number, number> {
@@ -285,12 +289,10 @@ function prepareReads(connection: Database.Database) {
       `SELECT ${ALL_COLUMNS} FROM documents
        WHERE id >= @from AND id <= @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
     ),
-    stepEnd: connection
-      .prepare<[IdRange & { after: string }], string>(
-        `SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after
-         ORDER BY id LIMIT 1 OFFSET ${STEP_ROWS - 1}`,
-      )
-      .pluck(),
+    step: connection.prepare<[IdRange & { after: string; room: number }], { rows: number; last: string | null }>(
+      `SELECT count(*) AS rows, max(id) AS last FROM (
+         SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after ORDER BY id LIMIT @room)`,
+    ),
     formerClients: connection.prepare<[id: string], { client: number; clock: number }>(
       `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
        WHERE id = ? ORDER BY client`,

@@ -22,6 +22,10 @@ import { toStorageError } from './errors.ts'
 import type { EventStep } from './feed.ts'
 import type { VersionStep } from './history.ts'
 import type { SqliteReader } from './reader.ts'
+import { STEP_ROWS } from './row.ts'
+
+/** To ask for a range of ids at all takes as long as to look at so many rows, and a token may have thousands. */
+const RANGE_ROWS = 16
 
 /** The questions of a `StorageView`, each answered by a reader. */
 export abstract class SqliteView implements StorageView {
@@ -51,21 +55,26 @@ export abstract class SqliteView implements StorageView {
 
   async heads(query: HeadQuery): Promise<readonly Head[]> {
     const found: Head[] = []
+    let room = STEP_ROWS
     for (const range of idRanges(query.patterns)) {
       let after: string | null = query.after ?? ''
       while (after !== null) {
-        const step: HeadStep = this.#headStep(range, after, query.limit - found.length)
+        if (room <= 0) {
+          await yieldTurn()
+          room = STEP_ROWS
+        }
+        const step: HeadStep = this.#headStep(range, { after, room, limit: query.limit - found.length })
         found.push(...step.heads)
         if (found.length >= query.limit) return found
+        room -= RANGE_ROWS + step.rows
         after = step.after
-        if (after !== null) await yieldTurn()
       }
     }
     return found
   }
 
-  #headStep(range: IdRange, after: string, limit: number): HeadStep {
-    return this.ask((reader) => reader.documents.heads(range, after, limit))
+  #headStep(range: IdRange, step: { after: string; room: number; limit: number }): HeadStep {
+    return this.ask((reader) => reader.documents.heads(range, step))
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {

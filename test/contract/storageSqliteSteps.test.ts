@@ -222,3 +222,13 @@ it('[OPS-8] documents of many patterns are found in steps, also where each alone
   const none = Array.from({ length: 2_000 }, (_, n) => ({ prefix: `nothing-${n}-` }))
   expect((await withTurns(() => storage.heads({ patterns: none, after: null, limit: 500 }))).turns).toBeGreaterThan(1)
 })
+
+it('[OPS-8] the Yjs clients of earlier lives of a document are read in steps', async () => {
+  const storage = await openedStorage()
+  const deleted = newHead(newDocumentId(), { deletedAt: NOON })
+  const clients = new Map(Array.from({ length: 9_000 }, (_, n) => [n === 8_999 ? 4_294_967_295 : n * 3, n + 1]))
+  await commitAll(storage, actOf({ ...appendTo(deleted, { origin: 'delete' }), formerClients: clients }))
+  const { answer, turns } = await withTurns(() => storage.formerClients(deleted.id))
+  expect(answer).toEqual(clients)
+  expect(turns).toBeGreaterThanOrEqual(2)
+})

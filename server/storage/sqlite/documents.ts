@@ -5,7 +5,7 @@ import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
 import type { IdRange } from '../idRanges.ts'
 import type { EntryMark } from '../log.ts'
 import { NO_PASS, PASSES, type PassRow } from './locks.ts'
-import { damaged, parseStored, pushUndamaged, rowChecksum } from './row.ts'
+import { damaged, parseStored, pushUndamaged, rowChecksum, STEP_ROWS } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** Many more documents than are busy at one time; a full cache starts anew. */
@@ -190,6 +190,12 @@ export class SqliteDocumentWriter {
   }
 }
 
+/** A Yjs client of a former life, and how far it had come. */
+interface FormerClientRow {
+  readonly client: number
+  readonly clock: number
+}
+
 /** What a step found, in the order of the ids. */
 export interface HeadStep {
   readonly heads: readonly Head[]
@@ -229,8 +235,10 @@ export class SqliteDocumentReader {
     return { heads, rows, after: last }
   }
 
-  formerClients(document: DocumentId): Map<number, number> {
-    return new Map(this.#sql.formerClients.all(document).map(({ client, clock }) => [client, clock]))
+  /** Those after a client id, of a bounded number; null is before all of them, and where there is nothing left. */
+  formerClients(document: DocumentId, after: number | null): { clients: FormerClientRow[]; after: number | null } {
+    const clients = this.#sql.formerClients.all(document, after ?? -1)
+    return { clients, after: clients.length < STEP_ROWS ? null : (clients.at(-1)?.client ?? null) }
   }
 }
 
@@ -293,9 +301,9 @@ function prepareReads(connection: Database.Database) {
       `SELECT count(*) AS rows, max(id) AS last FROM (
          SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after ORDER BY id LIMIT @room)`,
     ),
-    formerClients: connection.prepare<[id: string], { client: number; clock: number }>(
+    formerClients: connection.prepare<[id: string, after: number], FormerClientRow>(
       `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
-       WHERE id = ? ORDER BY client`,
+       WHERE id = ? AND client > ? ORDER BY client LIMIT ${STEP_ROWS}`,
     ),
   }
 }

@@ -17,7 +17,7 @@ import type { PeopleQuery, Person } from '../people.ts'
 import type { StorageView } from '../view.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
-import type { HeadStep } from './documents.ts'
+import type { HeadStep, SqliteDocumentReader } from './documents.ts'
 import { toStorageError } from './errors.ts'
 import type { EventStep } from './feed.ts'
 import type { VersionStep } from './history.ts'
@@ -132,7 +132,18 @@ export abstract class SqliteView implements StorageView {
   }
 
   async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
-    return this.ask((reader) => reader.documents.formerClients(document))
+    const found = new Map<number, number>()
+    for (let after: number | null = null; ;) {
+      const step = this.#clientStep(document, after)
+      for (const { client, clock } of step.clients) found.set(client, clock)
+      if (step.after === null) return found
+      after = step.after
+      await yieldTurn()
+    }
+  }
+
+  #clientStep(document: DocumentId, after: number | null): ReturnType<SqliteDocumentReader['formerClients']> {
+    return this.ask((reader) => reader.documents.formerClients(document, after))
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {

@@ -237,6 +237,10 @@ export abstract class SqliteView implements StorageView {
     return this.ask((reader) => reader.webhooks.webhooks())
   }
 
+  async webhook(id: WebhookId): Promise<StoredWebhook | null> {
+    return this.ask((reader) => reader.webhooks.webhook(id))
+  }
+
   async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {
     return this.ask((reader) => reader.webhooks.pendingDeliveries(id))
   }

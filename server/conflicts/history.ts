@@ -1,9 +1,11 @@
+import { effectCharacters } from '../content/effect.ts'
+import { logPages } from '../documents/logPages.ts'
 import { type DocumentId, NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { EntryEffect, LogReads } from '../storage/log.ts'
 
-/** Entries read at a time: enough for most conflicts at once, few enough that rewrites of 10 MiB each still pass. */
-const PAGE_ENTRIES = 32
+/** Entries held together while the log is read backwards: enough for most conflicts, of rewrites of 10 MiB still not too much. */
+const BLOCK_ENTRIES = 32
 /** Entries between base and current that are attributed: the newest so many, a day of typing. */
 const MAX_ENTRIES = 10_000
 /** Their effects together, as JSON; full rewrites of a large content would fill memory otherwise. */
@@ -45,17 +47,21 @@ async function newestEntries(
   after: Version,
   upTo: Version,
 ): Promise<{ entries: EntryEffect[]; isWhole: boolean }> {
-  const pages: (readonly EntryEffect[])[] = []
+  const blocks: (readonly EntryEffect[])[] = []
   let end = upTo
   let characters = 0
   while (end > after && upTo - end < MAX_ENTRIES && characters < MAX_EFFECT_CHARACTERS) {
-    const start = toVersion(Math.max(after, end - PAGE_ENTRIES))
-    const page = await storage.effects(record.document, start, end, PAGE_ENTRIES)
-    pages.unshift(page)
+    const start = toVersion(Math.max(after, end - BLOCK_ENTRIES))
+    const last = end
+    const block: EntryEffect[] = []
+    const read = (from: Version): Promise<readonly EntryEffect[]> =>
+      storage.effects(record.document, from, last, BLOCK_ENTRIES)
+    for await (const page of logPages(read, start, last)) block.push(...page)
+    for (const { effect } of block) characters += effectCharacters(effect)
+    blocks.unshift(block)
     end = start
-    if (end > after) characters += JSON.stringify(page).length
   }
-  return { entries: pages.flat(), isWhole: end <= after }
+  return { entries: blocks.flat(), isWhole: end <= after }
 }
 
 /** Answers from entries that are at hand what storage would answer of their versions. */

@@ -4,7 +4,7 @@ import { applyJsonEdits, joinEdits, jsonEdits, type JsonEdit } from './jsonEdits
 import { toPointer } from './pointer.ts'
 import { characterWork, rewriteDelta, textDelta } from './compareText.ts'
 import { applyTextDelta, joinDeltas, type TextDelta } from './textDelta.ts'
-import { endsAround, type Splice } from './textSplice.ts'
+import { endsAround, type TextSplice } from './textSplice.ts'
 
 /**
  * What one log entry did to the content: enough to go from the content before it to the content after.
@@ -30,7 +30,7 @@ export function applyEffect(content: Content, effect: Effect): Content {
 export const effectBetween = (from: Content, to: Content): Effect => effectBy(from, to, textDelta)
 
 /** The same of two contents that only a splice tells apart; of texts, for what is spliced is one. */
-export function effectOfSplice(from: Content, to: Content, { start }: Splice): Effect {
+export function effectOfSplice(from: Content, to: Content, { start }: TextSplice): Effect {
   if (typeof from !== 'string' || typeof to !== 'string') return effectBetween(from, to)
   const ends = endsAround(from, to, start)
   return ends === null ? effectBetween(from, to) : { kind: 'text', delta: textDelta(from, to, characterWork(), ends) }

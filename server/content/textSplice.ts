@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import type { Ends } from './commonEnds.ts'
 
 /** One place of a text in which something was put in or taken out, in units of the text before. */
-export interface Splice {
+export interface TextSplice {
   readonly start: number
   readonly gone: number
   readonly come: string
@@ -13,7 +13,7 @@ export interface Splice {
  * hits does. Null for all else, and near halves of pairs, which Yjs rewrites where it tears them; the text is to be read then.
  * `before`: the text before it.
  */
-export function spliceOf(transaction: Y.Transaction, type: Y.Text, before: string): Splice | null {
+export function spliceOf(transaction: Y.Transaction, type: Y.Text, before: string): TextSplice | null {
   const item = soleItem(transaction)
   if (item === null || item.parent !== type || !(item.content instanceof Y.ContentString)) return null
   const start = unitsBefore(item)
@@ -23,7 +23,7 @@ export function spliceOf(transaction: Y.Transaction, type: Y.Text, before: strin
   return ends.some((unit) => unit !== undefined && isHalf(unit)) ? null : splice
 }
 
-export const spliced = (text: string, { start, gone, come }: Splice): string =>
+export const spliced = (text: string, { start, gone, come }: TextSplice): string =>
   text.slice(0, start) + come + text.slice(start + gone)
 
 /**

@@ -7,7 +7,7 @@ import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from '
 import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
 import { child, stepUnits } from './pointer.ts'
 import { readText, writeText } from './text.ts'
-import { type Splice, spliced, spliceOf } from './textSplice.ts'
+import { type TextSplice, spliced, spliceOf } from './textSplice.ts'
 
 /**
  * The plain content of one root of a Y.Doc. It is read when asked for and kept until the root changes; of a
@@ -23,7 +23,8 @@ export class ContentView {
   #textSize: { readonly of: string; readonly size: ContentSize } | null = null
   /** The content at the last `takeEffect`, and what came of it since. */
   #taken: Content
-  #since: { readonly kind: 'nothing' | 'much' } | { readonly kind: 'splice'; readonly splice: Splice } = NOTHING_SINCE
+  #since: { readonly kind: 'nothing' | 'much' } | { readonly kind: 'splice'; readonly splice: TextSplice } =
+    NOTHING_SINCE
   /** The newest write, whose effect need not be found a second time if nothing else came of it. */
   #written: (KnownEffect & { readonly to: Content; readonly isKnown: boolean }) | null = null
 
@@ -101,7 +102,7 @@ export class ContentView {
   }
 
   /** A key costs what it changes, and not what is written already. */
-  #splice(text: string, splice: Splice): string {
+  #splice(text: string, splice: TextSplice): string {
     const { start, gone, come } = splice
     const next = spliced(text, splice)
     if (this.#textSize?.of === text) {

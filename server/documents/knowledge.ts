@@ -1,9 +1,10 @@
 import * as Y from 'yjs'
 import type { Kind } from '../content/content.ts'
-import type { PrincipalId, Version } from '../foundation/ids.ts'
+import type { DocumentId, PrincipalId, Version } from '../foundation/ids.ts'
 import { NO_VERSION, previousVersion, toVersion } from '../foundation/ids.ts'
 import { yieldTurn } from '../foundation/turns.ts'
-import type { LogReads } from '../storage/log.ts'
+import type { Entry, LogReads } from '../storage/log.ts'
+import { logPages } from './logPages.ts'
 import { firstVersionOf } from './past.ts'
 import { clockRanges } from './clockRanges.ts'
 import { joinUpdates } from './joinUpdates.ts'
@@ -40,8 +41,11 @@ export interface Divide {
  * more the sides of what it writes meanwhile lack the values that lost, which the conflict of its return has.
  */
 const MAX_BROUGHT_BYTES = 1024 * 1024
-/** Entries read at a time, some 2 ms of work: keystrokes are small, full rewrites are few. */
-const PAGE_ENTRIES = 128
+/**
+ * Entries that are held together while the log is read backwards: few at first, because most who come back lack few, and again
+ * where they are large; as many as some 2 ms of work where they are keystrokes.
+ */
+const BLOCK_ENTRIES = { first: 16, most: 128 }
 
 type ReadReplica = Pick<Replica, 'id' | 'doc' | 'appliedHead' | 'whenCommitted'>
 
@@ -103,10 +107,11 @@ export async function divide(
   await replica.whenCommitted(version)
   const later: LaterEntry[] = []
   let end = version
+  let size = BLOCK_ENTRIES.first
   while (end >= firstVersion && !reading.isCovered(end)) {
-    const after = Math.max(end - PAGE_ENTRIES, firstVersion - 1)
-    const page = await storage.entries(replica.id, toVersion(after), end, PAGE_ENTRIES)
-    for (const entry of page.toReversed()) {
+    const { entries, pages } = await blockBefore(storage, replica.id, end, Math.min(size, end - firstVersion + 1))
+    size = pages > 1 ? Math.ceil(size / 2) : Math.min(size * 2, BLOCK_ENTRIES.most)
+    for (const entry of entries.toReversed()) {
       if (reading.isCovered(entry.version)) break
       const { structs, deletes } = clockRanges(entry.update)
       const known = reading.read(entry, structs, deletes)
@@ -120,10 +125,27 @@ export async function divide(
       })
       end = previousVersion(firstVersionOf(entry))
     }
-    if (page.length === 0) break
+    if (entries.length === 0) break
     await yieldTurn()
   }
   return extended({ prefix: end, later: later.reverse() })
+}
+
+/** All entries of the last so many versions up to one, oldest first, and in how many pages they came. */
+async function blockBefore(
+  storage: LogReads,
+  document: DocumentId,
+  end: Version,
+  size: number,
+): Promise<{ readonly entries: readonly Entry[]; readonly pages: number }> {
+  const read = (after: Version): Promise<readonly Entry[]> => storage.entries(document, after, end, size)
+  const entries: Entry[] = []
+  let pages = 0
+  for await (const page of logPages(read, toVersion(end - size), end)) {
+    entries.push(...page)
+    pages += 1
+  }
+  return { entries, pages }
 }
 
 /** The parts of structs that the client does not have: of an entry joined of several it may have the first. */

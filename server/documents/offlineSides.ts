@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import type { Content } from '../content/content.ts'
+import { effectCharacters } from '../content/effect.ts'
 import { ContentView } from '../content/view.ts'
 import { toVersion, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -50,7 +51,7 @@ export async function workOutSides(
   for (const { version, known: part, update: own } of known) {
     const [entry] = await storage.entries(head.id, toVersion(version - 1), version, 1)
     if (!entry) throw damaged(head)
-    await steps.take(entry.update.length)
+    await steps.take(entry.update.length + effectCharacters(entry.effect))
     if (entry.update.length === 0) continue
     // In the log stands also what Yjs deleted for the sake of edits that the client does not know.
     const isPart = part === 'partly' || own !== null
@@ -105,6 +106,7 @@ async function replayPrefix(storage: ReadStorage, head: Head, doc: ReplicaDoc, p
     const last = page.at(-1)
     if (!last) throw damaged(head)
     version = last.version
+    await steps.rest()
   }
 }
 

@@ -4,6 +4,7 @@ import { type Reach, reachAfter } from '../content/reach.ts'
 import type { ConflictId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { EntryEffect } from '../storage/log.ts'
+import { logPages } from './logPages.ts'
 import { firstVersionOf } from './past.ts'
 
 /** Those of a hundred authors with as many conflicts as one may have; some 4 KB each. */
@@ -24,8 +25,8 @@ export interface StillOpen {
   readonly reach: Reach
 }
 
-/** Entries with `after < version`, at most `limit`, up to the version that is asked about. */
-export type ReadEffects = (after: Version, limit: number) => Promise<readonly EntryEffect[]>
+/** A page of the entries after a version, up to the one that is asked about. */
+export type ReadEffects = (after: Version) => Promise<readonly EntryEffect[]>
 
 /**
  * Follows where open conflicts reach through what is written, so that a write is compared only with those that it or another
@@ -40,13 +41,16 @@ export class OpenReaches {
     { version, effect }: { readonly version: Version; readonly effect: Effect },
     read: ReadEffects,
   ): Promise<readonly ConflictRecord[]> {
-    const starts = conflicts.map((conflict) => this.#start(conflict))
-    const oldest = starts.reduce((least, start) => (start && start.upTo < least ? start.upTo : least), version)
-    const entries = version - oldest > MAX_ENTRIES ? null : await read(oldest, MAX_ENTRIES)
+    let reached = conflicts.map((conflict) => this.#start(conflict))
+    const oldest = reached.reduce((least, start) => (start && start.upTo < least ? start.upTo : least), version)
+    const isNear = version - oldest <= MAX_ENTRIES
+    // A document that moves meanwhile is planned on anew, and goes on from here.
+    for await (const page of isNear ? logPages(read, oldest, version) : []) {
+      reached = reached.map((followed) => followed && follow(followed, page))
+    }
     return conflicts.filter(({ id }, index) => {
-      const start = starts[index] ?? null
-      const followed = start && entries && follow(start, entries, version)
-      if (!followed) return true
+      const followed = reached[index] ?? null
+      if (followed?.upTo !== version) return true
       this.#followed.set(id, followed)
       return followed.reach === null || reachAfter(followed.reach, effect) === null
     })
@@ -67,8 +71,8 @@ export class OpenReaches {
   }
 }
 
-/** Up to a version; null where the log does not say all that came between. */
-function follow(start: Followed, entries: readonly EntryEffect[], version: Version): Followed | null {
+/** Up to the last entry; null where the log does not say all that came between. */
+function follow(start: Followed, entries: readonly EntryEffect[]): Followed | null {
   let { upTo, reach } = start
   for (const entry of entries) {
     if (entry.version <= upTo) continue
@@ -76,5 +80,5 @@ function follow(start: Followed, entries: readonly EntryEffect[], version: Versi
     reach = reach && reachAfter(reach, entry.effect)
     upTo = entry.version
   }
-  return upTo === version ? { upTo, reach } : null
+  return { upTo, reach }
 }

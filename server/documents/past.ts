@@ -63,21 +63,13 @@ export async function* effectsBetween(
   after: Version,
   upTo: Version,
 ): AsyncGenerator<EntryEffect> {
-  let version = after
-  while (version < upTo) {
-    const page = await storage.effects(document, version, upTo, EFFECT_PAGE_ENTRIES)
-    for (const entry of page) {
-      if (firstVersionOf(entry) !== version + 1) break
-      version = entry.version
-      yield entry
-    }
-    if (page.length === 0 || page.at(-1)?.version !== version) throw await whyMissing(storage, document, version, upTo)
-  }
+  for await (const page of effectPages(storage, document, after, upTo)) yield* page
 }
 
 /**
  * The same in steps, between which everything else that is ready goes first: for long walks. What is read for a write
- * is read in one go, for a write that lets others go first while it is planned never ends on a busy document.
+ * is read in one go, for a write that lets others go first while it is planned never ends on a busy document; checkpoints
+ * keep that short.
  */
 export async function* effectsInSteps(
   storage: StorageView,
@@ -85,11 +77,30 @@ export async function* effectsInSteps(
   after: Version,
   upTo: Version,
 ): AsyncGenerator<EntryEffect> {
-  let count = 0
-  for await (const entry of effectsBetween(storage, document, after, upTo)) {
-    yield entry
-    count += 1
-    if (count % EFFECT_PAGE_ENTRIES === 0) await yieldTurn()
+  for await (const page of effectPages(storage, document, after, upTo)) {
+    yield* page
+    if (page.at(-1)?.version !== upTo) await yieldTurn()
+  }
+}
+
+/** The same, page by page. */
+async function* effectPages(
+  storage: StorageView,
+  document: DocumentId,
+  after: Version,
+  upTo: Version,
+): AsyncGenerator<readonly EntryEffect[]> {
+  let version = after
+  while (version < upTo) {
+    const page = await storage.effects(document, version, upTo, EFFECT_PAGE_ENTRIES)
+    const sound: EntryEffect[] = []
+    for (const entry of page) {
+      if (firstVersionOf(entry) !== version + 1) break
+      version = entry.version
+      sound.push(entry)
+    }
+    if (sound.length > 0) yield sound
+    if (sound.length === 0 || sound.length < page.length) throw await whyMissing(storage, document, version, upTo)
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Version,
 } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
+import { yieldTurn } from '../foundation/turns.ts'
 import type { DocumentReads } from '../storage/documents.ts'
 import type { LockReads } from '../storage/locks.ts'
 import type { Entry, LogReads, Snapshot } from '../storage/log.ts'
@@ -240,6 +241,8 @@ export class Replicas {
         version = entry.version
       }
       if (page.length === 0) throw damaged(head.id, `version ${version + 1} is missing`)
+      // A small update can have a large effect: their bytes do not bound what was read.
+      if (version < head.version) await yieldTurn()
     }
     if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
       throw damaged(head.id, 'an entry builds on something that is not in the log')

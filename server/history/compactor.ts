@@ -1,12 +1,13 @@
 import { encodeEffect } from '../content/effect.ts'
 import { joinEntries } from '../documents/joinEntries.ts'
+import { logPages } from '../documents/logPages.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { type DocumentId, toVersion, type Version } from '../foundation/ids.ts'
 import type { Job, Jobs } from '../foundation/jobs.ts'
 import { yieldTurn } from '../foundation/turns.ts'
 import { BLOCK_VERSIONS } from '../model/document.ts'
 import type { CommittedActs } from '../storage/act.ts'
-import type { HistoryWrites, LogState } from '../storage/history.ts'
+import type { HistoryWrites, LogState, VersionFacts } from '../storage/history.ts'
 import type { Entry } from '../storage/log.ts'
 import type { StorageView } from '../storage/view.ts'
 import { blockEnd, joinable, packable } from './planCompaction.ts'
@@ -159,17 +160,32 @@ export class LogCompactor {
     for (const stretch of packable(facts.toReversed())) {
       const [first, last] = [stretch[0], stretch.at(-1)]
       if (!first || !last || stopping.aborted) continue
-      const before = toVersion(first.firstVersion - 1)
-      const entries = await storage.entries(document, before, last.version, stretch.length)
+      const entries = await this.#entries(document, first, last)
       await yieldTurn()
+      if (entries?.length !== stretch.length) continue
       const rows: readonly Entry[] = pinned ? await joined(entries, pinned) : entries
-      const isDone = rows.length === entries.length && last.version <= packed
-      if (isDone || entries.length !== stretch.length || hasLargeEffects(entries)) continue
+      if (rows.length === entries.length && last.version <= packed) continue
       await yieldTurn()
       await storage.rewrite({ document, replaced: entries.map((entry) => entry.version), rows })
       if (rows.length < entries.length) onJoined(document)
       await yieldTurn()
     }
+  }
+
+  /** All from one row to another; null where their effects are too large for one pack. */
+  async #entries(document: DocumentId, first: VersionFacts, last: VersionFacts): Promise<readonly Entry[] | null> {
+    const end = last.version
+    const read = (after: Version): Promise<readonly Entry[]> =>
+      this.#options.storage.entries(document, after, end, BLOCK_VERSIONS)
+    const entries: Entry[] = []
+    let characters = 0
+    for await (const page of logPages(read, toVersion(first.firstVersion - 1), end)) {
+      entries.push(...page)
+      // A small update can have a large effect.
+      for (const { effect } of page) characters += encodeEffect(effect)?.length ?? 0
+      if (characters > MAX_EFFECT_CHARACTERS) return null
+    }
+    return entries
   }
 }
 
@@ -182,12 +198,6 @@ interface Rewriting {
 
 /** Of whoever has one document compacted and waits for it. */
 const NEVER = new AbortController().signal
-
-/** A small update can have a large effect. */
-function hasLargeEffects(entries: readonly Entry[]): boolean {
-  const characters = entries.reduce((sum, entry) => sum + (encodeEffect(entry.effect)?.length ?? 0), 0)
-  return characters > MAX_EFFECT_CHARACTERS
-}
 
 async function joined(entries: readonly Entry[], pinned: ReadonlySet<Version>): Promise<Entry[]> {
   const rows: Entry[] = []

@@ -288,7 +288,7 @@ export class Webhooks {
   /** Goes on where one was left that had been disabled. Where this fails, its next change tries again. */
   async #takeUp(id: WebhookId): Promise<void> {
     const { storage } = this.#parts
-    const stored = (await storage.webhooks()).find(({ webhook }) => webhook.id === id)
+    const stored = await storage.webhook(id)
     if (!stored) return
     const pending = await storage.pendingDeliveries(id)
     const isWanted = this.#known.get(id)?.disabled === null && !this.#lines.has(id)

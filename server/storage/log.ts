@@ -58,15 +58,24 @@ export interface Standing {
 /** CRC-32 of an entry's update: what `EntryMark` and `storeSnapshot` ask for. */
 export const entryChecksum = (update: Uint8Array): number => crc32(update)
 
+/**
+ * What of updates and effects one page of a log holds at most, give or take a row: to read, check and parse that much takes
+ * some 8 ms, in one tick. A hundred rewrites of a large content in one page held everybody for a second.
+ */
+export const LOG_PAGE_BYTES = 1024 * 1024
+
 /** What is asked about logs. */
 export interface LogReads {
   /** Throws `ParleyError('document-damaged')` when a checksum fails; so do the others. */
   snapshot(document: DocumentId): Promise<Snapshot | null>
   /**
-   * Rows with `after < version <= upTo`, oldest first, at most `limit`. A row that stands for several versions counts
-   * by its last.
+   * A page of the rows with `after < version <= upTo`, oldest first. It ends after `limit` rows, or after the one with which
+   * it comes to `LOG_PAGE_BYTES` of update and effect. So few rows say nothing about the end of the range: whoever wants all
+   * asks again, after the last version that came, until that is `upTo` or none comes (`documents/logPages.ts`). None comes
+   * only where there is none. A row that stands for several versions counts by its last.
    */
   entries(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly Entry[]>
+  /** The same without the updates, which do not count then either. */
   effects(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]>
   /** The newest checkpoint at or before `version`. */
   checkpoint(document: DocumentId, version: Version): Promise<Checkpoint | null>

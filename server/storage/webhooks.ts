@@ -9,7 +9,9 @@ export interface DeliveryQuery {
 
 /** What is asked about webhooks and their deliveries. */
 export interface WebhookReads {
+  /** All there are: thousands, of tens of KB each. */
   webhooks(): Promise<readonly StoredWebhook[]>
+  webhook(id: WebhookId): Promise<StoredWebhook | null>
   /** Deliveries still to be made, oldest first. */
   pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]>
   deliveries(id: WebhookId, query: DeliveryQuery): Promise<readonly StoredDelivery[]>

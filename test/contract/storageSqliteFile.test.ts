@@ -12,6 +12,7 @@ import {
 import type { Head } from '../../server/model/document.ts'
 import { CannotOpenStorage } from '../../server/storage/cannotOpenStorage.ts'
 import { SqliteConflictReader } from '../../server/storage/sqlite/conflictReader.ts'
+import { SqlitePeopleReader } from '../../server/storage/sqlite/people.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import { StorageProcess } from '../support/storageProcess.ts'
 import {
@@ -440,8 +441,15 @@ function readRows(file: string, sql: string): unknown[] {
   }
 }
 
-/** The steps by which SQLite answers what is asked of a reader of conflicts; `parameters` are those of its statement. */
-async function planOf(ask: (reader: SqliteConflictReader) => unknown, ...parameters: string[]): Promise<string[]> {
+/** The same of a reader of conflicts. */
+const planOf = (ask: (reader: SqliteConflictReader) => unknown, ...parameters: string[]): Promise<string[]> =>
+  planOn((connection) => ask(new SqliteConflictReader(connection)), ...parameters)
+
+/** The steps by which SQLite answers what is asked of a reader on a connection; `parameters` are those of its statement. */
+async function planOn(
+  ask: (connection: Database.Database) => unknown,
+  ...parameters: (string | number)[]
+): Promise<string[]> {
   const file = newFile()
   await (await opened(file)).close()
   const connection = new Database(file)
@@ -459,7 +467,7 @@ async function planOf(ask: (reader: SqliteConflictReader) => unknown, ...paramet
     }
     return statement
   })
-  ask(new SqliteConflictReader(connection))
+  ask(connection)
   const plan = prepare(`EXPLAIN QUERY PLAN ${run.at(-1)}`).all(...parameters)
   return plan.map((step) => (step as { detail: string }).detail)
 }
@@ -499,4 +507,18 @@ it.each([
 it('[OPS-8] the open conflicts of some documents are counted without looking at other documents', async () => {
   const steps = await planOf((reader) => reader.openConflictCounts([theOne]), JSON.stringify([theOne]))
   expect(steps).toContain('SEARCH conflicts USING COVERING INDEX conflicts_open (document=?)')
+})
+
+it('[OPS-8] people of a document are found without going through those before them', async () => {
+  const [one, step] = [toPrincipalId('alice'), 'SEARCH people USING PRIMARY KEY (document=? AND sub']
+  const page = await planOn(
+    (connection) => new SqlitePeopleReader(connection).people(theOne, { sub: null, after: one, limit: 9 }),
+    ...[theOne, one, 9],
+  )
+  expect(page).toContain(`${step}>?)`)
+  const alone = await planOn(
+    (connection) => new SqlitePeopleReader(connection).people(theOne, { sub: one, after: null, limit: 9 }),
+    ...[theOne, '', one, 9],
+  )
+  expect(alone).toContain(`${step}=?)`)
 })

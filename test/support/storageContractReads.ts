@@ -1,8 +1,15 @@
 import { expect, it } from 'vitest'
-import type { Effect } from '../../server/content/effect.ts'
-import { parsePattern, type Pattern, toPrincipalId, toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
-import { ORIGINS } from '../../server/model/document.ts'
-import type { Entry } from '../../server/storage/log.ts'
+import { type Effect, encodeEffect } from '../../server/content/effect.ts'
+import {
+  type DocumentId,
+  parsePattern,
+  type Pattern,
+  toPrincipalId,
+  toVersion,
+  trustedDocumentId,
+} from '../../server/foundation/ids.ts'
+import { type Head, ORIGINS } from '../../server/model/document.ts'
+import { type Entry, entryChecksum, type EntryEffect, LOG_PAGE_BYTES } from '../../server/storage/log.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { SharedFixture } from './storageFixture.ts'
 import {
@@ -83,6 +90,29 @@ function describeLog(shared: SharedFixture): void {
     expect(await storage.entries(newDocumentId(), NOTHING, EVERYTHING, 10)).toEqual([])
   })
 
+  it('[OPS-8] a page of a log ends with the row that makes it a mebibyte, packed or not, and there is always one', async () => {
+    const { storage } = shared()
+    const head = newHead(newDocumentId())
+    const entries = largeEntries(head)
+    for (const entry of entries) await commitAll(storage, actOf(appendTo(entry.head, entry)))
+    const { id } = head
+    const whole = entries.map(({ head: _head, ...rest }) => rest)
+    const check = async (): Promise<void> => {
+      expect(await pagesOf(storage, 'entries', id)).toEqual(whole.map(summedUp))
+      expect(await pagesOf(storage, 'effects', id)).toEqual(whole.map(({ update: _update, ...rest }) => summedUp(rest)))
+    }
+    await check()
+    for (const [from, upTo] of [
+      [3, 6],
+      [7, 9],
+    ] as const) {
+      const rows = whole.slice(from - 1, upTo)
+      const replaced = rows.map((row) => row.version)
+      expect(await storage.rewrite({ document: id, replaced, rows })).toBe(true)
+      await check()
+    }
+  })
+
   it('the newest checkpoint at or before a version is found', async () => {
     const { storage } = shared()
     const one = newHead(newDocumentId())
@@ -103,6 +133,41 @@ function describeLog(shared: SharedFixture): void {
     await commitAll(storage, actOf(appendTo(head, {}, content)))
     expect(await storage.checkpoint(head.id, head.version)).toEqual({ version: 1, content })
   })
+}
+
+/** Of many a page does not hold all; the fifth and the last alone are more than a page. */
+function largeEntries(first: Head): (Entry & { readonly head: Head })[] {
+  let head = first
+  return Array.from({ length: 12 }, (_, n) => {
+    if (n > 0) head = after(head)
+    const isHuge = n === 4 || n === 11
+    const update = new Uint8Array(isHuge ? 700_000 : 60_000).fill(n)
+    const effect: Effect = { kind: 'text', delta: ['x'.repeat(isHuge ? 1_300_000 : 300_000)] }
+    return { ...appendTo(head, { update, effect }).entry, head }
+  })
+}
+
+type Row = EntryEffect & Partial<Entry>
+
+/** To compare megabytes byte by byte takes a test runner seconds. */
+const summedUp = ({ update, effect, ...facts }: Row) => ({
+  ...facts,
+  ...(update && { update: [update.length, entryChecksum(update)] }),
+  effect: entryChecksum(Buffer.from(encodeEffect(effect) ?? '')),
+})
+
+/** All rows of a document, page by page, each of which holds what it should. */
+async function pagesOf(storage: Storage, what: 'entries' | 'effects', id: DocumentId) {
+  const rows: ReturnType<typeof summedUp>[] = []
+  for (;;) {
+    const after = rows.at(-1)?.version ?? NOTHING
+    const page: readonly Row[] = await storage[what](id, after, EVERYTHING, 100)
+    if (page.length === 0) return rows
+    const sizes = page.map(({ update, effect }) => (update?.length ?? 0) + (encodeEffect(effect)?.length ?? 0))
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    expect(bytes - (sizes.at(-1) ?? 0)).toBeLessThan(LOG_PAGE_BYTES)
+    rows.push(...page.map(summedUp))
+  }
 }
 
 const effects: Effect[] = [

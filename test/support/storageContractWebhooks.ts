@@ -40,7 +40,12 @@ const newDelivery = (n: number, more: Partial<Delivery> = {}): Delivery => ({
 })
 
 export function describeWebhooks(shared: SharedFixture, create: CreateFixture): void {
-  const find = async (id: WebhookId) => (await shared().storage.webhooks()).find(({ webhook }) => webhook.id === id)
+  const find = async (id: WebhookId) => {
+    const { storage } = shared()
+    const found = (await storage.webhooks()).find(({ webhook }) => webhook.id === id)
+    expect(await storage.webhook(id)).toEqual(found ?? null)
+    return found
+  }
 
   it('[NOTE-5] a webhook and its pending deliveries are there after it was closed and opened again', async () => {
     const fixture = await create()

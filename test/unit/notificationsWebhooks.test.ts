@@ -497,6 +497,25 @@ describe('[NOTE-8] what is asked of a webhook while it is at work', () => {
     expect(notes()).toEqual(['2'])
   })
 
+  it('[OPS-8] one that works again is taken up without reading all others', async () => {
+    const { id } = await register()
+    answer = () => ({ status: 410 })
+    await commit(['a', '1'])
+    await until(() => webhooks.find(id, alice).disabled !== null)
+    answer = () => ({ status: 200 })
+    let reads = 0
+    const { webhooks: readAll } = storage
+    storage.webhooks = () => {
+      reads += 1
+      return readAll.call(storage)
+    }
+    posts = []
+    await webhooks.change(id, alice, { url: 'https://other.test/hook' })
+    await commit(['a', '2'])
+    await until(() => notes().includes('2'))
+    expect(reads).toBe(0)
+  })
+
   it('one that works again, and could not be taken up at once, is taken up by its next change, with all that waited', async () => {
     const { id } = await register()
     answer = ({ note }, signal) => (note === '1' ? { status: 410 } : hanging(signal))

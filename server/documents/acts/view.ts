@@ -147,9 +147,9 @@ export class ReplicaView implements View {
 
   touchedBy(own: readonly ConflictRecord[], effect: Effect): Promise<readonly ConflictRecord[]> {
     const { id, version } = this.head
-    return this.#parts.reaches.touchedBy(own, { version, effect }, async (after, limit) => {
+    return this.#parts.reaches.touchedBy(own, { version, effect }, async (after) => {
       await this.#replica.whenCommitted(version)
-      return this.#parts.storage.effects(id, after, version, limit)
+      return this.#parts.storage.effects(id, after, version, version - after)
     })
   }
 

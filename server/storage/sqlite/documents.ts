@@ -190,9 +190,17 @@ export class SqliteDocumentWriter {
   }
 }
 
+/** A Yjs client of a former life, and how far it had come. */
+interface FormerClientRow {
+  readonly client: number
+  readonly clock: number
+}
+
 /** What a step found, in the order of the ids. */
 export interface HeadStep {
   readonly heads: readonly Head[]
+  /** How many rows it went through, of deleted documents as well. */
+  readonly rows: number
   /** Where the next step goes on: after this one. Null where there is nothing left. */
   readonly after: string | null
 }
@@ -211,22 +219,26 @@ export class SqliteDocumentReader {
   }
 
   /**
-   * The first living documents of a range after `after`, of a bounded number that are there or were. A head that is damaged is
-   * left out, so that one document does not hide the others (SPEC OPS-6).
+   * The first living documents of a range after `after`, of `room` that are there or were. A head that is damaged is left out,
+   * so that one document does not hide the others (SPEC OPS-6).
    */
-  heads(range: IdRange, after: string, limit: number): HeadStep {
-    const last = this.#sql.stepEnd.get({ ...range, after }) ?? null
+  heads(range: IdRange, { after, room, limit }: { after: string; room: number; limit: number }): HeadStep {
+    const step = this.#sql.step.get({ ...range, after, room })
+    const rows = step?.rows ?? 0
+    const last = rows < room ? null : (step?.last ?? null)
     const heads: Head[] = []
     // No id is the end of a range.
     for (const row of this.#sql.heads.iterate({ from: range.from, to: last ?? range.to, after })) {
       if (heads.length >= limit) break
       pushUndamaged(heads, () => decodeHead(row))
     }
-    return { heads, after: last }
+    return { heads, rows, after: last }
   }
 
-  formerClients(document: DocumentId): Map<number, number> {
-    return new Map(this.#sql.formerClients.all(document).map(({ client, clock }) => [client, clock]))
+  /** Those after a client id, of a bounded number; null is before all of them, and where there is nothing left. */
+  formerClients(document: DocumentId, after: number | null): { clients: FormerClientRow[]; after: number | null } {
+    const clients = this.#sql.formerClients.all(document, after ?? -1)
+    return { clients, after: clients.length < STEP_ROWS ? null : (clients.at(-1)?.client ?? null) }
   }
 }
 
@@ -285,15 +297,13 @@ function prepareReads(connection: Database.Database) {
       `SELECT ${ALL_COLUMNS} FROM documents
        WHERE id >= @from AND id <= @to AND id > @after AND deleted_at IS NULL ORDER BY id`,
     ),
-    stepEnd: connection
-      .prepare<[IdRange & { after: string }], string>(
-        `SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after
-         ORDER BY id LIMIT 1 OFFSET ${STEP_ROWS - 1}`,
-      )
-      .pluck(),
-    formerClients: connection.prepare<[id: string], { client: number; clock: number }>(
+    step: connection.prepare<[IdRange & { after: string; room: number }], { rows: number; last: string | null }>(
+      `SELECT count(*) AS rows, max(id) AS last FROM (
+         SELECT id FROM documents WHERE id >= @from AND id < @to AND id > @after ORDER BY id LIMIT @room)`,
+    ),
+    formerClients: connection.prepare<[id: string, after: number], FormerClientRow>(
       `SELECT client, clock FROM former_clients JOIN documents ON documents.key = former_clients.document
-       WHERE id = ? ORDER BY client`,
+       WHERE id = ? AND client > ? ORDER BY client LIMIT ${STEP_ROWS}`,
     ),
   }
 }

@@ -3,7 +3,7 @@ import { type Sequence, toSequence, trustedDocumentId } from '../../foundation/i
 import { NO_MARK } from '../../foundation/mark.ts'
 import { type EventData, eventMark, type NewEvent, type StoredEvent, type StoredEventType } from '../../model/event.ts'
 import { notPurged } from './purges.ts'
-import { parseStored } from './row.ts'
+import { parseStored, STEP_ROWS } from './row.ts'
 
 /** Events one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -69,6 +69,13 @@ export class SqliteFeedWriter {
   }
 }
 
+/** What a step found, oldest first. */
+export interface EventStep {
+  readonly events: readonly StoredEvent[]
+  /** Where the next step goes on: after this sequence. Null where there is nothing left. */
+  readonly after: number | null
+}
+
 /** Answers what is asked about events. */
 export class SqliteFeedReader {
   readonly #sql: ReturnType<typeof prepareReads>
@@ -77,14 +84,21 @@ export class SqliteFeedReader {
     this.#sql = prepareReads(connection)
   }
 
-  events(after: Sequence, limit: number): StoredEvent[] {
-    return this.#sql.events.all(after, limit).map(decodeEvent)
+  /**
+   * The first that are shown, of a bounded number that are there or are being erased. Fewer are forgotten at a time
+   * (`PRUNED_EVENTS`), so that none that were not gone through are before the next step.
+   */
+  events(after: number, limit: number): EventStep {
+    const first = this.#sql.next.get(after) ?? null
+    if (first === null) return { events: [], after: null }
+    const last = first + STEP_ROWS - 1
+    const events = this.#sql.events.all({ first, last, limit }).map(decodeEvent)
+    return { events, after: this.#sql.next.get(last) === null ? null : last }
   }
 
   eventMark(sequence: Sequence): string {
-    const [event] = sequence > 0 ? this.events(toSequence(sequence - 1), 1) : []
-    if (event?.sequence === sequence) return eventMark(event)
-    return this.#sql.prunedMark.get(sequence) ?? NO_MARK
+    const event = this.#sql.events.get({ first: sequence, last: sequence, limit: 1 })
+    return event === undefined ? (this.#sql.prunedMark.get(sequence) ?? NO_MARK) : eventMark(decodeEvent(event))
   }
 
   eventRange(): { first: Sequence; last: Sequence } {
@@ -110,11 +124,15 @@ function prepareWrites(connection: Database.Database) {
 
 function prepareReads(connection: Database.Database) {
   return {
-    events: connection.prepare<[after: number, limit: number], EventRow>(
+    events: connection.prepare<[{ first: number; last: number; limit: number }], EventRow>(
       `SELECT sequence, at, type, document, data FROM events
-       WHERE sequence > ? AND (type = 'parley.document.deleted' OR ${notPurged('events', 'sequence', 'event')})
-       ORDER BY sequence LIMIT ?`,
+       WHERE sequence >= @first AND sequence <= @last
+         AND (type = 'parley.document.deleted' OR ${notPurged('events', 'sequence', 'event')})
+       ORDER BY sequence LIMIT @limit`,
     ),
+    next: connection
+      .prepare<[after: number], number | null>('SELECT min(sequence) FROM events WHERE sequence > ?')
+      .pluck(),
     prunedMark: connection
       .prepare<[sequence: number], string>(
         "SELECT pruned_mark FROM meta WHERE pruned_sequence = ? AND pruned_mark <> ''",

@@ -8,6 +8,7 @@ import {
   type Version,
 } from '../../foundation/ids.ts'
 import type { LogState, VersionFacts } from '../history.ts'
+import { LOG_PAGE_BYTES } from '../log.ts'
 import { type SqliteLogReader, STORED_LOG, type StoredLog } from './log.ts'
 import { type PackedEffect, PINNED, type SqlitePackWriter } from './packs.ts'
 import { damaged, originOf } from './row.ts'
@@ -30,6 +31,16 @@ interface StateRow {
 
 type StoredFacts = Omit<VersionFacts, 'label'>
 
+/** Packs that one step takes apart: small ones take some 0.1 ms each, and large ones are bounded by what they hold. */
+const STEP_PACKS = 32
+
+/** What a step found, newest first. */
+export interface VersionStep {
+  readonly versions: readonly VersionFacts[]
+  /** Where the next step goes on: at this version, the last of a row. Null where there is nothing left. */
+  readonly upTo: Version | null
+}
+
 /** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
   readonly #sql: ReturnType<typeof prepareReads>
@@ -40,19 +51,22 @@ export class SqliteHistoryReader {
     this.#log = log
   }
 
-  /** Newest first. */
-  versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionFacts[] {
+  /** The newest of a range, out of a bounded number of packs. */
+  versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionStep {
     const stored = this.#sql.key.get(document)
-    if (stored === undefined) return []
+    if (stored === undefined) return { versions: [], upTo: null }
     const found: StoredFacts[] = []
     let at = Math.min(upTo, stored.version)
     const start = Math.max(after, stored.erased)
-    while (at > start && found.length < limit) {
+    const room = { packs: STEP_PACKS, characters: LOG_PAGE_BYTES }
+    while (at > start && found.length < limit && room.packs > 0 && room.characters > 0) {
       const pack = this.#log.packAt(stored.key, at)
       if (pack) {
         for (const row of this.#log.packed(document, pack).toReversed()) {
+          room.characters -= row.characters
           if (row.version <= at && row.version > start && found.length < limit) found.push(packedFacts(row))
         }
+        room.packs -= 1
         at = pack.first_version - 1
         continue
       }
@@ -61,7 +75,7 @@ export class SqliteHistoryReader {
       for (const row of this.#sql.facts.all(range)) found.push(decodeFacts(document, row))
       at = end
     }
-    return this.#labelled(stored.key, found)
+    return { versions: this.#labelled(stored.key, found), upTo: at > start ? toVersion(at) : null }
   }
 
   versionAt(document: DocumentId, version: Version): VersionFacts | null {

@@ -2,8 +2,15 @@ import type Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { decodeEffect, encodeEffect } from '../../content/effect.ts'
 import { type DocumentId, toPrincipalId, toVersion, type Version } from '../../foundation/ids.ts'
-import { type Entry, entryChecksum, type EntryEffect, type Standing } from '../log.ts'
-import { decodePackFacts, decodePackUpdates, PACK_COLUMNS, type PackedEffect, type PackFactsRow } from './packs.ts'
+import { type Entry, entryChecksum, type EntryEffect, LOG_PAGE_BYTES, type Standing } from '../log.ts'
+import {
+  decodePackFacts,
+  decodePackUpdates,
+  PACK_COLUMNS,
+  type PackedEffect,
+  type PackFactsRow,
+  withoutSizes,
+} from './packs.ts'
 import {
   countWithin,
   damaged,
@@ -102,7 +109,10 @@ interface LogRange {
 interface Ways<Stored, Row> {
   readonly alone: Database.Statement<[LogRange], Stored>
   readonly decode: (stored: Stored) => Row
-  readonly packed: (pack: PackFactsRow, key: number) => readonly Row[]
+  readonly packed: (pack: PackFactsRow, key: number, facts: readonly PackedEffect[]) => readonly Row[]
+  /** What a row counts for in a page. */
+  readonly bytesAlone: (stored: Stored) => number
+  readonly bytesPacked: (facts: PackedEffect) => number
 }
 
 /** Reads the log of documents, in which some rows stand alone and others in packs. */
@@ -118,11 +128,13 @@ export class SqliteLogReader {
     return this.#read(document, page, {
       alone: this.#sql.entries,
       decode: (row) => decodeEntry(document, row),
-      packed: (pack, key) => {
+      packed: (pack, key, facts) => {
         const updates = this.#sql.updates.get(key, pack.last_version)
         if (updates === undefined) throw damaged(`The log of ${document}`)
-        return decodePackUpdates(document, { ...pack, updates }, this.packed(document, pack))
+        return decodePackUpdates(document, { ...pack, updates }, facts)
       },
+      bytesAlone: ({ effect, update_bytes: update }) => update.length + (effect?.length ?? 0),
+      bytesPacked: ({ updateBytes, characters }) => updateBytes + characters,
     })
   }
 
@@ -130,7 +142,9 @@ export class SqliteLogReader {
     return this.#read(document, page, {
       alone: this.#sql.effects,
       decode: (row) => decodeEntryEffect(document, row),
-      packed: (pack) => this.packed(document, pack).map(({ updateBytes: _bytes, ...effect }): EntryEffect => effect),
+      packed: (_pack, _key, facts) => facts.map(withoutSizes),
+      bytesAlone: ({ effect }) => effect?.length ?? 0,
+      bytesPacked: ({ characters }) => characters,
     })
   }
 
@@ -154,6 +168,7 @@ export class SqliteLogReader {
     if (stored === undefined) return []
     const last = Math.min(page.upTo, stored.version)
     const rows: Row[] = []
+    let room = LOG_PAGE_BYTES
     let at = Math.max(page.after, stored.erased)
     while (at < last && rows.length < page.limit) {
       const pack = this.#sql.pack.get(stored.key, at)
@@ -163,17 +178,20 @@ export class SqliteLogReader {
         if (row.version !== at + 1) throw damaged(`Entry ${at + 1} of ${document}`)
         rows.push(row)
         at = row.version
-        if (rows.length === page.limit) return rows
+        room -= ways.bytesAlone(one)
+        if (rows.length === page.limit || room <= 0) return rows
       }
       if (at < end) throw damaged(`Entry ${at + 1} of ${document}`)
       if (pack === undefined || pack.first_version > last) return rows
-      for (const row of ways.packed(pack, stored.key)) {
+      const facts = this.packed(document, pack)
+      for (const [n, row] of ways.packed(pack, stored.key, facts).entries()) {
         if (row.version <= at) continue
         // A row that stands for more than was asked for is left to who asks for all of it.
         if (row.version > last) return rows
         rows.push(row)
         at = row.version
-        if (rows.length === page.limit) return rows
+        room -= facts[n] ? ways.bytesPacked(facts[n]) : 0
+        if (rows.length === page.limit || room <= 0) return rows
       }
     }
     return rows

@@ -35,7 +35,12 @@ interface PackRow extends PackFactsRow {
 /** The rows in a pack without their updates; a row's own are `updateBytes` long. */
 export interface PackedEffect extends EntryEffect {
   readonly updateBytes: number
+  /** Its share of what was parsed: each has the same, for how long each effect was is not known any more. */
+  readonly characters: number
 }
+
+export const withoutSizes = ({ updateBytes: _bytes, characters: _share, ...effect }: PackedEffect): EntryEffect =>
+  effect
 
 /** What `facts` holds: authors by number, and the rows, each as the versions it stands for, times as differences. */
 interface PackFacts {
@@ -80,7 +85,9 @@ export async function encodePack(document: DocumentId, entries: readonly Entry[]
 /** Throws `document-damaged`. */
 export function decodePackFacts(document: DocumentId, row: PackFactsRow): PackedEffect[] {
   if (checksum(document, row) !== row.checksum) throw damaged(nameOf(document, row))
-  const { authors, rows } = parseStored<PackFacts>(inflateRawSync(row.facts).toString())
+  const json = inflateRawSync(row.facts).toString()
+  const { authors, rows } = parseStored<PackFacts>(json)
+  const characters = json.length / rows.length
   let version = row.first_version - 1
   let at = 0
   return rows.map(([versions, author, after, origin, updateBytes, effect, handedOn]) => {
@@ -98,6 +105,7 @@ export function decodePackFacts(document: DocumentId, row: PackFactsRow): Packed
       effect: effectOfJson(effect),
       ...(handedOn ? { handedOn } : {}),
       updateBytes,
+      characters,
     }
   })
 }
@@ -111,10 +119,10 @@ export function decodePackUpdates(
   if (crc32(row.updates) !== row.updates_checksum) throw damaged(nameOf(document, row))
   const updates = plainBytes(inflateRawSync(row.updates))
   let start = 0
-  return effects.map(({ updateBytes, ...effect }) => {
-    const update = updates.slice(start, start + updateBytes)
-    start += updateBytes
-    return { ...effect, update }
+  return effects.map((effect) => {
+    const update = updates.slice(start, start + effect.updateBytes)
+    start += effect.updateBytes
+    return { ...withoutSizes(effect), update }
   })
 }
 

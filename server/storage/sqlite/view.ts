@@ -17,9 +17,15 @@ import type { PeopleQuery, Person } from '../people.ts'
 import type { StorageView } from '../view.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
-import type { HeadStep } from './documents.ts'
+import type { HeadStep, SqliteDocumentReader } from './documents.ts'
 import { toStorageError } from './errors.ts'
+import type { EventStep } from './feed.ts'
+import type { VersionStep } from './history.ts'
 import type { SqliteReader } from './reader.ts'
+import { STEP_ROWS } from './row.ts'
+
+/** To ask for a range of ids at all takes as long as to look at so many rows, and a token may have thousands. */
+const RANGE_ROWS = 16
 
 /** The questions of a `StorageView`, each answered by a reader. */
 export abstract class SqliteView implements StorageView {
@@ -49,21 +55,26 @@ export abstract class SqliteView implements StorageView {
 
   async heads(query: HeadQuery): Promise<readonly Head[]> {
     const found: Head[] = []
+    let room = STEP_ROWS
     for (const range of idRanges(query.patterns)) {
       let after: string | null = query.after ?? ''
       while (after !== null) {
-        const step: HeadStep = this.#headStep(range, after, query.limit - found.length)
+        if (room <= 0) {
+          await yieldTurn()
+          room = STEP_ROWS
+        }
+        const step: HeadStep = this.#headStep(range, { after, room, limit: query.limit - found.length })
         found.push(...step.heads)
         if (found.length >= query.limit) return found
+        room -= RANGE_ROWS + step.rows
         after = step.after
-        if (after !== null) await yieldTurn()
       }
     }
     return found
   }
 
-  #headStep(range: IdRange, after: string, limit: number): HeadStep {
-    return this.ask((reader) => reader.documents.heads(range, after, limit))
+  #headStep(range: IdRange, step: { after: string; room: number; limit: number }): HeadStep {
+    return this.ask((reader) => reader.documents.heads(range, step))
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {
@@ -83,6 +94,20 @@ export abstract class SqliteView implements StorageView {
   }
 
   async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {
+    const found: VersionFacts[] = []
+    for (let end = upTo; ;) {
+      const step = this.#versionStep(document, after, end, limit - found.length)
+      found.push(...step.versions)
+      if (step.upTo === null || found.length >= limit) return found
+      await yieldTurn()
+      // Rows on both sides may have become one meanwhile, and none of it would be listed.
+      const isStill = (await this.versionAt(document, step.upTo))?.version === step.upTo
+      if (!isStill) found.length = 0
+      end = isStill ? step.upTo : upTo
+    }
+  }
+
+  #versionStep(document: DocumentId, after: Version, upTo: Version, limit: number): VersionStep {
     return this.ask((reader) => reader.history.versions(document, after, upTo, limit))
   }
 
@@ -107,7 +132,18 @@ export abstract class SqliteView implements StorageView {
   }
 
   async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
-    return this.ask((reader) => reader.documents.formerClients(document))
+    const found = new Map<number, number>()
+    for (let after: number | null = null; ;) {
+      const step = this.#clientStep(document, after)
+      for (const { client, clock } of step.clients) found.set(client, clock)
+      if (step.after === null) return found
+      after = step.after
+      await yieldTurn()
+    }
+  }
+
+  #clientStep(document: DocumentId, after: number | null): ReturnType<SqliteDocumentReader['formerClients']> {
+    return this.ask((reader) => reader.documents.formerClients(document, after))
   }
 
   async conflict(id: ConflictId): Promise<ConflictRecord | null> {
@@ -175,6 +211,17 @@ export abstract class SqliteView implements StorageView {
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
+    const found: StoredEvent[] = []
+    for (let at: number = after; ;) {
+      const step: EventStep = this.#eventStep(at, limit - found.length)
+      found.push(...step.events)
+      if (step.after === null || found.length >= limit) return found
+      at = step.after
+      await yieldTurn()
+    }
+  }
+
+  #eventStep(after: number, limit: number): EventStep {
     return this.ask((reader) => reader.feed.events(after, limit))
   }
 
@@ -196,6 +243,10 @@ export abstract class SqliteView implements StorageView {
 
   async webhooks(): Promise<readonly StoredWebhook[]> {
     return this.ask((reader) => reader.webhooks.webhooks())
+  }
+
+  async webhook(id: WebhookId): Promise<StoredWebhook | null> {
+    return this.ask((reader) => reader.webhooks.webhook(id))
   }
 
   async pendingDeliveries(id: WebhookId): Promise<readonly StoredDelivery[]> {

@@ -138,6 +138,11 @@ export class SqliteWebhookReader {
     return this.#sql.webhooks.all().map(decodeWebhook)
   }
 
+  webhook(id: WebhookId): StoredWebhook | null {
+    const row = this.#sql.webhook.get(id)
+    return row === undefined ? null : decodeWebhook(row)
+  }
+
   pendingDeliveries(id: WebhookId): StoredDelivery[] {
     return this.#sql.pending.all(id).map(decodeDelivery)
   }
@@ -190,6 +195,7 @@ function prepareWrites(connection: Database.Database) {
   }
 }
 
+const WEBHOOKS = 'SELECT id, record, cursor, disabled_at, disabled_reason FROM webhooks'
 const TELLS_OF = "webhook_deliveries.record ->> 'document'"
 /** That a document was deleted is told even where nothing else of it is (SPEC HIST-5). */
 const IS_SHOWN = `(record ->> 'type' = 'parley.document.deleted'
@@ -197,9 +203,8 @@ const IS_SHOWN = `(record ->> 'type' = 'parley.document.deleted'
 
 function prepareReads(connection: Database.Database) {
   return {
-    webhooks: connection.prepare<[], StoredWebhookRow>(
-      'SELECT id, record, cursor, disabled_at, disabled_reason FROM webhooks ORDER BY id',
-    ),
+    webhooks: connection.prepare<[], StoredWebhookRow>(`${WEBHOOKS} ORDER BY id`),
+    webhook: connection.prepare<[id: string], StoredWebhookRow>(`${WEBHOOKS} WHERE id = ?`),
     pending: connection.prepare<[id: string], StoredDeliveryRow>(
       `SELECT position, pending, record FROM webhook_deliveries
        WHERE webhook = ? AND pending = 1 AND ${IS_SHOWN} ORDER BY position`,

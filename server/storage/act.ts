@@ -44,7 +44,7 @@ export interface Act {
   readonly at: number
   readonly appends: readonly Append[]
   readonly conflicts: readonly ConflictWrite[]
-  /** Contents that the conflicts refer to, by hash; equal ones are stored once. */
+  /** All contents that the conflicts refer to, and did not refer to before, by hash: storage does not look for them elsewhere. */
   readonly contents: ReadonlyMap<ContentHash, Content>
   readonly events: readonly NewEvent[]
   /** Come after the appends, which are checked against the locks as they were before. */

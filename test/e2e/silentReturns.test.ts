@@ -262,7 +262,9 @@ it('[CONF-9] past 100 open conflicts a loss is kept all the same: the oldest giv
   const conflicts = Array.from({ length: 99 }, () => {
     return { op: 'insert', record: { ...record, id: newConflictId(systemEnvironment) } } as const
   })
-  await storage.commit({ at: 0, appends: [], conflicts, contents: new Map(), events: [] })
+  const hash = record.incoming.hash ?? expect.fail('what was lost is kept')
+  const contents = new Map([[hash, (await storage.content(record.id, hash)) ?? expect.fail('it is there')]])
+  await storage.commit({ at: 0, appends: [], conflicts, contents, events: [] })
   await comeBack(', again')
   const items = async (status: string): Promise<Answer['body'][]> =>
     (await rest.get(`/conflicts?document=${id}&status=${status}&limit=500`)).body.items

@@ -9,7 +9,7 @@ import { benchToken } from './token.ts'
 
 const WRITERS = 64
 /** Until the engine has compiled most of what runs, which etcd needs not, and before tens of thousands of conflicts are open. */
-const WARM_UP_SECONDS = 5
+const WARM_UP_SECONDS = 10
 const SECONDS = 2
 const ROUNDS = 3
 /** One principal has at most a hundred open conflicts on a document: then a writer goes on as another one. */

@@ -14,7 +14,7 @@ export interface FreshLimits {
 }
 
 /**
- * One row alone has a page to itself either way, and needs no index. Were fewer rows sorted in at once, pages of documents
+ * One row alone writes as many pages either way, and need not be sorted in. Were fewer rows sorted in at once, pages of documents
  * would be written for a few rows each; more make reading slower.
  */
 export const FRESH_LIMITS: FreshLimits = { batch: 2, rows: 2_048 }

@@ -18,8 +18,9 @@ export function commonEnds(a: string, b: string): Ends {
 /** Whole pieces are compared first, large ones before small ones: the engine does that many times faster than unit by unit. */
 const PIECES_UNITS = [1_024, 64] as const
 
-function commonPrefix(a: string, b: string, most: number): number {
-  let length = 0
+/** At most `most` long; the first `known` units are known to be the same. */
+export function commonPrefix(a: string, b: string, most: number, known = 0): number {
+  let length = known
   for (const units of PIECES_UNITS) {
     while (length + units <= most && goOnAlike(a, b, length, units)) length += units
   }

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import type { Ends } from './commonEnds.ts'
+import { commonPrefix, type Ends } from './commonEnds.ts'
 
 /** One place of a text in which something was put in or taken out, in units of the text before. */
 export interface TextSplice {
@@ -32,9 +32,8 @@ export const spliced = (text: string, { start, gone, come }: TextSplice): string
  */
 export function endsAround(from: string, to: string, start: number): Ends | null {
   const shorter = Math.min(from.length, to.length)
-  let at = start
   // Of equal letters the last one is taken for the one that came or went.
-  while (at < shorter && from.charCodeAt(at) === to.charCodeAt(at)) at += 1
+  const at = commonPrefix(from, to, shorter, start)
   const tail = shorter - at
   const around = [
     from[at - 1],

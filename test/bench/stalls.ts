@@ -7,6 +7,7 @@ import type { StallingAct } from './stallingAct.ts'
 import { HOSTILE_ACTS } from './stallsHostile.ts'
 import { LIVE_ACTS } from './stallsLive.ts'
 import { REST_ACTS } from './stallsRest.ts'
+import { STORED_ACTS } from './stallsStored.ts'
 import { benchToken } from './token.ts'
 
 const HOOK = ['--import', new URL('stallHook.mjs', import.meta.url).href]
@@ -18,7 +19,7 @@ const LIMIT_MS = 60_000
 const PATIENCE_MS = 300_000
 
 /** One list for each part of the server. */
-const ACTS: readonly StallingAct[] = [...LIVE_ACTS, ...REST_ACTS, ...HOSTILE_ACTS]
+const ACTS: readonly StallingAct[] = [...LIVE_ACTS, ...REST_ACTS, ...HOSTILE_ACTS, ...STORED_ACTS]
 
 /** `STALLS='paste|blame'` in the environment: only the acts whose names hold one of these. */
 const wanted = new RegExp(process.env['STALLS'] ?? '')

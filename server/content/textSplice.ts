@@ -10,8 +10,8 @@ export interface TextSplice {
 
 /**
  * What a transaction that has just ended did to a shared text: one passage put in, or one taken out, as each key that somebody
- * hits does. Null for all else, and near halves of pairs, which Yjs rewrites where it tears them; the text is to be read then.
- * `before`: the text before it.
+ * hits does, away from halves of pairs. Null for all else; the text is to be read then. `before`: the text before it, in which no
+ * pair was torn (`typesWithTornPairs`).
  */
 export function spliceOf(transaction: Y.Transaction, type: Y.Text, before: string): TextSplice | null {
   const item = soleItem(transaction)
@@ -44,6 +44,22 @@ export function endsAround(from: string, to: string, start: number): Ends | null
     from[from.length - tail],
   ]
   return around.some((unit) => unit !== undefined && isHalf(unit)) ? null : { start: at, tail }
+}
+
+/** The shared types in which a transaction tore a pair, and all that they stand in: Yjs does not count that as a change of them. */
+export function typesWithTornPairs({ _mergeStructs: split }: Y.Transaction): ReadonlySet<object> {
+  const types = new Set<object>()
+  for (const struct of split) {
+    const isTorn =
+      struct instanceof Y.Item && struct.content instanceof Y.ContentString && struct.content.str.startsWith('\ufffd')
+    for (let item: Y.Item | null = isTorn ? struct : null; item !== null;) {
+      const type: unknown = item.parent
+      if (!(type instanceof Y.AbstractType)) break
+      types.add(type)
+      item = type._item
+    }
+  }
+  return types
 }
 
 const isHalf = (unit: string): boolean => unit >= '\ud800' && unit <= '\udfff'

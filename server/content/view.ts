@@ -7,7 +7,7 @@ import { readJson, sharedAt, writeJson, type PlainValues, type SharedAt } from '
 import { bracketBytes, memberBytes, scalarBytes, textSize, type ContentSize } from './limits.ts'
 import { child, stepUnits } from './pointer.ts'
 import { readText, writeText } from './text.ts'
-import { type TextSplice, spliced, spliceOf } from './textSplice.ts'
+import { spliced, spliceOf, type TextSplice, typesWithTornPairs } from './textSplice.ts'
 
 /**
  * The plain content of one root of a Y.Doc. It is read when asked for and kept until the root changes; of a
@@ -92,13 +92,16 @@ export class ContentView {
   }
 
   readonly #forgetChanged = (transaction: Y.Transaction): void => {
-    const changed: ReadonlyMap<object, unknown> = transaction.changedParentTypes
+    const torn = typesWithTornPairs(transaction)
+    const changed = new Set<object>([...transaction.changedParentTypes.keys(), ...torn])
     if (!changed.has(this.#root.type)) return
-    const text = this.#root.kind === 'text' && typeof this.#content === 'string' ? this.#content : null
+    // Only the first change after an effect was taken: who asks for none is not to pay for each.
+    const follows = this.#root.kind === 'text' && this.#since.kind === 'nothing' && torn.size === 0
+    const text = follows && typeof this.#content === 'string' ? this.#content : null
     const splice = this.#root.kind === 'text' && text !== null ? spliceOf(transaction, this.#root.type, text) : null
-    this.#since = splice !== null && this.#since.kind === 'nothing' ? { kind: 'splice', splice } : { kind: 'much' }
+    this.#since = splice === null ? { kind: 'much' } : { kind: 'splice', splice }
     this.#content = text !== null && splice !== null ? this.#splice(text, splice) : null
-    for (const type of changed.keys()) this.#plain.delete(type)
+    for (const type of changed) this.#plain.delete(type)
   }
 
   /** A key costs what it changes, and not what is written already. */

@@ -135,13 +135,16 @@ function addList(app: TypedApp, { storage }: ConflictRouteParts): void {
     const found =
       patterns.length === 0
         ? []
-        : await storage.conflicts({
-            patterns,
-            ...(query.status === undefined ? {} : { statuses: [query.status] }),
-            ...(query.kind === undefined ? {} : { kinds: [query.kind] }),
-            before: after && toConflictId(after[0]),
-            limit: limit + 1,
-          })
+        : // Of one moment, though it is answered in steps: what is purged between two of them is not shown any more.
+          await storage.read((view) =>
+            view.conflicts({
+              patterns,
+              ...(query.status === undefined ? {} : { statuses: [query.status] }),
+              ...(query.kind === undefined ? {} : { kinds: [query.kind] }),
+              before: after && toConflictId(after[0]),
+              limit: limit + 1,
+            }),
+          )
     const page = pageOf(
       found,
       limit,

@@ -253,9 +253,12 @@ export class Feed {
     try {
       while (this.#behind && this.#queue.length < MAX_QUEUED && !this.#closed) {
         this.#behind = false
+        const purges = this.#purges
         const page = await this.#storage.events(this.#newest.sequence, EVENTS_A_PAGE)
-        for (const event of page) this.#enqueue(event)
-        if (page.length === EVENTS_A_PAGE) this.#behind = true
+        // What was purged while this was read may be in it.
+        const isStale = purges !== this.#purges
+        for (const event of isStale ? [] : page) this.#enqueue(event)
+        if (isStale || page.length === EVENTS_A_PAGE) this.#behind = true
       }
     } catch {
       // Readiness tells operators that storage fails; subscribers get the events once it can be read again.

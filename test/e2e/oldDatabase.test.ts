@@ -101,6 +101,11 @@ it.each(SCHEMAS)(
     expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([first.body, 'true'])
     const refusedAgain = await refuse()
     expect([refusedAgain.body, refusedAgain.headers.get('idempotency-replayed')]).toEqual([refused.body, 'true'])
+    // Nor does it go where what was refused is brought once more.
+    const writer = await server.as('carol', { '*': ['read', 'write'] })
+    const proposal = { conflictId: refused.body.conflict.id, use: 'incoming', baseVersion: 2 }
+    expectStatus(await writer.post('/resolve-conflict', proposal), 202)
+    expect((await refuse()).body).toEqual(refused.body)
     expect(verdict(await patch(2))).toBe('200 written')
     const resolution = { conflictId: refused.body.conflict.id, use: 'incoming', baseVersion: 3 }
     expectStatus(await bob.post('/resolve-conflict', resolution), 200)

@@ -9,6 +9,8 @@ import {
   after,
   alice,
   appendTo,
+  changing,
+  closed,
   commitAll,
   EVERYTHING,
   largeContent,
@@ -112,6 +114,25 @@ export function describeDamage(shared: SharedFixture): void {
     expect(heads.map((head) => head.id)).toEqual([first, third].toSorted())
     const records = await storage.conflicts({ patterns, before: null, limit: 2 })
     expect(records.map((record) => record.document)).toEqual([third, first])
+  })
+
+  it('[OPS-6] a conflict whose own content is damaged can be closed and changed all the same', async () => {
+    const { storage, damage } = shared()
+    const record = newConflict(newDocumentId(), { base: { version: null, hash: 'base' } })
+    const contentFor = (hash: string): string => (hash === 'base' ? largeContent(hash) : smallContent(hash))
+    await commitAll(storage, openingWith(contentFor, record))
+    await damage('own-content', record.document)
+    const brought = { ...record, revision: 2, base: { version: null, hash: 'another' } }
+    await commitAll(
+      storage,
+      { ...changing(brought), contents: new Map([['another', smallContent('another')]]) },
+      changing({ ...brought, revision: 3, state: closed }),
+    )
+    expect(await storage.conflict(record.id)).toMatchObject({ revision: 3, state: closed })
+    expect(await storage.content(record.id, 'another')).toBe(smallContent('another'))
+    expect(await storage.content(null, 'base')).toBeNull()
+    const lost = storage.content(record.id, `incoming of ${record.document}`)
+    await expect(lost).rejects.toMatchObject({ code: 'document-damaged' })
   })
 
   it('[OPS-6] a damaged conflict is refused by its id', async () => {

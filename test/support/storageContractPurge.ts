@@ -292,6 +292,28 @@ export function describePurge(shared: SharedFixture): void {
     expect(await fixture.storage.versions(head.id, toVersion(0), deleted.version, 2_000)).toEqual([])
   })
 
+  it('[HIST-5] what a next life opens and answers while a purge is unfinished stays, whatever went meanwhile', async () => {
+    const { storage } = shared()
+    const head = await createDocument(storage, newDocumentId())
+    const deleted = after(head, { deletedAt: NOON })
+    const before = newAnswer({ key: `before of ${head.id}`, documents: [head.id] })
+    const opened = Array.from({ length: 60 }, () => newConflict(head.id))
+    await commitAll(storage, actOf(appendTo(deleted, { origin: 'delete' })), { ...opening(...opened), answer: before })
+    await purge(storage, deleted)
+    // All rows but the last few are gone, the newest conflicts and the answer among them.
+    const rest = { id: head.id, steps: 0 }
+    for (; rest.steps < 4; rest.steps++) await storage.erasePurged(rest.id)
+    const anew = reborn(purged(deleted))
+    const [next, answer] = [newConflict(head.id), newAnswer({ key: `after of ${head.id}`, documents: [head.id] })]
+    await commitAll(storage, actOf(appendTo(anew)), { ...opening(next), answer })
+    expect(await storage.conflict(next.id)).toEqual(next)
+    expect(await storage.answer(alice, answer.key)).toEqual(answer)
+    await eraseAll(storage, head.id)
+    expect(await storage.conflict(next.id)).toEqual(next)
+    expect(await storage.answer(alice, answer.key)).toEqual(answer)
+    expect(await storage.answer(alice, before.key)).toBeNull()
+  })
+
   it.each(['update', 'effect', 'checkpoint', 'answer', 'content', 'pack'] as const)(
     '[OPS-8] of large rows a purge erases a few at a time: %s',
     async (large) => {

@@ -375,6 +375,31 @@ describe('resuming', () => {
     expect(late.sequences).toEqual([...range(1, 5), ...range(7, 59).filter((n) => n % 2 === 1), 62, 63])
   })
 
+  it('[HIST-5] nor is it told where it was read from storage just before it was purged', async () => {
+    const live = new RecordingSink()
+    feed.subscribe(interest(), null, live)
+    storage.commitUnheard([anEvent('purged'), anEvent('kept')])
+    const read = storage.events.bind(storage)
+    let end = (): void => undefined
+    const purged = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    storage.events = async (after, limit) => {
+      const page = await read(after, limit)
+      await purged
+      return page
+    }
+    // It was heard of, and what comes before it was not.
+    storage.commit([anEvent('kept')])
+    await told()
+    storage.purge(id('purged'))
+    const left = aHead('purged', 9, 0, { deletedAt: 1, firstVersion: toVersion(10) })
+    storage.tell(storage.commitUnheard([{ ...anEvent('purged'), type: DELETED }], [left]))
+    end()
+    await told()
+    expect(live.sequences).toEqual([2, 3, 4])
+  })
+
   it('storage that cannot be read ends the subscription with its problem, and nothing else', async () => {
     commitMany(3)
     await told()

@@ -145,8 +145,10 @@ function prepareWrites(connection: Database.Database) {
       'SELECT 1 FROM documents WHERE id = ? AND first_version > version',
     ),
     insert: connection.prepare<[AnswerRow]>(
-      `INSERT INTO answers (principal, key, at, expires_at, checksum, record, body)
-       VALUES (@principal, @key, @at, @expires_at, @checksum, @record, @body) ON CONFLICT DO NOTHING`,
+      // An id that a purge names is given to no other: what is to go is told by ids.
+      `INSERT INTO answers (id, principal, key, at, expires_at, checksum, record, body)
+       VALUES (1 + max((SELECT coalesce(max(id), 0) FROM answers), (SELECT coalesce(max(answer), 0) FROM purges)),
+         @principal, @key, @at, @expires_at, @checksum, @record, @body) ON CONFLICT DO NOTHING`,
     ),
     insertDocument: connection.prepare<[document: string, answer: number, version: number | null]>(
       'INSERT INTO answer_documents (document, answer, version) VALUES (?, ?, ?)',

@@ -5,7 +5,7 @@ import type { ConflictRecord, ContentHash } from '../../model/conflict.ts'
 import type { Act } from '../act.ts'
 import type { ConflictWrite } from '../conflicts.ts'
 import { notPurged } from './purges.ts'
-import { damaged, ERASED_BYTES, packContent, parseStored, rowChecksum } from './row.ts'
+import { damaged, ERASED_BYTES, packContent, parseStored, pushUndamaged, rowChecksum } from './row.ts'
 
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
@@ -113,6 +113,18 @@ export function ownContents(
   return parseStored<[string, Content][]>(row.contents)
 }
 
+/** Null where they are damaged. */
+function undamagedContents(conflict: string, row: OwnContentsRow): readonly ContentJson[] | null {
+  const found: (readonly ContentJson[])[] = []
+  pushUndamaged(found, () =>
+    ownContents(conflict, row).map(([hash, content]) => ({ hash, json: JSON.stringify(content) })),
+  )
+  return found[0] ?? null
+}
+
+const without = (hashes: readonly string[], contents: readonly ContentJson[]): string[] =>
+  hashes.filter((hash) => !contents.some((content) => content.hash === hash))
+
 /** Throws where no conflict of the act refers to a content, which is a bug of the caller. */
 export function encodeContents(contents: Act['contents'], conflicts: readonly ConflictWriteRow[]): ContentJson[] {
   const referred = new Set(conflicts.flatMap((write) => write.hashes))
@@ -158,7 +170,7 @@ export class SqliteConflictWriter {
   #insert({ row, hashes }: ConflictWriteRow, brought: readonly ContentJson[]): number {
     const own = brought.filter((content) => isSmall(content) && hashes.includes(content.hash))
     const key = Number(this.#sql.insertConflict.run({ ...row, ...ownContentsRow(row.id, own) }).lastInsertRowid)
-    if (own.length < hashes.length) this.#linkOthers(key, hashes, own, brought)
+    if (own.length < hashes.length) this.#linkOthers(key, without(hashes, own), [], brought)
     return key
   }
 
@@ -166,24 +178,31 @@ export class SqliteConflictWriter {
     const stored = this.#sql.updateConflict.get(row)
     if (stored === undefined) return null
     const { key } = stored
-    const kept = ownContents(row.id, stored).map(([hash, content]) => ({ hash, json: JSON.stringify(content) }))
-    const added = brought.filter((content) => isSmall(content) && !kept.some(({ hash }) => hash === content.hash))
+    const linked = this.#sql.selectLinks.all(key)
+    const kept = undamagedContents(row.id, stored)
+    if (kept === null) {
+      // They stay as they are: whoever closes a conflict need not be able to read it.
+      const others = hashes.filter((hash) => linked.includes(hash) || brought.some((content) => content.hash === hash))
+      this.#linkOthers(key, others, linked, brought)
+      return key
+    }
+    // What is shared already stays so: an answer of before small contents lay with their conflicts names it without one.
+    const known = [...linked, ...kept.map(({ hash }) => hash)]
+    const added = brought.filter((content) => isSmall(content) && !known.includes(content.hash))
     const own = [...kept, ...added].filter(({ hash }) => hashes.includes(hash))
     if (added.length > 0 || own.length < kept.length)
       this.#sql.setOwnContents.run({ key, ...ownContentsRow(row.id, own) })
-    this.#linkOthers(key, hashes, own, brought)
+    this.#linkOthers(key, without(hashes, own), linked, brought)
     return key
   }
 
-  /** Links a conflict with the contents that it shares with others, and with no longer any else. */
+  /** Links a conflict with the contents that it shares with others, and with no longer any else of `before`. */
   #linkOthers(
     key: number,
-    hashes: readonly string[],
-    own: readonly ContentJson[],
+    others: readonly string[],
+    before: readonly string[],
     brought: readonly ContentJson[],
   ): void {
-    const others = hashes.filter((hash) => !own.some((content) => content.hash === hash))
-    const before = this.#sql.selectLinks.all(key)
     for (const hash of others) {
       if (before.includes(hash)) continue
       const content = brought.find((one) => one.hash === hash)
@@ -230,9 +249,12 @@ export class SqliteConflictWriter {
 function prepareWrites(connection: Database.Database) {
   return {
     insertConflict: connection.prepare<[ConflictRow & OwnContentsRow]>(
-      `INSERT INTO conflicts (id, document, kind, status, author, revision, detected_at, closed_at, checksum, record,
+      // A key that a purge or a deletion names is given to no other: what is to go, or to expire, is told by keys.
+      `INSERT INTO conflicts (key, id, document, kind, status, author, revision, detected_at, closed_at, checksum, record,
          contents, contents_checksum)
-       VALUES (@id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record,
+       VALUES (1 + max((SELECT coalesce(max(key), 0) FROM conflicts), (SELECT coalesce(max(conflict), 0) FROM purges),
+           (SELECT coalesce(max(conflict), 0) FROM expiring)),
+         @id, @document, @kind, @status, @author, @revision, @detected_at, @closed_at, @checksum, @record,
          @contents, @contents_checksum)`,
     ),
     updateConflict: connection.prepare<[ConflictRow], OwnContentsRow & { readonly key: number }>(
@@ -246,10 +268,7 @@ function prepareWrites(connection: Database.Database) {
     ),
     selectClosedConflicts: connection
       .prepare<[before: number, limit: number], number>(
-        // Not of a document whose conflicts are being closed: the key that says up to where is given to no other meanwhile.
-        `SELECT key FROM conflicts WHERE closed_at < ?
-           AND NOT EXISTS (SELECT 1 FROM expiring WHERE expiring.document = conflicts.document)
-         ORDER BY closed_at LIMIT ?`,
+        'SELECT key FROM conflicts WHERE closed_at < ? ORDER BY closed_at LIMIT ?',
       )
       .pluck(),
     insertConflictVersion: connection.prepare<[document: string, version: number, conflict: number]>(

@@ -328,7 +328,8 @@ function prepareWrites(connection: Database.Database) {
       )
       .pluck(),
     next: connection.prepare<[RowPlace & { limit: number }], RowPlace & { bytes: number }>(
-      `SELECT document, version, length(update_bytes) + coalesce(length(effect), 0) AS bytes FROM fresh_entries
+      // The length of a text in characters is known only to who reads it.
+      `SELECT document, version, length(update_bytes) + coalesce(octet_length(effect), 0) AS bytes FROM fresh_entries
        WHERE (document, version) > (@document, @version) ORDER BY document, version LIMIT @limit`,
     ),
     copy: connection.prepare<[RowRange]>(

@@ -152,8 +152,10 @@ function prepareErasing(connection: Database.Database) {
     remove: connection.prepare<[key: number]>(`DELETE FROM ${table} WHERE ${key} = ?`),
   })
   const ofLog = 'document = @document AND version <= @version'
-  const ofEntry = 'length(update_bytes) + coalesce(length(effect), 0)'
-  const answered = 'id IN (SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer)'
+  // The length of a text in characters is known only to who reads it.
+  const ofEntry = 'length(update_bytes) + coalesce(octet_length(effect), 0)'
+  const answered = `id IN (
+    SELECT answer FROM answer_documents WHERE document = @id AND answer <= @answer LIMIT ${ERASED_ROWS})`
   return {
     large: [
       // None reaches past the purge: while it is not finished nothing of the document is packed.

@@ -1,6 +1,7 @@
 -- Tables whose rows may be large get a key of their own. Without one SQLite keeps rows in the tree that they are found by, and
 -- reads a large one whole each time that it is compared with: a document beside a large one waited 10 to 30 ms for each keystroke.
--- What is read without the update stands before it: what comes after is reached through all of its pages.
+-- What is read without the update stands before it: what comes after is reached through all of its pages. Rows come in the order of
+-- their index, which is there before them: to sort them all would take memory for each.
 DROP VIEW single_entries;
 
 CREATE TABLE keyed_entries (
@@ -18,13 +19,13 @@ CREATE TABLE keyed_entries (
   handed_on TEXT,
   update_bytes BLOB NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX entries_by_document ON keyed_entries (document, version);
 INSERT INTO keyed_entries
     (document, version, author, at, origin, checksum, update_checksum, effect, handed_on, update_bytes)
   SELECT document, version, author, at, origin, checksum, update_checksum, effect, handed_on, update_bytes
   FROM entries ORDER BY document, version;
 DROP TABLE entries;
 ALTER TABLE keyed_entries RENAME TO entries;
-CREATE UNIQUE INDEX entries_by_document ON entries (document, version);
 
 CREATE TABLE keyed_fresh_entries (
   key INTEGER PRIMARY KEY,
@@ -65,9 +66,9 @@ CREATE TABLE keyed_packs (
   facts BLOB NOT NULL,
   updates BLOB NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX packs_by_document ON keyed_packs (document, last_version);
 INSERT INTO keyed_packs (document, last_version, first_version, checksum, updates_checksum, facts, updates)
   SELECT document, last_version, first_version, checksum, updates_checksum, facts, updates
   FROM packs ORDER BY document, last_version;
 DROP TABLE packs;
 ALTER TABLE keyed_packs RENAME TO packs;
-CREATE UNIQUE INDEX packs_by_document ON packs (document, last_version);

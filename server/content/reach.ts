@@ -20,7 +20,8 @@ const MAX_KEY_CHARACTERS = 4 * 1024
 
 /**
  * The reach of lines of a text, apart and in order; a span that is empty lies before a line. Reaches over the line on either
- * side, because once that is written to, it and these are changed side by side.
+ * side, because once that is written to, it and these are changed side by side; over all that are equal to it, because of
+ * equal lines it is open which of them correspond; and over one more, which may become equal to them.
  */
 export function reachOfLines(lines: readonly string[], spans: readonly Span[]): Reach {
   const reached: Span[] = []
@@ -30,11 +31,27 @@ export function reachOfLines(lines: readonly string[], spans: readonly Span[]): 
     return at
   }
   for (const [start, end] of spans) {
+    // The one before may have reached over it.
+    if (end + 2 <= line) continue
     // Two spans may share the line between them.
-    const first = Math.max(start - 1, line)
-    reached.push([startOf(first), startOf(end + 1) - 1])
+    const first = Math.max(beforeAlike(lines, start - 1, line) - 1, line)
+    reached.push([startOf(first), startOf(behindAlike(lines, Math.max(end, line)) + 2) - 1])
   }
   return { text: fewer(reached) }
+}
+
+/** The first of the lines up to this one, from `least` on, that are equal to it, without others between. */
+function beforeAlike(lines: readonly string[], line: number, least: number): number {
+  let first = line
+  while (first > least && lines[first - 1] === lines[line]) first -= 1
+  return first
+}
+
+/** The last of those from this one on. */
+function behindAlike(lines: readonly string[], line: number): number {
+  let last = line
+  while (last + 1 < lines.length && lines[last + 1] === lines[line]) last += 1
+  return last
 }
 
 /** Collects the reach of places of a json content: past the bounds the members of the root that hold them, or all of it. */

@@ -47,9 +47,14 @@ describe('what is kept of conflicts', () => {
     expect(expectStatus(await send('one too many'), 409).body.conflict.id).toMatch(/^cfl_/)
   })
 
-  it('[CONF-9] equal contents of 1 KiB and more are stored once, whoever sent them', async () => {
+  it.each([
+    ['ascii', (id: string) => `equal ${id}`.padEnd(1024, '.')],
+    // As many bytes, and half as many characters.
+    ['others', (id: string) => `${id}${'é'.repeat(Math.ceil((1024 - id.length) / 2))}`],
+  ])('[CONF-9] equal contents of 1 KiB and more are stored once, whoever sent them: %s', async (_which, contentFor) => {
     const { id, alice, bob } = await stage(server, TEXT)
-    const content = `equal ${id}`.padEnd(1024, '.')
+    const content = contentFor(id)
+    expect(Buffer.byteLength(content)).toBeGreaterThanOrEqual(1024)
     expectStatus(await alice.put(`/documents/${id}`, { content, baseVersion: 1 }), 409)
     expectStatus(await bob.put(`/documents/${id}`, { content, baseVersion: 1 }), 409)
     const hash = contentHash(content)

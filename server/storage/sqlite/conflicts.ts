@@ -10,10 +10,10 @@ import { damaged, ERASED_BYTES, packContent, parseStored, pushUndamaged, rowChec
 /** Conflicts one pruning call deletes at most, because each may take contents along. */
 const PRUNED_CONFLICTS = 100
 /**
- * What is shorter, in characters of JSON, lies in the row of its conflict: the entry of an index by hash, at a random place,
+ * What is shorter, in bytes of JSON, lies in the row of its conflict: the entry of an index by hash, at a random place,
  * would write a page of four times as much.
  */
-const SMALL_CONTENT = 1024
+const SMALL_CONTENT_BYTES = 1024
 
 /** What of a row of `conflicts` is the conflict itself; the other columns repeat it for queries. */
 export interface RecordRow {
@@ -94,7 +94,9 @@ export const encodeConflictWrite = (write: ConflictWrite): ConflictWriteRow => (
   versions: referredVersions(write.record),
 })
 
-const isSmall = ({ json }: ContentJson): boolean => json.length < SMALL_CONTENT
+/** The bytes of a long one are not counted. */
+const isSmall = ({ json }: ContentJson): boolean =>
+  json.length < SMALL_CONTENT_BYTES && Buffer.byteLength(json) < SMALL_CONTENT_BYTES
 
 function ownContentsRow(conflict: string, own: readonly ContentJson[]): OwnContentsRow {
   if (own.length === 0) return { contents: null, contents_checksum: null }

@@ -292,7 +292,7 @@ export class SqliteLogWriter {
   /** Moves some rows to their places: a page of a document is then written for many of its rows. */
   sortSome(): void {
     const from = this.#sortedUpTo ?? { document: 0, version: 0 }
-    const next = [...this.#sql.next.iterate({ ...from, limit: SORTED_ROWS })]
+    const next = this.#sql.next.all({ ...from, limit: SORTED_ROWS })
     const last = next[countWithin(next, SORTED_BYTES) - 1]
     this.#sortedUpTo = null
     if (last === undefined) return

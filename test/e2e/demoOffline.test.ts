@@ -12,6 +12,13 @@ const OFFLINE_MS = 500
 const PATIENCE = { timeout: 30_000 }
 /** What a browser logs of a line that is cut. */
 const LOST_LINE = /WebSocket connection to .* failed|net::ERR_/
+/** Keeps what every notice said, however soon it went. */
+const KEEP_NOTICES = `
+  globalThis.noticesSeen = new Set()
+  new MutationObserver(() => {
+    for (const { textContent } of document.querySelectorAll('[data-testid=notice] p')) noticesSeen.add(textContent)
+  }).observe(document, { childList: true, subtree: true })
+`
 
 /** The shipped server with its demo, and two people in real browsers, one of whom loses the network. */
 describe('the demo, offline', () => {
@@ -44,9 +51,10 @@ describe('the demo, offline', () => {
     await page.keyboard.type(typed)
   }
 
-  it('[CONF-6] [CONF-1] [NOTE-2] [RES-1] two windows write one paragraph, one of them offline: both see what met, one decides, both see the outcome', async () => {
+  it('[CONF-6] [CONF-1] [NOTE-2] [RES-1] [DEMO-3] two windows write one paragraph, one of them offline: both see what met, one decides, both see the outcome', async () => {
     await create('trip', '# Trip\nWe leave on Monday\nBring water\n')
     const [ada, ben] = [await browser.person(), await browser.person()]
+    await ada.page.addInitScript({ content: KEEP_NOTICES })
     await open(ada, line.url, 'trip')
     await open(ben, server.url, 'trip')
 
@@ -58,9 +66,9 @@ describe('the demo, offline', () => {
     await expect.poll(() => server.contentOf('trip'), PATIENCE).toContain('Tuesday')
     expect(await textOf(ada.page)).toContain('on Friday')
     line.mend()
-    // Side by side: news go by themselves after some seconds.
+    // Side by side: news go by themselves after some seconds. Who came back is told below the text, and stays so.
     await Promise.all([
-      ada.page.locator('[data-testid=notice]', { hasText: 'You came back with offline edits' }).waitFor(),
+      ada.page.locator('[data-testid=returned][data-met=true]', { hasText: 'both were merged' }).waitFor(),
       ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor(),
     ])
     await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
@@ -99,6 +107,8 @@ describe('the demo, offline', () => {
       expect(await textOf(page)).not.toContain('Tuesday')
     }
     expect(await server.contentOf('trip')).toBe('# Trip\nWe leave on Friday\nBring water\n')
+    const noticesSeen: string[] = await ada.page.evaluate('[...noticesSeen]')
+    expect(noticesSeen.filter((text) => text.startsWith('New conflict'))).toEqual([])
     expect([...ada.troubles.errors.filter((error) => !LOST_LINE.test(error)), ...ben.troubles.errors]).toEqual([])
   }, 60_000)
 })

@@ -39,6 +39,10 @@ export class Absence {
   readonly returned = new Store<Return | null>(null)
   readonly #options: AbsenceOptions
   #hasEdits = false
+  /** From the first edit that waits until what came of it is told. */
+  readonly #isUnsettled = new Store(false)
+  /** Conflicts that were told as what came of it. */
+  readonly #told = new Set<string>()
   /** Conflicts that were open before. */
   #before: ReadonlySet<string> = new Set()
   /** The list of those may not be read yet: what was merged up to this version is none of this absence either. */
@@ -62,12 +66,12 @@ export class Absence {
   /** Edits of before a reload wait still. */
   goOn(): void {
     this.begin('reload')
-    this.#hasEdits = true
+    this.#hasWritten()
   }
 
   wrote(delta: Delta): void {
     if (this.waiting.value === null) return
-    this.#hasEdits = true
+    this.#hasWritten()
     for (const part of delta) {
       const typed = typeof part.insert === 'string' ? part.insert.length : 0
       const removed = part.delete ?? 0
@@ -85,11 +89,24 @@ export class Absence {
     this.waiting.set(null)
     if (value === null || !hadEdits) return
     const found = await this.#newConflict().catch(() => undefined)
+    if (found) this.#told.add(found)
     this.returned.set({ ...value, conflictId: found ?? null, isSure: found !== undefined })
+    this.#isUnsettled.set(this.#hasEdits)
+  }
+
+  /** Whether a conflict was told as what came of it; while edits wait, that is known only once they do not any more. */
+  async hasTold(conflictId: string): Promise<boolean> {
+    if (this.#isUnsettled.value) await this.#isUnsettled.next()
+    return this.#told.has(conflictId)
   }
 
   dismiss(): void {
     this.returned.set(null)
+  }
+
+  #hasWritten(): void {
+    this.#hasEdits = true
+    this.#isUnsettled.set(true)
   }
 
   async #newConflict(): Promise<string | null> {

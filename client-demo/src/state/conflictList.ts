@@ -3,6 +3,7 @@ import { personOf, type Names } from '../present/names.ts'
 import { explain } from '../present/problem.ts'
 import type { Rest } from '../parley/rest.ts'
 import type { Conflict, ListedConflict, ParleyEvent } from '../parley/types.ts'
+import type { Absence } from './absence.ts'
 import { coalesce } from './coalesce.ts'
 import type { NameBook } from './names.ts'
 import type { Notice, Notices } from './notices.ts'
@@ -18,12 +19,14 @@ export interface OpenConflicts {
 }
 
 export interface ConflictListOptions {
-  readonly rest: Rest
+  readonly rest: Pick<Rest, 'listConflicts' | 'getConflict'>
   readonly document: string
   readonly nameBook: NameBook
   readonly notices: Notices
   /** Opens the view of a conflict. */
   readonly show: (conflictId: string) => void
+  /** It tells itself what came of it. */
+  readonly absence: Pick<Absence, 'hasTold'>
 }
 
 /** Several events of one act arrive together. */
@@ -106,11 +109,18 @@ export class ConflictList {
   /** Events are thin: what they mean is read from the conflict itself. A failed read costs only the notice. */
   async #announce(event: ParleyEvent, conflictId: string): Promise<void> {
     const { rest, nameBook, notices, show } = this.#options
+    if (this.#isOwnReturn(event) && (await this.#options.absence.hasTold(conflictId))) return
     const conflict = await rest.getConflict(conflictId).catch(() => null)
     if (conflict === null || this.#looking === conflictId) return
     const news = newsOf(event.type, conflict, nameBook.store.value)
     if (news === null) return
     notices.tell({ ...news, topic: conflictId, action: { label: 'Show', run: () => show(conflictId) } }, event.id)
+  }
+
+  /** Of this window, which says itself what became of it, or of another one of the same person. */
+  #isOwnReturn({ type, data }: ParleyEvent): boolean {
+    const isMerge = type === 'parley.conflict.detected' && data['kind'] === 'concurrent-edit'
+    return isMerge && data['author'] === this.#options.nameBook.store.value.self
   }
 }
 

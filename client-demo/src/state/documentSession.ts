@@ -73,7 +73,6 @@ export class DocumentSession {
     this.#options = options
     const { rest, notices, nameBook, show, storage, self, keeper } = options
     this.#actors = new Actors(options)
-    this.conflicts = new ConflictList({ rest, notices, nameBook, show, document: options.id })
     this.lock = new DocumentLock({ document: options.id, rest, storage, self: () => self.sub })
     this.absence = new Absence({
       document: options.id,
@@ -82,11 +81,7 @@ export class DocumentSession {
       known: () => this.conflicts.open.value.items,
       version: () => this.version.value ?? 0,
     })
-    this.absence.returned.watch(() => {
-      const conflictId = this.absence.returned.value?.conflictId ?? null
-      // It is told where the person looks.
-      if (conflictId !== null) notices.settle(conflictId)
-    })
+    this.conflicts = new ConflictList({ rest, notices, nameBook, show, document: options.id, absence: this.absence })
     this.#stopWatching = keeper.presence.watch(() => this.#followPresence())
     globalThis.addEventListener('online', this.#wakeFeed)
     options.shelf.add(this)

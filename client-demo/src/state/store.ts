@@ -26,4 +26,14 @@ export class Store<T> {
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
   }
+
+  /** Resolves with the next change. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.watch(() => {
+        stop()
+        resolve()
+      })
+    })
+  }
 }

@@ -229,7 +229,7 @@ function answerTo(
   parts: Pick<ContentRouteParts, 'storage' | 'shower'> & { readonly linkBase: string },
   result: WriteResult,
   prefer: ReturnType<typeof preferredReturn>,
-): Reply | Promise<ParleyError> {
+): Reply | ParleyError | Promise<ParleyError> {
   const { head } = result
   const { epoch } = parts.storage
   const etag = formatEtag(head, epoch)

@@ -1,4 +1,5 @@
 import type { WriteResult } from '../documents/planWrite.ts'
+import { whenKnown } from '../foundation/known.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import { outlineOf } from '../conflicts/show.ts'
@@ -10,13 +11,13 @@ import type { StorageView } from '../storage/view.ts'
  * The 409 of a write that was refused, with its conflict where there is one (SPEC WRITE-5, WRITE-6, CONF-1): with or
  * without contents, or as in lists (`outline`).
  */
-export async function refusalOf(
+export function refusalOf(
   { storage, shower }: { readonly storage: StorageView; readonly shower: ConflictShower },
   result: Exclude<WriteResult, { status: 'done' }>,
   etag: string,
   contents: boolean | 'outline',
   linkBase: string,
-): Promise<ParleyError> {
+): ParleyError | Promise<ParleyError> {
   if (result.status === 'refused-version') {
     return new ParleyError(
       'version-conflict',
@@ -25,16 +26,22 @@ export async function refusalOf(
     )
   }
   const { record, stored, sides, merged, entries } = result.refusal
-  const conflict =
+  const shown =
     contents === 'outline'
-      ? { ...(await outlineOf(storage, record, { stored, linkBase })), truncated: true }
-      : await shower.show(record, { contents, known: { sides, merged, entries }, stored, linkBase })
-  return new ParleyError('version-conflict', detailOf(record, stored, linkBase), {
-    extras: { conflict },
-    // What was not stored stands nowhere else.
-    shownIn: stored ? shownInConflict(record) : null,
-    headers: { etag: `"${etag}"`, ...(stored ? { link: `<${linkBase}/conflicts/${record.id}>; rel="conflict"` } : {}) },
-  })
+      ? outlineOf(storage, record, { stored, linkBase }).then((outline) => ({ ...outline, truncated: true }))
+      : shower.show(record, { contents, known: { sides, merged, entries }, stored, linkBase })
+  const named: Record<string, string> = { etag: `"${etag}"` }
+  if (stored) named['link'] = `<${linkBase}/conflicts/${record.id}>; rel="conflict"`
+  return whenKnown<object, ParleyError>(
+    shown,
+    (conflict) =>
+      new ParleyError('version-conflict', detailOf(record, stored, linkBase), {
+        extras: { conflict },
+        // What was not stored stands nowhere else.
+        shownIn: stored ? shownInConflict(record) : null,
+        headers: named,
+      }),
+  )
 }
 
 /** Which versions met, and what to do about it. */

@@ -1,6 +1,6 @@
 import { effectCharacters } from '../content/effect.ts'
 import { logPages } from '../documents/logPages.ts'
-import { type DocumentId, NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
+import { NO_VERSION, toVersion, type Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { EntryEffect, LogReads } from '../storage/log.ts'
 
@@ -22,20 +22,38 @@ export interface History {
 }
 
 export async function readHistory(storage: Pick<LogReads, 'effects'>, record: ConflictRecord): Promise<History> {
-  const [base, current] = [record.base.version ?? record.live?.since ?? null, record.current.version]
-  if (base === null || current === null) return { baseAuthors: [], between: [], isWhole: false }
-  const isNothing = base === NO_VERSION
-  const maker = toVersion(isNothing ? NO_VERSION : base - 1)
-  const read = await newestEntries(storage, record, maker, current)
-  if (isNothing) {
-    // A write on nothing starts where the incarnation does: what came before is another history.
-    const start = read.entries.findLastIndex((entry) => entry.origin === 'delete') + 1
-    return { baseAuthors: [], between: read.entries.slice(start), isWhole: read.isWhole || start > 0 }
-  }
-  if (read.isWhole)
-    return { baseAuthors: authorsOf(read.entries.slice(0, 1)), between: read.entries.slice(1), isWhole: true }
+  const span = spanOf(record)
+  if (span === null) return NO_HISTORY
+  const { base, maker, current } = span
+  const { entries, isWhole } = await newestEntries(storage, record, maker, current)
+  if (base === NO_VERSION || isWhole) return historyOf(base, entries, isWhole)
   const baseAuthors = authorsOf(await storage.effects(record.document, maker, base, 1))
-  return { baseAuthors, between: read.entries.filter((entry) => entry.version > base), isWhole: false }
+  return { baseAuthors, between: entries.filter((entry) => entry.version > base), isWhole: false }
+}
+
+/** The same of entries at hand, oldest first: all from the base up to the current version are among them. */
+export function historyAtHand(record: ConflictRecord, atHand: readonly EntryEffect[]): History {
+  const span = spanOf(record)
+  if (span === null) return NO_HISTORY
+  const entries = atHand.filter(({ version }) => version > span.maker && version <= span.current)
+  return historyOf(span.base, entries, true)
+}
+
+const NO_HISTORY: History = { baseAuthors: [], between: [], isWhole: false }
+
+/** The versions of base and current, and the one before base; null where base was no version. */
+function spanOf(record: ConflictRecord): { base: Version; maker: Version; current: Version } | null {
+  const [base, current] = [record.base.version ?? record.live?.since ?? null, record.current.version]
+  if (base === null || current === null) return null
+  return { base, maker: toVersion(base === NO_VERSION ? NO_VERSION : base - 1), current }
+}
+
+/** Of the entries from the one that made the base on; of a write on nothing there may be some missing. */
+function historyOf(base: Version, entries: readonly EntryEffect[], isWhole: boolean): History {
+  if (base !== NO_VERSION) return { baseAuthors: authorsOf(entries.slice(0, 1)), between: entries.slice(1), isWhole }
+  // A write on nothing starts where the incarnation does: what came before is another history.
+  const start = entries.findLastIndex((entry) => entry.origin === 'delete') + 1
+  return { baseAuthors: [], between: entries.slice(start), isWhole: isWhole || start > 0 }
 }
 
 const authorsOf = (entries: readonly EntryEffect[]): string[] => entries.map((entry) => entry.author)
@@ -62,24 +80,4 @@ async function newestEntries(
     end = start
   }
   return { entries: blocks.flat(), isWhole: end <= after }
-}
-
-/** Answers from entries that are at hand what storage would answer of their versions. */
-export class LogAtHand {
-  readonly epoch: string
-  readonly #entries: readonly EntryEffect[]
-
-  /** Without a gap, oldest first. */
-  constructor(epoch: string, entries: readonly EntryEffect[]) {
-    this.epoch = epoch
-    this.#entries = entries
-  }
-
-  async effects(_document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly EntryEffect[]> {
-    return this.#entries.filter(({ version }) => version > after && version <= upTo).slice(0, limit)
-  }
-
-  versionAt(_document: DocumentId, wanted: Version): EntryEffect | null {
-    return this.#entries.find(({ version }) => version === wanted) ?? null
-  }
 }

@@ -7,14 +7,15 @@ import { differInBlanksOnly } from '../content/overlap.ts'
 import { formatEtagOf } from '../documents/etag.ts'
 import { contentAt } from '../documents/past.ts'
 import { toTimestamp } from '../foundation/environment.ts'
-import { type DocumentId, NO_VERSION, type PrincipalId, type ProposalId, type Version } from '../foundation/ids.ts'
+import { whenKnown } from '../foundation/known.ts'
+import { NO_VERSION, type PrincipalId, type ProposalId, type Version } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import type { ConflictRecord, LiveFacts, Proposal, SideRef } from '../model/conflict.ts'
 import type { VersionFacts } from '../storage/history.ts'
-import type { EntryEffect, LogReads } from '../storage/log.ts'
-import type { StorageEpoch, StorageView } from '../storage/view.ts'
+import type { EntryEffect } from '../storage/log.ts'
+import type { StorageView } from '../storage/view.ts'
 import { overlapsOf } from './concurrentEdit.ts'
-import { type History, LogAtHand, readHistory } from './history.ts'
+import { type History, historyAtHand, readHistory } from './history.ts'
 import { showOverlaps } from './showOverlaps.ts'
 
 /** SPEC CONF-4: a content past this is left out of the answer; its href leads to it. */
@@ -30,8 +31,8 @@ export interface ShownSide {
   version: number | null
   etag: string | null
   /** Left out of lists, which read no history, but for those of incoming. */
-  authors?: string[]
-  content?: Content
+  authors: string[] | undefined
+  content: Content | undefined
   href: string | null
 }
 
@@ -39,22 +40,22 @@ export interface ShownSide {
 export const conflictNotFound = (): ParleyError =>
   new ParleyError('not-found', 'There is no such conflict that you may read.')
 
-/** A conflict as the API shows it (SPEC `Conflict`). */
+/** A conflict as the API shows it (SPEC `Conflict`); members without a value are not sent. */
 export interface ShownConflict {
   id: string | null
   kind: string
   status: string
   document: { id: string; href: string; kind: Kind }
   detectedAt: string
-  waited?: true
+  waited: true | undefined
   closedAt: string | null
   closedBy: string | null
   closedComment: string | null
-  violations?: readonly Violation[]
+  violations: readonly Violation[] | undefined
   base: ShownSide
   current: ShownSide
   incoming: ShownSide
-  merged: { clean: boolean; version?: Version; content?: Content }
+  merged: { clean: boolean; version: Version | undefined; content: Content | undefined }
   /** The sides differ in nothing but line ends and blanks at the ends of lines. */
   whitespaceOnly: boolean
   overlaps: object[]
@@ -65,7 +66,7 @@ export interface ShownConflict {
 }
 
 /** The same without what only the log tells. */
-export type OutlinedConflict = Omit<ShownConflict, 'intervening'>
+export type OutlinedConflict = Omit<ShownConflict, 'intervening'> & { intervening: undefined }
 
 export type ShownProposal = Omit<Proposal, 'hash' | 'at' | 'decidedAt'> & {
   at: string
@@ -105,57 +106,92 @@ export async function storedContent(storage: StorageView, record: ConflictRecord
   return content
 }
 
-/** Works a conflict out in full: contents, overlaps with their authors, merge. */
-export async function showConflict(
+/**
+ * Works a conflict out in full: contents, overlaps with their authors, merge. Answers at once where all is at hand.
+ * Throws `document-damaged` where something of it is gone.
+ */
+export function showConflict(
   storage: StorageView,
   record: ConflictRecord,
   options: ShowOptions,
-): Promise<ShownConflict> {
-  const entries = options.known?.entries ?? null
-  if (entries !== null && record.proposals.length === 0)
-    return showIn(storage, new LogAtHand(storage.epoch, entries), record, options)
-  return storage.read((view) => showIn(view, view, record, options))
+): ShownConflict | Promise<ShownConflict> {
+  const { known } = options
+  return known?.entries && record.proposals.length === 0
+    ? showAtHand(storage, record, { ...known, entries: known.entries }, options)
+    : storage.read((view) => showRead(view, record, options))
 }
 
 /** What is asked about a version to name it. */
 type NamingFacts = Pick<VersionFacts, 'version' | 'author' | 'at'>
 
-/** What a conflict is shown with of the log. */
-type ShownLog = StorageEpoch &
-  Pick<LogReads, 'effects'> & {
-    versionAt(document: DocumentId, version: Version): NamingFacts | null | Promise<NamingFacts | null>
-  }
-
-async function showIn(
-  storage: StorageView,
-  log: ShownLog,
-  record: ConflictRecord,
-  options: ShowOptions,
-): Promise<ShownConflict> {
-  const { sides, merged } = options.known ?? (await workOut(storage, record, options.incoming))
-  const history = await readHistory(log, record)
-  const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
-  const proposals = record.proposals.length === 0 ? NO_PROPOSALS : await showProposals(storage, record, options)
-  const outline = await outlineOf(log, record, options)
-  const fits = (content: Content): boolean => contentBytes(content) <= CONTENT_CAP_BYTES
-  const shown = (content: Content): { content?: Content } => (options.contents && fits(content) ? { content } : {})
-  return {
-    ...outline,
-    ...(record.violations ? { violations: record.violations } : {}),
-    base: { ...outline.base, authors: history.baseAuthors, ...shown(sides.base) },
-    current: { ...outline.current, authors: currentAuthors(record, history), ...shown(sides.current) },
-    incoming: { ...outline.incoming, ...shown(sides.incoming) },
-    merged: { ...outline.merged, clean: merged.clean, ...shown(merged.content) },
-    whitespaceOnly: differInBlanksOnly(merged.overlaps),
-    overlaps: overlaps ?? outline.overlaps,
-    intervening: showEntries(history.between.slice(-MAX_INTERVENING), record.documentKind),
-    proposals: proposals.shown,
-    truncated:
-      proposals.truncated ||
-      overlaps === null ||
-      ![sides.base, sides.current, sides.incoming, merged.content].every(fits),
-  }
+/** Of the versions of the sides; null of one that is none, or is gone. */
+interface SideFacts {
+  readonly base: NamingFacts | null
+  readonly current: NamingFacts | null
+  readonly incoming: NamingFacts | null
 }
+
+/** All that a conflict is shown with besides its record. */
+interface ShownWith {
+  readonly sides: Sides
+  readonly merged: Merge
+  readonly history: History
+  readonly facts: SideFacts
+  /** Null where they are too large. */
+  readonly overlaps: object[] | null
+  readonly proposals: ShownProposals
+}
+
+function showAtHand(
+  storage: StorageView,
+  record: ConflictRecord,
+  { sides, merged, entries }: NonNullable<ShowOptions['known']> & { readonly entries: readonly EntryEffect[] },
+  options: ShowOptions,
+): ShownConflict | Promise<ShownConflict> {
+  const history = historyAtHand(record, entries)
+  const factsOf = ({ version }: SideRef): NamingFacts | null =>
+    entries.find((entry) => entry.version === version) ?? null
+  const facts = { base: factsOf(record.base), current: factsOf(record.current), incoming: factsOf(record.incoming) }
+  const { gone = null } = options
+  return whenKnown(showOverlaps(storage, record, { sides, merged, history, gone }), (overlaps) => {
+    const found = { sides, merged, history, facts, overlaps, proposals: NO_PROPOSALS }
+    return showFound(storage.epoch, record, found, options)
+  })
+}
+
+async function showRead(storage: StorageView, record: ConflictRecord, options: ShowOptions): Promise<ShownConflict> {
+  const { sides, merged } = options.known ?? (await workOut(storage, record, options.incoming))
+  const history = await readHistory(storage, record)
+  const overlaps = await showOverlaps(storage, record, { sides, merged, history, gone: options.gone ?? null })
+  const proposals = await showProposals(storage, record, options)
+  const facts = await readFacts(storage, record)
+  return showFound(storage.epoch, record, { sides, merged, history, overlaps, proposals, facts }, options)
+}
+
+function showFound(epoch: string, record: ConflictRecord, found: ShownWith, options: ShowOptions): ShownConflict {
+  const { sides, merged, history, overlaps, proposals, facts } = found
+  const intervening = showEntries(history.between.slice(-MAX_INTERVENING), record.documentKind)
+  const shown = outline(epoch, record, facts, options, intervening)
+  const content = (whole: Content): Content | undefined => (options.contents && fits(whole) ? whole : undefined)
+  shown.violations = record.violations
+  shown.base.authors = history.baseAuthors
+  shown.base.content = content(sides.base)
+  shown.current.authors = currentAuthors(record, history)
+  shown.current.content = content(sides.current)
+  shown.incoming.content = content(sides.incoming)
+  shown.merged.clean = merged.clean
+  shown.merged.content = content(merged.content)
+  shown.whitespaceOnly = differInBlanksOnly(merged.overlaps)
+  if (overlaps !== null) shown.overlaps = overlaps
+  shown.proposals = proposals.shown
+  shown.truncated =
+    proposals.truncated || overlaps === null || ![sides.base, sides.current, sides.incoming, merged.content].every(fits)
+  return shown
+}
+
+/** Whether a content is sent along. A unit of UTF-16 is three bytes at the most. */
+const fits = (content: Content): boolean =>
+  (typeof content === 'string' && content.length * 3 <= CONTENT_CAP_BYTES) || contentBytes(content) <= CONTENT_CAP_BYTES
 
 /** The contents of a conflict, and what is found in them. `incoming`: where it is not stored. */
 export async function workOut(
@@ -206,24 +242,45 @@ export async function liveSides(storage: StorageView, record: ConflictRecord, li
 
 /** A conflict as lists show it: without contents, the values of overlaps, and what only the log tells (SPEC CONF-4). */
 export async function outlineOf(
-  log: Pick<ShownLog, 'epoch' | 'versionAt'>,
+  storage: StorageView,
   record: ConflictRecord,
-  { stored = true, linkBase = '' }: Pick<ShowOptions, 'stored' | 'linkBase'>,
+  options: OutlineOptions,
 ): Promise<OutlinedConflict> {
+  return outline(storage.epoch, record, await readFacts(storage, record), options, undefined)
+}
+
+async function readFacts(storage: StorageView, record: ConflictRecord): Promise<SideFacts> {
+  const factsOf = async ({ version }: SideRef): Promise<NamingFacts | null> =>
+    version === null || version === NO_VERSION ? null : storage.versionAt(record.document, version)
+  return {
+    base: await factsOf(record.base),
+    current: await factsOf(record.current),
+    incoming: await factsOf(record.incoming),
+  }
+}
+
+type OutlineOptions = Pick<ShowOptions, 'stored' | 'linkBase'>
+
+function outline<Told extends object[] | undefined>(
+  epoch: string,
+  record: ConflictRecord,
+  facts: SideFacts,
+  options: OutlineOptions,
+  intervening: Told,
+): Omit<ShownConflict, 'intervening'> & { intervening: Told } {
+  const { stored = true, linkBase = '' } = options
   const { state } = record
   const isOpen = state.status === 'open'
-  const holding = holdingVersion(record)
-  const factsOf = ({ version }: SideRef): ReturnType<ShownLog['versionAt']> =>
-    version === null || version === NO_VERSION ? null : log.versionAt(record.document, version)
-  const [base, current, incoming] = [
-    await factsOf(record.base),
-    await factsOf(record.current),
-    await factsOf(record.incoming),
-  ]
-  const side = (name: 'base' | 'current' | 'incoming', facts: NamingFacts | null): ShownSide => {
+  const side = (name: 'base' | 'current' | 'incoming'): ShownSide => {
     const { version } = record[name]
-    const etag = facts?.version === version ? formatEtagOf(record, log.epoch, facts) : null
-    return { version, etag, href: stored ? `${linkBase}/conflicts/${record.id}/${name}` : null }
+    const named = facts[name]
+    return {
+      version,
+      etag: named?.version === version ? formatEtagOf(record, epoch, named) : null,
+      href: stored ? `${linkBase}/conflicts/${record.id}/${name}` : null,
+      authors: name === 'incoming' ? [record.author] : undefined,
+      content: undefined,
+    }
   }
   return {
     id: stored ? record.id : null,
@@ -231,19 +288,21 @@ export async function outlineOf(
     status: state.status,
     document: { id: record.document, href: `${linkBase}/documents/${record.document}`, kind: record.documentKind },
     detectedAt: toTimestamp(record.detectedAt),
-    ...(record.live?.waited && { waited: record.live.waited }),
+    waited: record.live?.waited,
     closedAt: isOpen ? null : toTimestamp(state.closedAt),
     closedBy: isOpen ? null : state.status === 'resolved' ? state.resolution.by : state.closedBy,
     closedComment: isOpen ? null : state.status === 'resolved' ? state.resolution.comment : state.comment,
-    base: side('base', base),
-    current: side('current', current),
-    incoming: { ...side('incoming', incoming), authors: [record.author] },
-    merged: { clean: record.clean, ...(holding === null ? {} : { version: holding }) },
+    base: side('base'),
+    current: side('current'),
+    incoming: side('incoming'),
+    merged: { clean: record.clean, version: holdingVersion(record) ?? undefined, content: undefined },
     whitespaceOnly: record.whitespaceOnly,
     overlaps: record.places.map((place) => ({ ...place })),
     proposals: record.proposals.map(showProposal),
     resolution: state.status === 'resolved' ? { ...state.resolution, at: toTimestamp(state.resolution.at) } : null,
     truncated: false,
+    violations: undefined,
+    intervening,
   }
 }
 
@@ -261,14 +320,18 @@ export function showNewProposal(record: ConflictRecord, made: NonNullable<ShowOp
   return proposal && { ...showProposal(proposal), ...(fits ? { content } : {}) }
 }
 
-const NO_PROPOSALS = { shown: [], truncated: false }
+interface ShownProposals {
+  shown: ShownProposal[]
+  truncated: boolean
+}
+const NO_PROPOSALS: ShownProposals = { shown: [], truncated: false }
 
 /** The proposals with their contents, as far as these fit. */
 async function showProposals(
   storage: StorageView,
   record: ConflictRecord,
   { contents, proposed }: ShowOptions,
-): Promise<{ shown: ShownProposal[]; truncated: boolean }> {
+): Promise<ShownProposals> {
   const shown: ShownProposal[] = []
   let roomBytes = contents ? PROPOSALS_CAP_BYTES : 0
   let truncated = false

@@ -7,6 +7,7 @@ import { nameCharacters } from '../documents/staleWrite.ts'
 import { invariant } from '../foundation/assert.ts'
 import { toTimestamp } from '../foundation/environment.ts'
 import { previousVersion } from '../foundation/ids.ts'
+import { whenKnown } from '../foundation/known.ts'
 import { inSteps } from '../foundation/steps.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { EntryEffect } from '../storage/log.ts'
@@ -24,16 +25,18 @@ interface WorkedOut {
 }
 
 /** The overlaps, null where they are too large to be sent along. */
-export async function showOverlaps(
+export function showOverlaps(
   storage: StorageView,
   record: ConflictRecord,
   { sides, merged, history, gone }: WorkedOut,
-): Promise<object[] | null> {
-  const characters = merged.overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
+): object[] | null | Promise<object[] | null> {
+  const { overlaps } = merged
+  const characters = overlaps.reduce((sum, overlap) => sum + nameCharacters(overlap), 0)
   if (characters > OVERLAPS_CAP_BYTES) return null
-  const hands = await handsBehind(storage, record, sides, merged.overlaps, history, gone)
-  const shown = withHands(merged.overlaps, hands)
-  return Buffer.byteLength(JSON.stringify(shown)) <= OVERLAPS_CAP_BYTES ? shown : null
+  return whenKnown(handsBehind(storage, record, sides, overlaps, history, gone), (hands) => {
+    const shown = withHands(overlaps, hands)
+    return Buffer.byteLength(JSON.stringify(shown)) <= OVERLAPS_CAP_BYTES ? shown : null
+  })
 }
 
 /** Overlaps of a conflict with who is behind their current side. */

@@ -40,12 +40,15 @@ export class ConflictShower {
    * As part of an answer. The sides that the record names are on disk. Throws `document-deleted` where a purge has taken them
    * away since.
    */
-  async show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
-    try {
-      return await this.#show(record, options)
-    } catch (problem) {
+  show(
+    record: ConflictRecord,
+    options: ShowOptions,
+  ): ShownConflict | RenderedJson | Promise<ShownConflict | RenderedJson> {
+    const shown = this.#show(record, options)
+    if (!(shown instanceof Promise)) return shown
+    return shown.catch(async (problem: unknown) => {
       throw (await this.#purgedSince(record)) ?? problem
-    }
+    })
   }
 
   /** What a purge makes of a question about the record; null where there was none. */
@@ -56,14 +59,19 @@ export class ConflictShower {
     return head === null ? null : documentDeleted(document, head.version)
   }
 
-  async #show(record: ConflictRecord, options: ShowOptions): Promise<ShownConflict | RenderedJson> {
-    const { storage, desk } = this.#parts
+  #show(record: ConflictRecord, options: ShowOptions): ShownConflict | Promise<ShownConflict | RenderedJson> {
+    const { known } = options
+    return known && isSmall(record, known)
+      ? showConflict(this.#parts.storage, record, options)
+      : this.#showBeside(record, options)
+  }
+
+  async #showBeside(record: ConflictRecord, options: ShowOptions): Promise<RenderedJson> {
     const { by = record.author, known, gone: _, ...rest } = options
-    if (known && isSmall(record, known)) return showConflict(storage, record, options)
     // What was refused may not be stored yet, or never.
     const incoming = known && record.incoming.version === null ? { incoming: known.sides.incoming } : {}
     const question = { ask: 'record', record, options: { ...rest, ...incoming } } as const
-    return new RenderedJson(Buffer.from(await desk.ask(question, { by })).toString())
+    return new RenderedJson(Buffer.from(await this.#parts.desk.ask(question, { by })).toString())
   }
 
   /** A whole answer; shared by all who ask for the same at once. */

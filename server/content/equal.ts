@@ -43,15 +43,14 @@ export function canonicalJson(value: JsonValue): string {
   return `{${members}}`
 }
 
-/** UTF-8 of the kind and the canonical form: equal contents, and only they, give equal bytes. */
-export function canonicalBytes(content: Content): Uint8Array {
-  const form = typeof content === 'string' ? content : canonicalJson(content)
-  return new TextEncoder().encode(`${kindOf(content)}\n${form}`)
+/** The kind and the canonical form: equal contents, and only they, give equal texts. */
+export function canonicalText(content: Content): string {
+  return `${kindOf(content)}\n${typeof content === 'string' ? content : canonicalJson(content)}`
 }
 
-/** sha-256 of the canonical bytes, base64url. */
+/** sha-256 of the canonical text in UTF-8, base64url. */
 export function contentHash(content: Content): string {
-  return hash('sha256', canonicalBytes(content), 'base64url')
+  return hash('sha256', canonicalText(content), 'base64url')
 }
 
 /** UTF-8 bytes of the text, or of its JSON without white space. */

@@ -63,6 +63,7 @@ export class ActorNames {
 /** Who did something to a conflict; whoever did so earlier was met then. */
 function actorsOf({ author, state, proposals }: ConflictRecord): PrincipalId[] {
   const closedBy = state.status === 'resolved' ? state.resolution.by : 'closedBy' in state ? state.closedBy : null
+  if (proposals.length === 0) return closedBy === null ? [author] : [author, closedBy]
   const ofProposals = proposals.flatMap(({ by, decidedBy }) => (decidedBy === null ? [by] : [by, decidedBy]))
   return closedBy === null ? [author, ...ofProposals] : [author, closedBy, ...ofProposals]
 }

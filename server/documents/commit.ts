@@ -7,6 +7,7 @@ import type { Act, Acting, ActResult, Append } from '../storage/act.ts'
 import type { LogWrites, Snapshot } from '../storage/log.ts'
 import type { Sharing } from '../storage/sharing.ts'
 import { OpenStaleWrites } from './openStaleWrites.ts'
+import type { Actor } from '../storage/people.ts'
 import { ActorNames } from './actorNames.ts'
 
 /** The parts of an act besides the appends, which come from the staged entries. */
@@ -125,7 +126,8 @@ export class Committer {
     try {
       const act = actOf(staged, parts)
       const people = this.#names.unstored(act)
-      const result = this.#storage.commit(people === null ? act : { ...act, people })
+      if (people !== null) act.people = people
+      const result = this.#storage.commit(act)
       for (const one of staged) this.#storeSnapshot(one)
       settled = await result
       // Of what other nodes erase with a document nothing is heard here in time.
@@ -231,10 +233,8 @@ export class Committer {
 }
 
 /** Field by field, for it is made with every write. */
-function actOf(staged: readonly Staged[], parts: ActParts): Act {
-  const { at, conflicts, contents, events, locks = [], settles = [], purges = [], onto, answer } = parts
+function actOf(staged: readonly Staged[], parts: ActParts): Act & { people: readonly Actor[] } {
+  const { at, conflicts, contents, events, locks = [], settles = [], purges = [], onto = [], answer } = parts
   const appends = staged.map((one) => one.append)
-  const made = { at, appends, conflicts, contents, events, locks, settles, purges }
-  const act = onto === undefined ? made : { ...made, onto }
-  return answer === undefined ? act : { ...act, answer }
+  return { at, appends, conflicts, contents, events, locks, settles, purges, onto, people: [], answer }
 }

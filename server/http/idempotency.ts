@@ -91,7 +91,9 @@ export class Idempotency {
     // from parsing to planning and back with each takes half as long again, for it forgets the one over the other.
     await yieldTurn()
     if (key === null) {
-      const made = await performance.answer(await performance.perform({ assertAllowed: allowed, keep: null }))
+      const outcome = await performance.perform({ assertAllowed: allowed, keep: null })
+      const answered = performance.answer(outcome)
+      const made = answered instanceof Promise ? await answered : answered
       if (made instanceof ParleyError) throw made
       const { status, headers, body } = jsonAnswer(made)
       return reply

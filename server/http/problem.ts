@@ -4,13 +4,13 @@ import { problemKind, type ProblemCode } from '../foundation/problemTable.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
-/** RFC 9457 §3.1, with the members SPEC API-2 adds. */
+/** RFC 9457 §3.1, with the members SPEC API-2 adds; those without a value are not sent. */
 export interface ProblemDocument {
   readonly type: string
   readonly title: string
   readonly status: number
   readonly detail: string
-  readonly instance?: string
+  readonly instance?: string | undefined
   readonly code: ProblemCode
   readonly retryable: boolean
   readonly [extra: string]: unknown
@@ -22,15 +22,16 @@ export interface ProblemDocument {
  */
 export function problemDocument(error: ParleyError, publicUrl: string, instance?: string): ProblemDocument {
   const { status, title, retryable } = problemKind(error.code)
-  const members = {
+  const document: { [member: string]: unknown } & ProblemDocument = {
     type: `${publicUrl}/problems/${error.code}`,
     title,
     status,
     detail: error.detail,
-    ...(instance === undefined ? {} : { instance: prefixOf(publicUrl) + instance }),
+    instance: instance === undefined ? undefined : prefixOf(publicUrl) + instance,
     code: error.code,
     retryable,
   }
   // Extras come last for the reader's sake, but never in place of a member every problem has.
-  return { ...members, ...error.extras, ...members }
+  for (const [name, extra] of Object.entries(error.extras)) if (!Object.hasOwn(document, name)) document[name] = extra
+  return document
 }

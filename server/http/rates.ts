@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Authenticate, Principal } from '../access/access.ts'
 import { tokenMissing } from '../access/bearer.ts'
+import { whenKnown } from '../foundation/known.ts'
 import { ParleyError } from '../foundation/problems.ts'
 import { clientAddress, networkOf, type Network } from '../limits/addresses.ts'
 import type { Connections } from '../limits/connections.ts'
@@ -148,12 +149,4 @@ const costOfFailure = (charge: Charge): Charge => ({ class: charge.class, tokens
 
 function tell(reply: FastifyReply, standing: RateStanding | null): void {
   if (standing) void reply.headers(standing.headers)
-}
-
-/** Goes on at once where the store answers at once, as one in memory does. */
-function whenKnown<T>(
-  found: RateStanding | null | Promise<RateStanding>,
-  then: (standing: RateStanding | null) => T,
-): T | Promise<T> {
-  return found instanceof Promise ? found.then(then) : then(found)
 }

@@ -47,14 +47,14 @@ export class RequestLog extends LogController {
   override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     const status = reply.statusCode
     if (status < this.#from) return
-    const line = { ...factsOf(request, status), ms: Math.round(reply.elapsedTime * 10) / 10 }
+    const line = factsOf(request, status, Math.round(reply.elapsedTime * 10) / 10)
     const shown = error ? { ...line, err: error } : line
     if (status < 400) request.log.debug(shown, 'request')
     else request.log.info(shown, 'request')
   }
 }
 
-function factsOf(request: FastifyRequest, status: number): object {
+function factsOf(request: FastifyRequest, status: number, ms: number): object {
   const { identity, refusedWith, routeOptions } = request
   const route = routeOptions.url === undefined ? undefined : withoutVersion(routeOptions.url)
   return {
@@ -67,6 +67,7 @@ function factsOf(request: FastifyRequest, status: number): object {
     document: identity?.documentId ?? undefined,
     conflict: textMember(request.params, 'conflict') ?? refusedWith?.conflict,
     principal: identity?.principal.sub,
+    ms,
   }
 }
 

@@ -62,7 +62,7 @@ export interface Act {
   /** What those are called who act (SPEC HIST-8), where that is not stored yet or was another name. */
   readonly people?: readonly Actor[]
   /** What the one who asked for the act is answered, for repeats of the request (SPEC WRITE-8). */
-  readonly answer?: StoredAnswer
+  readonly answer?: StoredAnswer | undefined
 }
 
 export type ActResult =

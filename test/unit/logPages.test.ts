@@ -94,7 +94,7 @@ it('[OPS-8] [CONF-1] a conflict tells all that came between, however few entries
   if (!record) throw new Error('it was refused')
   const { between } = await bothWays((storage) => readHistory(storage, record))
   expect(between.map(({ version }) => version)).toEqual(range(3, 91))
-  const shown = await bothWays((storage) => showConflict(storage, record, { contents: true }))
+  const shown = await bothWays(async (storage) => showConflict(storage, record, { contents: true }))
   expect(shown.overlaps).toHaveLength(2)
 })
 

@@ -44,24 +44,17 @@ export function partsOf(
   answer: StoredAnswer | null,
 ): ActParts {
   const [only] = plans
-  const besides =
-    plans.length === 1 && only
-      ? {
-          conflicts: only.conflicts,
-          contents: only.contents,
-          events: only.events,
-          locks: locksOf(only),
-          purges: purgesOf(only),
-        }
-      : {
-          conflicts: plans.flatMap((plan) => plan.conflicts),
-          contents: new Map(plans.flatMap((plan) => [...plan.contents])),
-          events: plans.flatMap((plan) => plan.events),
-          locks: plans.flatMap(locksOf),
-          purges: plans.flatMap(purgesOf),
-        }
-  const parts = onto.length === 0 ? { at, ...besides } : { at, ...besides, onto }
-  return answer === null ? parts : { ...parts, answer }
+  const isOne = plans.length === 1 && only !== undefined
+  return {
+    at,
+    conflicts: isOne ? only.conflicts : plans.flatMap((plan) => plan.conflicts),
+    contents: isOne ? only.contents : new Map(plans.flatMap((plan) => [...plan.contents])),
+    events: isOne ? only.events : plans.flatMap((plan) => plan.events),
+    locks: plans.flatMap(locksOf),
+    purges: plans.flatMap(purgesOf),
+    onto,
+    answer: answer ?? undefined,
+  }
 }
 
 const locksOf = ({ lock }: Plan) => (lock === undefined ? [] : [lock])

@@ -31,7 +31,7 @@ interface AnswerRow {
 
 type KeptAnswer = Pick<StoredAnswer, 'fingerprint' | 'documents' | 'needs' | 'contents' | 'status' | 'headers'>
 
-function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
+export function encodeAnswer(answer: StoredAnswer): NewAnswerRow {
   const { principal, key, at, expiresAt, body, fingerprint, documents, needs, contents, status, headers } = answer
   const kept: KeptAnswer = {
     fingerprint,

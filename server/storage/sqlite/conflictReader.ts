@@ -15,7 +15,7 @@ import { type IdRange, idRanges, isInRanges } from '../idRanges.ts'
 import { decodeConflict, ownContents, type OwnContentsRow, type RecordRow } from './conflicts.ts'
 import { NOT_EXPIRING } from './expiring.ts'
 import { notPurged } from './purges.ts'
-import { type PackedContent, pushUndamaged, STEP_ROWS, unpackContent } from './row.ts'
+import { type PackedContent, pushUndamaged, type StorageStep, STEP_ROWS, unpackContent } from './row.ts'
 
 /** Conditions that are asked for in various ways; most questions are of a few. */
 const PREPARED_QUERIES = 32
@@ -31,13 +31,6 @@ interface KeyedRow extends RecordRow {
 interface ConflictPlace {
   readonly key: number
   readonly document: string
-}
-
-/** What a step found, newest first. */
-export interface ConflictStep {
-  readonly records: readonly ConflictRecord[]
-  /** Where the next step goes on: before this one. Null where there is nothing left. */
-  readonly before: ConflictId | null
 }
 
 /** Answers what is asked about conflicts. */
@@ -67,17 +60,17 @@ export class SqliteConflictReader {
     return closed(record, { status: 'expired', closedAt: at, closedBy: toPrincipalId(by), comment: null })
   }
 
-  /** The newest that fit, of a bounded number of rows. Damaged records are left out, as in `heads`. */
-  conflicts(query: ConflictQuery): ConflictStep {
+  /** The newest that fit, of a bounded number of rows; the next step goes on before the last of these. Damaged records are left out, as in `heads`. */
+  conflicts(query: ConflictQuery): StorageStep<ConflictRecord, ConflictId> {
     const isAnyExpiring = this.#sql.anyExpiring.get() !== undefined
     const walk = walkOf(query, isAnyExpiring)
     const last = walk.isShort ? null : this.#stepEnd(walk, query.before)
-    const records: ConflictRecord[] = []
+    const found: ConflictRecord[] = []
     for (const row of this.#rows(query, walk, { last, isAnyExpiring })) {
-      if (records.length >= query.limit) break
-      pushUndamaged(records, () => this.#record(row))
+      if (found.length >= query.limit) break
+      pushUndamaged(found, () => this.#record(row))
     }
-    return { records, before: last }
+    return { found, next: last }
   }
 
   /** A token may name hundreds of patterns: SQLite would compare each row with all of them. */

@@ -5,7 +5,7 @@ import type { ConflictPolicy, Head, JsonSchema } from '../../model/document.ts'
 import type { IdRange } from '../idRanges.ts'
 import type { EntryMark } from '../log.ts'
 import { NO_PASS, PASSES, type PassRow } from './locks.ts'
-import { damaged, parseStored, pushUndamaged, rowChecksum, STEP_ROWS } from './row.ts'
+import { damaged, parseStored, pushUndamaged, rowChecksum, type StorageStep, STEP_ROWS } from './row.ts'
 import type { Clock } from './steadyClock.ts'
 
 /** Many more documents than are busy at one time; a full cache starts anew. */
@@ -196,13 +196,17 @@ interface FormerClientRow {
   readonly clock: number
 }
 
-/** What a step found, in the order of the ids. */
-export interface HeadStep {
-  readonly heads: readonly Head[]
+/** The first living documents after an id, out of so many rows. */
+export interface HeadsWanted {
+  readonly after: string
+  readonly room: number
+  readonly limit: number
+}
+
+/** In the order of the ids. */
+export interface HeadStep extends StorageStep<Head, string> {
   /** How many rows it went through, of deleted documents as well. */
   readonly rows: number
-  /** Where the next step goes on: after this one. Null where there is nothing left. */
-  readonly after: string | null
 }
 
 /** Answers what is asked about documents. */
@@ -222,23 +226,23 @@ export class SqliteDocumentReader {
    * The first living documents of a range after `after`, of `room` that are there or were. A head that is damaged is left out,
    * so that one document does not hide the others (SPEC OPS-6).
    */
-  heads(range: IdRange, { after, room, limit }: { after: string; room: number; limit: number }): HeadStep {
+  heads(range: IdRange, { after, room, limit }: HeadsWanted): HeadStep {
     const step = this.#sql.step.get({ ...range, after, room })
     const rows = step?.rows ?? 0
     const last = rows < room ? null : (step?.last ?? null)
-    const heads: Head[] = []
+    const found: Head[] = []
     // No id is the end of a range.
     for (const row of this.#sql.heads.iterate({ from: range.from, to: last ?? range.to, after })) {
-      if (heads.length >= limit) break
-      pushUndamaged(heads, () => decodeHead(row))
+      if (found.length >= limit) break
+      pushUndamaged(found, () => decodeHead(row))
     }
-    return { heads, rows, after: last }
+    return { found, rows, next: last }
   }
 
-  /** Those after a client id, of a bounded number; null is before all of them, and where there is nothing left. */
-  formerClients(document: DocumentId, after: number | null): { clients: FormerClientRow[]; after: number | null } {
-    const clients = this.#sql.formerClients.all(document, after ?? -1)
-    return { clients, after: clients.length < STEP_ROWS ? null : (clients.at(-1)?.client ?? null) }
+  /** Those after a client id, of a bounded number. */
+  formerClients(document: DocumentId, after: number): StorageStep<FormerClientRow, number> {
+    const found = this.#sql.formerClients.all(document, after)
+    return { found, next: found.length < STEP_ROWS ? null : (found.at(-1)?.client ?? null) }
   }
 }
 

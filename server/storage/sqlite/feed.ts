@@ -3,7 +3,7 @@ import { type Sequence, toSequence, trustedDocumentId } from '../../foundation/i
 import { NO_MARK } from '../../foundation/mark.ts'
 import { type EventData, eventMark, type NewEvent, type StoredEvent, type StoredEventType } from '../../model/event.ts'
 import { notPurged } from './purges.ts'
-import { parseStored, STEP_ROWS } from './row.ts'
+import { parseStored, type StorageStep, STEP_ROWS } from './row.ts'
 
 /** Events one pruning call deletes at most: what waits behind it waits some milliseconds, not longer. */
 const PRUNED_EVENTS = 1000
@@ -70,12 +70,6 @@ export class SqliteFeedWriter {
 }
 
 /** What a step found, oldest first. */
-export interface EventStep {
-  readonly events: readonly StoredEvent[]
-  /** Where the next step goes on: after this sequence. Null where there is nothing left. */
-  readonly after: number | null
-}
-
 /** Answers what is asked about events. */
 export class SqliteFeedReader {
   readonly #sql: ReturnType<typeof prepareReads>
@@ -88,12 +82,12 @@ export class SqliteFeedReader {
    * The first that are shown, of a bounded number that are there or are being erased. Fewer are forgotten at a time
    * (`PRUNED_EVENTS`), so that none that were not gone through are before the next step.
    */
-  events(after: number, limit: number): EventStep {
+  events(after: number, limit: number): StorageStep<StoredEvent, number> {
     const first = this.#sql.next.get(after) ?? null
-    if (first === null) return { events: [], after: null }
+    if (first === null) return { found: [], next: null }
     const last = first + STEP_ROWS - 1
-    const events = this.#sql.events.all({ first, last, limit }).map(decodeEvent)
-    return { events, after: this.#sql.next.get(last) === null ? null : last }
+    const found = this.#sql.events.all({ first, last, limit }).map(decodeEvent)
+    return { found, next: this.#sql.next.get(last) === null ? null : last }
   }
 
   eventMark(sequence: Sequence): string {

@@ -11,7 +11,7 @@ import type { LogState, VersionFacts } from '../history.ts'
 import { LOG_PAGE_BYTES } from '../log.ts'
 import { type SqliteLogReader, STORED_LOG, type StoredLog } from './log.ts'
 import { type PackedEffect, PINNED, type SqlitePackWriter } from './packs.ts'
-import { damaged, originOf } from './row.ts'
+import { damaged, originOf, type StorageStep } from './row.ts'
 
 interface VersionFactsRow {
   readonly version: number
@@ -35,12 +35,6 @@ type StoredFacts = Omit<VersionFacts, 'label'>
 const STEP_PACKS = 32
 
 /** What a step found, newest first. */
-export interface VersionStep {
-  readonly versions: readonly VersionFacts[]
-  /** Where the next step goes on: at this version, the last of a row. Null where there is nothing left. */
-  readonly upTo: Version | null
-}
-
 /** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
   readonly #sql: ReturnType<typeof prepareReads>
@@ -51,10 +45,10 @@ export class SqliteHistoryReader {
     this.#log = log
   }
 
-  /** The newest of a range, out of a bounded number of packs. */
-  versions(document: DocumentId, after: Version, upTo: Version, limit: number): VersionStep {
+  /** The newest of a range, out of a bounded number of packs; the next step goes on at a version that is the last of a row. */
+  versions(document: DocumentId, after: Version, upTo: Version, limit: number): StorageStep<VersionFacts, Version> {
     const stored = this.#sql.key.get(document)
-    if (stored === undefined) return { versions: [], upTo: null }
+    if (stored === undefined) return { found: [], next: null }
     const found: StoredFacts[] = []
     let at = Math.min(upTo, stored.version)
     const start = Math.max(after, stored.erased)
@@ -75,7 +69,7 @@ export class SqliteHistoryReader {
       for (const row of this.#sql.facts.all(range)) found.push(decodeFacts(document, row))
       at = end
     }
-    return { versions: this.#labelled(stored.key, found), upTo: at > start ? toVersion(at) : null }
+    return { found: this.#labelled(stored.key, found), next: at > start ? toVersion(at) : null }
   }
 
   versionAt(document: DocumentId, version: Version): VersionFacts | null {

@@ -124,6 +124,12 @@ export const ROW_BYTES = 256
 /** Rows that one step of a question looks at, some 5 ms: of very many that are there, a principal may have asked for few. */
 export const STEP_ROWS = 4_096
 
+/** What one step of a question found, and where the next one goes on; null where there is nothing left. */
+export interface StorageStep<Found, Place> {
+  readonly found: readonly Found[]
+  readonly next: Place | null
+}
+
 /** What one step erases at most of rows that may be large, which are overwritten with zeros: some 20 ms of work. */
 export const ERASED_BYTES = 4 * 1024 * 1024
 

@@ -9,7 +9,7 @@ import type { HeldLock, LapsedLock, LockState } from '../../model/lock.ts'
 import type { StoredDelivery, StoredWebhook, WebhookId } from '../../model/webhook.ts'
 import type { ConflictQuery } from '../conflicts.ts'
 import type { HeadQuery } from '../documents.ts'
-import { type IdRange, idRanges } from '../idRanges.ts'
+import { idRanges } from '../idRanges.ts'
 import type { LogState, VersionFacts } from '../history.ts'
 import type { Checkpoint, Entry, EntryEffect, Snapshot } from '../log.ts'
 import type { Revocation } from '../revocations.ts'
@@ -17,15 +17,15 @@ import type { PeopleQuery, Person } from '../people.ts'
 import type { StorageView } from '../view.ts'
 import type { WaitingEdits, WaitingFacts, WaitingQuery } from '../waiting.ts'
 import type { DeliveryQuery } from '../webhooks.ts'
-import type { HeadStep, SqliteDocumentReader } from './documents.ts'
+import type { HeadStep, HeadsWanted, SqliteDocumentReader } from './documents.ts'
 import { toStorageError } from './errors.ts'
-import type { EventStep } from './feed.ts'
-import type { VersionStep } from './history.ts'
 import type { SqliteReader } from './reader.ts'
-import { STEP_ROWS } from './row.ts'
+import { type StorageStep, STEP_ROWS } from './row.ts'
 
 /** To ask for a range of ids at all takes as long as to look at so many rows, and a token may have thousands. */
 const RANGE_ROWS = 16
+/** Client ids are not negative. */
+const BEFORE_ALL_CLIENTS = -1
 
 /** The questions of a `StorageView`, each answered by a reader. */
 export abstract class SqliteView implements StorageView {
@@ -49,6 +49,22 @@ export abstract class SqliteView implements StorageView {
     }
   }
 
+  /** Up to `limit` of what is found from a place on; everything else that is ready goes first between two steps. */
+  async #stepByStep<Found, Place>(
+    first: Place,
+    limit: number,
+    step: (reader: SqliteReader, at: Place, room: number) => StorageStep<Found, Place & {}>,
+  ): Promise<Found[]> {
+    const all: Found[] = []
+    for (let at = first; ;) {
+      const { found, next } = this.ask((reader) => step(reader, at, limit - all.length))
+      all.push(...found)
+      if (next === null || all.length >= limit) return all
+      at = next
+      await yieldTurn()
+    }
+  }
+
   async head(document: DocumentId): Promise<Head | null> {
     return this.ask((reader) => reader.documents.head(document))
   }
@@ -63,18 +79,15 @@ export abstract class SqliteView implements StorageView {
           await yieldTurn()
           room = STEP_ROWS
         }
-        const step: HeadStep = this.#headStep(range, { after, room, limit: query.limit - found.length })
-        found.push(...step.heads)
+        const wanted: HeadsWanted = { after, room, limit: query.limit - found.length }
+        const step: HeadStep = this.ask((reader) => reader.documents.heads(range, wanted))
+        found.push(...step.found)
         if (found.length >= query.limit) return found
         room -= RANGE_ROWS + step.rows
-        after = step.after
+        after = step.next
       }
     }
     return found
-  }
-
-  #headStep(range: IdRange, step: { after: string; room: number; limit: number }): HeadStep {
-    return this.ask((reader) => reader.documents.heads(range, step))
   }
 
   async snapshot(document: DocumentId): Promise<Snapshot | null> {
@@ -96,19 +109,16 @@ export abstract class SqliteView implements StorageView {
   async versions(document: DocumentId, after: Version, upTo: Version, limit: number): Promise<readonly VersionFacts[]> {
     const found: VersionFacts[] = []
     for (let end = upTo; ;) {
-      const step = this.#versionStep(document, after, end, limit - found.length)
-      found.push(...step.versions)
-      if (step.upTo === null || found.length >= limit) return found
+      const room = limit - found.length
+      const { found: newest, next } = this.ask((reader) => reader.history.versions(document, after, end, room))
+      found.push(...newest)
+      if (next === null || found.length >= limit) return found
       await yieldTurn()
       // Rows on both sides may have become one meanwhile, and none of it would be listed.
-      const isStill = (await this.versionAt(document, step.upTo))?.version === step.upTo
+      const isStill = (await this.versionAt(document, next))?.version === next
       if (!isStill) found.length = 0
-      end = isStill ? step.upTo : upTo
+      end = isStill ? next : upTo
     }
-  }
-
-  #versionStep(document: DocumentId, after: Version, upTo: Version, limit: number): VersionStep {
-    return this.ask((reader) => reader.history.versions(document, after, upTo, limit))
   }
 
   async versionAt(document: DocumentId, version: Version): Promise<VersionFacts | null> {
@@ -132,17 +142,17 @@ export abstract class SqliteView implements StorageView {
   }
 
   async formerClients(document: DocumentId): Promise<ReadonlyMap<number, number>> {
-    const found = new Map<number, number>()
-    for (let after: number | null = null; ;) {
-      const step = this.#clientStep(document, after)
-      for (const { client, clock } of step.clients) found.set(client, clock)
-      if (step.after === null) return found
-      after = step.after
+    const clocks = new Map<number, number>()
+    for (let after = BEFORE_ALL_CLIENTS; ;) {
+      const { found, next } = this.#clientStep(document, after)
+      for (const { client, clock } of found) clocks.set(client, clock)
+      if (next === null) return clocks
+      after = next
       await yieldTurn()
     }
   }
 
-  #clientStep(document: DocumentId, after: number | null): ReturnType<SqliteDocumentReader['formerClients']> {
+  #clientStep(document: DocumentId, after: number): ReturnType<SqliteDocumentReader['formerClients']> {
     return this.ask((reader) => reader.documents.formerClients(document, after))
   }
 
@@ -151,15 +161,9 @@ export abstract class SqliteView implements StorageView {
   }
 
   async conflicts(query: ConflictQuery): Promise<readonly ConflictRecord[]> {
-    const found: ConflictRecord[] = []
-    for (let { before } = query; ;) {
-      const limit = query.limit - found.length
-      const step = this.ask((reader) => reader.conflicts.conflicts({ ...query, before, limit }))
-      found.push(...step.records)
-      if (step.before === null || found.length >= query.limit) return found
-      before = step.before
-      await yieldTurn()
-    }
+    return this.#stepByStep(query.before, query.limit, (reader, before, limit) =>
+      reader.conflicts.conflicts({ ...query, before, limit }),
+    )
   }
 
   async expiringDocuments(): Promise<readonly DocumentId[]> {
@@ -211,18 +215,7 @@ export abstract class SqliteView implements StorageView {
   }
 
   async events(after: Sequence, limit: number): Promise<readonly StoredEvent[]> {
-    const found: StoredEvent[] = []
-    for (let at: number = after; ;) {
-      const step: EventStep = this.#eventStep(at, limit - found.length)
-      found.push(...step.events)
-      if (step.after === null || found.length >= limit) return found
-      at = step.after
-      await yieldTurn()
-    }
-  }
-
-  #eventStep(after: number, limit: number): EventStep {
-    return this.ask((reader) => reader.feed.events(after, limit))
+    return this.#stepByStep<StoredEvent, number>(after, limit, (reader, at, room) => reader.feed.events(at, room))
   }
 
   async eventRange(): Promise<{ readonly first: Sequence; readonly last: Sequence }> {

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { LogFormat, LogLevel } from './logLevel.ts'
 
 /** Where log lines go, each with its line break. */
@@ -5,32 +6,96 @@ export interface LogOutput {
   write(line: string): void
 }
 
-/** Pieces this long go out at once, so that what waits is bounded. */
+/** Pieces this long go out at once, so that a turn with very many lines holds few of them. */
 const MAX_HELD_CHARACTERS = 64 * 1024
+/** What waits for whoever takes the log: a pause of some seconds at thousands of refusals a second. */
+const MAX_UNTAKEN_CHARACTERS = 4 * 1024 * 1024
+/** A reader that is gone costs one failed write in so long, and a disk that has room again is noticed as soon. */
+const RETRY_MS = 1_000
 
-/** The lines of one turn of the event loop go out in one write, because a write costs more than making a line. */
-class StandardOutput implements LogOutput {
-  #held = ''
+/** Lines that go out together; `told` were lost before, and one of these says so. */
+interface HeldLines {
+  readonly text: string
+  readonly lines: number
+  readonly told: number
+}
+const NOTHING: HeldLines = { text: '', lines: 0, told: 0 }
 
-  constructor() {
-    process.on('exit', () => this.#flush())
+/**
+ * A stream that takes a log (SPEC OPS-10). The lines of one turn of the event loop go out in one write, because a write costs
+ * more than making a line. Whoever takes them, or does not, stops nobody: what cannot be written, and what is past a bound
+ * of what waits, is lost, and a line says how many once one can be written again.
+ */
+export class StreamOutput implements LogOutput {
+  readonly #stream: Writable
+  readonly #monotonicMs: () => number
+  #held = NOTHING
+  #lost = 0
+  /** Of the lost ones those that no line has told of yet. */
+  #untold = 0
+  #failedMs = Number.NEGATIVE_INFINITY
+
+  constructor(stream: Writable, monotonicMs: () => number = () => performance.now()) {
+    this.#stream = stream
+    this.#monotonicMs = monotonicMs
+    // Each write that failed is told of it by itself; without a listener the error would end the process.
+    stream.on('error', () => undefined)
+  }
+
+  /** Lines that nobody got, so far. */
+  get lost(): number {
+    return this.#lost
   }
 
   write(line: string): void {
-    if (this.#held === '') setImmediate(() => this.#flush())
-    this.#held += line
-    if (this.#held.length > MAX_HELD_CHARACTERS) this.#flush()
+    if (!this.#takesMore()) {
+      this.#lost += 1
+      this.#untold += 1
+      return
+    }
+    if (this.#held === NOTHING) setImmediate(() => this.flush())
+    const { text, lines, told } = this.#held
+    const loss = this.#untold === 0 ? '' : lossLine(this.#untold, line)
+    this.#held = { text: text + loss + line, lines: lines + 1, told: told + this.#untold }
+    this.#untold = 0
+    if (this.#held.text.length > MAX_HELD_CHARACTERS) this.flush()
   }
 
-  #flush(): void {
-    const lines = this.#held
-    this.#held = ''
-    if (lines !== '') process.stdout.write(lines)
+  /** Hands over what waits for the end of the turn. */
+  flush(): void {
+    const { text, lines, told } = this.#held
+    this.#held = NOTHING
+    if (text === '') return
+    this.#stream.write(text, (error) => {
+      if (!error) return
+      this.#failedMs = this.#monotonicMs()
+      this.#lost += lines
+      this.#untold += lines + told
+    })
+  }
+
+  #takesMore(): boolean {
+    const untaken = this.#held.text.length + this.#stream.writableLength
+    return untaken <= MAX_UNTAKEN_CHARACTERS && this.#monotonicMs() - this.#failedMs >= RETRY_MS
   }
 }
 
+/** In the format of the line that comes after it. */
+function lossLine(lost: number, next: string): string {
+  const facts = {
+    level: 40,
+    time: Date.now(),
+    pid: process.pid,
+    lost,
+    msg: 'lines of the log were lost: nobody took them',
+  }
+  const line = `${JSON.stringify(facts)}\n`
+  return next.startsWith('{') ? line : prettyLine(line)
+}
+
 /** One of a process, for all its servers. */
-export const standardOutput: LogOutput = new StandardOutput()
+export const standardOutput = new StreamOutput(process.stdout)
+process.on('exit', () => standardOutput.flush())
 
 /** What is set, or else what suits whoever looks on: a person at a terminal, or a program. */
 export const formatFor = (format: LogFormat | null): LogFormat => format ?? (process.stdout.isTTY ? 'pretty' : 'json')

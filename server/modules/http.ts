@@ -100,6 +100,9 @@ export function httpModules(
           },
           () => limits.refusals(),
         )
+        meter.total({ name: 'parley_log_lost_lines_total', help: 'Lines of the log that nobody took.' }, () => [
+          [standardOutput.lost],
+        ])
       },
       stop: { deadlineMs: 3_000, run: close },
     },

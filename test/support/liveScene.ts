@@ -13,6 +13,9 @@ import { id, startCore, type DocumentCore } from './documentCore.ts'
 import { settled } from './manualEnvironment.ts'
 import { SimulatedClient } from './simulatedClient.ts'
 
+/** Edits that are closer in time than this count as made at the same time. */
+export const WINDOW_MS = 2_000
+
 /** Simulated clients in one room on a real replica and a real SQLite file, with a clock that obeys the test. */
 export class LiveScene {
   readonly core: DocumentCore
@@ -116,6 +119,16 @@ export class LiveScene {
     await this.room.settled()
     await this.core.stop()
   }
+}
+
+/** Alice and bob before a text of three lines, who have proved that they see it. */
+export async function aliceAndBob(
+  limits: Partial<SyncLimits> = {},
+): Promise<{ scene: LiveScene; alice: SimulatedClient; bob: SimulatedClient }> {
+  const scene = await LiveScene.start('one\ntwo\nthree', limits)
+  const [alice, bob] = [await scene.join('alice', 3), await scene.join('bob', 5)]
+  await scene.pass(WINDOW_MS)
+  return { scene, alice, bob }
 }
 
 export const plain = (client: SimulatedClient, kind: 'text' | 'json'): Content =>

@@ -12,7 +12,9 @@ import { ownerOf } from '../../server/notifications/webhookOwner.ts'
 import { readerOf } from '../support/readers.ts'
 
 const NOON = Date.UTC(2026, 10, 30, 12)
+const SECOND_MS = 1_000
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 const delivery = (more: Partial<StoredDelivery> = {}): StoredDelivery => ({
   ...newDelivery({ message: 'msg_1', type: 'resync', document: null, body: '{}' }, NOON),
@@ -70,6 +72,39 @@ describe('[NOTE-8] Retry-After of a receiver', () => {
   it('means nothing where the message was taken, or the receiver is gone', () => {
     expect(afterAttempt(delivery(), { status: 200, retryAfter: '5' }, NOON, 0).state.status).toBe('delivered')
     expect(afterAttempt(delivery(), { status: 410, retryAfter: '5' }, NOON, 0).state.status).toBe('failed')
+  })
+})
+
+describe('the schedule of retries', () => {
+  const delivery: StoredDelivery = {
+    position: 1,
+    message: 'msg_1',
+    type: 'parley.conflict.detected',
+    document: null,
+    body: '{}',
+    createdAt: 0,
+    attempts: 0,
+    firstAttemptAt: null,
+    lastAttempt: null,
+    state: { status: 'pending', nextAttemptAt: 0 },
+  }
+
+  it.each([0, 0.3, 0.999])('[NOTE-5] spans 3 days, from seconds to hours, with the random number %d', (random) => {
+    let tried = delivery
+    let now = 1_000
+    const times = [now]
+    for (let n = 0; n < 100; n++) {
+      tried = afterAttempt(tried, { status: 500 }, now, random)
+      if (tried.state.status !== 'pending') break
+      now = tried.state.nextAttemptAt
+      times.push(now)
+    }
+    expect(tried.state).toEqual({ status: 'failed', finishedAt: 1_000 + 3 * DAY_MS })
+    expect(times[1]).toBeLessThanOrEqual(1_000 + 10 * SECOND_MS)
+    const delays = times.slice(1).map((time, n) => time - (times[n] ?? 0))
+    expect(Math.min(...delays.slice(0, -1))).toBeGreaterThanOrEqual(4 * SECOND_MS)
+    expect(Math.max(...delays)).toBeLessThanOrEqual(6 * HOUR_MS)
+    expect(tried.attempts).toBe(times.length)
   })
 })
 

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict, written } from '../support/documents.ts'
+import { isReplayed } from '../support/idempotency.ts'
 import { seededChance } from '../support/seededChance.ts'
 import type { Answer, Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
@@ -30,7 +31,6 @@ const essence = ({ status, headers, body }: Answer): unknown => {
   const names = ['etag', 'location', 'content-type', 'content-length']
   return [status, names.map((name) => headers.get(name)), JSON.stringify(body)]
 }
-const isReplayed = (answer: Answer): boolean => answer.headers.get('idempotency-replayed') === 'true'
 
 /** Sends something again and again, with the same key. */
 type Send = () => Promise<Answer>

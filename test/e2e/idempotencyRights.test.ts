@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { toPrincipalId } from '../../server/foundation/ids.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict } from '../support/documents.ts'
+import { isReplayed } from '../support/idempotency.ts'
 import type { Answer, Caller } from '../support/server.ts'
 import { suiteServer } from '../support/suite.ts'
 
@@ -17,7 +18,6 @@ const aliceElsewhere = server.caller('alice', { 'other:*': ['read', 'write'] })
 
 let keys = 0
 const newKey = () => ({ 'idempotency-key': `rights-${++keys}` })
-const isReplayed = (answer: Answer): boolean => answer.headers.get('idempotency-replayed') === 'true'
 
 async function conflictOf(): Promise<{ id: string; conflictId: string }> {
   const id = await server.create('one\n')

@@ -23,6 +23,11 @@ const LAYERS: Readonly<Record<string, { refused: string[]; allowed: string[] }>>
   'client-demo/src/parley/x.ts': { refused: ['../state/x.ts'], allowed: ['./types.ts'] },
 }
 
+const TOO_LONG = {
+  rule: 'eslint(max-lines)',
+  code: Array.from({ length: 401 }, (_, line) => `export const line${line} = ${line}`).join('\n'),
+}
+
 /** By file: code with one fault, and the rule that finds it. */
 const FAULTS: Readonly<Record<string, { rule: string; code: string }>> = {
   'server/content/circleA.ts': {
@@ -69,10 +74,9 @@ const FAULTS: Readonly<Record<string, { rule: string; code: string }>> = {
     rule: 'eslint(max-lines-per-function)',
     code: `export function long(value: number): number {\n  let sum = value\n${'  sum += 1\n'.repeat(70)}  return sum\n}`,
   },
-  'server/content/longFile.ts': {
-    rule: 'eslint(max-lines)',
-    code: Array.from({ length: 401 }, (_, line) => `export const line${line} = ${line}`).join('\n'),
-  },
+  'server/content/longFile.ts': TOO_LONG,
+  'client-demo/src/state/longFile.ts': TOO_LONG,
+  'test/unit/longFile.test.ts': TOO_LONG,
   'server/content/thrown.ts': {
     rule: 'typescript(only-throw-error)',
     code: "export const fail = (): never => {\n  throw 'text'\n}",
@@ -90,7 +94,7 @@ beforeAll(async () => {
   const config = {
     extends: join(project, 'tsconfig.json'),
     compilerOptions: { types: [] },
-    include: ['server', 'client-demo'],
+    include: ['server', 'client-demo', 'test'],
   }
   await plant('tsconfig.json', JSON.stringify(config))
   for (const [file, { code }] of Object.entries(FAULTS)) await plant(file, `${code}\n`)
@@ -113,7 +117,7 @@ async function plant(file: string, text: string): Promise<void> {
 
 async function lint(): Promise<Finding[]> {
   const oxlint = join(project, 'node_modules/oxlint/bin/oxlint')
-  const args = [oxlint, '--type-aware', '--format=json', 'server', 'client-demo']
+  const args = [oxlint, '--type-aware', '--format=json', 'server', 'client-demo', 'test']
   // It exits 1 where it finds something, which is the point here.
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     cwd: folder,

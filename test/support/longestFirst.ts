@@ -17,6 +17,8 @@ const LONG = [
   'locksKill',
   'linesBetweenKill',
   'storageSqliteTurns',
+  'storageSqliteProcesses',
+  'idempotency',
   'writesDurable',
   'httpTimeouts',
   'compactor',

@@ -50,18 +50,21 @@ const CLEAR_OF = 20
 const TRIES = 4
 
 /**
- * Runs cells, and those again whose times lay across the window: where fewer run at a time, they do not. Too many that stay
- * so are an error, for they prove nothing.
+ * Runs cells, and those again whose times lay across the window: where fewer run at a time, they do not. `tries` is how often
+ * before. Too many that stay so are an error, for they prove nothing.
  */
 export async function untilClear(
-  run: (cells: readonly Cell[]) => Promise<Result[]>,
+  run: (cells: readonly Cell[], tries: number) => Promise<Result[]>,
   all: readonly Cell[],
 ): Promise<Result[]> {
-  let results = await run(all)
+  let results = await run(all, 0)
   const isUnclear = ({ expected, found }: Result): boolean => expected === 'unclear' && !(found instanceof Error)
   for (let tries = 1; tries < TRIES && results.some(isUnclear); tries++) {
     const unclear = new Set(results.filter(isUnclear).map(({ name }) => name))
-    const again = await run(all.filter((cell) => unclear.has(nameOf(cell))))
+    const again = await run(
+      all.filter((cell) => unclear.has(nameOf(cell))),
+      tries,
+    )
     results = [...results.filter((one) => !isUnclear(one)), ...again]
   }
   const unclear = results.filter(isUnclear).length

@@ -49,6 +49,7 @@ export function answerQuestions<Question, Answer>(
       })()
     }
   })
+  send({ kind: 'ready' })
 }
 
 function failureOf(error: unknown): { message: string; stack: string } {

@@ -23,6 +23,8 @@ export type FromThread<Answer> =
   /** A bug: `stack` is of the thread. */
   | { readonly kind: 'failure'; readonly id: number; readonly message: string; readonly stack: string }
   | { readonly kind: 'paused' }
+  /** It can be asked: what ends it from now on may be a question. */
+  | { readonly kind: 'ready' }
 
 export const sentProblem = ({ code, detail, extras, headers }: ParleyError): SentProblem => ({
   code,

@@ -4,6 +4,15 @@ import type { Asking, Desk } from './desk.ts'
 import { Askers, type Waiting } from './askers.ts'
 import { PoolThread } from './poolThread.ts'
 
+/** Because of what else the machine does: its files, its memory. */
+const notStarted = (cause: unknown): ParleyError =>
+  new ParleyError('overloaded', 'No thread can be started just now that answers this.', { cause })
+
+/** A thread that could not be started, and why. */
+interface NotStarted {
+  readonly cause: unknown
+}
+
 export interface PoolOptions {
   /** For whoever looks at the process. */
   readonly name: string
@@ -84,12 +93,16 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
       const thread = this.#freeThread(next)
       if (thread === null) return
       this.#askers.take(next)
-      thread.ask(next)
+      if (thread instanceof PoolThread) thread.ask(next)
+      else {
+        this.#askers.done(next)
+        next.reject(notStarted(thread.cause))
+      }
     }
   }
 
   /** The one with the least to do; a further one is started while all have something. */
-  #freeThread({ isRepeat }: Waiting<Question, Answer>): PoolThread<Question, Answer> | null {
+  #freeThread({ isRepeat }: Waiting<Question, Answer>): PoolThread<Question, Answer> | NotStarted | null {
     const room = isRepeat ? 1 : this.#options.atOnce
     const [least] = this.#threads.toSorted((a, b) => a.running.size - b.running.size)
     if ((least === undefined || least.running.size > 0) && this.#threads.length < this.#options.threads) {
@@ -99,18 +112,23 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
     return isFree ? least : null
   }
 
-  #start(): PoolThread<Question, Answer> {
+  #start(): PoolThread<Question, Answer> | NotStarted {
     const { name, url, argv = [] } = this.#options
-    const thread: PoolThread<Question, Answer> = new PoolThread<Question, Answer>(
-      { name, url, argv },
-      {
-        onAnswer: (waiting, answer) => this.#answered(waiting, () => waiting.resolve(answer)),
-        onProblem: (waiting, problem) => this.#answered(waiting, () => waiting.reject(problem)),
-        onEnd: (cause) => this.#ended(thread, cause),
-      },
-    )
-    this.#threads.push(thread)
-    return thread
+    try {
+      const thread: PoolThread<Question, Answer> = new PoolThread<Question, Answer>(
+        { name, url, argv },
+        {
+          onAnswer: (waiting, answer) => this.#answered(waiting, () => waiting.resolve(answer)),
+          onProblem: (waiting, problem) => this.#answered(waiting, () => waiting.reject(problem)),
+          onEnd: (cause) => this.#ended(thread, cause),
+        },
+      )
+      this.#threads.push(thread)
+      return thread
+    } catch (cause) {
+      this.#options.onUnexpected(cause)
+      return { cause }
+    }
   }
 
   #answered(waiting: Waiting<Question, Answer>, tell: () => void): void {
@@ -128,7 +146,8 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
     this.#options.onUnexpected(cause)
     for (const waiting of thread.running.values()) {
       this.#askers.done(waiting)
-      if (waiting.isRepeat) waiting.reject(new ParleyError('internal', 'To answer this took too much.', { cause }))
+      if (!thread.isReady) waiting.reject(notStarted(cause))
+      else if (waiting.isRepeat) waiting.reject(new ParleyError('internal', 'To answer this took too much.', { cause }))
       else {
         waiting.isRepeat = true
         this.#again(waiting)

@@ -23,8 +23,10 @@ export class PoolThread<Question, Answer> {
   readonly #listener: Listener<Question, Answer>
   readonly #pausing: (() => void)[] = []
   #nextId = 0
+  #isReady = false
   #hasEnded = false
 
+  /** Throws where the process may have no further thread. */
   constructor({ name, url, argv }: ThreadFile, listener: Listener<Question, Answer>) {
     this.#listener = listener
     this.#worker = new Worker(url, { name, argv: [...argv] })
@@ -38,6 +40,11 @@ export class PoolThread<Question, Answer> {
     })
     // Whoever waits for an answer keeps the process; the thread alone does not.
     this.#worker.unref()
+  }
+
+  /** It could be asked. Where it ends without that, no question is to blame. */
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** What it works on takes no other question beside it. */
@@ -95,6 +102,9 @@ export class PoolThread<Question, Answer> {
         })
       case 'paused':
         for (const told of this.#pausing.splice(0)) told()
+        return
+      case 'ready':
+        this.#isReady = true
         return
       default:
         assertNever(message)

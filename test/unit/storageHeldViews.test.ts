@@ -5,6 +5,29 @@ import { openConnection } from '../../server/storage/sqlite/connection.ts'
 import { HeldViews, HELD_VIEW_LIMITS } from '../../server/storage/sqlite/heldViews.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
 
+it('[OPS-6] a storage view that cannot be opened is unavailable, and keeps nobody waiting', async () => {
+  const folder = temporaryFolder()
+  onTestFinished(() => folder.dispose())
+  const file = join(folder.path, 'parley.db')
+  await (await open(file, 'inline')).close()
+  let mayOpen = true
+  const views = new HeldViews({
+    epoch: 'epoch',
+    environment: systemEnvironment,
+    clock: () => 0,
+    open: () => openConnection(mayOpen ? file : folder.path),
+    limits: { ...HELD_VIEW_LIMITS, atOnce: 1 },
+  })
+  onTestFinished(() => views.close())
+  mayOpen = false
+  const refused = Array.from({ length: 3 }, () => views.read(async () => 'answered'))
+  for (const one of await Promise.allSettled(refused))
+    expect(one).toMatchObject({ status: 'rejected', reason: { code: 'storage-unavailable' } })
+  mayOpen = true
+  const asked = Array.from({ length: 3 }, () => views.read(async () => 'answered'))
+  expect(await Promise.all(asked)).toEqual(['answered', 'answered', 'answered'])
+})
+
 it('[OPS-8] connections of storage views are opened once, and as many as may ask at once', async () => {
   const folder = temporaryFolder()
   onTestFinished(() => folder.dispose())

@@ -77,6 +77,17 @@ describe('[OPS-8] threads that answer questions', () => {
     expect(await say('after all')).toBe('after all')
   })
 
+  it.each([
+    ['that ends before it can be asked', new URL('../support/noSuchThread.mjs', import.meta.url)],
+    ['that the process may not have', new URL('http://127.0.0.1/no-thread')],
+  ])('[OPS-6] refuse for now what comes to a thread %s', async (_, url) => {
+    pool = poolOf({ url })
+    const asked = [say(1), say(2), say(3, 'bob')].map((answer) => answer.catch((error: unknown) => error))
+    for (const one of await Promise.all(asked)) expect(one).toMatchObject({ code: 'overloaded' })
+    expect(unexpected.length).toBeGreaterThan(0)
+    await expect(say(4)).rejects.toMatchObject({ code: 'overloaded' })
+  })
+
   it('[HIST-5] answer anew what they were answering when a document was purged', async () => {
     await say('warm')
     const leaving = new AbortController()

@@ -3,6 +3,7 @@ import type { Environment, Timer } from '../../foundation/environment.ts'
 import { ParleyError } from '../../foundation/problems.ts'
 import type { OtherReader } from '../sharing.ts'
 import type { StorageView } from '../view.ts'
+import { toStorageError } from './errors.ts'
 import { SqliteReader } from './reader.ts'
 import type { Clock } from './steadyClock.ts'
 import { SqliteView } from './view.ts'
@@ -128,7 +129,7 @@ export class HeldViews {
       return this.#hold()
     }
     if (this.#isClosed) throw closed()
-    const session = this.#idle.pop() ?? this.#start()
+    const session = this.#idle.pop() ?? this.#started()
     const view = new HeldView(this.#parts, session, this.#limits.heldMs)
     this.#held.add(view)
     return view
@@ -140,6 +141,16 @@ export class HeldViews {
     if (this.#isClosed) session.connection.close()
     else this.#idle.push(session)
     this.#line.shift()?.()
+  }
+
+  /** Throws `storage-unavailable` where no connection can be opened; whoever waits for one is not kept by that. */
+  #started(): Session {
+    try {
+      return this.#start()
+    } catch (error) {
+      this.#line.shift()?.()
+      throw toStorageError(error)
+    }
   }
 
   #start(): Session {

@@ -31,12 +31,10 @@ export async function readHistory(storage: Pick<LogReads, 'effects'>, record: Co
   return { baseAuthors, between: entries.filter((entry) => entry.version > base), isWhole: false }
 }
 
-/** The same of entries at hand, oldest first: all from the base up to the current version are among them. */
-export function historyAtHand(record: ConflictRecord, atHand: readonly EntryEffect[]): History {
+/** The same of all entries from the base up to the current version, oldest first. */
+export function historyAtHand(record: ConflictRecord, entries: readonly EntryEffect[]): History {
   const span = spanOf(record)
-  if (span === null) return NO_HISTORY
-  const entries = atHand.filter(({ version }) => version > span.maker && version <= span.current)
-  return historyOf(span.base, entries, true)
+  return span === null ? NO_HISTORY : historyOf(span.base, entries, true)
 }
 
 const NO_HISTORY: History = { baseAuthors: [], between: [], isWhole: false }

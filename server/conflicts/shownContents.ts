@@ -40,12 +40,11 @@ function mergedRef(record: ConflictRecord): ContentRef | null {
   return one && two && three && { merge: { base: one, current: two, incoming: three } }
 }
 
-/** A member without a value is not sent, and stands nowhere. */
 function holds(body: object, path: ShownContent['path']): boolean {
   let at: unknown = body
   for (const step of path) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return false
     at = Reflect.get(at, step)
   }
-  return at !== undefined
+  return true
 }

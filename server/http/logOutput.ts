@@ -24,7 +24,8 @@ const NOTHING: HeldLines = { text: '', lines: 0, told: 0 }
 /**
  * A stream that takes a log (SPEC OPS-10). The lines of one turn of the event loop go out in one write, because a write costs
  * more than making a line. Whoever takes them, or does not, stops nobody: what cannot be written, and what is past a bound
- * of what waits, is lost, and a line says how many once one can be written again.
+ * of what waits, is lost, and a line says how many once one can be written again. What Node says is written counts as such:
+ * of a file it does not tell that a full disk took a part alone.
  */
 export class StreamOutput implements LogOutput {
   readonly #stream: Writable
@@ -34,6 +35,8 @@ export class StreamOutput implements LogOutput {
   /** Of the lost ones those that no line has told of yet. */
   #untold = 0
   #failedMs = Number.NEGATIVE_INFINITY
+  /** The last write that ended failed: of the one before it a part may be there, for a disk that fills tears what is written. */
+  #isTorn = false
 
   constructor(stream: Writable, monotonicMs: () => number = () => performance.now()) {
     this.#stream = stream
@@ -55,7 +58,7 @@ export class StreamOutput implements LogOutput {
     }
     if (this.#held === NOTHING) setImmediate(() => this.flush())
     const { text, lines, told } = this.#held
-    const loss = this.#untold === 0 ? '' : lossLine(this.#untold, line)
+    const loss = this.#untold === 0 ? '' : (this.#isTorn ? '\n' : '') + lossLine(this.#untold, line)
     this.#held = { text: text + loss + line, lines: lines + 1, told: told + this.#untold }
     this.#untold = 0
     if (this.#held.text.length > MAX_HELD_CHARACTERS) this.flush()
@@ -67,6 +70,7 @@ export class StreamOutput implements LogOutput {
     this.#held = NOTHING
     if (text === '') return
     this.#stream.write(text, (error) => {
+      this.#isTorn = Boolean(error)
       if (!error) return
       this.#failedMs = this.#monotonicMs()
       this.#lost += lines
@@ -87,7 +91,7 @@ function lossLine(lost: number, next: string): string {
     time: Date.now(),
     pid: process.pid,
     lost,
-    msg: 'lines of the log were lost: nobody took them',
+    msg: 'lines of the log were lost: nobody took them, or they could not be written',
   }
   const line = `${JSON.stringify(facts)}\n`
   return next.startsWith('{') ? line : prettyLine(line)

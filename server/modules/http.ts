@@ -100,9 +100,13 @@ export function httpModules(
           },
           () => limits.refusals(),
         )
-        meter.total({ name: 'parley_log_lost_lines_total', help: 'Lines of the log that nobody took.' }, () => [
-          [standardOutput.lost],
-        ])
+        meter.total(
+          {
+            name: 'parley_log_lost_lines_total',
+            help: 'Lines of the log that nobody took, or that could not be written.',
+          },
+          () => [[standardOutput.lost]],
+        )
       },
       stop: { deadlineMs: 3_000, run: close },
     },

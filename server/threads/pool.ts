@@ -4,14 +4,18 @@ import type { Asking, Desk } from './desk.ts'
 import { Askers, type Waiting } from './askers.ts'
 import { PoolThread } from './poolThread.ts'
 
-/** Because of what else the machine does: its files, its memory. */
-const notStarted = (cause: unknown): ParleyError =>
-  new ParleyError('overloaded', 'No thread can be started just now that answers this.', { cause })
+/** A start that fails takes a millisecond, a line of the log and memory that Node does not give back: so long none is tried. */
+const RETRY_MS = 1_000
 
-/** A thread that could not be started, and why. */
+/** No thread can be started, because of what else the machine does: its files, its memory. */
 interface NotStarted {
   readonly cause: unknown
+  /** By the monotonic clock. */
+  readonly atMs: number
 }
+
+const problemOf = ({ cause }: NotStarted): ParleyError =>
+  new ParleyError('overloaded', 'No thread can be started just now that answers this.', { cause })
 
 export interface PoolOptions {
   /** For whoever looks at the process. */
@@ -29,7 +33,8 @@ export interface PoolOptions {
 /**
  * Threads that answer questions. Whoever asks has one question answered at a time and waits in a line of their own, the
  * lines having turns, so a flood makes nobody wait but its sender. What was answered by a thread that ended is asked once
- * more, with no other question beside it, so that the one which ends threads fails and all others are answered.
+ * more, with no other question beside it, so that the one which ends threads fails and all others are answered. Where no
+ * further thread can be started, those that are there answer everybody.
  */
 export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
   readonly #options: PoolOptions
@@ -37,6 +42,8 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
   readonly #threads: PoolThread<Question, Answer>[] = []
   #pauses = 0
   #isClosed = false
+  /** The last start that failed. */
+  #notStarted: NotStarted | null = null
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -96,7 +103,7 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
       if (thread instanceof PoolThread) thread.ask(next)
       else {
         this.#askers.done(next)
-        next.reject(notStarted(thread.cause))
+        next.reject(problemOf(thread))
       }
     }
   }
@@ -106,7 +113,8 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
     const room = isRepeat ? 1 : this.#options.atOnce
     const [least] = this.#threads.toSorted((a, b) => a.running.size - b.running.size)
     if ((least === undefined || least.running.size > 0) && this.#threads.length < this.#options.threads) {
-      return this.#start()
+      const started = this.#recentFailure() ?? this.#start()
+      if (started instanceof PoolThread || least === undefined) return started
     }
     const isFree = least !== undefined && least.running.size < room && !least.isAlone
     return isFree ? least : null
@@ -127,8 +135,18 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
       return thread
     } catch (cause) {
       this.#options.onUnexpected(cause)
-      return { cause }
+      return this.#failed(cause)
     }
+  }
+
+  #failed(cause: unknown): NotStarted {
+    this.#notStarted = { cause, atMs: performance.now() }
+    return this.#notStarted
+  }
+
+  #recentFailure(): NotStarted | null {
+    const failure = this.#notStarted
+    return failure !== null && performance.now() - failure.atMs < RETRY_MS ? failure : null
   }
 
   #answered(waiting: Waiting<Question, Answer>, tell: () => void): void {
@@ -144,9 +162,11 @@ export class ThreadPool<Question, Answer> implements Desk<Question, Answer> {
     if (this.#isClosed) return
     this.#threads.splice(this.#threads.indexOf(thread), 1)
     this.#options.onUnexpected(cause)
+    // No question is to blame for that: others answer it, or it is refused below.
+    if (!thread.isReady) this.#failed(cause)
     for (const waiting of thread.running.values()) {
       this.#askers.done(waiting)
-      if (!thread.isReady) waiting.reject(notStarted(cause))
+      if (!thread.isReady) this.#again(waiting)
       else if (waiting.isRepeat) waiting.reject(new ParleyError('internal', 'To answer this took too much.', { cause }))
       else {
         waiting.isRepeat = true

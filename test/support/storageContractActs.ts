@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { nextVersion, toIncarnation, toPrincipalId, toSequence, toVersion } from '../../server/foundation/ids.ts'
+import type { NewEvent } from '../../server/model/event.ts'
 import type { Act, Append, Committed } from '../../server/storage/act.ts'
 import { entryChecksum, type EntryMark } from '../../server/storage/log.ts'
 import type { SharedFixture } from './storageFixture.ts'
@@ -74,11 +75,18 @@ export function describeActs(shared: SharedFixture): void {
       mark(winner, { author: toPrincipalId('carol') }),
       mark(winner, { at: winner.entry.at + 1 }),
     ]
+    /** It writes no entry, and speaks of that one. */
+    const speakingOf = (one: EntryMark, event: NewEvent): Act =>
+      newAct({ events: [event], onto: [{ document: id, version: taken.version, mark: one }] })
+    const unsaid = newEvent(id, { data: { said: 'never' } })
     for (const onto of others) {
-      const result = await storage.commit(actOf({ ...appendTo(after(taken)), onto }))
-      expect(result).toEqual({ status: 'stale', document: id, version: 2 })
+      for (const act of [actOf({ ...appendTo(after(taken)), onto }), speakingOf(onto, unsaid)])
+        expect(await storage.commit(act)).toEqual({ status: 'stale', document: id, version: 2 })
     }
+    const { last } = await storage.eventRange()
+    await commitAll(storage, speakingOf(mark(winner), newEvent(id)))
     await commitAll(storage, actOf({ ...appendTo(after(taken)), onto: mark(winner) }))
+    expect(await storage.events(last, 10)).toMatchObject([newEvent(id)])
   })
 
   it('[WRITE-3] of many concurrent acts on one version exactly one commits', async () => {

@@ -81,6 +81,23 @@ describe('[OPS-8] a conflict that is worked out beside the event loop', () => {
   })
 })
 
+describe('a conflict with a content past 1 MiB', () => {
+  it.each([
+    ['of letters of one byte', 'a'.repeat(1024 * 1024), true],
+    ['of letters of one byte, and one more', 'a'.repeat(1024 * 1024 + 1), false],
+    ['of fewer letters of three bytes', '\u20ac'.repeat(350_000), false],
+    ['of as many as fit', '\u20ac'.repeat(349_525), true],
+  ])('[CONF-4] leaves it out, and says so: %s', async (_, base, fits) => {
+    const contents = [base, 'two']
+    const shown = await showConflict(logOf(contents, { incoming: 'mine' }), recordOf(contents, 'mine'), {
+      contents: true,
+    })
+    expect(shown.base.content).toBe(fits ? base : undefined)
+    expect(shown.current.content).toBe('two')
+    if (!fits) expect(shown.truncated).toBe(true)
+  })
+})
+
 describe('a conflict whose history is too large to be read', () => {
   const COUNT = 40
   const large = (n: number): string => String.fromCodePoint(0x4e00 + n).repeat(600_000)

@@ -23,12 +23,12 @@ function window(author = 'ada') {
     },
     merged: { clean: false, version: 3, content: 'FridayTuesday' },
   })
-  const server = { hold: Promise.resolve(), isReachable: true }
+  const server = { hold: Promise.resolve(), isReachable: true, lists: true }
   const rest = {
     listConflicts: async (): Promise<Page<ListedConflict>> => {
       await server.hold
       if (!server.isReachable) throw new Error('unreachable')
-      return { items: [shapes.conflict(own, '')] }
+      return { items: server.lists ? [shapes.conflict(own, '')] : [] }
     },
     getConflict: async () => shapes.conflict(own, ''),
   }
@@ -106,6 +106,38 @@ describe('[DEMO-3] what became of edits that waited', () => {
   it('is told by a notice in another window of the same person', async () => {
     const { hear, notices } = window()
     await hear()
+    expect(notices()).toEqual(OWN_NEWS)
+  })
+
+  it('is told once where edits wait again before it is found out', async () => {
+    const { server, absence, goAway, hear, notices } = window()
+    const [first, second] = [deferred(), deferred()]
+    server.hold = first.promise
+    goAway()
+    const ended = absence.end()
+    server.hold = second.promise
+    goAway()
+    const endedAgain = absence.end()
+    await hear()
+    server.lists = false
+    first.resolve()
+    await ended
+    await vi.advanceTimersByTimeAsync(0)
+    expect([absence.returned.value?.conflictId, notices()]).toEqual([null, []])
+    server.lists = true
+    second.resolve()
+    await endedAgain
+    await vi.advanceTimersByTimeAsync(0)
+    expect([absence.returned.value?.conflictId, notices()]).toEqual(['cfl_1', []])
+  })
+
+  it('keeps the news of another window of the same person waiting for some seconds, and not for as long as edits wait', async () => {
+    const { goAway, hear, notices } = window()
+    goAway()
+    await hear()
+    await vi.advanceTimersByTimeAsync(9_000)
+    expect(notices()).toEqual([])
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(notices()).toEqual(OWN_NEWS)
   })
 

@@ -7,13 +7,14 @@ const MEBIBYTE = 1024 * 1024
 
 /** Takes what is written while `takes` says so, fails it while it says why not, and keeps it waiting while it says nothing. */
 class Reader extends Writable {
-  takes: true | Error | null = true
+  takes: true | 'a part' | Error | null = true
   taken = ''
   #waiting: (() => void) | null = null
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     const end = (): void => {
       if (this.takes === true) this.taken += chunk.toString()
+      if (this.takes === 'a part') this.taken += chunk.toString().slice(0, -10)
       done(this.takes instanceof Error ? this.takes : null)
     }
     if (this.takes === null) this.#waiting = end
@@ -85,6 +86,32 @@ describe('a log that nobody takes', () => {
     expect(output.lost).toBe(30)
   })
 
+  it('[OPS-10] tells of its loss in a line of its own where the last one is torn, as by a disk that fills', async () => {
+    const reader = new Reader()
+    let nowMs = 0
+    const output = new StreamOutput(reader, () => nowMs)
+    const log = async (facts: object): Promise<void> => {
+      output.write(line(facts))
+      await nextTurn()
+      nowMs += 1_000
+    }
+    await log({ n: 1 })
+    reader.takes = 'a part'
+    await log({ n: 'torn' })
+    reader.takes = new Error('ENOSPC')
+    await log({ n: 'lost' })
+    reader.takes = true
+    await log({ n: 2 })
+    await log({ n: 3 })
+    const [first, torn, ...rest] = reader.taken.split('\n')
+    expect([first, torn]).toEqual(['{"n":1}', line({ n: 'torn' }).slice(0, -10)])
+    expect(rest.filter((one) => one !== '').map((one) => JSON.parse(one))).toMatchObject([
+      { lost: 1 },
+      { n: 2 },
+      { n: 3 },
+    ])
+  })
+
   it('[OPS-10] tells of its loss in words where that is the format', async () => {
     const reader = new Reader()
     let nowMs = 0
@@ -98,7 +125,7 @@ describe('a log that nobody takes', () => {
     log.write(line({ level: 30, time: 0, msg: 'there again' }))
     await nextTurn()
     expect(reader.taken).toMatch(
-      /^[\d:.]{12} warn {2}lines of the log were lost: nobody took them {2}lost=1\n.*there again\n$/,
+      /^\n[\d:.]{12} warn {2}lines of the log were lost: nobody took them, or they could not be written {2}lost=1\n.*there again\n$/,
     )
   })
 })

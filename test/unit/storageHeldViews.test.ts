@@ -1,11 +1,12 @@
+import Database from 'better-sqlite3'
 import { join } from 'node:path'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { openConnection } from '../../server/storage/sqlite/connection.ts'
 import { HeldViews, HELD_VIEW_LIMITS } from '../../server/storage/sqlite/heldViews.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
 
-it('[OPS-6] a storage view that cannot be opened is unavailable, and keeps nobody waiting', async () => {
+it('[OPS-6] a storage view that cannot be opened is unavailable, until it can be', async () => {
   const folder = temporaryFolder()
   onTestFinished(() => folder.dispose())
   const file = join(folder.path, 'parley.db')
@@ -26,6 +27,40 @@ it('[OPS-6] a storage view that cannot be opened is unavailable, and keeps nobod
   mayOpen = true
   const asked = Array.from({ length: 3 }, () => views.read(async () => 'answered'))
   expect(await Promise.all(asked)).toEqual(['answered', 'answered', 'answered'])
+})
+
+it('[OPS-6] a storage view that cannot begin keeps nobody waiting who comes after it', async () => {
+  const folder = temporaryFolder()
+  onTestFinished(() => folder.dispose())
+  const file = join(folder.path, 'parley.db')
+  await (await open(file, 'inline')).close()
+  let begun = 0
+  const views = new HeldViews({
+    epoch: 'epoch',
+    environment: systemEnvironment,
+    clock: () => 0,
+    open: () => {
+      const connection = openConnection(file)
+      const prepare = connection.prepare.bind(connection)
+      vi.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
+        const statement = prepare(sql)
+        if (sql !== 'BEGIN') return statement
+        const run = statement.run.bind(statement)
+        return Object.assign(statement, {
+          run: () => {
+            begun += 1
+            if (begun === 2) throw new Database.SqliteError('out of memory', 'SQLITE_NOMEM')
+            return run()
+          },
+        })
+      })
+      return connection
+    },
+    limits: { ...HELD_VIEW_LIMITS, atOnce: 1 },
+  })
+  onTestFinished(() => views.close())
+  const asked = await Promise.allSettled([1, 2, 3, 4].map((n) => views.read(async () => n)))
+  expect(asked).toMatchObject([{ value: 1 }, { reason: { code: 'storage-unavailable' } }, { value: 3 }, { value: 4 }])
 })
 
 it('[OPS-8] connections of storage views are opened once, and as many as may ask at once', async () => {

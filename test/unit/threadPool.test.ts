@@ -86,6 +86,37 @@ describe('[OPS-8] threads that answer questions', () => {
     for (const one of await Promise.all(asked)) expect(one).toMatchObject({ code: 'overloaded' })
     expect(unexpected.length).toBeGreaterThan(0)
     await expect(say(4)).rejects.toMatchObject({ code: 'overloaded' })
+    // One start was tried, for all of them, and the next one only after a second.
+    expect(unexpected).toHaveLength(1)
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_000)
+    await expect(say(5)).rejects.toMatchObject({ code: 'overloaded' })
+    expect(unexpected).toHaveLength(2)
+  })
+
+  it.each([
+    ['that ends before it can be asked', '../support/noSuchThread.mjs', 1],
+    ['that ends before it can be asked', '../support/noSuchThread.mjs', 4],
+    ['that the process may not have', 'http://127.0.0.1/no-thread', 1],
+    ['that the process may not have', 'http://127.0.0.1/no-thread', 4],
+  ])('[OPS-6] answer by one what a second %s was to (%s, %d at once)', async (_, second, atOnce) => {
+    let starts = 0
+    pool = new ThreadPool({
+      name: 'test',
+      get url() {
+        starts += 1
+        return new URL(starts === 1 ? '../support/askedThread.mjs' : second, import.meta.url)
+      },
+      threads: 2,
+      atOnce,
+      onUnexpected: (error) => unexpected.push(error),
+    })
+    const busy = forever('alice')
+    const asked = [say('b', 'bob'), say('c', 'carol'), say('d', 'dave')]
+    await vi.waitUntil(() => unexpected.length > 0, 10_000)
+    busy.leave()
+    expect(await Promise.all(asked)).toEqual(['b', 'c', 'd'])
+    expect(await busy.answer).toBe('gone')
+    expect(unexpected).toHaveLength(1)
   })
 
   it('[HIST-5] answer anew what they were answering when a document was purged', async () => {

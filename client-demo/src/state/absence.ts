@@ -33,12 +33,17 @@ export interface AbsenceOptions {
 /** As a change of a Y.Text tells it. */
 type Delta = readonly { readonly insert?: unknown; readonly delete?: number | undefined }[]
 
+/** What came of edits is known within a second or two of their merge: where it takes longer, the conflict is of others. */
+const SETTLED_WITHIN_MS = 10_000
+
 /** Follows a time in which the person's edits reach nobody, and what came of them. */
 export class Absence {
   readonly waiting = new Store<Waiting | null>(null)
   readonly returned = new Store<Return | null>(null)
   readonly #options: AbsenceOptions
   #hasEdits = false
+  /** How many times it is being found out what came of edits. */
+  #asking = 0
   /** From the first edit that waits until what came of it is told. */
   readonly #isUnsettled = new Store(false)
   /** Conflicts that were told as what came of it. */
@@ -88,15 +93,17 @@ export class Absence {
     this.#hasEdits = false
     this.waiting.set(null)
     if (value === null || !hadEdits) return
+    this.#asking += 1
     const found = await this.#newConflict().catch(() => undefined)
+    this.#asking -= 1
     if (found) this.#told.add(found)
     this.returned.set({ ...value, conflictId: found ?? null, isSure: found !== undefined })
-    this.#isUnsettled.set(this.#hasEdits)
+    this.#isUnsettled.set(this.#hasEdits || this.#asking > 0)
   }
 
-  /** Whether a conflict was told as what came of it; while edits wait, that is known only once they do not any more. */
+  /** Whether a conflict was told as what came of it. While edits wait that may come yet, but they may wait for hours. */
   async hasTold(conflictId: string): Promise<boolean> {
-    if (this.#isUnsettled.value) await this.#isUnsettled.next()
+    if (this.#isUnsettled.value) await this.#isUnsettled.next(SETTLED_WITHIN_MS)
     return this.#told.has(conflictId)
   }
 

@@ -27,13 +27,16 @@ export class Store<T> {
     return () => this.#watchers.delete(watcher)
   }
 
-  /** Resolves with the next change. */
-  next(): Promise<void> {
+  /** Resolves with the next change, or when there was none for so long. */
+  next(atMostMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.watch(() => {
+      const end = (): void => {
         stop()
+        clearTimeout(timer)
         resolve()
-      })
+      }
+      const stop = this.watch(end)
+      const timer = setTimeout(end, atMostMs)
     })
   }
 }

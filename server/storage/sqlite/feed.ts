@@ -69,7 +69,6 @@ export class SqliteFeedWriter {
   }
 }
 
-/** What a step found, oldest first. */
 /** Answers what is asked about events. */
 export class SqliteFeedReader {
   readonly #sql: ReturnType<typeof prepareReads>

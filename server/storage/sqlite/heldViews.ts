@@ -129,10 +129,15 @@ export class HeldViews {
       return this.#hold()
     }
     if (this.#isClosed) throw closed()
-    const session = this.#idle.pop() ?? this.#started()
-    const view = new HeldView(this.#parts, session, this.#limits.heldMs)
-    this.#held.add(view)
-    return view
+    try {
+      const view = new HeldView(this.#parts, this.#idle.pop() ?? this.#start(), this.#limits.heldMs)
+      this.#held.add(view)
+      return view
+    } catch (error) {
+      // Its turn goes to whoever waits next.
+      this.#line.shift()?.()
+      throw toStorageError(error)
+    }
   }
 
   #release(view: HeldView): void {
@@ -141,16 +146,6 @@ export class HeldViews {
     if (this.#isClosed) session.connection.close()
     else this.#idle.push(session)
     this.#line.shift()?.()
-  }
-
-  /** Throws `storage-unavailable` where no connection can be opened; whoever waits for one is not kept by that. */
-  #started(): Session {
-    try {
-      return this.#start()
-    } catch (error) {
-      this.#line.shift()?.()
-      throw toStorageError(error)
-    }
   }
 
   #start(): Session {

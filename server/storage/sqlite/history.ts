@@ -34,7 +34,6 @@ type StoredFacts = Omit<VersionFacts, 'label'>
 /** Packs that one step takes apart: small ones take some 0.1 ms each, and large ones are bounded by what they hold. */
 const STEP_PACKS = 32
 
-/** What a step found, newest first. */
 /** Answers what the port asks about versions, without what they did. */
 export class SqliteHistoryReader {
   readonly #sql: ReturnType<typeof prepareReads>

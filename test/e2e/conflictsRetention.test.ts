@@ -1,18 +1,17 @@
 import Database from 'better-sqlite3'
 import { describe, expect, it, vi } from 'vitest'
-import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
+import { aheadClock } from '../support/aheadClock.ts'
 import { expectStatus, stage, startConflictServer } from '../support/conflicts.ts'
 import { suiteServer } from '../support/suite.ts'
 
 const DAY_MS = 24 * 3600 * 1000
-let aheadMs = 0
-/** A clock that can be put forward; a start prunes at once. */
-const environment: Environment = { ...systemEnvironment, now: () => Date.now() + aheadMs }
+const clock = aheadClock()
 
-const server = suiteServer(() => startConflictServer({ PARLEY_CONFLICT_RETENTION_DAYS: '30' }, undefined, environment))
+const server = suiteServer(() => startConflictServer({ PARLEY_CONFLICT_RETENTION_DAYS: '30' }, undefined, clock))
 
+/** A start prunes at once. */
 async function restartAfterDays(days: number): Promise<void> {
-  aheadMs += days * DAY_MS
+  clock.putForward(days * DAY_MS)
   await server.restart()
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { Ageing } from '../support/ageing.ts'
 import { expectStatus, read } from '../support/conflicts.ts'
 import { startDocumentServer } from '../support/documents.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { suiteServer } from '../support/suite.ts'
 
-const server = suiteServer(() =>
-  startDocumentServer({ PARLEY_COMPACTION_AGE_SECONDS: '0', PARLEY_COMPACTION_INTERVAL_SECONDS: '1' }),
-)
+const ageing = new Ageing()
+const server = suiteServer(() => startDocumentServer(ageing.variables, ageing.clock))
 const alice = server.caller('alice')
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -99,7 +99,13 @@ describe('[DOC-9] one strong ETag is always the same bytes', () => {
     expect(sides).toEqual([before.get(1), before.get(version + 1), '{"alpha":{"a":1,"z":1},"zeta":9}'])
 
     await server.restart()
-    const kept: { version: number }[] = (await alice.get(`/documents/${id}/versions`)).body.items
+    ageing.passes()
+    const versions = async (): Promise<{ version: number; firstVersion?: number }[]> =>
+      (await alice.get(`/documents/${id}/versions`)).body.items
+    await expect
+      .poll(async () => (await versions()).some((item) => item.firstVersion !== undefined), { timeout: 30_000 })
+      .toBe(true)
+    const kept = await versions()
     for (const { version: n } of kept)
       for (const one of await shownAt(id, n)) expect([n, one]).toEqual([n, before.get(n)])
     const shown = (await alice.get(`/conflicts/${conflict.id}`)).body

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { contentAt } from '../../server/documents/past.ts'
 import { toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
+import { Ageing } from '../support/ageing.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { typedContents } from '../support/compactionKeystrokes.ts'
 import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
@@ -21,14 +22,12 @@ interface Item {
   readonly authors: readonly string[]
 }
 
-describe('a server that compacts at once', () => {
+describe('a server that compacts what is old', () => {
+  const ageing = new Ageing()
   let server: DocumentServer
   let ann: Caller
   beforeAll(async () => {
-    server = await startDocumentServer({
-      PARLEY_COMPACTION_AGE_SECONDS: '0',
-      PARLEY_COMPACTION_INTERVAL_SECONDS: '1',
-    })
+    server = await startDocumentServer(ageing.variables, ageing.clock)
     ann = await server.as('ann')
   })
   afterAll(() => server.stop())
@@ -42,6 +41,7 @@ describe('a server that compacts at once', () => {
     await expect.poll(async () => (await ann.get(`/documents/${id}/content`)).body).toBe(typed)
     const written = await ann.put(`/documents/${id}`, { content: 'by REST\n' }, { 'if-match': await tagOf(id) })
     expectStatus(written, 200)
+    ageing.passes()
     const versionsOf = async (): Promise<Item[]> => (await ann.get(`/documents/${id}/versions`)).body.items
     const isRange = (item: Item): boolean => item.firstVersion !== undefined
     await expect.poll(async () => (await versionsOf()).some(isRange), { timeout: 30_000 }).toBe(true)
@@ -81,12 +81,10 @@ describe('a server that compacts at once', () => {
 })
 
 describe('an editor that returns', () => {
+  const ageing = new Ageing()
   let scene: OfflineScene
   beforeAll(async () => {
-    scene = await OfflineScene.start({
-      PARLEY_COMPACTION_AGE_SECONDS: '0',
-      PARLEY_COMPACTION_INTERVAL_SECONDS: '1',
-    })
+    scene = await OfflineScene.start(ageing.variables, ageing.clock)
   })
   afterAll(() => scene.stop())
 
@@ -99,6 +97,8 @@ describe('an editor that returns', () => {
     // Builds on the last letter it has: that must not stand for having seen what came later.
     leaves.text.insert(leaves.text.length, 'mine')
     for (const letter of 'theirs') stays.text.insert(stays.text.length, letter)
+    await expect.poll(() => scene.content(id)).toBe('one\ntwo\nbefore theirs')
+    ageing.passes()
     const newest = async (): Promise<Item> => (await rest.get(`/documents/${id}/versions`)).body.items[0]
     await expect.poll(async () => (await newest()).firstVersion, { timeout: 30_000 }).toBe(2)
     await scene.comeBack(leaves)

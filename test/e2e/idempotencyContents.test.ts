@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Ageing } from '../support/ageing.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict, written } from '../support/documents.ts'
 import { isReplayed } from '../support/idempotency.ts'
@@ -9,9 +10,8 @@ import { StockClient } from '../support/stockClient.ts'
 import { suiteServer } from '../support/suite.ts'
 
 /** All that a test types stands before the first of it is old enough to be compacted. */
-const server = suiteServer(() =>
-  startDocumentServer({ PARLEY_COMPACTION_AGE_SECONDS: '3', PARLEY_COMPACTION_INTERVAL_SECONDS: '1' }),
-)
+const ageing = new Ageing()
+const server = suiteServer(() => startDocumentServer(ageing.variables, ageing.clock))
 const alice = server.caller('alice')
 const bob = server.caller('bob')
 const root = server.caller('root', { '*': ['admin'] })
@@ -269,6 +269,7 @@ describe('[WRITE-8] an answer that shows content', () => {
       const first = await send()
       expect(verdict(first)).toBe('200 unchanged')
       await type()
+      ageing.passes()
       const reaches = async (): Promise<boolean> =>
         (await versionsOf(alice, id)).some((item) => item.firstVersion !== undefined && item.firstVersion > version)
       await expect.poll(reaches, { timeout: 20_000 }).toBe(true)

@@ -1,5 +1,6 @@
 import type { Caller } from './server.ts'
 import { expectStatus, startConflictServer, type ConflictServer } from './conflicts.ts'
+import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
 
 export interface DocumentServer extends ConflictServer {
@@ -10,9 +11,12 @@ export interface DocumentServer extends ConflictServer {
 }
 
 /** A whole server for tests of documents and writes. */
-export async function startDocumentServer(variables: Record<string, string> = {}): Promise<DocumentServer> {
+export async function startDocumentServer(
+  variables: Record<string, string> = {},
+  environment: Environment = systemEnvironment,
+): Promise<DocumentServer> {
   let storage: FaultyStorage | null = null
-  const server = await startConflictServer(variables, (opened) => (storage = faultyStorage(opened)))
+  const server = await startConflictServer(variables, (opened) => (storage = faultyStorage(opened)), environment)
   const olga = await server.as('olga', { '*': ['admin'] })
   return {
     get url() {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { vi } from 'vitest'
 import * as Y from 'yjs'
+import type { Environment } from '../../server/foundation/environment.ts'
 import { startConflictServer, type ConflictServer } from './conflicts.ts'
 import type { Answer, Caller } from './server.ts'
 import { StockClient } from './stockClient.ts'
@@ -18,10 +19,9 @@ export class OfflineScene {
     this.server = server
   }
 
-  static async start(variables: Record<string, string> = {}): Promise<OfflineScene> {
-    return new OfflineScene(
-      await startConflictServer({ PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS), ...variables }),
-    )
+  static async start(variables: Record<string, string> = {}, environment?: Environment): Promise<OfflineScene> {
+    const all = { PARLEY_CONCURRENT_EDIT_WINDOW_MS: String(WINDOW_MS), ...variables }
+    return new OfflineScene(await startConflictServer(all, undefined, environment))
   }
 
   /** A document with this content; who asks for it over REST has every right. */

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longestFirst.ts'
+import { PATIENCE_MS } from './test/support/patience.ts'
 import { SkippedReporter } from './test/support/skippedReporter.ts'
 
 export default defineConfig({
@@ -17,8 +18,9 @@ export default defineConfig({
     reporters: ['default', new SkippedReporter()],
     sequence: { sequencer: LongestFirst },
     // Patience for a machine that others use as well; nothing is proved by how long it took.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 5 * PATIENCE_MS,
+    hookTimeout: 5 * PATIENCE_MS,
+    expect: { poll: { timeout: PATIENCE_MS } },
     restoreMocks: true,
   },
 })

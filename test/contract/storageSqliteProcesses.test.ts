@@ -5,34 +5,28 @@ import { EVERYTHING, newFile, NOTHING, opened } from '../support/storageFile.ts'
 import { StorageProcess } from '../support/storageProcess.ts'
 import { open } from '../support/storageSqlite.ts'
 
-const CHILD_TEST_MS = 120_000
-
 function child(...parameters: ConstructorParameters<typeof StorageProcess>): StorageProcess {
   const started = new StorageProcess(...parameters)
   onTestFinished(() => started.kill())
   return started
 }
 
-it(
-  '[OPS-4] a second process is refused, and a lock left by kill -9 does not bar a start',
-  { timeout: CHILD_TEST_MS },
-  async () => {
-    const file = newFile()
-    const holder = child('hold', file, 'thread')
-    await holder.said(1)
-    expect(holder.lines).toEqual(['open'])
-    await expect(open(file)).rejects.toMatchObject({ reason: 'in-use' })
-    const second = child('close', file, 'inline')
-    expect(await second.ended()).toBe(1)
-    expect(second.lines).toEqual([expect.stringMatching(/^in-use: .*parley\.db/)])
-    await holder.kill()
-    expect(existsSync(`${file}-lock`)).toBe(true)
-    await opened(file)
-  },
-)
+it('[OPS-4] a second process is refused, and a lock left by kill -9 does not bar a start', async () => {
+  const file = newFile()
+  const holder = child('hold', file, 'thread')
+  await holder.said(1)
+  expect(holder.lines).toEqual(['open'])
+  await expect(open(file)).rejects.toMatchObject({ reason: 'in-use' })
+  const second = child('close', file, 'inline')
+  expect(await second.ended()).toBe(1)
+  expect(second.lines).toEqual([expect.stringMatching(/^in-use: .*parley\.db/)])
+  await holder.kill()
+  expect(existsSync(`${file}-lock`)).toBe(true)
+  await opened(file)
+})
 
 for (const writer of ['inline', 'thread', 'turns'] as const) {
-  it(`[WRITE-10] what was acknowledged survives kill -9 (writing ${writer})`, { timeout: CHILD_TEST_MS }, async () => {
+  it(`[WRITE-10] what was acknowledged survives kill -9 (writing ${writer})`, async () => {
     const file = newFile()
     const process = child('write', file, writer)
     await process.said(500)
@@ -56,7 +50,7 @@ for (const writer of ['inline', 'thread', 'turns'] as const) {
   })
 }
 
-it('a process that lost its writer refuses what waits and then crashes', { timeout: CHILD_TEST_MS }, async () => {
+it('a process that lost its writer refuses what waits and then crashes', async () => {
   const process = child('lose-writer', newFile(), 'thread')
   expect(await process.ended()).toBe(1)
   expect(process.lines).toEqual(['open', 'refused'])

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { rawUpdate } from '../support/rawUpdate.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 let server: TestServer
 let alice: Caller
@@ -75,9 +76,9 @@ describe('two keys on one way', () => {
   it('[DOC-10] are refused live when their pointer is too long, and nobody else is', async () => {
     const [bob, carol] = [await editor('long-keys', 'bob', 'json'), await editor('long-keys', 'carol', 'json')]
     bob.map.set(key('a'), new Y.Map([[key('b'), 1]]))
-    await vi.waitFor(() => expect(bob.terminal).toEqual([4413]))
+    await eventually(() => expect(bob.terminal).toEqual([4413]))
     carol.map.set('fine', true)
-    await vi.waitFor(async () => expect((await alice.get('/documents/long-keys')).body.content).toEqual({ fine: true }))
+    await eventually(async () => expect((await alice.get('/documents/long-keys')).body.content).toEqual({ fine: true }))
     expect(carol.closeCodes).toEqual([])
     const { version } = (await alice.get('/documents/long-keys')).body
     const written = await alice.put('/documents/long-keys', { content: { fine: false }, baseVersion: version })
@@ -102,7 +103,7 @@ describe('a limit', () => {
       await client.synced()
       client.text.delete(0, 10)
       client.text.insert(0, 'é'.repeat(5))
-      await vi.waitFor(async () => expect((await by.get('/documents/full')).body.content).toContain('é'))
+      await eventually(async () => expect((await by.get('/documents/full')).body.content).toContain('é'))
       expect(await put('y'.repeat(4_001))).toBe(413)
       expect(await put('short')).toBe(200)
       expect(client.closeCodes).toEqual([])
@@ -126,7 +127,7 @@ describe('a root that is not the content', () => {
     bob.text.insert(0, 'typed on')
     await carol.shows('typed on')
     const seen = carol.doc.getMap<unknown>('files')
-    await vi.waitFor(() => expect(seen.get('bytes')).toEqual(new Uint8Array([1, 2])))
+    await eventually(() => expect(seen.get('bytes')).toEqual(new Uint8Array([1, 2])))
     expect([seen.has('nothing'), seen.get('nothing'), seen.get('big'), seen.get('nan')]).toEqual([
       true,
       undefined,
@@ -163,16 +164,15 @@ describe('a page on which somebody signs in', () => {
     const doc = new Y.Doc()
     const guest = await editor(id, 'guest', 'text', doc)
     guest.text.insert(0, 'as a guest')
-    await vi.waitFor(async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe('as a guest'))
+    await eventually(async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe('as a guest'))
     // Its line carries nothing any more, either way, and the server has not noticed yet.
     const { ws } = guest.provider
     if (ws === null) throw new Error('the guest is connected')
     Object.assign(ws, { send: () => undefined, onmessage: null })
     const anna = await editor(id, 'anna', 'text', doc)
     anna.text.insert(10, ', then anna')
-    await vi.waitFor(
-      async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe('as a guest, then anna'),
-      { timeout: 30_000, interval: 50 },
+    await eventually(async () =>
+      expect((await alice.get(`/documents/${id}`)).body.content).toBe('as a guest, then anna'),
     )
     expect(anna.closeCodes).toEqual([])
   })
@@ -190,13 +190,13 @@ describe('two documents that write under one Yjs client id', () => {
     second.clientID = 7
     const alice1 = await editor(id, 'alice', 'text', first)
     alice1.text.insert(0, one)
-    await vi.waitFor(async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe(one))
+    await eventually(async () => expect((await alice.get(`/documents/${id}`)).body.content).toBe(one))
     alice1.destroy()
     second.getText('content').insert(0, other)
     const token = await server.token('alice')
     const late = new StockClient(syncUrl(), id, { token }, second)
     opened.push(late)
-    await vi.waitFor(() => expect(late.terminal).toEqual([4409]))
+    await eventually(() => expect(late.terminal).toEqual([4409]))
     expect((await alice.get(`/documents/${id}`)).body.content).toBe(one)
     expect(second.getText('content').toString()).toBe(other)
   })

@@ -22,30 +22,26 @@ async function allOverlaps(by: Caller, conflict: string): Promise<{ id: string; 
 }
 
 describe('overlaps of a conflict', () => {
-  it(
-    '[CONF-4] [RES-1] are all listed page by page, so that a choice can be made for each of thousands',
-    { timeout: 60_000 },
-    async () => {
-      const { id, olga, conflict } = await stage(server, {
-        base: lines('base'),
-        current: lines('current'),
-        incoming: lines('incoming'),
-      })
-      expect(conflict).toMatchObject({ truncated: true })
-      expect(conflict.overlaps).toHaveLength(1_000)
-      const overlaps = await allOverlaps(olga, conflict.id)
-      expect(overlaps).toHaveLength(COUNT)
-      expect(overlaps.at(-1)).toMatchObject({
-        id: `L${2 * COUNT}`,
-        incoming: `incoming ${COUNT - 1} ${'.'.repeat(200)}`,
-        authors: ['bob'],
-      })
-      const choices = Object.fromEntries(overlaps.map((overlap) => [overlap.id, 'incoming']))
-      const way = { conflictId: conflict.id, baseVersion: 2, use: 'choices', choices }
-      expectStatus(await olga.post('/resolve-conflict', way), 200)
-      expect((await read(olga, id)).content === lines('incoming')).toBe(true)
-    },
-  )
+  it('[CONF-4] [RES-1] are all listed page by page, so that a choice can be made for each of thousands', async () => {
+    const { id, olga, conflict } = await stage(server, {
+      base: lines('base'),
+      current: lines('current'),
+      incoming: lines('incoming'),
+    })
+    expect(conflict).toMatchObject({ truncated: true })
+    expect(conflict.overlaps).toHaveLength(1_000)
+    const overlaps = await allOverlaps(olga, conflict.id)
+    expect(overlaps).toHaveLength(COUNT)
+    expect(overlaps.at(-1)).toMatchObject({
+      id: `L${2 * COUNT}`,
+      incoming: `incoming ${COUNT - 1} ${'.'.repeat(200)}`,
+      authors: ['bob'],
+    })
+    const choices = Object.fromEntries(overlaps.map((overlap) => [overlap.id, 'incoming']))
+    const way = { conflictId: conflict.id, baseVersion: 2, use: 'choices', choices }
+    expectStatus(await olga.post('/resolve-conflict', way), 200)
+    expect((await read(olga, id)).content === lines('incoming')).toBe(true)
+  })
 
   it('[CONF-4] are read on only as they were when the first page was read', async () => {
     const { id, bob, alice, conflict } = await stage(server, {

@@ -1,8 +1,9 @@
 import Database from 'better-sqlite3'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { aheadClock } from '../support/aheadClock.ts'
 import { expectStatus, stage, startConflictServer } from '../support/conflicts.ts'
 import { suiteServer } from '../support/suite.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 const clock = aheadClock()
@@ -39,7 +40,7 @@ describe('retention', () => {
     await restartAfterDays(2)
     const late = await server.as('alice')
     const statusOf = async (id: string) => (await late.get(`/conflicts/${id}`)).status
-    await vi.waitFor(async () => expect(await statusOf(closed.conflict.id)).toBe(404), { timeout: 30_000 })
+    await eventually(async () => expect(await statusOf(closed.conflict.id)).toBe(404))
     expect(await statusOf(open.conflict.id)).toBe(200)
     expect((await late.get(`/conflicts/${open.conflict.id}/incoming`)).body).toBe('other')
     expect(countContents()).toBe(1)

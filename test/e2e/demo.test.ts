@@ -15,7 +15,7 @@ describe('the demo', () => {
     const variables = { PARLEY_PORT: '0', PARLEY_DATABASE: join(folder, 'demo.db'), PARLEY_SECRET: undefined }
     server = await startProcess('dist/server/main.js', ['serve'], variables)
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await server.stop()

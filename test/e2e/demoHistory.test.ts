@@ -5,7 +5,6 @@ import { deferred } from '../support/deferred.ts'
 import { DemoServer } from '../support/demoServer.ts'
 
 const WINDOW_MS = 2_000
-const PATIENCE = { timeout: 30_000 }
 const SECRET = 'a secret that only this test knows'
 
 /** The shipped server with its demo, and two people by name in real browsers. */
@@ -15,7 +14,7 @@ describe('the demo, looking back', () => {
   beforeAll(async () => {
     server = await DemoServer.start(WINDOW_MS, SECRET)
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await server.stop()
@@ -40,14 +39,14 @@ describe('the demo, looking back', () => {
     await first.locator('[data-testid=version-compare]').click()
     await first.locator('[data-testid=version-changes]', { hasText: 'Monday' }).waitFor()
     await first.locator('[data-testid=version-restore]').click()
-    await expect.poll(() => textOf(ben.page), PATIENCE).toContain('Monday')
+    await expect.poll(() => textOf(ben.page)).toContain('Monday')
     await ada.page.locator('[data-testid=version-row][data-version="3"]', { hasText: 'You restored' }).waitFor()
     await ada.page.locator('[data-testid=notice]', { hasText: 'is version 3 now' }).getByText('Undo').click()
-    await expect.poll(() => textOf(ben.page), PATIENCE).toContain('Tuesday')
+    await expect.poll(() => textOf(ben.page)).toContain('Tuesday')
     expect(await server.contentOf('plan')).toBe('Tuesday\n')
     await ada.page.locator('[data-testid=history-close]').click()
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[DOC-6] [DEMO-8] a deleted document shows as that, with who and what is kept, and comes back by whoever deleted it', async () => {
     await server.send('POST', '/documents', { id: 'list', kind: 'text', content: 'milk\n' })
@@ -56,7 +55,7 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=editor-content] .cm-line').first().click()
     await ada.page.keyboard.press('Home')
     await ada.page.keyboard.type('more ')
-    await expect.poll(() => server.contentOf('list'), PATIENCE).toBe('more milk\n')
+    await expect.poll(() => server.contentOf('list')).toBe('more milk\n')
     await ada.page.locator('[data-testid=history-open]').click()
     await ada.page.locator('[data-testid=delete-document]').click()
     await ben.page
@@ -71,10 +70,10 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=revive]').click()
     for (const { page } of [ada, ben]) {
       await live(page)
-      await expect.poll(() => textOf(page), PATIENCE).toContain('more milk')
+      await expect.poll(() => textOf(page)).toContain('more milk')
     }
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[HIST-5] [DEMO-8] of one that was purged it says that nothing is kept', async () => {
     await server.send('POST', '/documents', { id: 'gone', kind: 'text', content: 'secret\n' })
@@ -83,7 +82,7 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=deleted]', { hasText: 'for good: nothing of it is kept' }).waitFor()
     expect(await ada.page.locator('[data-testid=revive]').count()).toBe(0)
     expect(ada.troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[HIST-3] [DEMO-7] the undo of a restore takes back the restore alone: where somebody wrote since, a conflict opens', async () => {
     await server.send('POST', '/documents', { id: 'since', kind: 'text', content: 'Monday\n' })
@@ -95,13 +94,13 @@ describe('the demo, looking back', () => {
     const undo = ada.page.locator('[data-testid=notice]', { hasText: 'is version 3 now' }).getByText('Undo')
     await undo.waitFor()
     expect(await server.send('PUT', '/documents/since', { content: 'Monday at ten\n', baseVersion: 3 })).toBe(200)
-    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('Monday at ten')
+    await expect.poll(() => textOf(ada.page)).toContain('Monday at ten')
     await ada.page.locator('[data-testid=version][data-version="4"]').waitFor()
     await undo.click()
     await ada.page.locator('[data-testid=conflict-item]').waitFor()
     expect(await server.contentOf('since')).toBe('Monday at ten\n')
     expect(ada.troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DOC-6] [DEMO-8] what somebody wrote unseen is not deleted with what was seen', async () => {
     await server.send('POST', '/documents', { id: 'unseen', kind: 'json', content: { a: 1 } })
@@ -115,7 +114,7 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=delete-document]').click()
     await ada.page.locator('[data-testid=notice][data-tone=problem]').waitFor()
     expect(JSON.parse(await server.contentOf('unseen'))).toEqual({ a: 2 })
-  }, 60_000)
+  })
 
   it('[DEMO-1] [DEMO-8] what was not saved goes into no other life of its document: it is there to be copied, and the list says so', async () => {
     await server.send('POST', '/documents', { id: 'again', kind: 'text', content: 'old\n' })
@@ -131,7 +130,7 @@ describe('the demo, looking back', () => {
     await ada.page.reload()
     await live(ada.page)
     await ada.page.locator('[data-testid=left-text-content]', { hasText: 'old and dear' }).waitFor()
-    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('new')
+    await expect.poll(() => textOf(ada.page)).toContain('new')
     expect(await textOf(ada.page)).not.toContain('dear')
 
     await ada.page.getByRole('link', { name: 'All documents' }).click()
@@ -143,7 +142,7 @@ describe('the demo, looking back', () => {
     expect(await ada.page.locator('[data-testid=held]').count()).toBe(0)
     expect(await server.contentOf('again')).toBe('new\n')
     expect(ada.troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-1] [DEMO-8] what waits for a lock when its page is left can still be copied where the document ends before the lock', async () => {
     await server.send('POST', '/documents', { id: 'waits', kind: 'text', content: 'Monday\n' })
@@ -163,7 +162,7 @@ describe('the demo, looking back', () => {
     await ada.page.locator('[data-testid=deleted]').waitFor()
     await ada.page.locator('[data-testid=left-text-content]', { hasText: 'Monday evening' }).waitFor()
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-8] a document that was left before it was read is not followed', async () => {
     await server.send('POST', '/documents', { id: 'brief', kind: 'text', content: 'x\n' })
@@ -189,5 +188,5 @@ describe('the demo, looking back', () => {
     expect((await answered).status()).toBe(410)
     await ada.page.waitForTimeout(500)
     expect(sockets).toEqual([])
-  }, 60_000)
+  })
 })

@@ -22,7 +22,7 @@ describe('the demo says no more than it knows', () => {
   let stage: DemoStage
   beforeAll(async () => {
     stage = await DemoStage.start()
-  }, 90_000)
+  })
   afterAll(() => stage.stop())
 
   it('[DEMO-3] [DEMO-1] what waited is told of over a reload as well', async () => {
@@ -37,7 +37,7 @@ describe('the demo says no more than it knows', () => {
       .waitFor()
     expect(await stage.contentOf('reloaded')).toContain('Ben does.')
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-3] an older conflict is not what one came back to, and what cannot be found out is not denied', async () => {
     const page = await offlineMerge(stage, 'older')
@@ -60,7 +60,7 @@ describe('the demo says no more than it knows', () => {
     await page.route('**/conflicts?**', (route) => route.abort())
     expect(await away('Ada writes')).toContain('could not be found out')
     await page.context().close()
-  }, 60_000)
+  })
 
   it('[LOCK-1] [DEMO-2] "write from outside" says that a lock refuses it, before and afterwards', async () => {
     await createText(stage, 'outside')
@@ -74,7 +74,7 @@ describe('the demo says no more than it knows', () => {
     await page.locator('[data-testid=outside-send]').click()
     await page.locator('[data-testid=outside-answer][data-status="423"]', { hasText: 'is locked' }).waitFor()
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-8] [CONF-4] the page of a conflict says that its document was deleted, offers only to bring that back, and keeps words that were not sent', async () => {
     const conflict = await refusedWrite(stage, 'ended')
@@ -92,7 +92,7 @@ describe('the demo says no more than it knows', () => {
     await page.locator('[data-testid=outcome][data-status=expired]').waitFor()
     expect(await page.locator('[data-testid=apply]').count()).toBe(0)
     await page.context().close()
-  }, 60_000)
+  })
 
   it('an address that changes while the first screen is drawn is the screen that shows', async () => {
     await createText(stage, 'quick')
@@ -101,7 +101,7 @@ describe('the demo says no more than it knows', () => {
     await page.reload()
     await page.locator('[data-testid=connection][data-phase=live]').waitFor()
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-4] where no document is open no button opens its list of conflicts', async () => {
     const { page } = await stage.signIn(ADA, NARROW)
@@ -113,5 +113,5 @@ describe('the demo says no more than it knows', () => {
     await page.goto(`${stage.url}/demo/#/documents/over`)
     await page.locator('[data-testid=deleted]').waitFor()
     expect(await page.locator('[data-testid=panel-open]').count()).toBe(0)
-  }, 60_000)
+  })
 })

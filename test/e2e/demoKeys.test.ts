@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
-import { caretBehind, PATIENCE, slowDemo, textIn, whileSlow } from '../support/slowDemo.ts'
+import { caretBehind, slowDemo, textIn, whileSlow } from '../support/slowDemo.ts'
 
 /** Without pairs, so that no editor completes anything. */
 const TYPED = 'the quick brown fox jumps over the lazy dog 0123456789'
 
 const typed = async (page: Page, testId: string): Promise<void> =>
-  expect.poll(() => textIn(page, testId), PATIENCE).toContain(TYPED)
+  expect.poll(() => textIn(page, testId)).toContain(TYPED)
 
 describe('an editor of the demo, typed into without a pause', () => {
   const demo = slowDemo()
@@ -26,7 +26,7 @@ describe('an editor of the demo, typed into without a pause', () => {
     await page.locator('[data-testid=json-bar][data-status=edited]').waitFor()
     expect(await textIn(page, 'editor-content')).toContain(`"here${TYPED}"`)
     expect(troubles.errors).toEqual([])
-  }, 120_000)
+  })
 
   it('[DEMO-1] the json editor keeps every key that is typed while it saves', async () => {
     await demo.server.send('POST', '/documents', { id: 'saved', kind: 'json', content: { note: 'here' } })
@@ -40,8 +40,8 @@ describe('an editor of the demo, typed into without a pause', () => {
       }
     })
     await typed(page, 'editor-content')
-    await expect.poll(() => demo.server.contentOf('saved'), PATIENCE).toContain(TYPED)
-  }, 120_000)
+    await expect.poll(() => demo.server.contentOf('saved')).toContain(TYPED)
+  })
 
   it('[DEMO-1] the text editor keeps every key, while others type as well', async () => {
     await demo.server.send('POST', '/documents', { id: 'text', kind: 'text', content: 'first\nlast\n' })
@@ -49,6 +49,6 @@ describe('an editor of the demo, typed into without a pause', () => {
     await caretBehind(ada.page, 'editor-content', 'first')
     await caretBehind(ben.page, 'editor-content', 'last')
     await Promise.all([ada, ben].map(({ page }) => whileSlow(page, () => page.keyboard.type(TYPED))))
-    await expect.poll(() => demo.server.contentOf('text'), PATIENCE).toBe(`first${TYPED}\nlast${TYPED}\n`)
-  }, 120_000)
+    await expect.poll(() => demo.server.contentOf('text')).toBe(`first${TYPED}\nlast${TYPED}\n`)
+  })
 })

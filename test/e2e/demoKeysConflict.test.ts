@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { PATIENCE, slowDemo, textIn, whileSlow } from '../support/slowDemo.ts'
+import { slowDemo, textIn, whileSlow } from '../support/slowDemo.ts'
 
 /** The conflict page compares the whole document after each key. */
 const FEW = 'the quick brown fox'
@@ -13,8 +13,8 @@ describe('the page of a conflict in the demo, typed into without a pause', () =>
     await page.locator('[data-testid=pick-own]').check()
     await page.locator('[data-testid=own-text]').press('End')
     await whileSlow(page, () => page.keyboard.type(FEW))
-    await expect.poll(() => page.locator('[data-testid=own-text]').inputValue(), PATIENCE).toContain(FEW)
-  }, 120_000)
+    await expect.poll(() => page.locator('[data-testid=own-text]').inputValue()).toContain(FEW)
+  })
 
   it('[DEMO-1] a result written by hand keeps every key, while others write as well', async () => {
     const page = await openConflict('result')
@@ -24,8 +24,8 @@ describe('the page of a conflict in the demo, typed into without a pause', () =>
     const typing = whileSlow(page, () => page.keyboard.type(FEW))
     await demo.server.send('PUT', '/documents/result', { content: 'alpha current\nmore\n', baseVersion: 2 })
     await typing
-    await expect.poll(() => textIn(page, 'result-content'), PATIENCE).toContain(`${FEW}alpha`)
-  }, 120_000)
+    await expect.poll(() => textIn(page, 'result-content')).toContain(`${FEW}alpha`)
+  })
 
   /** Two sides of one line. */
   async function openConflict(id: string): Promise<Page> {

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ADA, createJson, createText, typeBehind } from '../support/demoSceneActs.ts'
 import { DemoStage } from '../support/demoStage.ts'
 
-const PATIENCE = { timeout: 15_000 }
 /** What was typed up to so long before the end is there again. */
 const KEPT_AFTER_MS = 3_000
 
@@ -12,7 +11,7 @@ describe('the demo, in a page that is killed', () => {
   let stage: DemoStage
   beforeAll(async () => {
     stage = await DemoStage.start()
-  }, 90_000)
+  })
   afterAll(() => stage.stop())
 
   /** Playwright cannot go on with a page that crashed, so that this one only stores nothing at its end. */
@@ -30,7 +29,7 @@ describe('the demo, in a page that is killed', () => {
     await typeBehind(page, 'Who talks', ' Ben does.')
     await page.waitForTimeout(KEPT_AFTER_MS)
     await kill(page)
-    await expect.poll(() => stage.contentOf('train'), PATIENCE).toContain('Who talks to the press? Ben does.')
+    await expect.poll(() => stage.contentOf('train')).toContain('Who talks to the press? Ben does.')
 
     await stage.open(page, 'tour')
     await typeBehind(page, '"Bergen"', ' "Bergen"')
@@ -49,5 +48,5 @@ describe('the demo, in a page that is killed', () => {
     await page.locator('[data-testid=editor-content]', { hasText: '8' }).waitFor()
     await page.locator('[data-testid=json-bar][data-status=clean]').waitFor()
     expect(troubles.errors).toEqual([])
-  }, 90_000)
+  })
 })

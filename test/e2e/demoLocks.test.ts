@@ -4,7 +4,6 @@ import type { Person } from '../support/browser.ts'
 import { demoSuite } from '../support/demoSuite.ts'
 
 const WINDOW_MS = 300
-const PATIENCE = { timeout: 30_000 }
 
 /** The shipped server with its demo, and two people in real browsers, one of whom locks. */
 describe('the demo, with a lock', () => {
@@ -31,16 +30,16 @@ describe('the demo, with a lock', () => {
     await ben.page.locator('[data-testid=lock-acquire]').click()
     await ben.page.locator('[data-testid=lock-state][data-own=true]', { hasText: 'Locked by you' }).waitFor()
     const state = ada.page.locator('[data-testid=lock-state][data-own=false]')
-    await expect.poll(() => state.innerText(), PATIENCE).toMatch(/^Locked by .+ until .+ \([45]:\d\d\)$/)
+    await expect.poll(() => state.innerText()).toMatch(/^Locked by .+ until .+ \([45]:\d\d\)$/)
 
     await typeBehind(ada.page, 'Monday', ' at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]', { hasText: 'Your edits wait' }).waitFor()
     await typeBehind(ben.page, 'water', ' and bread')
-    await expect.poll(() => demo.server.contentOf('trip'), PATIENCE).toBe('Monday\nwater and bread\n')
+    await expect.poll(() => demo.server.contentOf('trip')).toBe('Monday\nwater and bread\n')
 
     await ada.page.reload()
     await live(ada.page)
-    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('Monday at ten')
+    await expect.poll(() => textOf(ada.page)).toContain('Monday at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]').waitFor()
     expect(await demo.server.contentOf('trip')).toBe('Monday\nwater and bread\n')
 
@@ -49,7 +48,7 @@ describe('the demo, with a lock', () => {
     expect(await demo.server.contentOf('trip')).toBe('Monday at ten\nwater and bread\n')
     expect(await ada.page.locator('body').innerText()).not.toMatch(/came back with offline edits/)
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[LOCK-4] [CONF-6] [DEMO-2] where the owner changed the same place, the page speaks of edits that had to wait, and of no offline ones', async () => {
     await demo.server.send('POST', '/documents', { id: 'same', kind: 'text', content: 'Monday\n' })
@@ -59,7 +58,7 @@ describe('the demo, with a lock', () => {
     await typeBehind(ada.page, 'Monday', ' at ten')
     await ada.page.locator('[data-testid=barred][data-waits=true]').waitFor()
     await typeBehind(ben.page, 'Monday', ' evening')
-    await expect.poll(() => demo.server.contentOf('same'), PATIENCE).toBe('Monday evening\n')
+    await expect.poll(() => demo.server.contentOf('same')).toBe('Monday evening\n')
     await ada.page.waitForTimeout(2 * WINDOW_MS)
     await ben.page.locator('[data-testid=lock-release]').click()
     await ada.page.locator('[data-testid=returned][data-met=true]', { hasText: 'The lock has ended.' }).waitFor()
@@ -70,7 +69,7 @@ describe('the demo, with a lock', () => {
       expect(await page.locator('body').innerText()).not.toMatch(/offline edits|while offline|made offline/)
     }
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[LOCK-2] [DEMO-2] a json draft waits for the lock, outlives a reload, and is saved then', async () => {
     await demo.server.send('POST', '/documents', { id: 'menu', kind: 'json', content: { soup: 'leek' } })
@@ -85,7 +84,7 @@ describe('the demo, with a lock', () => {
     expect(await ada.page.locator('[data-testid=json-save]').isDisabled()).toBe(true)
 
     await ada.page.reload()
-    await expect.poll(() => textOf(ada.page), PATIENCE).toContain('leek and potato')
+    await expect.poll(() => textOf(ada.page)).toContain('leek and potato')
     // Who holds the lock saves.
     await ben.page.locator('[data-testid=editor-content] .cm-line', { hasText: '{' }).click()
     await ben.page.keyboard.press('End')
@@ -94,7 +93,7 @@ describe('the demo, with a lock', () => {
     await ben.page.locator('[data-testid=json-bar][data-status=clean]').waitFor()
     await ben.page.locator('[data-testid=lock-release]').click()
     await ada.page.locator('[data-testid=json-save]:enabled').click()
-    await expect.poll(() => demo.server.contentOf('menu'), PATIENCE).toContain('leek and potato')
+    await expect.poll(() => demo.server.contentOf('menu')).toContain('leek and potato')
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 })

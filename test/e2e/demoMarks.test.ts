@@ -7,14 +7,13 @@ const ADA = { name: 'Ada' }
 const LINES = Array.from({ length: 60 }, (_, index) => `Line ${index + 1} of the list`)
 const BEFORE = LINES.join('\n')
 /** A conflict over broken content comes two seconds after it broke. */
-const PATIENCE = { timeout: 30_000 }
 
 /** People in real browsers who see in the text where a conflict is, and news that lie upon nothing. */
 describe('the demo, where a conflict is', () => {
   let stage: DemoStage
   beforeAll(async () => {
     stage = await DemoStage.start()
-  }, 90_000)
+  })
   afterAll(() => stage.stop())
 
   const conflictAtLine = async (id: string, line: number): Promise<string> => {
@@ -50,7 +49,7 @@ describe('the demo, where a conflict is', () => {
       await expect.poll(() => markIn(page).count()).toBe(0)
     }
     expect([...ada.troubles.errors, ...ben.troubles.errors, ...eve.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-14] in a json document as well, at its member; and where content breaks its schema', async () => {
     const schema = { type: 'object', properties: { seats: { type: 'number' } } }
@@ -64,12 +63,12 @@ describe('the demo, where a conflict is', () => {
     const token = await stage.token({ name: 'Paul' })
     const editor = await new StockClient(`${stage.url.replace('http', 'ws')}/sync`, 'tour', { token }).synced()
     editor.map.set('seats', 'four')
-    await markIn(page).filter({ hasText: '"seats": "four"' }).waitFor(PATIENCE)
+    await markIn(page).filter({ hasText: '"seats": "four"' }).waitFor()
     editor.destroy()
     await page.locator('[data-testid=editor] .mark-sign').first().click()
     await page.getByRole('heading', { name: 'Content that breaks the schema' }).waitFor()
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-14] what a schema does not allow is marked at its place and listed, each leading there; nothing is written', async () => {
     const schema = { type: 'object', properties: { seats: { type: 'number' }, title: { type: 'string' } } }
@@ -98,7 +97,7 @@ describe('the demo, where a conflict is', () => {
     expect(await marks.count()).toBe(0)
     expect(await stage.contentOf('bus')).toBe('{"seats":50,"title":"Coach"}')
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it.each([
     ['wide', { width: 1440, height: 700 }],
@@ -126,7 +125,6 @@ describe('the demo, where a conflict is', () => {
       }
       expect(troubles.errors).toEqual([])
     },
-    60_000,
   )
 
   it('[DEMO-15] news of one document never show up at another, however late they come', async () => {
@@ -157,7 +155,7 @@ describe('the demo, where a conflict is', () => {
     await page.locator('[data-testid=save-state][data-state=saved]').waitFor()
     expect(await page.locator('[data-testid=notice]').count()).toBe(0)
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 })
 
 async function overlap(one: Locator, other: Locator): Promise<boolean> {

@@ -8,8 +8,6 @@ import { DemoServer } from '../support/demoServer.ts'
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
 const OFFLINE_MS = 500
-/** A provider waits up to 2.5 s before it tries again. */
-const PATIENCE = { timeout: 30_000 }
 /** What a browser logs of a line that is cut. */
 const LOST_LINE = /WebSocket connection to .* failed|net::ERR_/
 /** Keeps what every notice said, however soon it went. */
@@ -29,7 +27,7 @@ describe('the demo, offline', () => {
     server = await DemoServer.start(WINDOW_MS)
     line = await startLine(server.url)
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await line.close()
@@ -63,7 +61,7 @@ describe('the demo, offline', () => {
     await pause(OFFLINE_MS)
     await typeOver(ada, 'We leave on', 'Monday', 'Friday')
     await typeOver(ben, 'We leave on', 'Monday', 'Tuesday')
-    await expect.poll(() => server.contentOf('trip'), PATIENCE).toContain('Tuesday')
+    await expect.poll(() => server.contentOf('trip')).toContain('Tuesday')
     expect(await textOf(ada.page)).toContain('on Friday')
     line.mend()
     // Side by side: news go by themselves after some seconds. Who came back is told below the text, and stays so.
@@ -71,8 +69,8 @@ describe('the demo, offline', () => {
       ada.page.locator('[data-testid=returned][data-met=true]', { hasText: 'both were merged' }).waitFor(),
       ben.page.locator('[data-testid=notice]', { hasText: 'came back with offline edits' }).waitFor(),
     ])
-    await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
-    await expect.poll(() => ben.page.locator('[data-testid=conflict-item]').count(), PATIENCE).toBe(1)
+    await expect.poll(() => ada.page.locator('[data-testid=conflict-item]').count()).toBe(1)
+    await expect.poll(() => ben.page.locator('[data-testid=conflict-item]').count()).toBe(1)
     const merged = await server.contentOf('trip')
     const [, mergedLine = ''] = merged.split('\n')
     expect(mergedLine).toMatch(/^We leave on (FridayTuesday|TuesdayFriday)$/)
@@ -103,12 +101,12 @@ describe('the demo, offline', () => {
     for (const { page } of [ada, ben]) {
       await page.locator('[data-testid=outcome][data-status=resolved]', { hasText: 'chose place by place' }).waitFor()
       await page.locator('[data-testid=back]').click()
-      await expect.poll(() => textOf(page), PATIENCE).toContain('We leave on Friday')
+      await expect.poll(() => textOf(page)).toContain('We leave on Friday')
       expect(await textOf(page)).not.toContain('Tuesday')
     }
     expect(await server.contentOf('trip')).toBe('# Trip\nWe leave on Friday\nBring water\n')
     const noticesSeen: string[] = await ada.page.evaluate('[...noticesSeen]')
     expect(noticesSeen.filter((text) => text.startsWith('New conflict'))).toEqual([])
     expect([...ada.troubles.errors.filter((error) => !LOST_LINE.test(error)), ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 })

@@ -11,7 +11,7 @@ describe('the demo, after a resolution', () => {
   let stage: DemoStage
   beforeAll(async () => {
     stage = await DemoStage.start()
-  }, 90_000)
+  })
   afterAll(() => stage.stop())
 
   const conflictIn = async (id: string): Promise<string> => {
@@ -46,7 +46,7 @@ describe('the demo, after a resolution', () => {
       await page.locator('[data-testid=made] .cm-deletedChunk', { hasText: 'We leave on Monday' }).waitFor()
     }
     expect([...ada.troubles.errors, ...ben.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-12] a resolution is undone: what stood before comes back, and what others wrote elsewhere stays', async () => {
     const conflict = await conflictIn('undo')
@@ -66,7 +66,7 @@ describe('the demo, after a resolution', () => {
     await page.locator('[data-testid=done][data-outcome=written]').waitFor()
     expect(await stage.contentOf('undo')).toBe(day('Tuesday').replace('Lock the door', 'Lock both doors'))
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-12] undoing overwrites nobody: where others wrote in the same place since, a conflict opens', async () => {
     const conflict = await conflictIn('undone')
@@ -84,7 +84,7 @@ describe('the demo, after a resolution', () => {
     await page.locator('.side-incoming', { hasText: 'We leave on Tuesday' }).waitFor()
     expect(await stage.contentOf('undone')).toBe(day('Sunday'))
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-12] what was dismissed is found among the closed conflicts, and opened again', async () => {
     const conflict = await conflictIn('again')
@@ -111,7 +111,7 @@ describe('the demo, after a resolution', () => {
       )
       .toEqual(['resolved', 'dismissed'])
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-13] [RES-6] choices, words and comment survive going back and a reload, and are still there when another was faster', async () => {
     const conflict = await conflictIn('kept')
@@ -153,5 +153,5 @@ describe('the demo, after a resolution', () => {
       await unsent.locator('.command', { hasText: words }).first().waitFor()
     }
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 })

@@ -10,7 +10,7 @@ import { freePort } from '../support/realProxies.ts'
 let browser: TestBrowser
 beforeAll(async () => {
   browser = await launchBrowser()
-}, 90_000)
+})
 afterAll(() => browser.close())
 
 it.each([true, false])(
@@ -46,8 +46,7 @@ it.each([true, false])(
     await page.keyboard.type(' and two')
     const content = async (): Promise<string> =>
       (await fetch(`${proxy.url}/documents/plan/content`, { headers })).text()
-    await expect.poll(content, { timeout: 30_000 }).toBe('one and two')
+    await expect.poll(content).toBe('one and two')
     expect(troubles.errors).toEqual([])
   },
-  90_000,
 )

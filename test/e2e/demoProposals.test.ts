@@ -10,7 +10,7 @@ describe('the demo, with proposals', () => {
   let stage: DemoStage
   beforeAll(async () => {
     stage = await DemoStage.start()
-  }, 90_000)
+  })
   afterAll(() => stage.stop())
 
   /** A conflict over the second line; answers its id. */
@@ -55,7 +55,7 @@ describe('the demo, with proposals', () => {
     await ada.page.locator('[data-testid=proposal] summary').click()
     await diff.locator('.cm-line', { hasText: 'We leave on Sunday' }).waitFor()
     expect([...paul.troubles.errors, ...ada.troubles.errors]).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-11] [RES-4] a proposal over whose place others wrote says so, and cannot be accepted as it is', async () => {
     const conflict = await conflictIn('late')
@@ -72,7 +72,7 @@ describe('the demo, with proposals', () => {
     await eve.page.locator('[data-testid=reject-proposal]').click()
     await eve.page.locator('[data-testid=proposal][data-status=rejected]', { hasText: 'rejected by you' }).waitFor()
     expect(eve.troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it('[DEMO-11] [RES-3] what one may not do is not offered: a reader reads, a writer proposes, and a lock of another bars', async () => {
     const conflict = await conflictIn('rights')
@@ -109,5 +109,5 @@ describe('the demo, with proposals', () => {
     await ada.locator('[data-testid=way-dismiss]').check()
     await ada.locator('[data-testid=apply]').click()
     await ada.locator('[data-testid=outcome][data-status=dismissed]').waitFor()
-  }, 60_000)
+  })
 })

@@ -15,7 +15,7 @@ describe('the weight of the demo', () => {
     server = await DemoServer.start(WINDOW_MS)
     browser = await launchBrowser()
     expect(await server.send('POST', '/documents', { id: 'light', kind: 'text', content: 'Light\n' })).toBe(201)
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await server.stop()
@@ -36,31 +36,27 @@ describe('the weight of the demo', () => {
     await timeToFirstEdit(page)
     expect(wire.take().paths.filter((path) => path.includes('/assets/'))).toEqual([])
     expect(troubles.errors).toEqual([])
-  }, 60_000)
+  })
 
   it.each([
     ['br, gzip', 'br'],
     ['gzip', 'gzip'],
     ['identity', null],
-  ])(
-    '[DEMO-16] built files come as the browser takes them (%s), to be kept for good',
-    async (accepted, encoding) => {
-      const { page } = await browser.person()
-      const script = page.waitForResponse(/\/assets\/index.*\.js$/)
-      await page.goto(`${server.url}/demo/`)
-      const url = (await script).url()
-      const answer = await fetch(url, { headers: { 'accept-encoding': accepted } })
-      expect(answer.status).toBe(200)
-      expect(answer.headers.get('content-encoding')).toBe(encoding)
-      expect(answer.headers.get('vary')).toMatch(/accept-encoding/i)
-      expect(answer.headers.get('vary')).toMatch(/origin/i)
-      expect(answer.headers.get('cache-control')).toBe(IMMUTABLE)
-      expect(answer.headers.get('content-type')).toMatch(/javascript/)
-      expect(await answer.text()).toContain('parley.identity')
-      await page.context().close()
-    },
-    30_000,
-  )
+  ])('[DEMO-16] built files come as the browser takes them (%s), to be kept for good', async (accepted, encoding) => {
+    const { page } = await browser.person()
+    const script = page.waitForResponse(/\/assets\/index.*\.js$/)
+    await page.goto(`${server.url}/demo/`)
+    const url = (await script).url()
+    const answer = await fetch(url, { headers: { 'accept-encoding': accepted } })
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-encoding')).toBe(encoding)
+    expect(answer.headers.get('vary')).toMatch(/accept-encoding/i)
+    expect(answer.headers.get('vary')).toMatch(/origin/i)
+    expect(answer.headers.get('cache-control')).toBe(IMMUTABLE)
+    expect(answer.headers.get('content-type')).toMatch(/javascript/)
+    expect(await answer.text()).toContain('parley.identity')
+    await page.context().close()
+  })
 
   it('[DEMO-16] says so where a part of the page cannot be fetched, and fetches it when the page is loaded anew', async () => {
     const { page } = await browser.person()
@@ -74,5 +70,5 @@ describe('the weight of the demo', () => {
     await page.locator('[data-testid=connection][data-phase=live]').waitFor()
     await page.locator('[data-testid=outside-open]').click()
     await page.locator('[data-testid=outside-drawer]').waitFor()
-  }, 30_000)
+  })
 })

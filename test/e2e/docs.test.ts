@@ -8,7 +8,7 @@ describe('the reference for a person', () => {
   beforeAll(async () => {
     server = await startTestServer()
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await server.stop()

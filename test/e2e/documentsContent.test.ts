@@ -327,7 +327,7 @@ describe('[DOC-10] limits', () => {
     expect((await writer.get(`/conflicts?document=${id}`)).body.items).toEqual([])
   })
 
-  it('[DOC-10] the default limits, once at their real size', { timeout: 60_000 }, async () => {
+  it('[DOC-10] the default limits, once at their real size', async () => {
     const id = server.newId()
     const max = 10 * 1024 * 1024
     const full = 'x'.repeat(max)

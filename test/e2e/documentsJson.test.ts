@@ -102,9 +102,7 @@ describe('[DOC-9] one strong ETag is always the same bytes', () => {
     ageing.passes()
     const versions = async (): Promise<{ version: number; firstVersion?: number }[]> =>
       (await alice.get(`/documents/${id}/versions`)).body.items
-    await expect
-      .poll(async () => (await versions()).some((item) => item.firstVersion !== undefined), { timeout: 30_000 })
-      .toBe(true)
+    await expect.poll(async () => (await versions()).some((item) => item.firstVersion !== undefined)).toBe(true)
     const kept = await versions()
     for (const { version: n } of kept)
       for (const one of await shownAt(id, n)) expect([n, one]).toEqual([n, before.get(n)])

@@ -106,7 +106,7 @@ describe('purge', () => {
     expect(verdict(await olga.delete(`/documents/${id}?purge=true&baseVersion=${version}`))).toBe(
       '503 storage-unavailable',
     )
-    await expect.poll(() => server.storage.unfinishedPurges(), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => server.storage.unfinishedPurges()).toEqual([])
     expect(erasing.refused).toBe(2)
     expect(filesOf(server.file).filter((bytes) => bytes.includes(SECRET))).toEqual([])
   })
@@ -136,7 +136,7 @@ describe('purge', () => {
     expect(verdict(await olga.get(`/documents/${id}/diff?from=1&to=5`))).toBe('404 not-found')
     expect(verdict(await olga.get(`/conflicts/${conflict}`))).toBe('404 not-found')
     erasing.mend()
-    await expect.poll(() => server.storage.unfinishedPurges(), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => server.storage.unfinishedPurges()).toEqual([])
     expect(await read(ann, id)).toEqual({ content: 'anew', version: 5 })
   })
 

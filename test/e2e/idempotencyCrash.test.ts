@@ -78,7 +78,7 @@ const CRASHES: Readonly<Record<string, Crash>> = {
 }
 
 describe('[WRITE-8] kill -9 between commit and answer', () => {
-  it('[WRITE-8] then a retry yields the first answer and one version', { timeout: 120_000 }, async () => {
+  it('[WRITE-8] then a retry yields the first answer and one version', async () => {
     const { by, start, startToCrash } = await scene()
     for (const [name, { moment, send }] of Object.entries(CRASHES)) {
       const { exited } = await startToCrash(moment)

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Y from 'yjs'
 import { OfflineScene } from '../support/offline.ts'
 import type { Caller } from '../support/server.ts'
 import type { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 /** At most two tasks, and a number if there is one. */
 const SCHEMA = {
@@ -11,7 +12,6 @@ const SCHEMA = {
   required: ['title'],
   properties: { tasks: { type: 'array', maxItems: 2 }, n: { type: 'number' } },
 }
-const SECONDS_10 = { timeout: 30_000, interval: 25 }
 
 let scene: OfflineScene
 beforeAll(async () => {
@@ -49,19 +49,19 @@ async function stage() {
 
 /** The conflict once it is open, in full. */
 async function opened({ rest, id }: Live) {
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     const { items } = (await rest.get(`/conflicts?document=${id}&kind=invalid-merge&status=open`)).body
     expect(items).toHaveLength(1)
     return (await rest.get(`/conflicts/${items[0].id}`)).body
-  }, SECONDS_10)
+  })
 }
 
 const until = ({ rest }: Live, conflict: { id: string }, status: string) =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     const { body } = await rest.get(`/conflicts/${conflict.id}`)
     expect(body.status).toBe(status)
     return body
-  }, SECONDS_10)
+  })
 
 const versionOf = async ({ rest, id }: Live): Promise<number> => (await rest.get(`/documents/${id}`)).body.version
 
@@ -126,7 +126,7 @@ describe.concurrent('live edits that together break the schema', () => {
     expect(done.status).toBe(200)
     expect(done.body.conflict).toMatchObject({ status: 'resolved', resolution: { use: 'current', by: 'rest' } })
     expect(await scene.content(staged.id)).toEqual({ title: 'since', tasks: ['one', 'of bob'] })
-    await vi.waitFor(() => expect(staged.alice.map.toJSON()['title']).toBe('since'), SECONDS_10)
+    await eventually(() => expect(staged.alice.map.toJSON()['title']).toBe('since'))
   })
 
   it('[RES-1] `current` takes all of it back where the place was typed on', async () => {
@@ -137,10 +137,10 @@ describe.concurrent('live edits that together break the schema', () => {
     }
     const conflict = await opened(live)
     live.alice.map.set('n', 'abcd')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const done = await resolve(live, conflict, { use: 'current' })
       expect(done.status).toBe(200)
-    }, SECONDS_10)
+    })
     expect(await scene.content(live.id)).toEqual({ title: 't', n: 1 })
   })
 

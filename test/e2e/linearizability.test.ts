@@ -128,32 +128,28 @@ class Client {
   }
 }
 
-it(
-  '[WRITE-3] [TX-4] [LOCK-2] eight clients, 5,000 conditional writes, locks and transactions: the history is linearizable',
-  { timeout: 300_000 },
-  async () => {
-    const ids = await Promise.all(Array.from({ length: DOCUMENTS }, () => server.create({ mark: 'first' })))
-    const history: Observation[] = []
-    const note = (observation: Observation): void => void history.push(observation)
-    let left = WRITES
-    const run = async (n: number): Promise<void> => {
-      const client = new Client(`client${n}`, await server.as(`client${n}`), SEED + n, ids, note)
-      while (left > 0) {
-        const tried = await client.step()
-        left -= tried
-      }
+it('[WRITE-3] [TX-4] [LOCK-2] eight clients, 5,000 conditional writes, locks and transactions: the history is linearizable', async () => {
+  const ids = await Promise.all(Array.from({ length: DOCUMENTS }, () => server.create({ mark: 'first' })))
+  const history: Observation[] = []
+  const note = (observation: Observation): void => void history.push(observation)
+  let left = WRITES
+  const run = async (n: number): Promise<void> => {
+    const client = new Client(`client${n}`, await server.as(`client${n}`), SEED + n, ids, note)
+    while (left > 0) {
+      const tried = await client.step()
+      left -= tried
     }
-    await Promise.all(Array.from({ length: CLIENTS }, (_, n) => run(n)))
-    const reader = await server.as('reader')
-    const logs = new Map(
-      await Promise.all(ids.map(async (id) => [id, (await reader.get(`/documents/${id}`)).body] as const)),
-    )
-    const { wins, refusals, transactions, reads, locks } = checkHistory(history, logs, `seed ${SEED}`)
-    // A history without contention would prove nothing.
-    expect(wins).toBeGreaterThan(WRITES / 4)
-    expect(refusals).toBeGreaterThan(100)
-    expect(transactions).toBeGreaterThan(200)
-    expect(reads).toBeGreaterThan(1_000)
-    expect(locks).toBeGreaterThan(20)
-  },
-)
+  }
+  await Promise.all(Array.from({ length: CLIENTS }, (_, n) => run(n)))
+  const reader = await server.as('reader')
+  const logs = new Map(
+    await Promise.all(ids.map(async (id) => [id, (await reader.get(`/documents/${id}`)).body] as const)),
+  )
+  const { wins, refusals, transactions, reads, locks } = checkHistory(history, logs, `seed ${SEED}`)
+  // A history without contention would prove nothing.
+  expect(wins).toBeGreaterThan(WRITES / 4)
+  expect(refusals).toBeGreaterThan(100)
+  expect(transactions).toBeGreaterThan(200)
+  expect(reads).toBeGreaterThan(1_000)
+  expect(locks).toBeGreaterThan(20)
+})

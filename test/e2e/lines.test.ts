@@ -15,12 +15,8 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 describe('every way in which a line fails × how long × who writes meanwhile × kind × place × order of the ids', () => {
-  it(
-    '[CONF-6] [CONF-7] nothing that two have written in one place is missed, and nothing else is raised',
-    { timeout: 240_000 },
-    async () => {
-      const atATime = (tries: number): number => Math.ceil(AT_A_TIME / FEWER ** tries)
-      expectRight(await untilClear((cells, tries) => runCells(server, cells, atATime(tries)), ALL_CELLS))
-    },
-  )
+  it('[CONF-6] [CONF-7] nothing that two have written in one place is missed, and nothing else is raised', async () => {
+    const atATime = (tries: number): number => Math.ceil(AT_A_TIME / FEWER ** tries)
+    expectRight(await untilClear((cells, tries) => runCells(server, cells, atATime(tries)), ALL_CELLS))
+  })
 })

@@ -19,15 +19,10 @@ const kill: End = async (all) => {
 }
 
 describe('a returning editor', () => {
-  it.each(Object.keys(MOMENTS) as Moment[])(
-    '[CONF-6] has one conflict where the server is killed %s',
-    { timeout: 60_000 },
-    (moment) => expectOneConflict(server, moment.replaceAll(/\W+/g, '-'), moment, kill),
+  it.each(Object.keys(MOMENTS) as Moment[])('[CONF-6] has one conflict where the server is killed %s', (moment) =>
+    expectOneConflict(server, moment.replaceAll(/\W+/g, '-'), moment, kill),
   )
 
-  it(
-    '[CONF-6] has what it wrote before it had our answer judged too, where the server is killed then',
-    { timeout: 60_000 },
-    () => expectJudgedToo(server, 'judged-too', kill),
-  )
+  it('[CONF-6] has what it wrote before it had our answer judged too, where the server is killed then', () =>
+    expectJudgedToo(server, 'judged-too', kill))
 })

@@ -5,7 +5,6 @@ import { demoSuite } from '../support/demoSuite.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 300
-const PATIENCE = { timeout: 30_000 }
 const BEFORE = '# Trip\nWe leave on Monday\nBring water\n'
 
 /** What only a browser can do: its network process answers for a page that has read nothing. */
@@ -35,9 +34,9 @@ describe('a page in a real browser that does not read', () => {
     await page.keyboard.insertText(', Friday')
     await pause(2 * WINDOW_MS)
     await page.context().setOffline(false)
-    await expect.poll(() => demo.server.contentOf('emulated'), PATIENCE).toContain('Friday')
-    await expect.poll(() => demo.server.kindsOf('emulated'), PATIENCE).toEqual(['concurrent-edit'])
-  }, 60_000)
+    await expect.poll(() => demo.server.contentOf('emulated')).toContain('Friday')
+    await expect.poll(() => demo.server.kindsOf('emulated')).toEqual(['concurrent-edit'])
+  })
 
   it('[CONF-6] a page whose main thread hangs while somebody types into it', async () => {
     const page = await editing('hanging')
@@ -48,7 +47,7 @@ describe('a page in a real browser that does not read', () => {
     await pause(200)
     await writeMeanwhile('hanging')
     await Promise.all([page.keyboard.insertText(', Friday'), hangs])
-    await expect.poll(() => demo.server.contentOf('hanging'), PATIENCE).toContain('Friday')
-    await expect.poll(() => demo.server.kindsOf('hanging'), PATIENCE).toEqual(['concurrent-edit'])
-  }, 60_000)
+    await expect.poll(() => demo.server.contentOf('hanging')).toContain('Friday')
+    await expect.poll(() => demo.server.kindsOf('hanging')).toEqual(['concurrent-edit'])
+  })
 })

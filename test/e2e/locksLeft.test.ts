@@ -1,8 +1,9 @@
-import { describe, expect, it, vi, type TestContext } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import type { Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { Victim } from '../support/victim.ts'
+import { eventually } from '../support/waitFor.ts'
 
 type Finish = TestContext['onTestFinished']
 
@@ -31,9 +32,6 @@ async function put(olga: Caller, content: string, held: Record<string, string>):
   expectStatus(await olga.put('/documents/doc', { content, baseVersion: version }, held), 200)
 }
 
-const settles = (assertion: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
-
 /** Long enough for what must not happen to happen, and for frames of a stock client to arrive. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))
 
@@ -47,7 +45,6 @@ const versionsOf = async (olga: Caller): Promise<readonly { authors: string[] }[
 describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server', () => {
   it.for(['kill -9', 'SIGTERM'])(
     '[LOCK-4] [CONF-6] %s: it is taken in when the lock is released, once, with the conflict it causes',
-    { timeout: 90_000 },
     async (how, { onTestFinished }) => {
       const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
       bob.text.delete(0, 3)
@@ -62,7 +59,7 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
       await aWhile()
       expect((await read(olga, 'doc')).content).toBe('eins\ntwo\n')
       expectStatus(await olga.delete('/documents/doc/lock', held), 204)
-      await settles(async () => expect(await conflictsOf(olga)).toHaveLength(1))
+      await eventually(async () => expect(await conflictsOf(olga)).toHaveLength(1))
       const [found] = await conflictsOf(olga)
       expect(expectStatus(await olga.get(`/conflicts/${found?.id}`), 200).body).toMatchObject({
         kind: 'concurrent-edit',
@@ -84,66 +81,60 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
     },
   )
 
-  it(
-    '[LOCK-4] a lock that expires while the server is down bars nothing at the next start',
-    { timeout: 90_000 },
-    async ({ onTestFinished }) => {
-      const { server, olga, bob } = await setUp(onTestFinished, 'a', 2)
-      bob.text.insert(1, ' by bob')
-      await aWhile()
-      bob.destroy()
-      await aWhile()
-      await server.kill()
-      await new Promise((resolve) => setTimeout(resolve, 2_000))
-      await server.start()
-      await settles(async () => expect((await read(olga, 'doc')).content).toBe('a by bob'))
-      expect(await conflictsOf(olga)).toEqual([])
-    },
-  )
+  it('[LOCK-4] a lock that expires while the server is down bars nothing at the next start', async ({
+    onTestFinished,
+  }) => {
+    const { server, olga, bob } = await setUp(onTestFinished, 'a', 2)
+    bob.text.insert(1, ' by bob')
+    await aWhile()
+    bob.destroy()
+    await aWhile()
+    await server.kill()
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await server.start()
+    await eventually(async () => expect((await read(olga, 'doc')).content).toBe('a by bob'))
+    expect(await conflictsOf(olga)).toEqual([])
+  })
 
-  it(
-    '[LOCK-4] an editor that is still open when the server stops comes back with its edits: nothing is doubled',
-    { timeout: 90_000 },
-    async ({ onTestFinished }) => {
-      const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
-      bob.text.delete(0, 3)
-      bob.text.insert(0, 'uno')
-      await aWhile()
-      await put(olga, 'eins\ntwo\n', held)
-      expect(await server.terminate()).toBe(0)
-      await settles(() => expect(bob.closeCodes[0]).toBe(1012))
-      await server.start()
-      await settles(() => expect(bob.provider.synced).toBe(true))
-      await aWhile()
-      expectStatus(await olga.delete('/documents/doc/lock', held), 204)
-      await settles(async () => expect(await conflictsOf(olga)).not.toEqual([]))
-      await aWhile()
-      expect(await conflictsOf(olga)).toHaveLength(1)
-      const { content, version } = await read(olga, 'doc')
-      expect([version, [...String(content).matchAll(/uno/g)].length]).toEqual([3, 1])
-      await bob.shows(String(content))
-    },
-  )
+  it('[LOCK-4] an editor that is still open when the server stops comes back with its edits: nothing is doubled', async ({
+    onTestFinished,
+  }) => {
+    const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
+    bob.text.delete(0, 3)
+    bob.text.insert(0, 'uno')
+    await aWhile()
+    await put(olga, 'eins\ntwo\n', held)
+    expect(await server.terminate()).toBe(0)
+    await eventually(() => expect(bob.closeCodes[0]).toBe(1012))
+    await server.start()
+    await eventually(() => expect(bob.provider.synced).toBe(true))
+    await aWhile()
+    expectStatus(await olga.delete('/documents/doc/lock', held), 204)
+    await eventually(async () => expect(await conflictsOf(olga)).not.toEqual([]))
+    await aWhile()
+    expect(await conflictsOf(olga)).toHaveLength(1)
+    const { content, version } = await read(olga, 'doc')
+    expect([version, [...String(content).matchAll(/uno/g)].length]).toEqual([3, 1])
+    await bob.shows(String(content))
+  })
 
-  it(
-    '[LOCK-4] an editor that was offline when its edits were taken in brings them again: nothing is doubled',
-    { timeout: 90_000 },
-    async ({ onTestFinished }) => {
-      const { olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
-      bob.text.delete(0, 3)
-      bob.text.insert(0, 'uno')
-      await aWhile()
-      bob.provider.disconnect()
-      await put(olga, 'eins\ntwo\n', held)
-      expectStatus(await olga.delete('/documents/doc/lock', held), 204)
-      await settles(async () => expect(await conflictsOf(olga)).toHaveLength(1))
-      bob.provider.connect()
-      await settles(() => expect(bob.provider.synced).toBe(true))
-      await aWhile()
-      expect(await conflictsOf(olga)).toHaveLength(1)
-      const { content, version } = await read(olga, 'doc')
-      expect(version).toBe(3)
-      await bob.shows(String(content))
-    },
-  )
+  it('[LOCK-4] an editor that was offline when its edits were taken in brings them again: nothing is doubled', async ({
+    onTestFinished,
+  }) => {
+    const { olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
+    bob.text.delete(0, 3)
+    bob.text.insert(0, 'uno')
+    await aWhile()
+    bob.provider.disconnect()
+    await put(olga, 'eins\ntwo\n', held)
+    expectStatus(await olga.delete('/documents/doc/lock', held), 204)
+    await eventually(async () => expect(await conflictsOf(olga)).toHaveLength(1))
+    bob.provider.connect()
+    await eventually(() => expect(bob.provider.synced).toBe(true))
+    await aWhile()
+    expect(await conflictsOf(olga)).toHaveLength(1)
+    const { content, version } = await read(olga, 'doc')
+    expect(version).toBe(3)
+    await bob.shows(String(content))
+  })
 })

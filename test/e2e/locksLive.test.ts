@@ -1,10 +1,11 @@
 import * as Y from 'yjs'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import { startDocumentServer, type DocumentServer } from '../support/documents.ts'
 import { frames, RawClient } from '../support/rawClient.ts'
 import type { Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 let server: DocumentServer
 /** Holds the lock in these tests. */
@@ -61,9 +62,6 @@ async function put(id: string, content: string, held?: Held): Promise<void> {
   expectStatus(await olga.put(`/documents/${id}`, { content, baseVersion: version }, { ...held }), 200)
 }
 
-const settles = (assertion: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
-
 /** Long enough for what must not happen to happen; a round trip of a stock client takes a tenth of it. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))
 
@@ -89,7 +87,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await unlock(id, held)
     const together = 'ONE\nTWO\nthree\nfour\nby bob\nand more\n'
     await Promise.all([bob.shows(together), carol.shows(together)])
-    await settles(async () => expect((await read(olga, id)).content).toBe(together))
+    await eventually(async () => expect((await read(olga, id)).content).toBe(together))
     expect([bob.closeCodes, carol.closeCodes]).toEqual([[], []])
     expect(await conflictsOf(id)).toEqual([])
     // From then on it edits live again.
@@ -107,7 +105,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await aWhile()
     expect(await conflictsOf(id)).toEqual([])
     await unlock(id, held)
-    await settles(async () => expect(await conflictsOf(id)).toHaveLength(1))
+    await eventually(async () => expect(await conflictsOf(id)).toHaveLength(1))
     const [found] = await conflictsOf(id)
     const { body } = expectStatus(await olga.get(`/conflicts/${found?.id}`), 200)
     expect(body).toMatchObject({
@@ -131,7 +129,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await aWhile()
     expect((await read(olga, id)).content).toBe('A')
     await unlock(id, held)
-    await settles(async () => expect((await read(olga, id)).content).toContain(' by bob'))
+    await eventually(async () => expect((await read(olga, id)).content).toContain(' by bob'))
     const { items } = (await olga.get(`/documents/${id}/versions`)).body
     expect(items[0]).toMatchObject({ authors: ['bob'], origin: 'live' })
   })
@@ -151,7 +149,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await aWhile()
     expect((await read(olga, id)).content).toBe('a')
     await unlock(id, held)
-    await settles(async () => expect((await read(olga, id)).content).toBe('a one two'))
+    await eventually(async () => expect((await read(olga, id)).content).toBe('a one two'))
   })
 
   it('[LOCK-4] who comes with edits made offline waits with them, whether it stays or goes', async () => {
@@ -173,7 +171,7 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await aWhile()
     expect((await read(olga, id)).content).toBe('A\n')
     await unlock(id, held)
-    await settles(async () => {
+    await eventually(async () => {
       const { content } = await read(olga, id)
       expect(content).toMatch(/^A\n/)
       expect(content).toContain('b1\n')
@@ -203,10 +201,10 @@ describe('[LOCK-4] an editor other than the owner', () => {
     const held = await lock(id)
     reader.text.insert(0, 'never ')
     await put(id, 'b', held)
-    await settles(() => expect(reader.text.toString()).toContain('b'))
+    await eventually(() => expect(reader.text.toString()).toContain('b'))
     await unlock(id, held)
     await put(id, 'c')
-    await settles(() => expect(reader.text.toString()).toContain('c'))
+    await eventually(() => expect(reader.text.toString()).toContain('c'))
     expect((await read(olga, id)).content).toBe('c')
   })
 })
@@ -220,7 +218,7 @@ describe('[LOCK-4] the owner', () => {
     const owner = isOwner ? await edit(id, 'olga') : await edit(id, 'worker', { lockToken: held['lock-token'] })
     owner.text.insert(1, 'b')
     await watcher.shows('ab')
-    await settles(async () => expect((await read(olga, id)).content).toBe('ab'))
+    await eventually(async () => expect((await read(olga, id)).content).toBe('ab'))
     await put(id, 'abc', held)
     await owner.shows('abc')
     await unlock(id, held)
@@ -233,7 +231,7 @@ describe('[LOCK-4] the owner', () => {
     const first = await lock(id)
     const before = await edit(id, 'worker', { lockToken: first['lock-token'] })
     before.text.insert(1, 'b')
-    await settles(async () => expect((await read(olga, id)).content).toBe('ab'))
+    await eventually(async () => expect((await read(olga, id)).content).toBe('ab'))
     const bob = await server.as('bob')
     const taking = bob.post(`/documents/${id}/lock`, { ttlSeconds: 300, waitSeconds: 30 })
     const waiting = await edit(id, 'bob')
@@ -243,12 +241,12 @@ describe('[LOCK-4] the owner', () => {
     await unlock(id, first)
     const second: Held = { 'lock-token': expectStatus(await taking, 201).body.token }
     // What bob typed while he waited for the lock goes in as soon as it is his.
-    await settles(async () => expect((await read(olga, id)).content).toBe('xab'))
+    await eventually(async () => expect((await read(olga, id)).content).toBe('xab'))
     before.text.insert(0, 'late ')
     await aWhile()
     expect((await read(olga, id)).content).toBe('xab')
     await unlock(id, second, bob)
-    await settles(async () => expect((await read(olga, id)).content).toContain('late '))
+    await eventually(async () => expect((await read(olga, id)).content).toContain('late '))
   })
 })
 
@@ -273,7 +271,7 @@ describe('[LOCK-4] however the lock ends', () => {
     bob.text.insert(1, 'b')
     await aWhile()
     expectStatus(await olga.delete(`/documents/${id}?baseVersion=1`, { ...held }), 204)
-    await settles(() => expect(bob.terminal).toEqual([4404]))
+    await eventually(() => expect(bob.terminal).toEqual([4404]))
   })
 
   it('[LOCK-4] what a closed tab left waits on when the replica is thrown away meanwhile', async () => {
@@ -289,7 +287,7 @@ describe('[LOCK-4] however the lock ends', () => {
     expect(failed.status).toBe(503)
     await put(id, 'A', held)
     await unlock(id, held)
-    await settles(async () => expect((await read(olga, id)).content).toContain(' by bob'))
+    await eventually(async () => expect((await read(olga, id)).content).toContain(' by bob'))
   })
 })
 

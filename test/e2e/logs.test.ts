@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { Receiver } from '../support/webhookReceiver.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const CONTENT = 'MARKED-CONTENT'
 const QUERY = 'MARKED-QUERY'
@@ -31,7 +32,7 @@ afterAll(() => server.stop())
 const create = (id: string, by = anna): Promise<Answer> =>
   by.post('/documents', { id, kind: 'text', content: `${CONTENT} one` })
 const lineOf = (facts: Record<string, unknown>): Promise<Record<string, unknown>> =>
-  vi.waitFor(() => {
+  eventually(() => {
     const found = logged().find((line) => Object.entries(facts).every(([name, value]) => line[name] === value))
     if (!found) throw new Error(`no line with ${JSON.stringify(facts)}`)
     return found
@@ -72,7 +73,7 @@ async function liveSession(params: Record<string, string>): Promise<void> {
   const client = new StockClient(syncUrl(), 'leaky', params)
   await client.synced()
   client.text.insert(0, `${CONTENT} five `)
-  await vi.waitFor(async () => expect((await anna.get('/documents/leaky')).body.content).toContain('five'))
+  await eventually(async () => expect((await anna.get('/documents/leaky')).body.content).toContain('five'))
   client.destroy()
 }
 
@@ -152,7 +153,7 @@ describe('the log', () => {
     onTestFinished(() => pretty.stop())
     const dora = await pretty.as('dora')
     await dora.get('/documents/nobody')
-    const mine = await vi.waitFor(() => {
+    const mine = await eventually(() => {
       const found = lines.splice(before)
       if (found.length === 0) throw new Error('nothing yet')
       return found

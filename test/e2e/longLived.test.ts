@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
@@ -9,6 +9,7 @@ import { expectStatus } from '../support/conflicts.ts'
 import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 /** The built server: how long what it does takes matters here. */
 let server: Running
@@ -68,41 +69,37 @@ function close(client: StockClient): void {
 }
 
 describe('[DOC-8] a json document that programs write all day', () => {
-  it(
-    '[DOC-8] does not grow with what is written in turns, and stock clients have all of it',
-    { timeout: 120_000 },
-    async () => {
-      const content = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`key ${n}`, 0]))
-      expectStatus(await rest.post('/documents', { id: 'json-turns', kind: 'json', content }), 201)
-      const early = await stock('json-turns', 'early')
-      const headers = { 'content-type': 'application/merge-patch+json' }
-      const write = async (from: number, to: number): Promise<void> => {
-        for (let n = from; n < to; n++) {
-          const path = `/documents/json-turns/content?baseVersion=${n}`
-          expectStatus(await rest.patch(path, { [`key ${n % 10}`]: n }, headers), 200)
-        }
+  it('[DOC-8] does not grow with what is written in turns, and stock clients have all of it', async () => {
+    const content = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`key ${n}`, 0]))
+    expectStatus(await rest.post('/documents', { id: 'json-turns', kind: 'json', content }), 201)
+    const early = await stock('json-turns', 'early')
+    const headers = { 'content-type': 'application/merge-patch+json' }
+    const write = async (from: number, to: number): Promise<void> => {
+      for (let n = from; n < to; n++) {
+        const path = `/documents/json-turns/content?baseVersion=${n}`
+        expectStatus(await rest.patch(path, { [`key ${n % 10}`]: n }, headers), 200)
       }
-      const bytes = async (): Promise<number> => {
-        const client = await stock('json-turns', 'late')
-        const state = Y.encodeStateAsUpdate(client.doc)
-        expect(client.map.toJSON()).toEqual((await rest.get('/documents/json-turns/content')).body)
-        close(client)
-        return state.length
-      }
-      await write(1, 200)
-      const before = await bytes()
-      await write(200, 500)
-      // 9 bytes a write it was.
-      expect((await bytes()) - before).toBeLessThan(100)
-      await vi.waitFor(() => expect(early.map.get('key 9')).toBe(499), 10_000)
-      await restart()
-      await early.synced()
-      await write(500, 600)
-      early.map.set('key 3', 'by hand')
-      await vi.waitFor(async () => {
-        expect((await rest.get('/documents/json-turns/content')).body).toMatchObject({ 'key 3': 'by hand' })
-      }, 10_000)
-      expect(early.map.toJSON()).toEqual((await rest.get('/documents/json-turns/content')).body)
-    },
-  )
+    }
+    const bytes = async (): Promise<number> => {
+      const client = await stock('json-turns', 'late')
+      const state = Y.encodeStateAsUpdate(client.doc)
+      expect(client.map.toJSON()).toEqual((await rest.get('/documents/json-turns/content')).body)
+      close(client)
+      return state.length
+    }
+    await write(1, 200)
+    const before = await bytes()
+    await write(200, 500)
+    // 9 bytes a write it was.
+    expect((await bytes()) - before).toBeLessThan(100)
+    await eventually(() => expect(early.map.get('key 9')).toBe(499))
+    await restart()
+    await early.synced()
+    await write(500, 600)
+    early.map.set('key 3', 'by hand')
+    await eventually(async () => {
+      expect((await rest.get('/documents/json-turns/content')).body).toMatchObject({ 'key 3': 'by hand' })
+    })
+    expect(early.map.toJSON()).toEqual((await rest.get('/documents/json-turns/content')).body)
+  })
 })

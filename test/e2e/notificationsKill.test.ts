@@ -164,7 +164,7 @@ class Scene {
 const events = `documents=*&events=${DETECTED}`
 
 // Side by side, because each waits for the starts of its servers.
-describe.concurrent('kill -9 between the commit and the delivery', { timeout: 60_000 }, () => {
+describe.concurrent('kill -9 between the commit and the delivery', () => {
   it('[NOTE-1] [NOTE-2] a WebSocket that resumes is told after the restart, by the id of the commit', async (context) => {
     const scene = await Scene.set(context)
     await scene.start(TELLING)

@@ -7,7 +7,6 @@ import { startOtherOrigin, type OtherOrigin } from '../support/otherOrigin.ts'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 
 const CREATED = 'parley.document.created'
-const PATIENCE = { timeout: 30_000 }
 
 /** A reader as people use it: how it is started in a page, told of what in `told`, once it is let in. */
 const READERS: Readonly<Record<string, string>> = {
@@ -43,7 +42,7 @@ describe('[NOTE-3] over a stream that breaks before its first event, nothing is 
     alice = await server.as('alice')
     line = await startLine(server.url)
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await line.close()
@@ -63,25 +62,21 @@ describe('[NOTE-3] over a stream that breaks before its first event, nothing is 
       line.cut()
       expected.push(await created(prefix))
       line.mend()
-      await expect.poll(told, PATIENCE).toEqual(expected)
+      await expect.poll(told).toEqual(expected)
     }
   }
 
-  it.each(Object.entries(READERS))(
-    '%s',
-    async (name, reader) => {
-      const prefix = name.replace(/\W/g, '')
-      const { page } = await browser.person()
-      await page.goto(application.origin)
-      const url = `${line.url}/conflict-notifications?documents=${prefix}*&token=${alice.token}`
-      await run(
-        page,
-        `const [url, token] = ${JSON.stringify([url, alice.token])}; const told = (globalThis.told = []); ${reader}`,
-      )
-      await breaks(prefix, () => page.evaluate<string[]>('globalThis.told'))
-    },
-    60_000,
-  )
+  it.each(Object.entries(READERS))('%s', async (name, reader) => {
+    const prefix = name.replace(/\W/g, '')
+    const { page } = await browser.person()
+    await page.goto(application.origin)
+    const url = `${line.url}/conflict-notifications?documents=${prefix}*&token=${alice.token}`
+    await run(
+      page,
+      `const [url, token] = ${JSON.stringify([url, alice.token])}; const told = (globalThis.told = []); ${reader}`,
+    )
+    await breaks(prefix, () => page.evaluate<string[]>('globalThis.told'))
+  })
 
   it('eventsource of npm', async () => {
     const told: string[] = []
@@ -90,7 +85,7 @@ describe('[NOTE-3] over a stream that breaks before its first event, nothing is 
     source.addEventListener(CREATED, ({ data }) => told.push(JSON.parse(data).data.document))
     await new Promise((resolve) => source.addEventListener('open', resolve, { once: true }))
     await breaks('npm', async () => told)
-  }, 60_000)
+  })
 })
 
 const run = (page: Page, body: string): Promise<unknown> => page.evaluate(`(async () => { ${body} })()`)

@@ -16,7 +16,7 @@ describe('an application of another origin', () => {
     server = await startTestServer({ variables: { PARLEY_ORIGINS: `${application.origin}/` } })
     alice = await server.as('alice')
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await Promise.all([application.stop(), stranger.stop(), server.stop()])

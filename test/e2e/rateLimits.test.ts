@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
 import { RATE_CLASSES, type RateClass } from '../../server/limits/rates.ts'
 import { caller, startTestServer, type Answer, type Caller, type TestServer } from '../support/server.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const LIMIT = 20
 /** What a token takes to come back. */
@@ -263,7 +264,7 @@ describe('[RATE-1] attempts without a token that counts', () => {
     }
     // Who stays without a token pays after 10 s.
     const status = async (): Promise<number> => (await connect('/conflict-notifications')).status
-    await expect.poll(status, { timeout: 5_000, interval: 250 }).toBe(429)
+    await expect.poll(status).toBe(429)
   })
 
   it('[RATE-1] are counted by the address that trusted proxies tell, in IPv6 by /64', async () => {
@@ -320,9 +321,9 @@ describe('[RATE-1] sockets and streams that are open', () => {
     expect((await connect('/sync/doc', bearer(other))).status).toBe(101)
     expect((await who.get('/documents')).status).toBe(200)
     live.terminate()
-    await vi.waitFor(async () => expect((await connect('/conflict-notifications', bearer(who))).status).toBe(101))
+    await eventually(async () => expect((await connect('/conflict-notifications', bearer(who))).status).toBe(101))
     await events.body?.cancel()
-    await vi.waitFor(async () => expect((await stream(who)).status).toBe(200))
+    await eventually(async () => expect((await stream(who)).status).toBe(200))
   })
 
   it('[RATE-1] [NOTE-2] count where the token comes over the socket, once however often it is shown', async () => {

@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { HubClient } from '../support/hubServer.ts'
 import { inOnePiece } from '../support/inOnePiece.ts'
 import { frames, RawClient } from '../support/rawClient.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -74,7 +75,7 @@ describe('[RATE-1] live messages', () => {
     const large = frames.update(Y.encodeStateAsUpdate(doc))
     for (let n = 0; n < 40; n++) sender.socket.send(large)
     const bystander = await stockClient('bystander')
-    await vi.waitFor(() => expect(bystander.text.length).toBe(MEBIBYTE), 10_000)
+    await eventually(() => expect(bystander.text.length).toBe(MEBIBYTE))
     // Of forty it took what the network holds, and it is still there.
     expect(sender.socket.bufferedAmount).toBeGreaterThan(10 * MEBIBYTE)
     expect(sender.socket.readyState).toBe(sender.socket.OPEN)
@@ -93,7 +94,7 @@ describe('[RATE-1] [NOTE-2] frames of a notification socket', () => {
     server = await startTestServer()
     const client = await open()
     for (let n = 0; n < 260; n++) client.send({ type: 'ping' })
-    await vi.waitFor(() => expect(client.frames.filter(({ type }) => type === 'pong')).toHaveLength(260), 10_000)
+    await eventually(() => expect(client.frames.filter(({ type }) => type === 'pong')).toHaveLength(260))
     client.send({ type: 'subscribe', id: 'late', documents: ['*'] })
     await client.next('subscribed')
     expect(client.closed).toBeNull()

@@ -89,13 +89,13 @@ describe('README', () => {
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     try {
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('open conflicts: 0 lock: null')
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('text: one')
+      await expect.poll(() => output).toContain('open conflicts: 0 lock: null')
+      await expect.poll(() => output).toContain('text: one')
       await call('PUT', '/documents/snippet', { content: 'two', baseVersion: 1 })
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('text: two')
+      await expect.poll(() => output).toContain('text: two')
       await call('PUT', '/documents/snippet', { content: 'three', baseVersion: 1 })
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('event: parley.conflict.detected')
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('"incoming":"three"')
+      await expect.poll(() => output).toContain('event: parley.conflict.detected')
+      await expect.poll(() => output).toContain('"incoming":"three"')
     } finally {
       child.kill()
       rmSync(file)

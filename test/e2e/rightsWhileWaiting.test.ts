@@ -1,12 +1,13 @@
 import { request as httpRequest } from 'node:http'
 import { decodeJwt } from 'jose'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { HubClient } from '../support/hubServer.ts'
 import { RawClient } from '../support/rawClient.ts'
 import { caller, startTestServer, TEST_SECRET, type Caller, type TestServer } from '../support/server.ts'
 import { Receiver } from '../support/webhookReceiver.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const ALL = { '*': ['read', 'write', 'resolve'] } as const
 /** Long enough to begin waiting before, on a loaded machine. */
@@ -153,7 +154,7 @@ describe.concurrent.each(ENDINGS)('[SYNC-8] who waits while their token $how', (
     const staged = await who.post('/transactions', { operations })
     expect(staged.status).toBe(201)
     await end(who)
-    await vi.waitFor(async () => expect((await who.get(`/transactions/${staged.body.id}`)).status).toBe(401), 10_000)
+    await eventually(async () => expect((await who.get(`/transactions/${staged.body.id}`)).status).toBe(401))
     const issued = await root.post('/tokens', { sub, access: ALL, ttlSeconds: LONG_SECONDS })
     const again = caller(() => server.url, issued.body.token)
     const committed = await again.post(`/transactions/${staged.body.id}/commit`, undefined)
@@ -173,7 +174,7 @@ describe.concurrent.each(ENDINGS)('[SYNC-8] who waits while their token $how', (
     const hook = await who.post('/conflict-notifications', { url: receiver.url, documents: [id] })
     expect(hook.status).toBe(201)
     await end(who)
-    await vi.waitFor(async () => expect((await who.get('/documents/none')).status).toBe(401), 10_000)
+    await eventually(async () => expect((await who.get('/documents/none')).status).toBe(401))
     expect((await root.post('/documents', { id, kind: 'text' })).status).toBe(201)
     if (how === 'expired') await receiver.until(1)
     else {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { OfflineScene } from '../support/offline.ts'
+import { eventually } from '../support/waitFor.ts'
 
 let scene: OfflineScene
 beforeAll(async () => {
@@ -206,7 +207,7 @@ describe('another history', () => {
     await scene.server.restart()
     alice.provider.serverUrl = `${scene.server.url.replace(/^http/, 'ws')}/sync`
     alice.provider.connect()
-    await vi.waitFor(() => expect(alice.terminal).toEqual([4409]), 10_000)
+    await eventually(() => expect(alice.terminal).toEqual([4409]))
     expect(await scene.content(id)).toBe('the new text')
     expect(await scene.conflicts(id)).toEqual([])
     const newcomer = await scene.join(id, 'bob', 77)

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const WINDOW_MS = 150
-const SECONDS_10 = 10_000
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -88,7 +88,7 @@ describe.each([
   ['lower', 1, 2],
   ['higher', 2, 1],
 ])('a return of the client with the %s id to a server that was killed', (_, alices, bobs) => {
-  it('[CONF-6] is judged exactly: what it had is told by itself and by the log', { timeout: 60_000 }, async () => {
+  it('[CONF-6] is judged exactly: what it had is told by itself and by the log', async () => {
     const server = new KilledServer()
     cleanUps.push(() => server.end())
     await server.start()
@@ -104,7 +104,7 @@ describe.each([
 
     replaceLine(bob, 'two', 'TWO')
     const contentOf = async (): Promise<unknown> => (await rest.get('/documents/doc/content')).body
-    await vi.waitFor(async () => expect(await contentOf()).toContain('TWO'), SECONDS_10)
+    await eventually(async () => expect(await contentOf()).toContain('TWO'))
     bob.provider.disconnect()
     await server.kill()
     replaceLine(alice, 'two', 'zwei')
@@ -112,7 +112,7 @@ describe.each([
     await server.start()
 
     await server.comeBack(alice)
-    await vi.waitFor(async () => expect(await contentOf()).toContain('vier'), SECONDS_10)
+    await eventually(async () => expect(await contentOf()).toContain('vier'))
     const found = (await rest.get('/conflicts?document=doc')).body.items
     expect(found).toHaveLength(1)
     const conflict = (await rest.get(`/conflicts/${found[0].id}`)).body

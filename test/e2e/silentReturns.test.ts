@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { newConflictId } from '../../server/documents/conflictIds.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { OfflineScene } from '../support/offline.ts'
 import type { Answer } from '../support/server.ts'
 import type { StockClient } from '../support/stockClient.ts'
+import { eventually } from '../support/waitFor.ts'
 
 let scene: OfflineScene
 beforeAll(async () => {
@@ -268,7 +269,7 @@ it('[CONF-9] past 100 open conflicts a loss is kept all the same: the oldest giv
   await comeBack(', again')
   const items = async (status: string): Promise<Answer['body'][]> =>
     (await rest.get(`/conflicts?document=${id}&status=${status}&limit=500`)).body.items
-  await vi.waitFor(async () => expect(await items('superseded')).toHaveLength(1))
+  await eventually(async () => expect(await items('superseded')).toHaveLength(1))
   const closed = (await rest.get(`/conflicts/${oldest.id}`)).body
   expect(closed).toMatchObject({ status: 'superseded', closedBy: 'alice', incoming: { content: 'line of alice' } })
   expect(closed.closedComment).toContain('100 newer')

@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { startTestServer, type Caller, type TestServer } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
-
-const PATIENCE = { timeout: 30_000, interval: 20 }
+import { eventually } from '../support/waitFor.ts'
 
 let server: TestServer
 let rest: Caller
@@ -25,7 +24,7 @@ async function editor(id: string, name: string, doc = new Y.Doc(), isTab = false
 }
 
 const isStored = (id: string, text: string): Promise<void> =>
-  vi.waitFor(async () => expect((await rest.get(`/documents/${id}/content`)).body).toBe(text), PATIENCE)
+  eventually(async () => expect((await rest.get(`/documents/${id}/content`)).body).toBe(text))
 
 /** No close at all is more than they are promised, and what they get. */
 const areThere = (...clients: StockClient[]): void => expect(clients.flatMap((one) => one.closeCodes)).toEqual([])
@@ -65,11 +64,11 @@ describe('editors that hand on what others write', () => {
       bob.text.insert(bob.text.length, 'b')
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const stored = String((await rest.get(`/documents/${id}/content`)).body)
       expect([...stored].toSorted().join('')).toBe('a'.repeat(50) + 'b'.repeat(50))
       expect([alice.text.toString(), bob.text.toString()]).toEqual([stored, stored])
-    }, PATIENCE)
+    })
     areThere(alice, bob)
   })
 

@@ -1,9 +1,10 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
 import { verdict } from '../support/documents.ts'
 import type { Caller } from '../support/server.ts'
 import { StockClient } from '../support/stockClient.ts'
 import { codes, commit, transactionServer } from '../support/transactions.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const { server, alice, bob, contentOf, versionOf } = transactionServer()
 
@@ -52,7 +53,7 @@ describe('[TX-4] nobody sees half', () => {
     ])
   })
 
-  it('[TX-4] live editors get their parts after the one commit', { timeout: 60_000 }, async () => {
+  it('[TX-4] live editors get their parts after the one commit', async () => {
     const [one, two] = [await server.create('one two three'), await server.create('four')]
     const address = `${server.url.replace('http', 'ws')}/sync`
     const clients = await Promise.all(
@@ -74,7 +75,7 @@ describe('[TX-4] nobody sees half', () => {
       await clients[1]?.shows('IV')
       // And what is typed is to a transaction what it is to a write: a change that it did not know.
       clients[0]?.text.insert(0, '> ')
-      await vi.waitFor(async () => expect(await versionOf(one)).toBe(3))
+      await eventually(async () => expect(await versionOf(one)).toBe(3))
       const stale = await commit(alice, [
         { action: 'put', document: two, content: 'V', baseVersion: 2 },
         { action: 'put', document: one, content: 'uno 2 three', baseVersion: 2 },
@@ -86,39 +87,35 @@ describe('[TX-4] nobody sees half', () => {
     }
   })
 
-  it(
-    '[TX-1] pairs in opposite order never wait for each other, and each version has one winner',
-    { timeout: 60_000 },
-    async () => {
-      const [one, two] = [await server.create({ n: 0 }), await server.create({ n: 0 })]
-      const increment = async (by: Caller, order: readonly string[], mark: number): Promise<number> => {
-        let done = 0
-        for (let tried = 0; tried < 30; tried++) {
-          const current = await Promise.all(order.map(async (id) => (await by.get(`/documents/${id}`)).body))
-          const operations = current.map(({ id, version, content }) => ({
-            action: 'put',
-            document: id,
-            // Marked, for the same content twice would be no change.
-            content: { n: content.n + 1, mark: `${mark} ${tried}` },
-            baseVersion: version,
-          }))
-          const { status } = await commit(by, operations)
-          expect([200, 409]).toContain(status)
-          if (status === 200) done += 1
-        }
-        return done
+  it('[TX-1] pairs in opposite order never wait for each other, and each version has one winner', async () => {
+    const [one, two] = [await server.create({ n: 0 }), await server.create({ n: 0 })]
+    const increment = async (by: Caller, order: readonly string[], mark: number): Promise<number> => {
+      let done = 0
+      for (let tried = 0; tried < 30; tried++) {
+        const current = await Promise.all(order.map(async (id) => (await by.get(`/documents/${id}`)).body))
+        const operations = current.map(({ id, version, content }) => ({
+          action: 'put',
+          document: id,
+          // Marked, for the same content twice would be no change.
+          content: { n: content.n + 1, mark: `${mark} ${tried}` },
+          baseVersion: version,
+        }))
+        const { status } = await commit(by, operations)
+        expect([200, 409]).toContain(status)
+        if (status === 200) done += 1
       }
-      const orders = [
-        [one, two],
-        [two, one],
-        [one, two],
-        [two, one],
-      ]
-      const counts = await Promise.all(orders.map((order, n) => increment(n % 2 === 0 ? alice : bob, order, n)))
-      const total = counts.reduce((sum, count) => sum + count, 0)
-      expect(total).toBeGreaterThan(0)
-      expect([await contentOf(one), await contentOf(two)]).toMatchObject([{ n: total }, { n: total }])
-      expect([await versionOf(one), await versionOf(two)]).toEqual([total + 1, total + 1])
-    },
-  )
+      return done
+    }
+    const orders = [
+      [one, two],
+      [two, one],
+      [one, two],
+      [two, one],
+    ]
+    const counts = await Promise.all(orders.map((order, n) => increment(n % 2 === 0 ? alice : bob, order, n)))
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    expect(total).toBeGreaterThan(0)
+    expect([await contentOf(one), await contentOf(two)]).toMatchObject([{ n: total }, { n: total }])
+    expect([await versionOf(one), await versionOf(two)]).toEqual([total + 1, total + 1])
+  })
 })

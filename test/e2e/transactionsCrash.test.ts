@@ -49,37 +49,33 @@ async function transactUntilKilled(by: Caller, pair: Pair): Promise<never> {
   }
 }
 
-it(
-  '[TX-4] kill -9 amid transactions leaves no half of one; what was answered is there, what was not is asked for again',
-  { timeout: 120_000 },
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'parley-tx-'))
-    cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-    const database = join(folder, 'test.db')
-    let running = await start(database)
-    const { token } = await issuer.issue({ sub: 'alice', access: { '*': ['read', 'write'] }, ttlSeconds: 3600 })
-    const by = caller(() => running.url, token)
-    const pairs = Array.from({ length: 4 }, (_, n): Pair => ({ ids: [`left${n}`, `right${n}`], answered: 0, sent: 0 }))
-    for (let round = 0; round < 3; round++) {
-      const before = pairs.map((pair) => pair.answered)
-      const writers = pairs.map((pair) => transactUntilKilled(by, pair).catch((error: unknown) => error))
-      await waitUntil(() => pairs.every((pair, n) => pair.answered >= (before[n] ?? 0) + 5))
-      running.process.kill('SIGKILL')
-      for (const error of await Promise.all(writers)) expect(error).toBeInstanceOf(TypeError)
-      running = await start(database)
-      for (const pair of pairs) {
-        const [left, right] = await Promise.all(pair.ids.map(async (id) => (await by.get(`/documents/${id}`)).body))
-        expect([left.version, left.content]).toEqual([right.version, right.content])
-        expect(left.content).toEqual({ n: left.version })
-        expect([pair.answered, pair.sent]).toContain(left.version)
-        // The one that was on its way is asked for again: it is done once, whether the crash came before or after.
-        const isDone = left.version === pair.sent
-        const again = await transact(by, pair, pair.sent)
-        const isReplayed = again.headers.get('idempotency-replayed') === 'true'
-        expect([again.status, isReplayed]).toEqual([200, isDone])
-        expect(again.body.operations.map((one: { version: number }) => one.version)).toEqual([pair.sent, pair.sent])
-        pair.answered = pair.sent
-      }
+it('[TX-4] kill -9 amid transactions leaves no half of one; what was answered is there, what was not is asked for again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-tx-'))
+  cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
+  const database = join(folder, 'test.db')
+  let running = await start(database)
+  const { token } = await issuer.issue({ sub: 'alice', access: { '*': ['read', 'write'] }, ttlSeconds: 3600 })
+  const by = caller(() => running.url, token)
+  const pairs = Array.from({ length: 4 }, (_, n): Pair => ({ ids: [`left${n}`, `right${n}`], answered: 0, sent: 0 }))
+  for (let round = 0; round < 3; round++) {
+    const before = pairs.map((pair) => pair.answered)
+    const writers = pairs.map((pair) => transactUntilKilled(by, pair).catch((error: unknown) => error))
+    await waitUntil(() => pairs.every((pair, n) => pair.answered >= (before[n] ?? 0) + 5))
+    running.process.kill('SIGKILL')
+    for (const error of await Promise.all(writers)) expect(error).toBeInstanceOf(TypeError)
+    running = await start(database)
+    for (const pair of pairs) {
+      const [left, right] = await Promise.all(pair.ids.map(async (id) => (await by.get(`/documents/${id}`)).body))
+      expect([left.version, left.content]).toEqual([right.version, right.content])
+      expect(left.content).toEqual({ n: left.version })
+      expect([pair.answered, pair.sent]).toContain(left.version)
+      // The one that was on its way is asked for again: it is done once, whether the crash came before or after.
+      const isDone = left.version === pair.sent
+      const again = await transact(by, pair, pair.sent)
+      const isReplayed = again.headers.get('idempotency-replayed') === 'true'
+      expect([again.status, isReplayed]).toEqual([200, isDone])
+      expect(again.body.operations.map((one: { version: number }) => one.version)).toEqual([pair.sent, pair.sent])
+      pair.answered = pair.sent
     }
-  },
-)
+  }
+})

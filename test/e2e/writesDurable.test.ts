@@ -141,7 +141,7 @@ describe('[WRITE-10] kill -9', () => {
     return running
   }
 
-  it('[WRITE-10] at any moment loses nothing that was answered', { timeout: 120_000 }, async () => {
+  it('[WRITE-10] at any moment loses nothing that was answered', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-kill-'))
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
     const database = join(folder, 'test.db')

@@ -179,5 +179,4 @@ it.each(['text', 'json'] as const)(
     )
     expect(Math.min(total.contents, total.stretches, total.answers)).toBeGreaterThan(0)
   },
-  60_000,
 )

@@ -115,7 +115,6 @@ const expected = (promise: Promise<unknown>): Promise<void> =>
 describe('[LOCK-1] [LOCK-2] [LOCK-3] two nodes on one database, whatever happens in whatever order', () => {
   it.each([true, false])(
     'one holder at a time, fences that grow, each end told once, those in line served in order (hints: %s)',
-    { timeout: 120_000 },
     async (hints) => {
       await fc.assert(
         fc.asyncProperty(fc.array(fc.tuple(step, fc.boolean()), { minLength: 5, maxLength: 40 }), async (steps) => {

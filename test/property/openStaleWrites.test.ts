@@ -157,4 +157,4 @@ it("[WRITE-7] what a write is shown of its author's open conflicts is what stora
     { numRuns: 8 },
   )
   expect(compared).toBeGreaterThan(100)
-}, 60_000)
+})

@@ -70,7 +70,7 @@ describe('any sequence of writes and resolutions', () => {
       fc.asyncProperty(numbers, (drawn) => runActs(drawn).catch(skipAnotherOrder)),
       { numRuns: RUNS, endOnFailure: true },
     )
-  }, 180_000)
+  })
 })
 
 function skipAnotherOrder(error: unknown): void {

@@ -34,7 +34,7 @@ describe('a resolution', () => {
     // Both ways to end have been seen.
     expect(applied).toBeGreaterThan(5)
     expect(refused).toBeGreaterThan(2)
-  }, 120_000)
+  })
 })
 
 function skipAnotherOrder(error: unknown): void {

@@ -221,33 +221,29 @@ class Run {
 const runs = Number(process.env['SILENT_RUNS'] ?? 40)
 
 describe.each(['text', 'json'] as const)('random histories of a %s', (kind) => {
-  it(
-    '[CONF-6] [CONF-7] every silent loss is found with its exact sides, and nothing else is raised',
-    { timeout: 240_000 },
-    async () => {
-      const total = { raised: 0, silent: 0, unjudged: 0 }
-      const numbers = fc.array(fc.nat(1_000_000), { minLength: 60, maxLength: 200 })
-      await fc.assert(
-        fc.asyncProperty(numbers, fc.shuffledSubarray([3, 5, 9], { minLength: 2 }), async (drawn, clientIds) => {
-          const scene = await LiveScene.start(START[kind])
-          try {
-            const draws = new Draws(drawn)
-            for (const [i, clientId] of clientIds.entries()) await scene.join(NAMES[i] ?? 'dan', clientId)
-            await scene.pass(AWAY_MS)
-            const run = new Run(scene, draws, kind)
-            for (let n = 0; n < 18; n += 1) await run.step()
-            await run.end()
-            for (const outcome of ['raised', 'silent', 'unjudged'] as const) total[outcome] += run.outcomes[outcome]
-          } finally {
-            await scene.stop()
-          }
-        }),
-        { numRuns: runs },
-      )
-      // The histories must have been worth it, and the oracle must have known nearly all of them.
-      expect(total.raised).toBeGreaterThan(runs / 4)
-      expect(total.silent).toBeGreaterThan(runs / 4)
-      expect(total.unjudged).toBeLessThan((total.raised + total.silent) / 3)
-    },
-  )
+  it('[CONF-6] [CONF-7] every silent loss is found with its exact sides, and nothing else is raised', async () => {
+    const total = { raised: 0, silent: 0, unjudged: 0 }
+    const numbers = fc.array(fc.nat(1_000_000), { minLength: 60, maxLength: 200 })
+    await fc.assert(
+      fc.asyncProperty(numbers, fc.shuffledSubarray([3, 5, 9], { minLength: 2 }), async (drawn, clientIds) => {
+        const scene = await LiveScene.start(START[kind])
+        try {
+          const draws = new Draws(drawn)
+          for (const [i, clientId] of clientIds.entries()) await scene.join(NAMES[i] ?? 'dan', clientId)
+          await scene.pass(AWAY_MS)
+          const run = new Run(scene, draws, kind)
+          for (let n = 0; n < 18; n += 1) await run.step()
+          await run.end()
+          for (const outcome of ['raised', 'silent', 'unjudged'] as const) total[outcome] += run.outcomes[outcome]
+        } finally {
+          await scene.stop()
+        }
+      }),
+      { numRuns: runs },
+    )
+    // The histories must have been worth it, and the oracle must have known nearly all of them.
+    expect(total.raised).toBeGreaterThan(runs / 4)
+    expect(total.silent).toBeGreaterThan(runs / 4)
+    expect(total.unjudged).toBeLessThan((total.raised + total.silent) / 3)
+  })
 })

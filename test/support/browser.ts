@@ -6,6 +6,7 @@ import {
   type BrowserContextOptions,
   type Page,
 } from 'playwright-core'
+import { PATIENCE_MS } from './patience.ts'
 
 /** What a page did that no test should have to overlook. */
 export interface PageTroubles {
@@ -43,21 +44,17 @@ const QUIET_FLAGS = [
 
 /** What the browser logs for every answer from 400 up. */
 const REFUSED_REQUEST = 'Failed to load resource: the server responded with a status of'
-/** A started test waits no longer than this for what should be there at once on loopback. */
-const ACTION_TIMEOUT_MS = 30_000
-/** The packed browser is unpacked at its first start, which a slow disk makes long. */
-const LAUNCH_TIMEOUT_MS = 60_000
 
 /**
  * Starts a real Chromium, headless, from the registry package alone. Close it in `afterAll`: its contexts go
- * with it. Rejects when the browser does not start within a minute.
+ * with it.
  */
 export async function launchBrowser(): Promise<TestBrowser> {
   const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     headless: true,
     args: QUIET_FLAGS,
-    timeout: LAUNCH_TIMEOUT_MS,
+    timeout: PATIENCE_MS,
   })
   return {
     browser,
@@ -72,7 +69,7 @@ async function newPerson(browser: Browser, options: BrowserContextOptions): Prom
     reducedMotion: 'reduce',
     ...options,
   })
-  context.setDefaultTimeout(ACTION_TIMEOUT_MS)
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))

@@ -23,7 +23,7 @@ export function describeLooks(what: string, scenes: readonly DemoScene[]): void 
     beforeAll(async () => {
       if (FOLDER !== undefined) mkdirSync(FOLDER, { recursive: true })
       stage = await DemoStage.start()
-    }, 90_000)
+    })
     afterAll(() => stage.stop())
 
     it.each(scenes)(
@@ -46,7 +46,6 @@ export function describeLooks(what: string, scenes: readonly DemoScene[]): void 
         }
         await page.context().close()
       },
-      90_000,
     )
   })
 }

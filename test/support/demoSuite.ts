@@ -15,7 +15,7 @@ export function demoSuite(windowMs: number): DemoSuite {
   beforeAll(async () => {
     server = await DemoServer.start(windowMs)
     browser = await launchBrowser()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser.close()
     await server.stop()

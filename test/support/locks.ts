@@ -1,10 +1,9 @@
-import { vi } from 'vitest'
 import { expectStatus } from './conflicts.ts'
 import type { Caller } from './server.ts'
+import { eventually } from './waitFor.ts'
 
 /** Until something holds that nothing announces. */
-export const waitFor = (assertion: () => Promise<void>): Promise<void> =>
-  vi.waitFor(assertion, { timeout: 30_000, interval: 20 })
+export const waitFor = (assertion: () => Promise<void>): Promise<void> => eventually(assertion)
 
 export const lockOf = (id: string): string => `/documents/${id}/lock`
 

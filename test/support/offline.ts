@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { vi } from 'vitest'
 import * as Y from 'yjs'
 import type { Environment } from '../../server/foundation/environment.ts'
 import { startConflictServer, type ConflictServer } from './conflicts.ts'
 import type { Answer, Caller } from './server.ts'
 import { StockClient } from './stockClient.ts'
+import { eventually } from './waitFor.ts'
 
-const PATIENCE = { timeout: 30_000, interval: 5 }
 /** Short, so that an absence worth judging is one too. */
 export const WINDOW_MS = 150
 
@@ -60,7 +59,7 @@ export class OfflineScene {
   /** Waits until the server holds what the client does. */
   async agree(...clients: StockClient[]): Promise<void> {
     for (const client of clients) {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const probe = new StockClient(`${this.server.url.replace(/^http/, 'ws')}/sync`, client.provider.roomname, {
           token: await this.server.token('probe', { '*': ['read'] }),
         })
@@ -71,7 +70,7 @@ export class OfflineScene {
         } finally {
           probe.destroy()
         }
-      }, PATIENCE)
+      })
     }
   }
 

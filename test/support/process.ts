@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { leaveOrigin, watchOrigin } from './recorded.ts'
+import { PATIENCE_MS } from './patience.ts'
 import { watchLine } from './watchedLog.ts'
-
-/** A loaded machine takes its time to start a process. */
-const READY_MS = 30_000
 
 export interface Running {
   readonly url: string
@@ -39,7 +37,7 @@ export async function startProcess(
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       reject(new Error(`${script} did not start: ${output}`))
-    }, READY_MS)
+    }, PATIENCE_MS)
     void exited.then((code) => reject(new Error(`${script} ended with ${code}: ${output}`)))
     const look = (chunk: Buffer): void => {
       output += chunk.toString()

@@ -1,10 +1,8 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
-
-const PATIENCE = { timeout: 30_000, interval: 10 }
+import { eventually } from './waitFor.ts'
 
 /** A frame of the server, read as far as tests look into it. */
 export type ServerFrame =
@@ -116,11 +114,11 @@ export class RawClient {
 
   /** Waits until a frame of the type is there, the `n`-th one (counted from 1). */
   async frame<T extends ServerFrame['type']>(type: T, n = 1): Promise<Extract<ServerFrame, { type: T }>> {
-    return vi.waitFor(() => {
+    return eventually(() => {
       const found = this.of(type)[n - 1]
       if (!found) throw new Error(`no ${type} number ${n} among ${this.received.map((one) => one.type).join(', ')}`)
       return found
-    }, PATIENCE)
+    })
   }
 
   of<T extends ServerFrame['type']>(type: T): Extract<ServerFrame, { type: T }>[] {

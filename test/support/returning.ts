@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { CONTENT, Page, plain, type Kind } from './linePage.ts'
 import { Relay } from './relay.ts'
 import type { Caller } from './server.ts'
 import { Victim } from './victim.ts'
+import { eventually } from './waitFor.ts'
 
 /** Short, so that an absence worth judging is one too. */
 const WINDOW_MS = 150
-const PATIENCE = { timeout: 30_000, interval: 20 }
 
 /** Of alice's Yjs client id among those of the others, which are of chance. */
 const ORDERS = [
@@ -46,7 +46,7 @@ export class Returning {
     const reads = { '*': ['read'] }
     const onlooker = new Page({ url: server.url, id, token: await server.token('onlooker', reads) })
     const one = new Returning(rest, id, kind, relay, alice, onlooker)
-    await vi.waitFor(() => expect([alice.isSynced(), onlooker.isSynced()]).toEqual([true, true]), PATIENCE)
+    await eventually(() => expect([alice.isSynced(), onlooker.isSynced()]).toEqual([true, true]))
     return one
   }
 
@@ -63,10 +63,10 @@ export class Returning {
 
   async isSettled(): Promise<void> {
     const { alice, onlooker } = this
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(alice.isSynced()).toBe(true)
       expect(onlooker.snapshot()).toEqual(alice.snapshot())
-    }, PATIENCE)
+    })
   }
 
   /** Of each conflict, oldest first, what was called so on its three sides. */
@@ -114,7 +114,7 @@ export const MOMENTS = {
     relay.silence()
     const said = (): string => JSON.stringify(kind === 'text' ? onlooker.doc.getText('content') : onlooker.doc.toJSON())
     const writer = alice.doc.clientID
-    await vi.waitFor(() => expect(onlooker.doc.store.clients.has(writer), said()).toBe(true), PATIENCE)
+    await eventually(() => expect(onlooker.doc.store.clients.has(writer), said()).toBe(true))
   },
 } as const
 

@@ -7,7 +7,6 @@ import { demoSuite } from './demoSuite.ts'
 const WINDOW_MS = 2_000
 /** The page gets a sixth of its processor: it is held up for so many milliseconds, and then free for so many. */
 const BUSY = [50, 10] as const
-export const PATIENCE = { timeout: 30_000 }
 
 /** The shipped server with its demo, and people who open its documents. */
 export interface SlowDemo {

@@ -1,9 +1,7 @@
-import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-
-const PATIENCE = { timeout: 30_000, interval: 10 }
+import { eventually } from './waitFor.ts'
 
 /** A stock y-websocket provider with a document of its own, as an application would use it. */
 export class StockClient {
@@ -42,17 +40,17 @@ export class StockClient {
   }
 
   async synced(): Promise<this> {
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (!this.provider.synced) throw new Error(`not synced; closed with ${this.closeCodes.join(', ')}`)
-    }, PATIENCE)
+    })
     return this
   }
 
   /** Waits until the text is this. */
   async shows(text: string): Promise<void> {
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (this.text.toString() !== text) throw new Error(`the text is ${JSON.stringify(this.text.toString())}`)
-    }, PATIENCE)
+    })
   }
 
   destroy(): void {

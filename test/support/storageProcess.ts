@@ -7,7 +7,6 @@ import type { Writer } from './storageSqlite.ts'
 
 const CHILD = fileURLToPath(new URL('./storageChild.ts', import.meta.url))
 /** Starting takes a second or two on a machine that has other things to do. */
-const LIMIT_MS = 60_000
 
 /** A child process that uses a storage of its own; see storageChild.ts for what it can do. */
 export class StorageProcess {
@@ -34,7 +33,7 @@ export class StorageProcess {
 
   /** Waits until it has said so many lines, or has ended. */
   async said(lines: number): Promise<void> {
-    const limit = new WaitLimit(() => `${lines} lines, got ${this.lines.length} ${this.errors}`, LIMIT_MS)
+    const limit = new WaitLimit(() => `${lines} lines, got ${this.lines.length} ${this.errors}`)
     while (this.lines.length < lines && !this.#ended) {
       const heard = new Promise<void>((resolve) => (this.#heard = resolve))
       await limit.race(Promise.race([heard, this.#closed]))
@@ -50,7 +49,7 @@ export class StorageProcess {
 
   /** Waits for its own end; answers the exit code. */
   async ended(): Promise<number | null> {
-    const limit = new WaitLimit(() => `the end of the child ${this.errors}`, LIMIT_MS)
+    const limit = new WaitLimit(() => `the end of the child ${this.errors}`)
     await limit.race(this.#closed)
     limit.end()
     return this.#child.exitCode

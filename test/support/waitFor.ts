@@ -1,11 +1,19 @@
-const LIMIT_MS = 10_000
+import { vi } from 'vitest'
+import { PATIENCE_MS } from './patience.ts'
+
+/** Between two looks. */
+const INTERVAL_MS = 20
+
+/** Waits until an assertion holds; in the end its own failure tells what is missing. Answers what it answers. */
+export const eventually = <T>(assertion: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: INTERVAL_MS })
 
 /** A bound on waiting for something that is told by promises. */
 export class WaitLimit {
   readonly #timer: NodeJS.Timeout
   readonly #late: Promise<never>
 
-  constructor(what: () => string, limitMs = LIMIT_MS) {
+  constructor(what: () => string, limitMs = PATIENCE_MS) {
     let giveUp: (error: Error) => void = () => undefined
     this.#late = new Promise<never>((_, reject) => (giveUp = reject))
     this.#late.catch(() => undefined)

@@ -52,7 +52,7 @@ export class Receiver {
 
   /** Waits until so many have come; a retry may take some seconds. */
   async until(count: number): Promise<void> {
-    const limit = new WaitLimit(() => `${count} deliveries, of ${this.received.length}`, 15_000)
+    const limit = new WaitLimit(() => `${count} deliveries, of ${this.received.length}`)
     while (this.received.length < count) await limit.race(new Promise<void>((resolve) => (this.#changed = resolve)))
     limit.end()
   }

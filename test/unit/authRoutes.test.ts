@@ -1,11 +1,12 @@
 import { decodeJwt } from 'jose'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { FastifyInstance } from 'fastify'
 import { authRoutes } from '../../server/api/tokens.ts'
 import { guestRoutes } from '../../server/api/guest.ts'
 import { yieldTurn } from '../../server/foundation/turns.ts'
 import { authParts, NOW, NOW_MS, sign } from './authSupport.ts'
 import { bearer, serverWith } from './httpServer.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const started: FastifyInstance[] = []
 afterEach(async () => {
@@ -164,7 +165,7 @@ describe('POST /revocations', () => {
     const { post, me, environment } = await authServer()
     let isAnswered = false
     const revoking = post('/revocations', await admin(), { sub: 'bob' }).then(() => (isAnswered = true))
-    await vi.waitFor(async () => expect((await me(await sign({ sub: 'bob', iat: NOW - 60 }))).statusCode).toBe(401))
+    await eventually(async () => expect((await me(await sign({ sub: 'bob', iat: NOW - 60 }))).statusCode).toBe(401))
     environment.advance(4_000)
     await yieldTurn()
     expect(isAnswered).toBe(false)
@@ -185,7 +186,7 @@ describe('POST /revocations', () => {
     const before = (await post('/tokens', root, request)).body['token'] ?? ''
     expect((await me(before)).statusCode).toBe(200)
     const revoking = post('/revocations', root, { sub: 'bob' })
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await me(before)).json()).toMatchObject({ code: 'unauthenticated', detail: 'The token was revoked.' }),
     )
     const after = (await post('/tokens', root, request)).body['token'] ?? ''

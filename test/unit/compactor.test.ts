@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { contentAt } from '../../server/documents/past.ts'
 import { BLOCK_VERSIONS } from '../../server/model/document.ts'
@@ -11,6 +11,7 @@ import { HistoryReader } from '../../server/history/reader.ts'
 import type { Storage } from '../../server/storage/storage.ts'
 import type { VersionFacts } from '../../server/storage/history.ts'
 import { codeOf, Editor, id, startCore, type DocumentCore } from '../support/documentCore.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 const DOC = id('doc')
@@ -206,7 +207,7 @@ describe('compaction of a log', () => {
     await core.environment.advance(DAY_MS - 1)
     expect((await facts()).length).toBe(before)
     await core.environment.advance(DAY_MS)
-    await vi.waitFor(async () => expect((await facts()).length).toBeLessThan(before / 2))
+    await eventually(async () => expect((await facts()).length).toBeLessThan(before / 2))
     await jobs.stop()
   })
 
@@ -293,30 +294,24 @@ describe('compaction of a log', () => {
 })
 
 describe('a crash', () => {
-  it(
-    '[HIST-4] [OPS-6] at any step leaves every content as it was, and the next run finishes',
-    { timeout: 60_000 },
-    async () => {
-      await typeLog(2 * BLOCK_VERSIONS + 40, { restEvery: 90 })
-      const before = await facts()
-      const contents = await contentsAt(before.map((one) => one.version))
-      core.environment.jump(2 * DAY_MS)
-      for (let step = 1; ; step++) {
-        const broken = failingAt(core.storage, step)
-        startCompactor(broken.storage)
-        const code = await codeOf(
-          compactor.compact(DOC).then(() => Promise.reject(new ParleyError('internal', 'done'))),
-        )
-        const kept = await facts()
-        for (const { version } of kept) {
-          expect(await contentAt(core.storage, DOC, 'text', version)).toBe(contents.get(version))
-        }
-        if (code === 'internal') break
-        expect([code, broken.failed()]).toEqual(['storage-unavailable', true])
+  it('[HIST-4] [OPS-6] at any step leaves every content as it was, and the next run finishes', async () => {
+    await typeLog(2 * BLOCK_VERSIONS + 40, { restEvery: 90 })
+    const before = await facts()
+    const contents = await contentsAt(before.map((one) => one.version))
+    core.environment.jump(2 * DAY_MS)
+    for (let step = 1; ; step++) {
+      const broken = failingAt(core.storage, step)
+      startCompactor(broken.storage)
+      const code = await codeOf(compactor.compact(DOC).then(() => Promise.reject(new ParleyError('internal', 'done'))))
+      const kept = await facts()
+      for (const { version } of kept) {
+        expect(await contentAt(core.storage, DOC, 'text', version)).toBe(contents.get(version))
       }
-      expect((await facts()).length).toBeLessThan(before.length / 10)
-    },
-  )
+      if (code === 'internal') break
+      expect([code, broken.failed()]).toEqual(['storage-unavailable', true])
+    }
+    expect((await facts()).length).toBeLessThan(before.length / 10)
+  })
 })
 
 /** A storage whose n-th write for a compaction fails. */

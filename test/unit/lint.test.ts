@@ -104,7 +104,7 @@ beforeAll(async () => {
   }
   await plant(SOUND, 'export const one = 1\n')
   findings = await lint()
-}, 120_000)
+})
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true })

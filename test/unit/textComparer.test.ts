@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { ConflictResolver } from '../../server/conflicts/resolve.ts'
 import type { Content } from '../../server/content/content.ts'
 import { comparedHere } from '../../server/content/comparing.ts'
@@ -9,6 +9,7 @@ import { comparingTexts, TextComparer, type TextQuestion } from '../../server/do
 import { toVersion } from '../../server/foundation/ids.ts'
 import { settled } from '../support/manualEnvironment.ts'
 import { ALICE, BOB, type DocumentCore, Editor, id, startCore } from '../support/documentCore.ts'
+import { eventually } from '../support/waitFor.ts'
 
 /** Long enough that half of its lines are not compared in passing. */
 const LINES = 30_000
@@ -178,13 +179,13 @@ describe('[OPS-8] acts on long texts', () => {
     core = await startCore({ comparer, limits: { maxBytes: 10 * 1024 * 1024 } })
     for (const document of ['own', 'shared']) await core.create(document, BASE)
     const first = core.write('own', HALF, { version: 1 })
-    await vi.waitFor(() => expect(held).toHaveLength(1))
+    await eventually(() => expect(held).toHaveLength(1))
     const second = core.write('shared', HALF, 'unconditional')
     await settled()
     expect(outcomeOf(await core.write('shared', FIRST, { version: 1 }, BOB))).toBe('written')
     held.shift()?.()
     expect(outcomeOf(await first)).toBe('written')
-    await vi.waitFor(() => expect(held).toHaveLength(1))
+    await eventually(() => expect(held).toHaveLength(1))
     held.shift()?.()
     expect(outcomeOf(await second)).toBe('written')
   })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ThreadPool, type PoolOptions } from '../../server/threads/pool.ts'
+import { waitUntil } from '../support/waitFor.ts'
 
 type Asked =
   | { readonly do: 'say'; readonly what: unknown }
@@ -112,7 +113,7 @@ describe('[OPS-8] threads that answer questions', () => {
     })
     const busy = forever('alice')
     const asked = [say('b', 'bob'), say('c', 'carol'), say('d', 'dave')]
-    await vi.waitUntil(() => unexpected.length > 0, 10_000)
+    await waitUntil(() => unexpected.length > 0)
     busy.leave()
     expect(await Promise.all(asked)).toEqual(['b', 'c', 'd'])
     expect(await busy.answer).toBe('gone')
@@ -140,7 +141,7 @@ describe('[OPS-8] threads that answer questions', () => {
   it('[OPS-8] give up what they were asked anew when its asker leaves', async () => {
     const endless = forever('alice')
     const ending = pool.ask({ do: 'end' }, { by: 'bob' }).catch((error: unknown) => error)
-    await vi.waitUntil(() => unexpected.length === 1, 10_000)
+    await waitUntil(() => unexpected.length === 1)
     endless.leave()
     await Promise.race([endless.answer.catch(() => undefined), say('never alone', 'carol')])
     expect(await ending).toMatchObject({ code: 'internal' })

@@ -158,56 +158,52 @@ async function stateOf(storage: Storage): Promise<unknown> {
 
 describe('[TX-1] a process that dies at any step of a commit', () => {
   for (const [name, operations] of Object.entries({ committed: DONE, refused: REFUSED })) {
-    it(
-      `[TX-1] [TX-4] [WRITE-8] leaves all of it or nothing, and its answer with it: ${name}`,
-      { timeout: 60_000 },
-      async () => {
-        const plain = await open(seed)
-        const before = await stateOf(plain.storage)
-        await plain.close()
-        const moments: string[] = []
-        let after: unknown = null
-        for (let at = 0; after === null; at++) {
-          expect(at).toBeLessThan(200)
-          const file = join(folder, `${name}-${at}.db`)
-          copyFileSync(seed, file)
-          const failpoint = new Failpoint(at)
-          const dying = await open(file, failpoint)
-          failpoint.arm()
-          const ended = await dying.transactor.perform(operations, ALICE, terms).then(
-            (outcome) => outcome.status,
-            () => 'died',
-          )
-          await dying.close()
-          const reopened = await open(file)
-          const state = await stateOf(reopened.storage)
-          await reopened.close()
-          if (failpoint.died === null) {
-            expect(ended).toBe(name)
-            after = state
-          } else {
-            // What comes after the commit is done for the writer itself, and its failure is nobody's.
-            const isTold = moments.includes('after COMMIT')
-            expect([failpoint.died, ended]).toEqual([failpoint.died, isTold ? name : 'died'])
-            moments.push(failpoint.died)
-            const isOnDisk = isTold || failpoint.died === 'after COMMIT'
-            if (isOnDisk) expect(state).not.toEqual(before)
-            else expect([failpoint.died, state]).toEqual([failpoint.died, before])
-          }
+    it(`[TX-1] [TX-4] [WRITE-8] leaves all of it or nothing, and its answer with it: ${name}`, async () => {
+      const plain = await open(seed)
+      const before = await stateOf(plain.storage)
+      await plain.close()
+      const moments: string[] = []
+      let after: unknown = null
+      for (let at = 0; after === null; at++) {
+        expect(at).toBeLessThan(200)
+        const file = join(folder, `${name}-${at}.db`)
+        copyFileSync(seed, file)
+        const failpoint = new Failpoint(at)
+        const dying = await open(file, failpoint)
+        failpoint.arm()
+        const ended = await dying.transactor.perform(operations, ALICE, terms).then(
+          (outcome) => outcome.status,
+          () => 'died',
+        )
+        await dying.close()
+        const reopened = await open(file)
+        const state = await stateOf(reopened.storage)
+        await reopened.close()
+        if (failpoint.died === null) {
+          expect(ended).toBe(name)
+          after = state
+        } else {
+          // What comes after the commit is done for the writer itself, and its failure is nobody's.
+          const isTold = moments.includes('after COMMIT')
+          expect([failpoint.died, ended]).toEqual([failpoint.died, isTold ? name : 'died'])
+          moments.push(failpoint.died)
+          const isOnDisk = isTold || failpoint.died === 'after COMMIT'
+          if (isOnDisk) expect(state).not.toEqual(before)
+          else expect([failpoint.died, state]).toEqual([failpoint.died, before])
         }
-        // The only moment between the commit and the answer; then all is there, the answer too.
-        const onDisk = moments.indexOf('after COMMIT')
-        expect(onDisk).toBeGreaterThan(0)
-        expect(moments.length).toBeGreaterThan(name === 'committed' ? 30 : 15)
-        expect(after).toMatchObject({
-          versions: name === 'committed' ? [2, 2, 2, 1, 2] : [1, 1, 1, null, 2],
-          conflicts: name === 'committed' ? [] : ['open stale'],
-          answer: 200,
-        })
-        const last = await open(join(folder, `${name}-${onDisk}.db`))
-        expect(await stateOf(last.storage)).toEqual(after)
-        await last.close()
-      },
-    )
+      }
+      // The only moment between the commit and the answer; then all is there, the answer too.
+      const onDisk = moments.indexOf('after COMMIT')
+      expect(onDisk).toBeGreaterThan(0)
+      expect(moments.length).toBeGreaterThan(name === 'committed' ? 30 : 15)
+      expect(after).toMatchObject({
+        versions: name === 'committed' ? [2, 2, 2, 1, 2] : [1, 1, 1, null, 2],
+        conflicts: name === 'committed' ? [] : ['open stale'],
+        answer: 200,
+      })
+      const last = await open(join(folder, `${name}-${onDisk}.db`))
+      expect(await stateOf(last.storage)).toEqual(after)
+      await last.close()
+    })
   }
 })

@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { expectStatus, read } from '../support/conflicts.ts'
 import type { Caller } from '../support/server.ts'
@@ -32,6 +33,17 @@ async function put(olga: Caller, content: string, held: Record<string, string>):
   expectStatus(await olga.put('/documents/doc', { content, baseVersion: version }, held), 200)
 }
 
+/** Waits until what a session left is on the disk. */
+async function areKept(server: Victim): Promise<void> {
+  const database = new Database(server.file, { readonly: true })
+  try {
+    const count = database.prepare('SELECT count(*) FROM waiting_edits').pluck()
+    await eventually(() => expect(count.get()).toBe(1))
+  } finally {
+    database.close()
+  }
+}
+
 /** Long enough for what must not happen to happen, and for frames of a stock client to arrive. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))
 
@@ -49,9 +61,9 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
       const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
       bob.text.delete(0, 3)
       bob.text.insert(0, 'uno')
-      await aWhile()
+      await bob.arrived()
       bob.destroy()
-      await aWhile()
+      await areKept(server)
       await put(olga, 'eins\ntwo\n', held)
       if (how === 'SIGTERM') expect(await server.terminate()).toBe(0)
       else await server.kill()
@@ -86,9 +98,9 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
   }) => {
     const { server, olga, bob } = await setUp(onTestFinished, 'a', 2)
     bob.text.insert(1, ' by bob')
-    await aWhile()
+    await bob.arrived()
     bob.destroy()
-    await aWhile()
+    await areKept(server)
     await server.kill()
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     await server.start()
@@ -102,7 +114,7 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
     const { server, olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
     bob.text.delete(0, 3)
     bob.text.insert(0, 'uno')
-    await aWhile()
+    await bob.arrived()
     await put(olga, 'eins\ntwo\n', held)
     expect(await server.terminate()).toBe(0)
     await eventually(() => expect(bob.closeCodes[0]).toBe(1012))
@@ -124,7 +136,7 @@ describe.concurrent('[LOCK-4] what a closed tab left waiting outlives the server
     const { olga, bob, held } = await setUp(onTestFinished, 'one\ntwo\n')
     bob.text.delete(0, 3)
     bob.text.insert(0, 'uno')
-    await aWhile()
+    await bob.arrived()
     bob.provider.disconnect()
     await put(olga, 'eins\ntwo\n', held)
     expectStatus(await olga.delete('/documents/doc/lock', held), 204)

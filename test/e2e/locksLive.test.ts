@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { trustedDocumentId } from '../../server/foundation/ids.ts'
 import { expectStatus, read } from '../support/conflicts.ts'
 import { startDocumentServer, type DocumentServer } from '../support/documents.ts'
 import { frames, RawClient } from '../support/rawClient.ts'
@@ -65,6 +66,13 @@ async function put(id: string, content: string, held?: Held): Promise<void> {
 /** Long enough for what must not happen to happen; a round trip of a stock client takes a tenth of it. */
 const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300))
 
+/** Waits until something that a session left is stored. */
+const areKept = (id: string): Promise<void> =>
+  eventually(async () => {
+    const query = { document: trustedDocumentId(id), after: 0, limit: 1 }
+    expect(await server.storage.waiting(query)).toHaveLength(1)
+  })
+
 async function conflictsOf(id: string): Promise<readonly { id: string; kind: string }[]> {
   return expectStatus(await olga.get(`/conflicts?document=${id}&status=open`), 200).body.items
 }
@@ -123,10 +131,10 @@ describe('[LOCK-4] an editor other than the owner', () => {
     const bob = await edit(id, 'bob')
     const held = await lock(id)
     bob.text.insert(1, ' by bob')
-    await aWhile()
+    await bob.arrived()
     bob.destroy()
+    await areKept(id)
     await put(id, 'A', held)
-    await aWhile()
     expect((await read(olga, id)).content).toBe('A')
     await unlock(id, held)
     await eventually(async () => expect((await read(olga, id)).content).toContain(' by bob'))
@@ -142,9 +150,9 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await second.shows('a one')
     second.text.insert(5, ' two')
     await first.shows('a one two')
-    await aWhile()
+    for (const client of [first, second]) await client.arrived()
     second.destroy()
-    await aWhile()
+    await areKept(id)
     first.destroy()
     await aWhile()
     expect((await read(olga, id)).content).toBe('a')
@@ -166,9 +174,9 @@ describe('[LOCK-4] an editor other than the owner', () => {
     await put(id, 'A\n', held)
     for (const client of [stays, goes]) client.provider.connect()
     await Promise.all([stays.synced(), goes.synced()])
-    await aWhile()
+    await goes.arrived()
     goes.destroy()
-    await aWhile()
+    await areKept(id)
     expect((await read(olga, id)).content).toBe('A\n')
     await unlock(id, held)
     await eventually(async () => {
@@ -279,9 +287,9 @@ describe('[LOCK-4] however the lock ends', () => {
     const bob = await edit(id, 'bob')
     const held = await lock(id)
     bob.text.insert(1, ' by bob')
-    await aWhile()
+    await bob.arrived()
     bob.destroy()
-    await aWhile()
+    await areKept(id)
     server.storage.failNext(1)
     const failed = await olga.put(`/documents/${id}`, { content: 'lost', baseVersion: 1 }, { ...held })
     expect(failed.status).toBe(503)

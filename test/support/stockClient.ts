@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { eventually } from './waitFor.ts'
+import { eventually, WaitLimit } from './waitFor.ts'
 
 /** A stock y-websocket provider with a document of its own, as an application would use it. */
 export class StockClient {
@@ -44,6 +45,15 @@ export class StockClient {
       if (!this.provider.synced) throw new Error(`not synced; closed with ${this.closeCodes.join(', ')}`)
     })
     return this
+  }
+
+  /** Waits until the server has read all that was sent by now: frames are read in order, and a ping is answered at once. */
+  async arrived(): Promise<void> {
+    const limit = new WaitLimit(() => 'an answer of the server')
+    const answered = once(this.line, 'pong')
+    this.line.ping()
+    await limit.race(answered)
+    limit.end()
   }
 
   /** Waits until the text is this. */

@@ -11,6 +11,7 @@ const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: nul
 /** The built server on a file of its own, killed and started again on the same port. */
 export class Victim {
   readonly #folder = mkdtempSync(join(tmpdir(), 'parley-kill-'))
+  readonly file = join(this.#folder, 'test.db')
   readonly #variables: Record<string, string>
   #port = '0'
   #running: Running | null = null
@@ -26,7 +27,7 @@ export class Victim {
   async start(): Promise<void> {
     const variables = {
       PARLEY_PORT: this.#port,
-      PARLEY_DATABASE: join(this.#folder, 'test.db'),
+      PARLEY_DATABASE: this.file,
       PARLEY_SECRET: TEST_SECRET,
       PARLEY_LOG_LEVEL: 'silent',
       ...this.#variables,

@@ -23,6 +23,7 @@ import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
 import { Transactor } from '../../server/transactions/transactor.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
+import { putMigrated } from './migratedFile.ts'
 import { comparerHere, schemasHere } from './schemas.ts'
 import { ManualEnvironment } from './manualEnvironment.ts'
 
@@ -71,11 +72,14 @@ export type WriteBase = { readonly version: number; readonly onConflict?: Confli
 
 export async function startCore(options: CoreOptions = {}): Promise<DocumentCore> {
   const folder = mkdtempSync(join(tmpdir(), 'parley-core-'))
+  putMigrated(fileIn(folder))
   return openCore(folder, 1, options)
 }
 
+const fileIn = (folder: string): string => join(folder, 'core.db')
+
 async function openCore(folder: string, seed: number, options: CoreOptions): Promise<DocumentCore> {
-  const file = join(folder, 'core.db')
+  const file = fileIn(folder)
   const environment = new ManualEnvironment(undefined, seed)
   const storage = faultyStorage(await openSqlite({ file, writer: options.writer ?? 'inline', environment }))
   const committer = new Committer(storage)

@@ -23,6 +23,7 @@ import type { Storage } from '../../server/storage/storage.ts'
 import { ALICE, id, LIMITS } from './documentCore.ts'
 import { faultyStorage, type FaultyStorage } from './faultyStorage.ts'
 import { ManualEnvironment, settled } from './manualEnvironment.ts'
+import { putMigrated } from './migratedFile.ts'
 
 export interface LockNode {
   readonly replicas: Replicas
@@ -60,6 +61,7 @@ export async function quiet(): Promise<void> {
 export async function startLockNodes({ hints }: { hints: boolean }): Promise<LockNodes> {
   const folder = mkdtempSync(join(tmpdir(), 'parley-locks-'))
   const file = join(folder, 'locks.db')
+  putMigrated(file)
   const environment = new ManualEnvironment()
   const open = async () => {
     const storage = faultyStorage(await openSqlite({ file, writer: 'inline', environment }))

@@ -5,6 +5,7 @@ import { startApp, type AppInternals } from '../../server/app.ts'
 import { readConfig } from '../../server/config.ts'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment, type Environment } from '../../server/foundation/environment.ts'
+import { putMigrated } from './migratedFile.ts'
 import { recordAnswers } from './recorder.ts'
 import { RATES_NEVER_MET } from './rates.ts'
 import { noteContents, noteLockToken, watchedLog } from './watchedLog.ts'
@@ -49,6 +50,7 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
   const file = join(folder, 'test.db')
+  putMigrated(file)
   const environment = options.environment ?? systemEnvironment
   const variables = {
     PARLEY_PORT: '0',

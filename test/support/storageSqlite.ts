@@ -7,6 +7,7 @@ import { openSqlite, type SqliteInternals } from '../../server/storage/sqlite/op
 import { ADAPTIVE_LIMITS, type AdaptiveLimits } from '../../server/storage/sqlite/adaptiveExecutor.ts'
 import { FRESH_LIMITS, type FreshLimits } from '../../server/storage/sqlite/writer.ts'
 import type { Storage } from '../../server/storage/storage.ts'
+import { putMigrated } from './migratedFile.ts'
 import type { Damage, StorageFixture } from './storageFixture.ts'
 
 /** As it is built: a thread that compiles the source takes longer to start than what most tests do with it. */
@@ -63,6 +64,7 @@ export function tamper(file: string, sql: string, ...parameters: unknown[]): num
 export async function createSqliteFixture(writer: Writer): Promise<StorageFixture> {
   const folder = temporaryFolder()
   const file = join(folder.path, 'parley.db')
+  putMigrated(file)
   const openTidying = async (): Promise<Storage> => {
     const opened = await open(file, writer)
     opened.onUntidy(() => void tidyAll(opened).catch(() => undefined))

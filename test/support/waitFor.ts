@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { vi } from 'vitest'
 import { PATIENCE_MS } from './patience.ts'
 
@@ -29,9 +30,15 @@ export class WaitLimit {
   }
 }
 
-/** Waits until a condition holds that nothing announces, looking at every turn of the event loop. */
+/** What takes more turns of the event loop waits for something outside, and whoever looks at each keeps a core busy. */
+const TURNS = 100
+const PAUSE_MS = 2
+
+/** Waits until a condition holds that nothing announces, looking at every turn of the event loop, and later now and then. */
 export async function waitUntil(condition: () => boolean, what = String(condition)): Promise<void> {
   const limit = new WaitLimit(() => what)
-  while (!condition()) await limit.race(new Promise<void>((resolve) => setImmediate(resolve)))
+  for (let looks = 0; !condition(); looks += 1) {
+    await limit.race(looks < TURNS ? nextTurn() : pause(PAUSE_MS))
+  }
   limit.end()
 }

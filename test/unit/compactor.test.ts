@@ -38,12 +38,16 @@ function startCompactor(storage: Storage = core.storage): LogCompactor {
   return compactor
 }
 
+/** Keystrokes that share a commit: what each waits for on the disk is not what is looked at here. */
+const TOGETHER = 50
+
 /** Types keystrokes of authors in turn, a few seconds apart; every so often a REST write comes between. */
 async function typeLog(keystrokes: number, options: { restEvery?: number; turnEvery?: number } = {}): Promise<void> {
   core = await startCore()
   await core.create('doc', 'first line\nsecond line\n')
   const { replica, release } = await core.lease('doc')
   const editors = new Map<PrincipalId, Editor>([ANN, BOB].map((author) => [author, new Editor(replica)]))
+  const typed: Promise<unknown>[] = []
   for (let n = 0; n < keystrokes; n++) {
     const author = Math.floor(n / (options.turnEvery ?? 40)) % 2 === 0 ? ANN : BOB
     const editor = editors.get(author)
@@ -56,11 +60,13 @@ async function typeLog(keystrokes: number, options: { restEvery?: number; turnEv
       else text.insert(at, n % 11 === 0 ? '\n' : String.fromCharCode(97 + (n % 26)))
     })
     core.environment.jump(3_000)
-    await replica.applyLive(update, author)
+    typed.push(replica.applyLive(update, author))
+    if (typed.length === TOGETHER) await Promise.all(typed.splice(0))
     if (options.restEvery !== undefined && n % options.restEvery === options.restEvery - 1) {
       await core.write('doc', `${String(replica.content())}rest ${n}\n`, { version: replica.appliedVersion })
     }
   }
+  await Promise.all(typed)
   release()
 }
 

@@ -36,10 +36,12 @@ async function writeLines(count: number): Promise<void> {
   core = await startCore()
   await core.create('doc', textWith({}))
   const lines: Record<number, string> = {}
+  const writes: Promise<unknown>[] = []
   for (let n = 0; n < count; n += 1) {
     lines[n % LINES] = `bob ${n}`
-    await core.write('doc', textWith(lines), { version: n + 1 }, BOB)
+    writes.push(core.write('doc', textWith(lines), { version: n + 1 }, BOB))
   }
+  await Promise.all(writes)
 }
 
 /** What is answered where pages are as large as may be, once it was answered the same where each is one row. */
@@ -61,7 +63,7 @@ it('[OPS-8] [CONF-6] a log divides at what a client has, however few entries a p
     brought: new Map(),
     broughtUpdate: null,
   }
-  for (let n = 41; n < 240; n += 1) await core.write('doc', textWith({ 3: `bob ${n}` }), { version: n }, BOB)
+  await Promise.all(range(41, 239).map((n) => core.write('doc', textWith({ 3: `bob ${n}` }), { version: n }, BOB)))
   const update = editor.insert(0, 'alice ')
   const ways: Knowledge[] = [
     knowledge,
@@ -120,10 +122,12 @@ it('[OPS-8] [HIST-4] a log is packed and joined as it would be, however few entr
     await core.create('doc', '')
     const { replica, release } = await core.lease('doc')
     const editor = new Editor(replica, 77)
+    const typed: Promise<unknown>[] = []
     for (let n = 0; n < 600; n += 1) {
       core.environment.jump(1_000)
-      await replica.applyLive(editor.insert(n, String(n % 10)), n % 50 < 25 ? ALICE : BOB)
+      typed.push(replica.applyLive(editor.insert(n, String(n % 10)), n % 50 < 25 ? ALICE : BOB))
     }
+    await Promise.all(typed)
     release()
     core.environment.jump(2 * DAY_MS)
     const storage = wrap(core.storage)

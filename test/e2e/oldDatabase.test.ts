@@ -47,6 +47,8 @@ function turnBack(file: string, newest: number): void {
   renameSync(file, today)
   for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
   const connection = new Database(file)
+  // Nobody has it yet: each step of the making need not be on the disk before the next.
+  connection.pragma('synchronous = OFF')
   migrateSqlite(connection, Date.now(), known.slice(0, newest))
   connection.pragma('foreign_keys = OFF')
   connection.prepare('ATTACH ? AS today').run(today)

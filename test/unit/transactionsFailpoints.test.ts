@@ -9,6 +9,7 @@ import { Committer } from '../../server/documents/commit.ts'
 import { Replicas } from '../../server/documents/replicas.ts'
 import { DocumentWriter } from '../../server/documents/write.ts'
 import type { Terms } from '../../server/foundation/answer.ts'
+import type { Environment } from '../../server/foundation/environment.ts'
 import { toSequence } from '../../server/foundation/ids.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { openSqlite } from '../../server/storage/sqlite/open.ts'
@@ -79,10 +80,12 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+const openStorage = (file: string, environment: Environment, failpoint?: Failpoint): Promise<Storage> =>
+  openSqlite({ file, writer: 'inline', environment }, failpoint ? { prepareWriter: failpoint.prepareWriter } : {})
+
 async function open(file: string, failpoint?: Failpoint) {
   const environment = new ManualEnvironment()
-  const internals = failpoint ? { prepareWriter: failpoint.prepareWriter } : {}
-  const storage = await openSqlite({ file, writer: 'inline', environment }, internals)
+  const storage = await openStorage(file, environment, failpoint)
   const committer = new Committer(storage)
   const replicas = new Replicas({
     storage,
@@ -156,12 +159,20 @@ async function stateOf(storage: Storage): Promise<unknown> {
   }
 }
 
+/** The same of a file that nobody has open. */
+async function stateIn(file: string): Promise<unknown> {
+  const storage = await openStorage(file, new ManualEnvironment())
+  try {
+    return await stateOf(storage)
+  } finally {
+    await storage.close()
+  }
+}
+
 describe('[TX-1] a process that dies at any step of a commit', () => {
   for (const [name, operations] of Object.entries({ committed: DONE, refused: REFUSED })) {
     it(`[TX-1] [TX-4] [WRITE-8] leaves all of it or nothing, and its answer with it: ${name}`, async () => {
-      const plain = await open(seed)
-      const before = await stateOf(plain.storage)
-      await plain.close()
+      const before = await stateIn(seed)
       const moments: string[] = []
       let after: unknown = null
       for (let at = 0; after === null; at++) {
@@ -176,9 +187,7 @@ describe('[TX-1] a process that dies at any step of a commit', () => {
           () => 'died',
         )
         await dying.close()
-        const reopened = await open(file)
-        const state = await stateOf(reopened.storage)
-        await reopened.close()
+        const state = await stateIn(file)
         if (failpoint.died === null) {
           expect(ended).toBe(name)
           after = state
@@ -201,9 +210,7 @@ describe('[TX-1] a process that dies at any step of a commit', () => {
         conflicts: name === 'committed' ? [] : ['open stale'],
         answer: 200,
       })
-      const last = await open(join(folder, `${name}-${onDisk}.db`))
-      expect(await stateOf(last.storage)).toEqual(after)
-      await last.close()
+      expect(await stateIn(join(folder, `${name}-${onDisk}.db`))).toEqual(after)
     })
   }
 })

@@ -1,8 +1,10 @@
 import { afterAll, expect } from 'vitest'
 import { takeLeaks } from './watchedLog.ts'
+import { compareBytesAtOnce } from './sameBytes.ts'
 import { leaveSeen, recordFetches, takeBreaches } from './recorded.ts'
 
 recordFetches()
+compareBytesAtOnce()
 
 // Runs after all that a file registers, when its servers have stopped.
 afterAll(() => {

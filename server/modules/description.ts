@@ -22,8 +22,6 @@ export function descriptionModule({ app, publicUrl }: Http, startsAt: string): M
 
 /** Where the build put the files of the page, else the package they come from. */
 function referenceFolder(): string {
-  const folders = ['../../reference', '../../node_modules/swagger-ui-dist'].map(
-    (path) => new URL(path, import.meta.url),
-  )
+  const folders = ['../reference', '../../node_modules/swagger-ui-dist'].map((path) => new URL(path, import.meta.url))
   return fileURLToPath(folders.find((folder) => existsSync(folder)) ?? folders[0] ?? import.meta.url)
 }

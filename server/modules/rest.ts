@@ -51,5 +51,6 @@ export function demoModule({ app }: Http): Module {
   return { name: 'demo' }
 }
 
-const DEMO_FOLDER = fileURLToPath(new URL('../../demo', import.meta.url))
+/** Beside the built server; its source has none. */
+const DEMO_FOLDER = fileURLToPath(new URL('../demo', import.meta.url))
 export const hasDemo = (): boolean => existsSync(DEMO_FOLDER)

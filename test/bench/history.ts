@@ -49,7 +49,7 @@ async function measure(patches: readonly Patch[]): Promise<void> {
   await withFolder(async (folder) => {
     const environment = new MovedClock()
     const file = join(folder, 'history.db')
-    const workerUrl = new URL('../../dist/server/storage/sqlite/worker.js', import.meta.url)
+    const workerUrl = new URL('../../dist/server/worker.js', import.meta.url)
     const storage = await openSqlite({ file, writer: 'adaptive', environment }, { workerUrl })
     const onUnexpected = (error: unknown): never => {
       throw error

@@ -6,13 +6,14 @@ import { RATES_NEVER_MET } from '../support/rates.ts'
 
 export const BENCH_SECRET = 'the secret of the benchmarks, long enough'
 
-/** Parley as it is shipped, on a database of its own; `flags` are Node's. */
+/** Parley as it is shipped, on a database of its own; `flags` are Node's. `script`: another build of it. */
 export function startParley(
   folder: string,
   flags: readonly string[] = [],
   variables: Readonly<Record<string, string>> = {},
+  script = 'dist/server/main.js',
 ): Promise<Running> {
-  const [first, ...rest] = [...flags, 'dist/server/main.js', 'serve']
+  const [first, ...rest] = [...flags, script, 'serve']
   const settings = {
     PARLEY_PORT: '0',
     PARLEY_DATABASE: join(folder, 'parley.db'),

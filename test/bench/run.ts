@@ -2,8 +2,8 @@
  * `npm run bench`: prints ratios against plain peers measured in the same run, for the machine is shared and noisy.
  * `npm run bench -- puts keystrokes` runs only the sections named.
  *
- * What is measured is the built server (`npm run build:server`), as it is shipped: started from the source it runs with
- * what the loader adds to it, which makes small functions several times slower.
+ * What is measured is the built server, as it is shipped, and its built modules: started from the source they run with
+ * what the loader adds to them, which makes small functions several times slower.
  */
 import { register } from 'node:module'
 

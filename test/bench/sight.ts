@@ -37,7 +37,9 @@ export async function sight(): Promise<void> {
 
 async function room(folder: string, access: (typeof LOOKING_ON)[number], writers: number): Promise<void> {
   const socket = join(folder, 'switch')
-  const parley = await startParley(folder, ['--import', './test/bench/sightHook.mjs'], { BENCH_SWITCH: socket })
+  const flags = ['--import', './test/bench/sightHook.mjs']
+  // The hook finds what it switches in the modules only.
+  const parley = await startParley(folder, flags, { BENCH_SWITCH: socket }, 'dist/modules/server/main.js')
   const url = `${parley.url.replace('http', 'ws')}/sync`
   const token = await benchToken()
   const typists = Array.from({ length: writers }, () => new Typist(url, token))

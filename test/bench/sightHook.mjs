@@ -3,7 +3,7 @@
 // this process so far, in microseconds.
 import { createServer } from 'node:http'
 import { isMainThread } from 'node:worker_threads'
-import { SeenVersions } from '../../dist/server/sync/seenVersions.js'
+import { SeenVersions } from '../../dist/modules/server/sync/seenVersions.js'
 
 const noting = SeenVersions.prototype.sent
 /** Nothing is noted, so nobody ever seems to lack anything, and nobody is asked. */

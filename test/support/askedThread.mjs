@@ -1,7 +1,7 @@
 // A thread that answers questions as they ask it to, with the built server, because a plain worker cannot load its source.
-import { answerQuestions } from '../../dist/server/threads/answering.js'
-import { ParleyError } from '../../dist/server/foundation/problems.js'
-import { yieldTurn } from '../../dist/server/foundation/turns.js'
+import { answerQuestions } from '../../dist/modules/server/threads/answering.js'
+import { ParleyError } from '../../dist/modules/server/foundation/problems.js'
+import { yieldTurn } from '../../dist/modules/server/foundation/turns.js'
 
 let held = 0
 let letGo = null

@@ -1,24 +1,29 @@
-// The compiler leaves files of other kinds behind; the built server looks for them where the source does.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// `node copyFiles.mjs server|modules`: puts beside the built server the files that it reads, each where the code that
+// reads it is: in the one folder of the few files that are shipped, or in the folders of its modules, as tests load them.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync, constants } from 'node:zlib'
 
 const root = new URL('../../', import.meta.url)
-const target = new URL('dist/server/storage/sqlite/sql/', root)
-rmSync(target, { recursive: true, force: true })
-cpSync(new URL('server/storage/sqlite/sql/', root), target, { recursive: true })
-cpSync(
-  new URL('server/api/description/examples.json', root),
-  new URL('dist/server/api/description/examples.json', root),
-)
+const isShipped = process.argv[2] === 'server'
+for (const [folder, name] of [
+  ['server/storage/sqlite/', 'sql'],
+  ['server/api/description/', 'examples.json'],
+]) {
+  const target = new URL(isShipped ? `dist/server/${name}` : `dist/modules/${folder}${name}`, root)
+  cpSync(new URL(folder + name, root), target, { recursive: true })
+}
+if (isShipped) copyReference()
 
-// The reference page, from its package, each file compressed beside itself.
-const reference = new URL('dist/reference/', root)
-mkdirSync(reference, { recursive: true })
-for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
-  const bytes = readFileSync(new URL(`node_modules/swagger-ui-dist/${file}`, root))
-  writeFileSync(new URL(file, reference), bytes)
-  writeFileSync(
-    new URL(`${file}.br`, reference),
-    brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
-  )
+/** The reference page, from its package, each file compressed beside itself. */
+function copyReference() {
+  const reference = new URL('dist/reference/', root)
+  mkdirSync(reference, { recursive: true })
+  for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
+    const bytes = readFileSync(new URL(`node_modules/swagger-ui-dist/${file}`, root))
+    writeFileSync(new URL(file, reference), bytes)
+    writeFileSync(
+      new URL(`${file}.br`, reference),
+      brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+    )
+  }
 }

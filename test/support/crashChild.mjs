@@ -2,9 +2,9 @@
  * A built server in a process of its own that ends, as by kill -9, around the commit of an act that goes with an answer:
  * `node crashChild.mjs DATABASE SECRET before|after|never`.
  */
-import { startApp } from '../../dist/server/app.js'
-import { readConfig } from '../../dist/server/config.js'
-import { systemEnvironment } from '../../dist/server/foundation/environment.js'
+import { startApp } from '../../dist/modules/server/app.js'
+import { readConfig } from '../../dist/modules/server/config.js'
+import { systemEnvironment } from '../../dist/modules/server/foundation/environment.js'
 
 const [database, secret, moment] = process.argv.slice(2)
 const read = readConfig({

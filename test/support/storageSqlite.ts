@@ -11,7 +11,7 @@ import { putMigrated } from './migratedFile.ts'
 import type { Damage, StorageFixture } from './storageFixture.ts'
 
 /** As it is built: a thread that compiles the source takes longer to start than what most tests do with it. */
-const WORKER = new URL('../../dist/server/storage/sqlite/worker.js', import.meta.url)
+const WORKER = new URL('../../dist/server/worker.js', import.meta.url)
 
 /** A thread that runs this code, which has `parentPort`, in place of the writer. */
 export const workerOf = (code: string): URL =>

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { cacheOf } from '../foundation/cache.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { Act } from '../storage/act.ts'
@@ -16,7 +17,7 @@ const MAX_OF_DOCUMENT = 1_000
  * again where it changed. Acts themselves name them by `sub` alone.
  */
 export class ActorNames {
-  readonly #names = new LRUCache<PrincipalId, string>({ max: MAX_NAMES })
+  readonly #names = cacheOf<PrincipalId, string>(MAX_NAMES)
   readonly #stored = new LRUCache<DocumentId, Map<PrincipalId, string>>({
     maxSize: MAX_STORED,
     sizeCalculation: (people) => people.size,

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { Content } from '../content/content.ts'
+import { cacheOf } from '../foundation/cache.ts'
 import type { DocumentId } from '../foundation/ids.ts'
 import { ParleyError, requestInProgress } from '../foundation/problems.ts'
 import type { ConflictRecord, ContentHash } from '../model/conflict.ts'
@@ -48,7 +48,7 @@ export class Committer {
   /** Conflicts that acts on their way open or change, by document, in the order in which they were handed over. */
   readonly #conflicts = new Map<DocumentId, ConflictRecord[]>()
   /** By document: stands for the last act handed over that opens or changes conflicts of it. */
-  readonly #marks = new LRUCache<DocumentId, object>({ max: MAX_MARKS })
+  readonly #marks = cacheOf<DocumentId, object>(MAX_MARKS)
   /** Contents that they bring. */
   readonly #contents = new Map<ContentHash, { readonly content: Content; acts: number }>()
   /** The acts on their way for each document that has some. */

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import type { Effect } from '../content/effect.ts'
 import { type Reach, reachAfter } from '../content/reach.ts'
+import { cacheOf } from '../foundation/cache.ts'
 import type { ConflictId, Version } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
 import type { EntryEffect } from '../storage/log.ts'
@@ -33,7 +33,7 @@ export type ReadEffects = (after: Version) => Promise<readonly EntryEffect[]>
  * since touched (SPEC WRITE-7). Everything here can be found again from the records and the log.
  */
 export class OpenReaches {
-  readonly #followed = new LRUCache<ConflictId, Followed>({ max: MAX_FOLLOWED })
+  readonly #followed = cacheOf<ConflictId, Followed>(MAX_FOLLOWED)
 
   /** Those of the conflicts that a write on a version may settle. `read` reads entries up to that version. */
   async touchedBy(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type * as Y from 'yjs'
 import { PENS, penOf } from '../content/pens.ts'
+import { cacheOf } from '../foundation/cache.ts'
 import type { Environment } from '../foundation/environment.ts'
 import type { Head } from '../model/document.ts'
 
@@ -16,7 +16,7 @@ const MAX_REMEMBERED = 100_000
 export class ServerIds {
   readonly #seed: Uint8Array
   /** First ids that were given out: what stands in a document under them and their followers is our own. */
-  readonly #given = new LRUCache<string, true>({ max: MAX_REMEMBERED })
+  readonly #given = cacheOf<string, true>(MAX_REMEMBERED)
 
   constructor(environment: Environment) {
     this.#seed = environment.randomBytes(16)

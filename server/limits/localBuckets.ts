@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
+import { cacheOf } from '../foundation/cache.ts'
 import { afterTaking, FULL, tokensIn, waitForMs, type Bucket, type FullAtMs } from './bucket.ts'
 import type { BucketStore, Level, Payer, RateClass } from './rates.ts'
 
@@ -42,7 +43,7 @@ export class LocalBuckets implements BucketStore {
   #bucketsOf(kind: Payer['kind'], rateClass: RateClass): Buckets {
     const known = this.#buckets[kind].get(rateClass)
     if (known) return known
-    const made: Buckets = new LRUCache({ max: this.#maxBuckets })
+    const made: Buckets = cacheOf(this.#maxBuckets)
     this.#buckets[kind].set(rateClass, made)
     return made
   }

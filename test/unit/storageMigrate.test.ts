@@ -30,18 +30,25 @@ it('each migration runs once, in order, and is in the ledger with its time', () 
 
 it('a migration that fails leaves nothing behind, and those before it stand', () => {
   const connection = newDatabase()
-  const broken = { number: 2, sql: 'CREATE TABLE half (n INTEGER) STRICT; INSERT INTO nowhere VALUES (1)' }
-  expect(() => migrateSqlite(connection, 10, [one, broken])).toThrow('nowhere')
-  expect(tables(connection)).toEqual(['migrations', 'one'])
-  expect(ledger(connection)).toEqual([{ number: 1, at: 10 }])
-  migrateSqlite(connection, 20, [one, two])
+  const broken = { number: 3, sql: 'CREATE TABLE half (n INTEGER) STRICT; INSERT INTO nowhere VALUES (1)' }
+  migrateSqlite(connection, 10, [one])
+  expect(() => migrateSqlite(connection, 20, [one, two, broken])).toThrow('nowhere')
   expect(tables(connection)).toEqual(['migrations', 'one', 'two'])
+  expect(ledger(connection)).toEqual([
+    { number: 1, at: 10 },
+    { number: 2, at: 20 },
+  ])
+  migrateSqlite(connection, 30, [one, two, { number: 3, sql: 'DROP TABLE two' }])
+  expect(tables(connection)).toEqual(['migrations', 'one'])
 })
 
-it('a failed first migration leaves the file empty', () => {
+it.each([1, 2])('a new database is made whole or stays empty (migration %d fails)', (number) => {
   const connection = newDatabase()
-  expect(() => migrateSqlite(connection, 10, [{ number: 1, sql: 'CREATE TABLE half (n); nonsense' }])).toThrow()
+  const broken = { number, sql: 'CREATE TABLE half (n); nonsense' }
+  expect(() => migrateSqlite(connection, 10, number === 1 ? [broken] : [one, broken])).toThrow()
   expect(tables(connection)).toEqual([])
+  migrateSqlite(connection, 20, [one, two])
+  expect(tables(connection)).toEqual(['migrations', 'one', 'two'])
 })
 
 it('a newer schema is refused with both numbers and the name of the database', () => {

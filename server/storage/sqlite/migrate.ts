@@ -38,20 +38,30 @@ export function pendingMigrations(known: readonly Migration[], applied: number, 
   return known.filter((migration) => migration.number > applied)
 }
 
-/** Brings a SQLite database up to the newest schema, each step whole or not at all. `now` is milliseconds. */
+/**
+ * Brings a SQLite database up to the newest schema, each step whole or not at all; a new one is made in one step, for each
+ * waits for the disk. `now` is milliseconds.
+ */
 export function migrateSqlite(
   connection: Database.Database,
   now: number,
   known: readonly Migration[] = readMigrations(),
 ): void {
-  for (const migration of pendingMigrations(known, appliedMigration(connection), connection.name)) {
-    const step = connection.transaction(() => {
-      connection.exec('CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT')
-      connection.prepare('INSERT INTO migrations (number, at) VALUES (?, ?)').run(migration.number, now)
-      connection.exec(migration.sql)
+  const applied = appliedMigration(connection)
+  const pending = pendingMigrations(known, applied, connection.name)
+  const steps = applied === 0 ? [pending] : pending.map((migration) => [migration])
+  for (const step of steps) {
+    const run = connection.transaction(() => {
+      for (const migration of step) apply(connection, migration, now)
     })
-    step.immediate()
+    run.immediate()
   }
+}
+
+function apply(connection: Database.Database, { number, sql }: Migration, now: number): void {
+  connection.exec('CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT')
+  connection.prepare('INSERT INTO migrations (number, at) VALUES (?, ?)').run(number, now)
+  connection.exec(sql)
 }
 
 function appliedMigration(connection: Database.Database): number {

@@ -1,7 +1,7 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
-import { LRUCache } from 'lru-cache'
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
+import { cacheOf } from '../foundation/cache.ts'
 import type { Environment } from '../foundation/environment.ts'
 import { toPrincipalId } from '../foundation/ids.ts'
 import { ParleyError } from '../foundation/problems.ts'
@@ -59,10 +59,9 @@ export class TokenVerifier {
   readonly #environment: Environment
   readonly #revocations: Pick<Revocations, 'isRevoked'>
   readonly #onRead: (principal: Principal) => void
-  readonly #verified = new LRUCache<string, Verified>({
-    max: MAX_CACHED_TOKENS,
-    maxSize: MAX_CACHED_CHARACTERS,
-    sizeCalculation: (_verified, token) => token.length,
+  readonly #verified = cacheOf<string, Verified>(MAX_CACHED_TOKENS, {
+    together: MAX_CACHED_CHARACTERS,
+    of: (_verified, token) => token.length,
   })
 
   constructor(options: {

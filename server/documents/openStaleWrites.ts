@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { cacheOf } from '../foundation/cache.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import { MAX_OPEN_CONFLICTS, type ConflictRecord } from '../model/conflict.ts'
 
@@ -19,11 +19,7 @@ interface OpenList {
  * is not known is read, and what an act changed that did not come about is forgotten.
  */
 export class OpenStaleWrites {
-  readonly #lists = new LRUCache<string, OpenList>({
-    max: MAX_LISTS,
-    maxSize: MAX_PARTS,
-    sizeCalculation: ({ parts }) => parts,
-  })
+  readonly #lists = cacheOf<string, OpenList>(MAX_LISTS, { together: MAX_PARTS, of: ({ parts }) => parts })
   /** How often anything was changed or forgotten: what is read meanwhile may be either. */
   #changes = 0
 

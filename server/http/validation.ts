@@ -4,21 +4,23 @@ import { Type } from 'typebox'
 import { invariant } from '../foundation/assert.ts'
 import { ParleyError } from '../foundation/problems.ts'
 
+/** It keeps what it compiled, so that servers in one process compile no schema twice. */
+const ajv = new Ajv({
+  coerceTypes: false,
+  removeAdditional: false,
+  useDefaults: false,
+  allErrors: false,
+  discriminator: true,
+  allowUnionTypes: true,
+  strictTuples: false,
+})
+ajv.addVocabulary(['shownAs'])
+
 /**
  * Requests are validated as they were sent: nothing is coerced, defaulted or removed. A query string therefore
  * holds strings; `queryInteger` reads a number from one. Answers are not run through their schema.
  */
 export function validateStrictly(app: FastifyInstance): void {
-  const ajv = new Ajv({
-    coerceTypes: false,
-    removeAdditional: false,
-    useDefaults: false,
-    allErrors: false,
-    discriminator: true,
-    allowUnionTypes: true,
-    strictTuples: false,
-  })
-  ajv.addVocabulary(['shownAs'])
   app.setValidatorCompiler(({ schema }) => {
     invariant(typeof schema === 'object' && schema !== null, 'a schema is an object')
     return compiledWhenAsked(() => ajv.compile(schema))

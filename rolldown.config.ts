@@ -1,9 +1,13 @@
 import { defineConfig } from 'rolldown'
 
-/** Hundreds of small modules each: Node takes longer to find and load those than for all else of a start. */
-const TAKEN_IN = /^(typebox|jose|lib0|yjs|y-protocols)(\/|$)/
-/** As the source imports it, a path or a name of this package; all else is loaded from where it is installed. */
-const isOfPackage = (id: string): boolean => /^[./]/.test(id)
+/** Packages of hundreds of small modules: Node takes longer to find and load those than for all else of a start. */
+const TAKEN_IN = ['typebox', 'jose', 'lib0', 'yjs', 'y-protocols']
+
+/** What is loaded from where it is installed: all but this package, and those that are taken in. */
+export const externalBut =
+  (takenIn: readonly string[]) =>
+  (id: string): boolean =>
+    !/^[./]/.test(id) && !takenIn.some((name) => id === name || id.startsWith(`${name}/`))
 
 /** The server in few files, so that it starts in half the time. Threads are entries of their own. */
 export default defineConfig({
@@ -15,7 +19,7 @@ export default defineConfig({
     schemaThread: 'server/modules/schemaThread.ts',
   },
   platform: 'node',
-  external: (id) => !isOfPackage(id) && !TAKEN_IN.test(id),
+  external: externalBut(TAKEN_IN),
   output: {
     dir: 'dist/server',
     // What is built again while somebody works keeps the files that were copied beside it.

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { contentAt } from '../../server/documents/past.ts'
 import { toVersion, trustedDocumentId } from '../../server/foundation/ids.ts'
 import { Ageing } from '../support/ageing.ts'
+import { childUrl } from '../support/children.ts'
 import { expectStatus } from '../support/conflicts.ts'
 import { typedContents } from '../support/compactionKeystrokes.ts'
 import { startDocumentServer, verdict, type DocumentServer } from '../support/documents.ts'
@@ -113,7 +114,7 @@ describe('an editor that returns', () => {
   })
 })
 
-const CHILD = fileURLToPath(new URL('../support/compactionChild.ts', import.meta.url))
+const CHILD = fileURLToPath(childUrl('compactionChild'))
 const DOC = trustedDocumentId('doc')
 
 describe('kill -9', () => {
@@ -145,7 +146,7 @@ describe('kill -9', () => {
 
 /** Lets a child type, once, and compact; kills it at so many steps. True where it had finished before. */
 async function compactUntilKilled(file: string, steps: number): Promise<boolean> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [CHILD, file], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   const lines: string[] = []
   for await (const line of createInterface(child.stdout)) {

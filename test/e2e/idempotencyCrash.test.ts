@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
+import { childUrl } from '../support/children.ts'
 import { startProcess, type Running } from '../support/process.ts'
 import { caller, TEST_SECRET, type Answer, type Caller } from '../support/server.ts'
 
-const CHILD = fileURLToPath(new URL('../support/crashChild.mjs', import.meta.url))
+const CHILD = fileURLToPath(childUrl('crashChild'))
 const issuer = new TokenIssuer({ secret: Buffer.from(TEST_SECRET), audience: null, environment: systemEnvironment })
 
 const cleanUps: (() => unknown)[] = []

@@ -2,12 +2,12 @@ import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { TokenIssuer } from '../../server/access/tokens.ts'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { childNews } from '../support/childNews.ts'
+import { childUrl } from '../support/children.ts'
 import type { FloodNews, FloodOrder } from '../support/floodChild.ts'
 import { RATES_NEVER_MET } from '../support/rates.ts'
 import { startProcess } from '../support/process.ts'
@@ -74,9 +74,8 @@ describe('a subscriber that never reads', { timeout: 2 * PATIENCE_MS }, () => {
   const COUNT = 12_500
 
   async function startFlood() {
-    const script = fileURLToPath(new URL('../support/floodChild.ts', import.meta.url))
-    const execArgv = ['--expose-gc', '--import', 'tsx']
-    const child = fork(script, [join(folder.path, 'parley.db'), TEST_SECRET], { execArgv })
+    const parameters = [join(folder.path, 'parley.db'), TEST_SECRET]
+    const child = fork(childUrl('floodChild'), parameters, { execArgv: ['--expose-gc'] })
     onTestFinished(() => void child.kill('SIGKILL'))
     const next = childNews<FloodNews>(child)
     const { url } = await next()

@@ -1,18 +1,18 @@
-// `node copyFiles.mjs server|modules`: puts beside the built server the files that it reads, each where the code that
-// reads it is: in the one folder of the few files that are shipped, or in the folders of its modules, as tests load them.
+// `node copyFiles.mjs server|children|modules`: puts beside the built server the files that it reads, each where the code that
+// reads it is: in the one folder of its few files, or in the folders of its modules.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync, constants } from 'node:zlib'
 
 const root = new URL('../../', import.meta.url)
-const isShipped = process.argv[2] === 'server'
+const build = process.argv[2]
 for (const [folder, name] of [
   ['server/storage/sqlite/', 'sql'],
   ['server/api/description/', 'examples.json'],
 ]) {
-  const target = new URL(isShipped ? `dist/server/${name}` : `dist/modules/${folder}${name}`, root)
+  const target = new URL(build === 'modules' ? `dist/modules/${folder}${name}` : `dist/${build}/${name}`, root)
   cpSync(new URL(folder + name, root), target, { recursive: true })
 }
-if (isShipped) copyReference()
+if (build === 'server') copyReference()
 
 /** The reference page, from its package, each file compressed beside itself. */
 function copyReference() {

@@ -2,11 +2,11 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { childUrl } from './children.ts'
 import { WaitLimit } from './waitFor.ts'
 import type { Writer } from './storageSqlite.ts'
 
-const CHILD = fileURLToPath(new URL('./storageChild.ts', import.meta.url))
-/** Starting takes a second or two on a machine that has other things to do. */
+const CHILD = fileURLToPath(childUrl('storageChild'))
 
 /** A child process that uses a storage of its own; see storageChild.ts for what it can do. */
 export class StorageProcess {
@@ -20,7 +20,7 @@ export class StorageProcess {
   #heard: () => void = () => undefined
 
   constructor(task: 'write' | 'hold' | 'close' | 'lose-writer', file: string, writer: Writer) {
-    this.#child = spawn(process.execPath, ['--import', 'tsx', CHILD, task, file, writer], {
+    this.#child = spawn(process.execPath, [CHILD, task, file, writer], {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.#closed = once(this.#child, 'close').then(() => (this.#ended = true))

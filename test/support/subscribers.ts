@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { childNews } from './childNews.ts'
+import { childUrl } from './children.ts'
 import type { SubscriberNews } from './subscribersChild.ts'
 
 export interface SubscribersOptions {
@@ -22,8 +22,7 @@ export interface Subscribers {
 /** Subscribes so many sockets from a process of their own; resolves once all are told of what happens. */
 export async function subscribeMany(url: string, options: SubscribersOptions): Promise<Subscribers> {
   const { count, marker, welcome, tokenFile = '' } = options
-  const script = fileURLToPath(new URL('subscribersChild.ts', import.meta.url))
-  const child = fork(script, [url, String(count), marker, welcome, tokenFile], { execArgv: ['--import', 'tsx'] })
+  const child = fork(childUrl('subscribersChild'), [url, String(count), marker, welcome, tokenFile])
   const next = childNews<SubscriberNews>(child)
   await next()
   return {

@@ -1,10 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { childUrl } from './children.ts'
 import type { Kind, PageOptions, Place } from './linePage.ts'
-
-const CHILD = fileURLToPath(new URL('pagesChild.ts', import.meta.url))
 
 /** What a page does when its process goes on: at once, or once it has read what others wrote. */
 export interface Waking {
@@ -36,7 +34,7 @@ export class SuspendedPages {
   #count = 0
 
   constructor() {
-    this.#child = fork(CHILD, { execArgv: ['--import', 'tsx'], serialization: 'advanced' })
+    this.#child = fork(childUrl('pagesChild'), { serialization: 'advanced' })
     this.#child.on('message', (told: Told) => {
       const waiting = this.#waiting.get(told.page) ?? []
       this.#waiting.delete(told.page)

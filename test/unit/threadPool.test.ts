@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ThreadPool, type PoolOptions } from '../../server/threads/pool.ts'
+import type { Asked } from '../support/askedThread.ts'
+import { childUrl } from '../support/children.ts'
 import { waitUntil } from '../support/waitFor.ts'
-
-type Asked =
-  | { readonly do: 'say'; readonly what: unknown }
-  | { readonly do: 'refuse' | 'break' | 'end' | 'wait-until-gone' | 'hold' | 'held' }
 
 let pool: ThreadPool<Asked, unknown>
 let unexpected: unknown[]
@@ -17,7 +15,7 @@ afterEach(() => pool.close())
 function poolOf(options: Partial<PoolOptions>): ThreadPool<Asked, unknown> {
   return new ThreadPool({
     name: 'test',
-    url: new URL('../support/askedThread.mjs', import.meta.url),
+    url: childUrl('askedThread'),
     threads: 1,
     atOnce: 2,
     onUnexpected: (error) => unexpected.push(error),
@@ -105,7 +103,7 @@ describe('[OPS-8] threads that answer questions', () => {
       name: 'test',
       get url() {
         starts += 1
-        return new URL(starts === 1 ? '../support/askedThread.mjs' : second, import.meta.url)
+        return starts === 1 ? childUrl('askedThread') : new URL(second, import.meta.url)
       },
       threads: 2,
       atOnce,

@@ -1,11 +1,15 @@
-// A thread that answers questions as they ask it to, with the built server, because a plain worker cannot load its source.
-import { answerQuestions } from '../../dist/modules/server/threads/answering.js'
-import { ParleyError } from '../../dist/modules/server/foundation/problems.js'
-import { yieldTurn } from '../../dist/modules/server/foundation/turns.js'
+// A thread that answers questions as they ask it to.
+import { answerQuestions } from '../../server/threads/answering.ts'
+import { ParleyError } from '../../server/foundation/problems.ts'
+import { yieldTurn } from '../../server/foundation/turns.ts'
+
+export type Asked =
+  | { readonly do: 'say'; readonly what: unknown }
+  | { readonly do: 'refuse' | 'break' | 'end' | 'wait-until-gone' | 'hold' | 'held' }
 
 let held = 0
-let letGo = null
-answerQuestions(
+let letGo: (() => void) | null = null
+answerQuestions<Asked, unknown>(
   async (question, gone) => {
     switch (question.do) {
       case 'say':
@@ -18,11 +22,11 @@ answerQuestions(
         process.exit(7)
         break
       case 'wait-until-gone':
-        while (!gone.aborted) await yieldTurn()
+        while (gone?.aborted !== true) await yieldTurn()
         return 'gone'
       case 'hold':
         held += 1
-        await new Promise((resolve) => (letGo = resolve))
+        await new Promise<void>((resolve) => (letGo = resolve))
         held -= 1
         return 'held'
       case 'held':

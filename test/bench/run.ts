@@ -25,6 +25,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   stalls: async () => (await import('./stalls.ts')).stalls(),
   demo: async () => (await import('./demo.ts')).demo(),
   history: async () => (await import('./history.ts')).history(),
+  starts: async () => (await import('./starts.ts')).starts(),
 }
 
 const wanted = process.argv.slice(2)

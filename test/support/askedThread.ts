@@ -1,5 +1,6 @@
 // A thread that answers questions as they ask it to.
 import { answerQuestions } from '../../server/threads/answering.ts'
+import { invariant } from '../../server/foundation/assert.ts'
 import { ParleyError } from '../../server/foundation/problems.ts'
 import { yieldTurn } from '../../server/foundation/turns.ts'
 
@@ -22,7 +23,8 @@ answerQuestions<Asked, unknown>(
         process.exit(7)
         break
       case 'wait-until-gone':
-        while (gone?.aborted !== true) await yieldTurn()
+        invariant(gone !== null, 'a question can be given up')
+        while (!gone.aborted) await yieldTurn()
         return 'gone'
       case 'hold':
         held += 1

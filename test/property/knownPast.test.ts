@@ -175,7 +175,7 @@ it.each(['text', 'json'] as const)(
         total.stretches += run.compared.stretches
         total.answers += run.compared.answers
       }),
-      { numRuns: 5 },
+      { numRuns: 12 },
     )
     expect(Math.min(total.contents, total.stretches, total.answers)).toBeGreaterThan(0)
   },

@@ -154,7 +154,7 @@ it("[WRITE-7] what a write is shown of its author's open conflicts is what stora
         await run.end()
       }
     }),
-    { numRuns: 8 },
+    { numRuns: 20 },
   )
   expect(compared).toBeGreaterThan(100)
 })

@@ -9,7 +9,10 @@ export const externalBut =
   (id: string): boolean =>
     !/^[./]/.test(id) && !takenIn.some((name) => id === name || id.startsWith(`${name}/`))
 
-/** The server in few files, so that it starts in half the time. Threads are entries of their own. */
+/**
+ * The server in few files, so that it starts in half the time. Threads are entries of their own. All lie in one folder, for
+ * the code looks for its threads and for other files beside itself.
+ */
 export default defineConfig({
   input: {
     main: 'server/main.ts',

@@ -18,8 +18,8 @@ export default defineConfig({
     reporters: ['default', new SkippedReporter()],
     sequence: { sequencer: LongestFirst },
     // Patience for a machine that others use as well; nothing is proved by how long it took.
-    testTimeout: 5 * PATIENCE_MS,
-    hookTimeout: 5 * PATIENCE_MS,
+    testTimeout: 10 * PATIENCE_MS,
+    hookTimeout: 10 * PATIENCE_MS,
     expect: { poll: { timeout: PATIENCE_MS } },
     restoreMocks: true,
   },

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { cacheOf } from '../foundation/cache.ts'
 import type { DocumentId, PrincipalId } from '../foundation/ids.ts'
 import type { ConflictRecord } from '../model/conflict.ts'
@@ -18,9 +17,9 @@ const MAX_OF_DOCUMENT = 1_000
  */
 export class ActorNames {
   readonly #names = cacheOf<PrincipalId, string>(MAX_NAMES)
-  readonly #stored = new LRUCache<DocumentId, Map<PrincipalId, string>>({
-    maxSize: MAX_STORED,
-    sizeCalculation: (people) => people.size,
+  readonly #stored = cacheOf<DocumentId, Map<PrincipalId, string>>(MAX_STORED, {
+    together: MAX_STORED,
+    of: (people) => people.size,
   })
 
   /** A token of theirs was read. */

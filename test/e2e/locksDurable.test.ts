@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict } from '../support/documents.ts'
-import { acquire, lockOf, showing, waitFor } from '../support/locks.ts'
+import { acquire, lockOf, showing } from '../support/locks.ts'
+import { eventually } from '../support/waitFor.ts'
 
 describe('durability', () => {
   it('[LOCK-2] the token is nowhere in the database, its lock and fence survive a restart', async () => {
@@ -34,7 +35,7 @@ describe('durability', () => {
     const id = await own.create('a')
     const lock = await acquire(by, id, 1)
     await own.restart()
-    await waitFor(async () => {
+    await eventually(async () => {
       expect((await own.eventsOf(id)).at(-1)).toMatchObject(['document.unlocked', { reason: 'expired' }])
     })
     const late = await by.put(`/documents/${id}`, { content: 'b', baseVersion: 1 }, showing(lock))
@@ -47,7 +48,7 @@ describe('durability', () => {
     const id = await own.create('a')
     await acquire(by, id)
     const waiting = by.post(lockOf(id), { ttlSeconds: 60, waitSeconds: 60 })
-    await waitFor(async () => {
+    await eventually(async () => {
       const { body } = await by.put(`/documents/${id}`, { content: 'x', baseVersion: 1 })
       expect(body.queuePosition).toBe(2)
     })

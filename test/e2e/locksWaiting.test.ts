@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { expectStatus } from '../support/conflicts.ts'
 import { startDocumentServer, verdict } from '../support/documents.ts'
-import { acquire, lockOf, showing, waitFor } from '../support/locks.ts'
+import { acquire, lockOf, showing } from '../support/locks.ts'
 import { suiteServer } from '../support/suite.ts'
+import { eventually } from '../support/waitFor.ts'
 
 const server = suiteServer(startDocumentServer)
 const alice = server.caller('alice')
@@ -22,7 +23,7 @@ describe('waiting', () => {
         await waiter.delete(lockOf(id), showing(lock))
       })
       waiting.push(done)
-      await waitFor(async () => {
+      await eventually(async () => {
         const { body } = await bob.put(`/documents/${id}`, { content: 'x', baseVersion: 1 })
         expect(body.queuePosition).toBe(waiting.length + 1)
       })
@@ -36,7 +37,7 @@ describe('waiting', () => {
     const id = await server.create('a')
     await acquire(alice, id)
     const patient = bob.post(lockOf(id), { ttlSeconds: 1, waitSeconds: 2 })
-    await waitFor(async () => {
+    await eventually(async () => {
       const { body } = await bob.put(`/documents/${id}`, { content: 'x', baseVersion: 1 })
       expect(body.queuePosition).toBe(2)
     })
@@ -73,7 +74,7 @@ describe('waiting', () => {
   it('[LOCK-3] the end of an expired lock is told even if nobody wants it', async () => {
     const id = await server.create('a')
     const lock = await acquire(alice, id, 1)
-    await waitFor(async () => {
+    await eventually(async () => {
       const events = await server.eventsOf(id)
       expect(events.at(-1)).toMatchObject(['document.unlocked', { reason: 'expired', owner: 'alice', by: null }])
     })
@@ -94,7 +95,7 @@ describe('waiting', () => {
       body: JSON.stringify({ ttlSeconds: 3600, waitSeconds: 60 }),
     }).catch(() => 'gone')
     const lineIs = (places: number): Promise<void> =>
-      waitFor(async () => {
+      eventually(async () => {
         const { body } = await bob.put(`/documents/${id}`, { content: 'x', baseVersion: 1 })
         expect(body.queuePosition).toBe(places + 1)
       })
@@ -113,7 +114,7 @@ describe('waiting', () => {
     const id = await server.create('a')
     const lock = await acquire(alice, id)
     const waiting = bob.post(lockOf(id), { ttlSeconds: 60, waitSeconds: 30 })
-    await waitFor(async () => {
+    await eventually(async () => {
       const { body } = await bob.put(`/documents/${id}`, { content: 'x', baseVersion: 1 })
       expect(body.queuePosition).toBe(2)
     })

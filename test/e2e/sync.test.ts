@@ -20,6 +20,8 @@ afterEach(() => {
 })
 afterAll(() => server.stop())
 
+/** Stock clients forget by themselves, after 30 s, whose awareness nobody renews. */
+const BEFORE_IT_IS_FORGOTTEN_MS = 10_000
 const newId = (): string => `live-${++documents}`
 const syncUrl = (): string => `${server.url.replace(/^http/, 'ws')}/sync`
 
@@ -100,7 +102,7 @@ describe('stock clients', () => {
     const carol = await stock(id, 'carol')
     await eventually(() => expect(carol.provider.awareness.getStates().get(alice.doc.clientID)).toBeDefined())
     alice.destroy()
-    await eventually(() => expect(seenByBob()).toBeUndefined())
+    await eventually(() => expect(seenByBob()).toBeUndefined(), BEFORE_IT_IS_FORGOTTEN_MS)
   })
 
   it('[SYNC-5] of one that vanished without a word are told of it', async () => {
@@ -111,7 +113,7 @@ describe('stock clients', () => {
     alice.send(frames.states([{ client: 77, clock: 1, state: { name: 'Alice' } }]))
     await eventually(() => expect(bob.provider.awareness.getStates().get(77)).toEqual({ name: 'Alice' }))
     alice.close()
-    await eventually(() => expect(bob.provider.awareness.getStates().has(77)).toBe(false))
+    await eventually(() => expect(bob.provider.awareness.getStates().has(77)).toBe(false), BEFORE_IT_IS_FORGOTTEN_MS)
   })
 
   it('[SYNC-4] that may only read are shown everything and change nothing', async () => {

@@ -54,7 +54,8 @@ export async function launchBrowser(): Promise<TestBrowser> {
     executablePath: await chromium.executablePath(),
     headless: true,
     args: QUIET_FLAGS,
-    timeout: PATIENCE_MS,
+    // Unpacked at its first start, which a slow disk makes long.
+    timeout: 2 * PATIENCE_MS,
   })
   return {
     browser,

@@ -241,10 +241,10 @@ const areEqual = (one: Uint8Array, other: Uint8Array): boolean =>
   Y.equalSnapshots(Y.decodeSnapshot(one), Y.decodeSnapshot(other))
 
 /** Longer than the longest failure needs to be over. */
-const PATIENCE_MS = 300_000
+const FAILURE_MS = 300_000
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + PATIENCE_MS
+  const endMs = performance.now() + FAILURE_MS
   while (performance.now() < endMs) {
     if (await isSo()) return
     await pause(25)

@@ -1,9 +1,5 @@
 import { expectStatus } from './conflicts.ts'
 import type { Caller } from './server.ts'
-import { eventually } from './waitFor.ts'
-
-/** Until something holds that nothing announces. */
-export const waitFor = (assertion: () => Promise<void>): Promise<void> => eventually(assertion)
 
 export const lockOf = (id: string): string => `/documents/${id}/lock`
 

@@ -6,8 +6,8 @@ import { PATIENCE_MS } from './patience.ts'
 const INTERVAL_MS = 20
 
 /** Waits until an assertion holds; in the end its own failure tells what is missing. Answers what it answers. */
-export const eventually = <T>(assertion: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: INTERVAL_MS })
+export const eventually = <T>(assertion: () => T | Promise<T>, withinMs = PATIENCE_MS): Promise<T> =>
+  vi.waitFor(assertion, { timeout: withinMs, interval: INTERVAL_MS })
 
 /** A bound on waiting for something that is told by promises. */
 export class WaitLimit {

@@ -1,25 +1,33 @@
 import Database from 'better-sqlite3'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { systemEnvironment } from '../../server/foundation/environment.ts'
 import { openConnection } from '../../server/storage/sqlite/connection.ts'
 import { HeldViews, HELD_VIEW_LIMITS } from '../../server/storage/sqlite/heldViews.ts'
 import { open, temporaryFolder } from '../support/storageSqlite.ts'
 
-it('[OPS-6] a storage view that cannot be opened is unavailable, until it can be', async () => {
+const ONE_AT_ONCE = { ...HELD_VIEW_LIMITS, atOnce: 1 }
+
+/** Views of an empty database, each over a connection that `connect` makes. */
+async function startViews(connect: (file: string) => Database.Database, limits = HELD_VIEW_LIMITS): Promise<HeldViews> {
   const folder = temporaryFolder()
   onTestFinished(() => folder.dispose())
   const file = join(folder.path, 'parley.db')
   await (await open(file, 'inline')).close()
-  let mayOpen = true
   const views = new HeldViews({
     epoch: 'epoch',
     environment: systemEnvironment,
     clock: () => 0,
-    open: () => openConnection(mayOpen ? file : folder.path),
-    limits: { ...HELD_VIEW_LIMITS, atOnce: 1 },
+    open: () => connect(file),
+    limits,
   })
   onTestFinished(() => views.close())
+  return views
+}
+
+it('[OPS-6] a storage view that cannot be opened is unavailable, until it can be', async () => {
+  let mayOpen = true
+  const views = await startViews((file) => openConnection(mayOpen ? file : dirname(file)), ONE_AT_ONCE)
   mayOpen = false
   const refused = Array.from({ length: 3 }, () => views.read(async () => 'answered'))
   for (const one of await Promise.allSettled(refused))
@@ -30,55 +38,34 @@ it('[OPS-6] a storage view that cannot be opened is unavailable, until it can be
 })
 
 it('[OPS-6] a storage view that cannot begin keeps nobody waiting who comes after it', async () => {
-  const folder = temporaryFolder()
-  onTestFinished(() => folder.dispose())
-  const file = join(folder.path, 'parley.db')
-  await (await open(file, 'inline')).close()
   let begun = 0
-  const views = new HeldViews({
-    epoch: 'epoch',
-    environment: systemEnvironment,
-    clock: () => 0,
-    open: () => {
-      const connection = openConnection(file)
-      const prepare = connection.prepare.bind(connection)
-      vi.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
-        const statement = prepare(sql)
-        if (sql !== 'BEGIN') return statement
-        const run = statement.run.bind(statement)
-        return Object.assign(statement, {
-          run: () => {
-            begun += 1
-            if (begun === 2) throw new Database.SqliteError('out of memory', 'SQLITE_NOMEM')
-            return run()
-          },
-        })
+  const views = await startViews((file) => {
+    const connection = openConnection(file)
+    const prepare = connection.prepare.bind(connection)
+    vi.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
+      const statement = prepare(sql)
+      if (sql !== 'BEGIN') return statement
+      const run = statement.run.bind(statement)
+      return Object.assign(statement, {
+        run: () => {
+          begun += 1
+          if (begun === 2) throw new Database.SqliteError('out of memory', 'SQLITE_NOMEM')
+          return run()
+        },
       })
-      return connection
-    },
-    limits: { ...HELD_VIEW_LIMITS, atOnce: 1 },
-  })
-  onTestFinished(() => views.close())
+    })
+    return connection
+  }, ONE_AT_ONCE)
   const asked = await Promise.allSettled([1, 2, 3, 4].map((n) => views.read(async () => n)))
   expect(asked).toMatchObject([{ value: 1 }, { reason: { code: 'storage-unavailable' } }, { value: 3 }, { value: 4 }])
 })
 
 it('[OPS-8] connections of storage views are opened once, and as many as may ask at once', async () => {
-  const folder = temporaryFolder()
-  onTestFinished(() => folder.dispose())
-  const file = join(folder.path, 'parley.db')
-  await (await open(file, 'inline')).close()
   let opened = 0
-  const views = new HeldViews({
-    epoch: 'epoch',
-    environment: systemEnvironment,
-    clock: () => 0,
-    open: () => {
-      opened += 1
-      return openConnection(file)
-    },
+  const views = await startViews((file) => {
+    opened += 1
+    return openConnection(file)
   })
-  onTestFinished(() => views.close())
   for (let round = 0; round < 3; round++) {
     const asked = Array.from({ length: 2 * HELD_VIEW_LIMITS.atOnce }, () =>
       views.read(async (view) => view.heads({ patterns: [{ prefix: '' }], after: null, limit: 1 })),
